@@ -1,0 +1,34 @@
+//! The proof for fleets: many workers on one hidden limit, beside a single client, independent learners and fixed
+//! shares.
+//!
+//! ```text
+//! cargo bench --bench fleet                          in virtual time
+//! cargo bench --bench fleet -- --only 64             the rows of 64 workers
+//! cargo bench --bench fleet -- --real                processes, a Redis server and the simulated API: a minute each
+//! cargo bench --bench fleet -- --real --seconds 20   the same, shorter
+//! ```
+
+mod imagined;
+mod real;
+
+use std::time::Duration;
+
+/// Each row of the real table is judged for so long.
+const JUDGED: Duration = Duration::from_secs(60);
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let place = |flag: &str| args.iter().position(|arg| arg == flag);
+    let number = |flag| {
+        let text = args.get(place(flag)? + 1)?;
+        Some(text.parse::<usize>().expect("a number"))
+    };
+    if let Some(place) = place("--worker") {
+        real::worker(&args[place + 1..]);
+    } else if place("--real").is_some() {
+        let judged = number("--seconds").map(|seconds| Duration::from_secs(seconds as u64));
+        real::table(judged.unwrap_or(JUDGED));
+    } else {
+        imagined::table(number("--only"));
+    }
+}

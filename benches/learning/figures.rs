@@ -1,0 +1,133 @@
+//! One scenario played and judged.
+
+use std::time::Duration;
+
+use api_ratelimiter::simulator::world::{Report, run};
+
+use crate::players::{self, Player, STEADY, play};
+use crate::sets::{CLIENTS, Case, Kind};
+
+/// A scenario and what came of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Outcome {
+    pub(crate) case: Case,
+    /// Accepted per second as a share of the limit's long-run rate.
+    pub(crate) utilisation: f64,
+    /// The same of the best fixed rate, where it was looked for; else 1.
+    pub(crate) possible: f64,
+    pub(crate) refused: f64,
+    /// Seconds to find, or to absorb; infinite if never.
+    pub(crate) seconds: f64,
+    pub(crate) fairness: f64,
+    /// Times that refusals have lowered the rate, after a blackout.
+    pub(crate) cuts: usize,
+}
+
+impl Outcome {
+    /// The share of what the oracle reaches.
+    pub(crate) fn share(&self) -> f64 {
+        self.utilisation / self.possible
+    }
+
+    /// The figure that scenarios of this kind are about.
+    pub(crate) fn figure(&self) -> f64 {
+        match self.case.kind {
+            Kind::Steady(..) | Kind::Pacing | Kind::Announced(_) | Kind::Bursty => self.share(),
+            Kind::Start | Kind::Double | Kind::Halve | Kind::Restart => self.seconds,
+            Kind::Fair(_) => self.fairness,
+            Kind::Shared => self.utilisation,
+            Kind::Blackout => self.cuts as f64,
+        }
+    }
+}
+
+pub(crate) fn needs_an_oracle(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Steady(..) | Kind::Pacing | Kind::Announced(_) | Kind::Bursty
+    )
+}
+
+/// Plays a case. `possible` is the oracle's utilisation, where the kind needs one.
+pub(crate) fn judge(player: Player, case: &Case, possible: f64) -> Outcome {
+    let scenario = &case.scenario;
+    let clients = if matches!(case.kind, Kind::Fair(_)) {
+        CLIENTS
+    } else {
+        1
+    };
+    let report = match (case.kind, player) {
+        (Kind::Restart, Player::Ours) => restarted(case),
+        _ => play(player, scenario, clients, case.seed),
+    };
+    let mut outcome = Outcome {
+        utilisation: players::reached(&report, scenario) / case.per_second,
+        possible,
+        refused: report.refused_share(STEADY, scenario.length),
+        seconds: 0.0,
+        fairness: 1.0,
+        cuts: 0,
+        case: case.clone(),
+    };
+    let changed = scenario
+        .changes
+        .first()
+        .map_or(Duration::ZERO, |(at, _)| *at);
+    let found = || report.seconds_to_find(0, changed, case.per_second, case.window);
+    match case.kind {
+        Kind::Steady(..) | Kind::Pacing | Kind::Announced(_) | Kind::Bursty => {}
+        Kind::Start | Kind::Restart | Kind::Double => {
+            outcome.seconds = found().unwrap_or(f64::INFINITY)
+        }
+        Kind::Halve => outcome.seconds = report.seconds_to_absorb(changed).unwrap_or(f64::INFINITY),
+        Kind::Fair(_) => {
+            let from = scenario.length.saturating_sub(Duration::from_secs(600));
+            outcome.fairness = report.fairness(from, scenario.length);
+        }
+        Kind::Shared => {
+            let (from, until) = (Duration::from_secs(600), Duration::from_secs(900));
+            // Half of the limit for two minutes, all of it for three.
+            let allowed = case.per_second * (0.5 * 120.0 + 180.0);
+            outcome.utilisation = report.accepted(from, until) as f64 / allowed;
+        }
+        Kind::Blackout => outcome.cuts = cuts(&report, changed),
+    }
+    outcome
+}
+
+/// Times that the rate fell by more than a tenth in the half minute after `from`.
+fn cuts(report: &Report, from: Duration) -> usize {
+    let (from, until) = (
+        api_ratelimiter::Time::ZERO + from,
+        api_ratelimiter::Time::ZERO + from + Duration::from_secs(30),
+    );
+    let rates = report
+        .rates(0)
+        .windows(2)
+        .filter(|pair| pair[1].0 >= from && pair[1].0 < until);
+    rates.filter(|pair| pair[1].1 < 0.9 * pair[0].1).count()
+}
+
+/// Half an hour to learn, then a new run that remembers it an hour later.
+fn restarted(case: &Case) -> Report {
+    let mut before = case.scenario.clone();
+    before.length = Duration::from_secs(1800);
+    let (_, strategies) = run(&before, vec![players::ours()], case.seed);
+    let hour = Duration::from_secs(3600);
+    let remembered = strategies
+        .into_iter()
+        .map(|strategy| strategy.restarted(hour))
+        .collect();
+    run(&case.scenario, remembered, case.seed + 1).0
+}
+
+/// The value below which a share `q` of the values lies.
+pub(crate) fn quantile(values: &[f64], q: f64) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    let last = values.len().saturating_sub(1);
+    values
+        .get((last as f64 * q).round() as usize)
+        .copied()
+        .unwrap_or(f64::NAN)
+}

@@ -1,0 +1,61 @@
+//! An ETL loop in async code: a task for each page, one client, nothing lost.
+//!
+//! All tasks wait in one queue; however many there are, together they are as fast as the API allows.
+//!
+//! ```text
+//! cargo run --example async_etl
+//! PAGES=300 LIMIT=token-bucket:50/s,burst=50 cargo run --example async_etl
+//! ```
+//!
+//! Without `API_BASE_URL` it starts a simulated API that hides `LIMIT`.
+
+use std::error::Error;
+
+use api_ratelimiter::simulator::SimulatedApi;
+use api_ratelimiter::{ApiRateConfig, AsyncDynamicAPIClient, Result};
+use serde_json::Value;
+
+mod common;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    common::help(include_str!("async_etl.rs"));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(run())
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let pages: u32 = common::number("PAGES", 100)?;
+    let limit = common::limit("token-bucket:20/s,burst=20")?;
+    let api = common::api(SimulatedApi::builder().limit(limit))?;
+
+    let client = AsyncDynamicAPIClient::builder(ApiRateConfig {
+        name: "async_etl".into(),
+        base_url: api.base_url.clone(),
+        initial_rate: 10.0,
+        max_rate: 50.0,
+        ..Default::default()
+    })
+    .build()?;
+
+    let tasks: Vec<_> = (1..=pages)
+        .map(|id| tokio::spawn(fetch(client.clone(), id)))
+        .collect();
+    let mut rows = Vec::new();
+    for task in tasks {
+        match task.await? {
+            Ok(row) => rows.push(row),
+            // A page that failed for good; the others go on.
+            Err(error) => eprintln!("{error}"),
+        }
+    }
+    println!("{} of {pages} pages fetched", rows.len());
+    println!("{}", client.limiter().snapshot());
+    Ok(())
+}
+
+async fn fetch(client: AsyncDynamicAPIClient, id: u32) -> Result<Value> {
+    let answer = client.get(format!("/pages/{id}")).send().await?;
+    answer.error_for_status().await?.json().await
+}

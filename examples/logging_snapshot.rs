@@ -1,0 +1,51 @@
+//! What the limiter does, as log lines and as JSON.
+//!
+//! Log lines go to stderr: each rise of the rate at level debug, each cut at level warn. Snapshots go to
+//! stdout, one line of JSON each, ready for whatever collects metrics.
+//!
+//! ```text
+//! cargo run --example logging_snapshot
+//! RUST_LOG=warn PAGES=100 cargo run --example logging_snapshot > snapshots.jsonl
+//! ```
+//!
+//! Without `API_BASE_URL` it starts a simulated API that hides `LIMIT`.
+
+use std::error::Error;
+
+use api_ratelimiter::simulator::SimulatedApi;
+use api_ratelimiter::{ApiRateConfig, DynamicAPIClient};
+
+mod common;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    common::help(include_str!("logging_snapshot.rs"));
+    env_logger::init_from_env(
+        env_logger::Env::default().default_filter_or("api_ratelimiter=debug"),
+    );
+
+    let pages: u32 = common::number("PAGES", 40)?;
+    let limit = common::limit("token-bucket:10/s,burst=10")?;
+    let api = common::api(SimulatedApi::builder().limit(limit))?;
+
+    let client = DynamicAPIClient::builder(ApiRateConfig {
+        name: "logging_snapshot".into(),
+        base_url: api.base_url.clone(),
+        initial_rate: 10.0,
+        max_rate: 50.0,
+        increase_step: 0.5,
+        ..Default::default()
+    })
+    .build()?;
+
+    for id in 1..=pages {
+        client
+            .get(format!("/pages/{id}"))
+            .send()?
+            .error_for_status()?
+            .bytes()?;
+        if id % 10 == 0 || id == pages {
+            println!("{}", serde_json::to_string(&client.limiter().snapshot())?);
+        }
+    }
+    Ok(())
+}

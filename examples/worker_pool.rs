@@ -1,0 +1,86 @@
+//! Workers that take jobs from a channel, each with a clone of one client.
+//!
+//! The clones share limiter and connections: together they are as fast as one may be, however many
+//! they are. All who wait are served in the order in which they came.
+//!
+//! ```text
+//! cargo run --example worker_pool
+//! PAGES=300 THREADS=16 LIMIT=token-bucket:50/s,burst=50 cargo run --example worker_pool
+//! ```
+//!
+//! Without `API_BASE_URL` it starts a simulated API that hides `LIMIT`.
+
+use std::error::Error;
+use std::sync::Mutex;
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+
+use api_ratelimiter::simulator::SimulatedApi;
+use api_ratelimiter::{ApiRateConfig, DynamicAPIClient, Result};
+use serde_json::Value;
+
+mod common;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    common::help(include_str!("worker_pool.rs"));
+    let pages: u32 = common::number("PAGES", 100)?;
+    let threads: usize = common::number("THREADS", 4)?;
+    let limit = common::limit("token-bucket:10/s,burst=10")?;
+    let api = common::api(SimulatedApi::builder().limit(limit))?;
+
+    let client = DynamicAPIClient::builder(ApiRateConfig {
+        name: "worker_pool".into(),
+        base_url: api.base_url.clone(),
+        initial_rate: 10.0,
+        max_rate: 50.0,
+        ..Default::default()
+    })
+    .build()?;
+
+    let (job_sender, jobs) = mpsc::channel();
+    let jobs = Mutex::new(jobs);
+    let (result_sender, results) = mpsc::channel();
+
+    thread::scope(|scope| {
+        for worker in 1..=threads {
+            let (client, jobs, result_sender) = (client.clone(), &jobs, result_sender.clone());
+            scope.spawn(move || {
+                while let Some(id) = next_job(jobs) {
+                    if result_sender.send((worker, fetch(&client, id))).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(result_sender);
+
+        for id in 1..=pages {
+            job_sender.send(id)?;
+        }
+        drop(job_sender); // no more jobs: the workers end when all are done
+
+        let mut fetched_by = vec![0; threads];
+        for (worker, page) in results {
+            page?;
+            fetched_by[worker - 1] += 1;
+        }
+        for (index, count) in fetched_by.iter().enumerate() {
+            println!("worker {}: {count} pages", index + 1);
+        }
+        println!("{} pages fetched", fetched_by.iter().sum::<u32>());
+        Ok(())
+    })
+}
+
+/// The next job, as soon as there is one; `None` when there will be none any more.
+fn next_job(jobs: &Mutex<Receiver<u32>>) -> Option<u32> {
+    jobs.lock().ok()?.recv().ok()
+}
+
+fn fetch(client: &DynamicAPIClient, id: u32) -> Result<Value> {
+    client
+        .get(format!("/pages/{id}"))
+        .send()?
+        .error_for_status()?
+        .json()
+}

@@ -1,0 +1,47 @@
+//! What only the async front is asked for, and the last step of putting a client together.
+
+use super::client::AsyncDynamicAPIClient;
+use crate::builder::Builder;
+use crate::error::Result;
+
+/// What only the async front asks for: the transport's own builder.
+#[derive(Debug, Default)]
+pub struct Async {
+    pub(super) http: Option<reqwest::ClientBuilder>,
+}
+
+/// Puts an [`AsyncDynamicAPIClient`] together; made by [`AsyncDynamicAPIClient::builder`] and
+/// [`AsyncDynamicAPIClient::builder_for`].
+pub type AsyncClientBuilder = Builder<Async>;
+
+impl Builder<Async> {
+    /// The transport to build on, for certificates, proxies or a pool of your own. Defaults to one that
+    /// is set up by this builder's `tls` and `roots`.
+    ///
+    /// What it says of TLS, roots and proxies holds, and `tls` and `roots` are not asked; its default
+    /// provider of cryptography is the process's, or ring if there is none. Redirects and retries are
+    /// taken from it: they go through the limiter.
+    ///
+    /// ```
+    /// use api_ratelimiter::{AsyncDynamicAPIClient, reqwest};
+    ///
+    /// let client = AsyncDynamicAPIClient::builder_for("notion")?
+    ///     .http(reqwest::Client::builder().pool_max_idle_per_host(4))
+    ///     .build()?;
+    /// # Ok::<(), api_ratelimiter::Error>(())
+    /// ```
+    pub fn http(mut self, builder: reqwest::ClientBuilder) -> Self {
+        self.front.http = Some(builder);
+        self
+    }
+
+    /// The client. Needs no runtime yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidConfig`](crate::Error) naming the setting, its value and the rule it breaks, or
+    /// the feature that is off.
+    pub fn build(self) -> Result<AsyncDynamicAPIClient> {
+        self.checked().and_then(AsyncDynamicAPIClient::assemble)
+    }
+}

@@ -1,0 +1,235 @@
+//! Page by page: sends and reads what the walk asks for, and decides nothing.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures_core::Stream;
+use futures_core::stream::FusedStream;
+use http::{HeaderMap, StatusCode};
+use serde::de::DeserializeOwned;
+
+use super::client::AsyncDynamicAPIClient;
+use crate::error::{Error, Result};
+use crate::paginate::{FieldPath, Page, Pagination, Position, Shelf, Walk};
+use crate::request::RequestParts;
+
+/// The pages of a collection as a [`Stream`], one request each; made by
+/// [`AsyncRequestBuilder::pages`](crate::AsyncRequestBuilder::pages) and
+/// [`pages_by`](crate::AsyncRequestBuilder::pages_by).
+///
+/// It does what the blocking [`Pages`](crate::Pages) does. Dropping the future of [`next`](Self::next)
+/// loses nothing: the request under way stays with the stream, and the next call goes on with it.
+/// Dropping the stream ends that request; [`position`](Self::position) before was then where its page
+/// starts.
+///
+/// ```no_run
+/// use api_ratelimiter::make_async_client_for;
+///
+/// # async fn run() -> api_ratelimiter::Result<()> {
+/// let client = make_async_client_for("github")?;
+/// let mut pages = client.get("/orgs/rust-lang/repos").query("per_page", 100).pages();
+/// while let Some(page) = pages.next().await {
+///     let page = page?;
+///     println!("page {}: {} repositories", page.number(), page.items().len());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "nothing is sent before it is polled"]
+pub struct AsyncPages {
+    client: AsyncDynamicAPIClient,
+    walk: Walk,
+    /// For each page.
+    deadline: Option<Duration>,
+    under_way: Option<(RequestParts, Fetch)>,
+}
+
+/// A page on its way.
+type Fetch = Pin<Box<dyn Future<Output = Result<Answer, Lost>> + Send>>;
+
+type Answer = (StatusCode, HeaderMap, Vec<u8>);
+
+/// Why a page did not come.
+enum Lost {
+    Call(Error),
+    Body(Error),
+}
+
+impl AsyncPages {
+    pub(super) fn new(
+        client: AsyncDynamicAPIClient,
+        parts: Result<RequestParts>,
+        deadline: Option<Duration>,
+        pagination: Option<Pagination>,
+    ) -> Self {
+        Self {
+            client,
+            walk: Walk::new(pagination, parts),
+            deadline,
+            under_way: None,
+        }
+    }
+
+    /// Where in an answer the array of items stands, for APIs where that depends on the path. Defaults
+    /// to what the [`Pagination`] says.
+    pub fn items_at(mut self, place: impl Into<FieldPath>) -> Self {
+        self.walk.items_at(place.into());
+        self
+    }
+
+    /// Goes on where an earlier walk was, in this run or another, of either client.
+    pub fn resume_from(mut self, position: Position) -> Self {
+        self.walk.resume(position);
+        self
+    }
+
+    /// Where the next page starts.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.walk.position().clone()
+    }
+
+    /// The next page; `None` at the end and after an error. The same as polling the stream.
+    pub async fn next(&mut self) -> Option<Result<Page>> {
+        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+    }
+
+    /// The items of all pages one by one, in types of yours.
+    pub fn items<T: DeserializeOwned>(self) -> AsyncItems<T> {
+        AsyncItems {
+            pages: self,
+            shelf: None,
+            of: PhantomData,
+        }
+    }
+
+    fn fetch(&self, parts: &RequestParts) -> Fetch {
+        let (client, parts) = (self.client.clone(), parts.clone());
+        Box::pin(async move {
+            let response = client.run(parts).await.map_err(Lost::Call)?;
+            let response = response.error_for_status().await.map_err(Lost::Call)?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            let body = response.bytes().await.map_err(Lost::Body)?;
+            Ok((status, headers, body))
+        })
+    }
+}
+
+impl Stream for AsyncPages {
+    type Item = Result<Page>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        let (parts, mut fetch) = match this.under_way.take() {
+            Some(under_way) => under_way,
+            None => {
+                let mut parts = match this.walk.request() {
+                    Some(Ok(parts)) => parts,
+                    Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                    None => return Poll::Ready(None),
+                };
+                let now = this.client.limiter().clock().now();
+                parts.deadline = this.deadline.map(|deadline| now + deadline);
+                let fetch = this.fetch(&parts);
+                (parts, fetch)
+            }
+        };
+        loop {
+            let Poll::Ready(outcome) = fetch.as_mut().poll(context) else {
+                this.under_way = Some((parts, fetch));
+                return Poll::Pending;
+            };
+            let now = this.client.limiter().clock().now();
+            let retry_transport = this.client.settings().retry_transport;
+            match outcome {
+                Ok((status, headers, body)) => {
+                    return Poll::Ready(Some(this.walk.arrived(status, headers, body)));
+                }
+                Err(Lost::Call(error)) => return Poll::Ready(Some(Err(this.walk.failed(error)))),
+                Err(Lost::Body(error)) => {
+                    if let Err(error) = this.walk.broke_off(error, &parts, retry_transport, now) {
+                        return Poll::Ready(Some(Err(error)));
+                    }
+                    fetch = this.fetch(&parts);
+                }
+            }
+        }
+    }
+}
+
+impl FusedStream for AsyncPages {
+    fn is_terminated(&self) -> bool {
+        self.under_way.is_none() && self.walk.is_over()
+    }
+}
+
+impl fmt::Debug for AsyncPages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncPages")
+            .field("position", self.walk.position())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The items of all pages of a collection as a [`Stream`]; made by [`AsyncPages::items`].
+///
+/// It does what the blocking [`Items`](crate::Items) does, and may be cancelled as [`AsyncPages`] may.
+#[must_use = "nothing is sent before it is polled"]
+pub struct AsyncItems<T> {
+    pages: AsyncPages,
+    shelf: Option<Shelf>,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T> AsyncItems<T> {
+    /// Where to go on so that no item is missed: the start of the page that holds the next item.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        let in_page = self.shelf.as_ref().and_then(Shelf::position);
+        in_page.unwrap_or(self.pages.walk.position()).clone()
+    }
+}
+
+impl<T: DeserializeOwned> AsyncItems<T> {
+    /// The next item; `None` at the end and after an error. The same as polling the stream.
+    pub async fn next(&mut self) -> Option<Result<T>> {
+        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+    }
+}
+
+impl<T: DeserializeOwned> Stream for AsyncItems<T> {
+    type Item = Result<T>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        loop {
+            if this.pages.walk.is_over() {
+                return Poll::Ready(None);
+            }
+            if let Some(item) = this.shelf.as_mut().and_then(Shelf::take) {
+                if item.is_err() {
+                    this.pages.walk.stop();
+                }
+                return Poll::Ready(Some(item));
+            }
+            let start = this.pages.position();
+            match ready!(Pin::new(&mut this.pages).poll_next(context)) {
+                Some(Ok(page)) => this.shelf = Some(Shelf::of(page, start)),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+impl<T> fmt::Debug for AsyncItems<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncItems")
+            .field("position", &self.position())
+            .finish_non_exhaustive()
+    }
+}

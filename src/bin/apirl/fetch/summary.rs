@@ -1,0 +1,151 @@
+//! What came of a run.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use api_ratelimiter::FleetSnapshot;
+use serde::Serialize;
+
+use super::record::seconds;
+use super::resume::unwritable;
+use crate::failure::Failure;
+
+/// The figures of one run; lines that earlier runs had brought are not in it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Summary {
+    /// Lines of input that were worked on to their end.
+    pub(crate) requested: u64,
+    /// Answers below 400, and collections to their end.
+    pub(crate) succeeded: u64,
+    pub(crate) failed: u64,
+    /// Requests that the API refused; most were sent again.
+    pub(crate) refused: u64,
+    /// Requests that were sent.
+    pub(crate) attempts: u64,
+    pub(crate) seconds: f64,
+    /// Requests that were not refused.
+    pub(crate) rate_per_second: f64,
+    pub(crate) learned_ceiling: Option<f64>,
+    /// The fleet that shared the limit, at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fleet: Option<FleetSnapshot>,
+}
+
+impl Summary {
+    pub(crate) fn set_time(&mut self, took: Duration) {
+        self.seconds = seconds(took);
+        let accepted = self.attempts.saturating_sub(self.refused) as f64;
+        // Nothing takes no time.
+        let rate = accepted / took.as_secs_f64().max(1e-3);
+        self.rate_per_second = (rate * 1e3).round() / 1e3;
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            requested,
+            succeeded,
+            failed,
+            refused,
+            attempts,
+            seconds,
+            rate_per_second,
+            learned_ceiling,
+            fleet,
+        } = self;
+        let (lines, requests) = (counted(*requested, "line"), counted(*attempts, "request"));
+        write!(
+            f,
+            "{lines} in {seconds:.1} s: {succeeded} succeeded, {failed} failed; {requests}, {refused} refused, \
+             {rate_per_second:.1}/s"
+        )?;
+        if let Some(ceiling) = learned_ceiling {
+            write!(f, ", learned ceiling {ceiling:.1}/s")?;
+        }
+        match fleet {
+            Some(fleet) => write!(f, "; {}", among(fleet)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The fleet, and this worker's part of the rate.
+pub(crate) fn among(fleet: &FleetSnapshot) -> String {
+    let share = fleet.share;
+    match (fleet.joined, fleet.last_contact) {
+        (true, _) => format!("fleet of {}, own share {share:.1}/s", fleet.workers),
+        (false, Some(_)) => format!("fleet lost, going on with its share of {share:.1}/s"),
+        (false, None) => format!("no fleet found, going on with {share:.1}/s"),
+    }
+}
+
+/// `1 line`, `2 lines`.
+pub(crate) fn counted(count: u64, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
+    }
+}
+
+/// The file for it, opened early so that a place that can't be written to is found before the work.
+pub(crate) struct Sheet {
+    path: PathBuf,
+    file: File,
+}
+
+impl Sheet {
+    /// `taken` are files of the run that it may not replace.
+    pub(crate) fn create(path: &Path, taken: &[&PathBuf]) -> Result<Self, Failure> {
+        let known = path.canonicalize().ok().filter(|path| path.is_file());
+        if known.is_some() && taken.iter().any(|other| other.canonicalize().ok() == known) {
+            return Err(Failure::usage(format_args!(
+                "the summary would replace {}",
+                path.display()
+            ))
+            .hint("give --summary a file of its own"));
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            file: File::create(path).map_err(unwritable(path))?,
+        })
+    }
+
+    pub(crate) fn write(mut self, summary: &Summary) -> Result<(), Failure> {
+        let mut text = serde_json::to_string(summary).unwrap_or_default();
+        text.push('\n');
+        let written = self.file.write_all(text.as_bytes());
+        written.map_err(unwritable(&self.path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_has_these_fields_and_no_others() {
+        let mut summary = Summary {
+            requested: 3,
+            succeeded: 2,
+            failed: 1,
+            refused: 1,
+            attempts: 5,
+            seconds: 0.0,
+            rate_per_second: 0.0,
+            learned_ceiling: None,
+            fleet: None,
+        };
+        summary.set_time(Duration::from_secs(2));
+        assert_eq!(
+            serde_json::to_string(&summary).expect("JSON"),
+            "{\"requested\":3,\"succeeded\":2,\"failed\":1,\"refused\":1,\"attempts\":5,\"seconds\":2.0,\
+             \"rate_per_second\":2.0,\"learned_ceiling\":null}"
+        );
+        summary.set_time(Duration::ZERO);
+        assert!(summary.rate_per_second.is_finite());
+    }
+}

@@ -1,0 +1,116 @@
+//! Durations and rates as people write them: `80ms`, `10m`, `4/s`, `180/min`.
+
+use std::time::Duration;
+
+/// Units of time in nanoseconds; a minute is also `min`, as limits write it.
+const UNITS: [(&str, u64); 8] = [
+    ("ns", 1),
+    ("us", 1_000),
+    ("ms", 1_000_000),
+    ("s", 1_000_000_000),
+    ("m", 60_000_000_000),
+    ("min", 60_000_000_000),
+    ("h", 3_600_000_000_000),
+    ("d", 86_400_000_000_000),
+];
+
+/// A decimal number and a unit.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).ok_or_else(|| {
+        format!(
+            "{text:?} is not a duration; it is a number with ms, s, m, h or d, like 80ms or 10m"
+        )
+    })
+}
+
+fn parse_duration(text: &str) -> Option<Duration> {
+    let unit_at = text.find(|c: char| c.is_ascii_alphabetic())?;
+    let (number, unit) = text.split_at(unit_at);
+    let nanos = UNITS.iter().find(|(name, _)| *name == unit)?.1;
+    if let Ok(whole) = number.parse::<u64>() {
+        return whole.checked_mul(nanos).map(Duration::from_nanos);
+    }
+    let seconds = decimal(number)? * Duration::from_nanos(nanos).as_secs_f64();
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// Requests per second of `4/s`, `180/min` or `100/60s`.
+pub(crate) fn rate(text: &str) -> Option<f64> {
+    let (count, period) = text.split_once('/')?;
+    let period = parse_duration(period).or_else(|| parse_duration(&format!("1{period}")))?;
+    let rate = decimal(count)? / period.as_secs_f64();
+    (rate.is_finite() && rate > 0.0).then_some(rate)
+}
+
+/// Digits and a point only: `f64` would also read `inf`, `NaN` and `1e3`.
+pub(crate) fn decimal(text: &str) -> Option<f64> {
+    let plain = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if plain { text.parse().ok() } else { None }
+}
+
+/// A duration in words: whole milliseconds below a second, then seconds, then the larger units too.
+pub(crate) fn spoken(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    let plain = |value: f64, unit: &str| {
+        let text = format!("{value:.3}");
+        let text = text.trim_end_matches('0').trim_end_matches('.');
+        format!("{text} {unit}")
+    };
+    match duration.as_secs() {
+        0 => plain(seconds * 1e3, "ms"),
+        1..120 => plain(seconds, "s"),
+        120..7200 => format!("{} ({})", plain(seconds, "s"), plain(seconds / 60.0, "min")),
+        7200..172_800 => format!("{} ({})", plain(seconds, "s"), plain(seconds / 3600.0, "h")),
+        _ => format!(
+            "{} ({})",
+            plain(seconds, "s"),
+            plain(seconds / 86_400.0, "days")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_rates_are_read_as_people_write_them() {
+        for (text, millis) in [
+            ("80ms", 80),
+            ("1.5s", 1500),
+            ("10m", 600_000),
+            ("2min", 120_000),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in [
+            "",
+            "5",
+            "s",
+            "-1s",
+            "1e3s",
+            "infs",
+            "9 s",
+            "5x",
+            "18446744073709551615d",
+        ] {
+            assert!(duration(text).is_err(), "{text:?}");
+        }
+        assert_eq!(rate("4/s"), Some(4.0));
+        assert_eq!(rate("180/min"), Some(3.0));
+        assert_eq!(rate("100/50s"), Some(2.0));
+        for text in ["", "4", "0/s", "4/0s", "-4/s", "inf/s", "4/x"] {
+            assert_eq!(rate(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn long_durations_are_said_twice() {
+        assert_eq!(spoken(Duration::from_millis(80)), "80 ms");
+        assert_eq!(spoken(Duration::from_millis(1500)), "1.5 s");
+        assert_eq!(spoken(Duration::from_secs(1800)), "1800 s (30 min)");
+        assert_eq!(spoken(Duration::from_secs(86_400)), "86400 s (24 h)");
+    }
+}

@@ -1,0 +1,142 @@
+//! A body as far as it was read: its beginning may be looked at before anybody asks for the whole.
+
+use std::io::{self, Read};
+use std::mem;
+use std::sync::Arc;
+
+use super::patience;
+use crate::clock::Clock;
+use crate::limiter::Time;
+
+/// Bytes asked of the transport at once.
+const CHUNK: usize = 16 * 1024;
+
+/// What was read, and the rest.
+pub(super) struct Body {
+    seen: Vec<u8>,
+    rest: Rest,
+}
+
+enum Rest {
+    Open(Box<ureq::BodyReader<'static>>),
+    Complete,
+    /// Told to whoever reads on.
+    Broken(io::Error),
+}
+
+/// How far a reading came.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum End {
+    Complete,
+    /// There is more than was asked for.
+    TooLong,
+    /// It took longer than it should.
+    Late,
+}
+
+impl Body {
+    pub(super) fn new(body: ureq::Body) -> Self {
+        // One reader for all that reads: a decoder must not start anew in the middle.
+        Self {
+            seen: Vec::new(),
+            rest: Rest::Open(Box::new(body.into_reader())),
+        }
+    }
+
+    /// What was read so far.
+    pub(super) fn seen(&self) -> &[u8] {
+        &self.seen
+    }
+
+    pub(super) fn into_seen(self) -> Vec<u8> {
+        self.seen
+    }
+
+    /// Reads on until there are more than `limit` bytes. Stops at the first read that ends after `soft`;
+    /// no wait for the server lasts beyond `hard`.
+    pub(super) fn fill(
+        &mut self,
+        clock: &Arc<dyn Clock>,
+        soft: Time,
+        hard: Time,
+        limit: u64,
+    ) -> io::Result<End> {
+        let Self { seen, rest } = self;
+        let end = match rest {
+            Rest::Complete => Ok(End::Complete),
+            Rest::Broken(error) => Err(mem::replace(error, again(error))),
+            Rest::Open(reader) => {
+                patience::until(clock, hard, || read(reader, clock, soft, limit, seen))
+            }
+        };
+        match &end {
+            Ok(End::Complete) => self.rest = Rest::Complete,
+            Ok(End::TooLong | End::Late) => {}
+            Err(error) => self.rest = Rest::Broken(again(error)),
+        }
+        // What was complete before may still be more than this reader wants.
+        match end {
+            Ok(End::Complete) if self.seen.len() as u64 > limit => Ok(End::TooLong),
+            end => end,
+        }
+    }
+}
+
+/// Reads to the end, to the limit, or until it is late.
+fn read(
+    reader: &mut ureq::BodyReader<'static>,
+    clock: &Arc<dyn Clock>,
+    soft: Time,
+    limit: u64,
+    bytes: &mut Vec<u8>,
+) -> io::Result<End> {
+    let mut chunk = [0; CHUNK];
+    loop {
+        if bytes.len() as u64 > limit {
+            return Ok(End::TooLong);
+        }
+        let count = match reader.read(&mut chunk) {
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if count == 0 {
+            return Ok(End::Complete);
+        }
+        bytes.extend_from_slice(&chunk[..count]);
+        // What lay ready was read without a wait.
+        if clock.now() > soft {
+            return Ok(End::Late);
+        }
+    }
+}
+
+/// The same error for the next one who asks; the transport's is told once.
+fn again(error: &io::Error) -> io::Error {
+    let is_timeout = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<ureq::Error>())
+        .is_some_and(|inner| matches!(inner, ureq::Error::Timeout(_)));
+    if is_timeout {
+        io::Error::other(ureq::Error::Timeout(ureq::Timeout::RecvBody))
+    } else {
+        io::Error::new(error.kind(), error.to_string())
+    }
+}
+
+/// First what was seen, then the rest.
+impl Read for Body {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.seen.is_empty() {
+            let count = self.seen.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&self.seen[..count]);
+            self.seen.drain(..count);
+            return Ok(count);
+        }
+        match &mut self.rest {
+            Rest::Open(reader) => reader.read(buffer),
+            Rest::Complete => Ok(0),
+            Rest::Broken(error) => Err(mem::replace(error, again(error))),
+        }
+    }
+}

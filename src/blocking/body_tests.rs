@@ -1,0 +1,159 @@
+//! Throttles in bodies, and what a body says about sending again.
+
+use super::*;
+use crate::config::{BodyThrottle, DialectConfig, IdempotencyConfig};
+
+#[test]
+fn a_throttle_in_a_200_is_waited_out_and_sent_again_with_every_method() {
+    let world = world_of("github", |_| {});
+    let throttled = r#"{"data": null, "errors": [{"type": "RATE_LIMITED", "message": "x"}]}"#;
+    let outcome = world.call(
+        world.parts(Method::POST),
+        &[Says(200, throttled), Says(200, r#"{"data": {}}"#)],
+    );
+    assert_eq!(outcome.expect("it ends well"), (200, 2));
+    assert_eq!(world.limiter.snapshot().backed_off, 1);
+    let times = world.times();
+    assert!(
+        times[1] >= 60.0,
+        "at least a minute by the documentation: {times:?}"
+    );
+}
+
+#[test]
+fn a_body_that_is_no_json_is_not_looked_at() {
+    let world = world_of("github", |_| {});
+    let script = [Answers(200, &[("content-type", "text/html")])];
+    let outcome = world.call(world.parts(Method::GET), &script);
+    assert_eq!(outcome.expect("delivered"), (200, 1));
+}
+
+#[test]
+fn a_403_that_does_not_speak_of_a_rate_is_the_callers() {
+    let world = world_of("google", |_| {});
+    let denied = r#"{"error": {"errors": [{"reason": "forbidden"}]}}"#;
+    let outcome = world.call(world.parts(Method::GET), &[Says(403, denied)]);
+    assert_eq!(outcome.expect("delivered"), (403, 1));
+    assert_eq!(world.limiter.snapshot().backed_off, 0);
+    let slow = r#"{"error": {"errors": [{"reason": "rateLimitExceeded"}]}}"#;
+    let outcome = world.call(world.parts(Method::GET), &[Says(403, slow), ok()]);
+    assert_eq!(outcome.expect("delivered"), (200, 2));
+}
+
+#[test]
+fn the_users_own_rules_count_beside_the_profiles() {
+    let rule = BodyThrottle::new([200, 420], "errors.*.code", ["slow_down"]);
+    let world = world_with(
+        "",
+        |_| {},
+        |config| config.dialect = DialectConfig::default().throttle(rule),
+    );
+    let says = r#"{"errors": [{"code": "PLEASE_SLOW_DOWN"}], "retry_after": 7}"#;
+    let outcome = world.call(
+        world.parts(Method::POST),
+        &[
+            Says(200, says),
+            Says(420, says),
+            Says(420, r#"{"errors": []}"#),
+        ],
+    );
+    assert_eq!(outcome.expect("delivered"), (420, 3));
+    let times = world.times();
+    // Up to a tenth of jitter on top, and one interval for the next token.
+    assert!((7.0..=9.0).contains(&(times[1] - times[0])), "{times:?}");
+}
+
+#[test]
+fn the_body_of_a_refusal_may_lengthen_the_pause() {
+    let world = world(|_| {});
+    let says = r#"{"retry_after": 40}"#;
+    let outcome = world.call(world.parts(Method::GET), &[Says(429, says), ok()]);
+    assert_eq!(outcome.expect("it ends well"), (200, 2));
+    let times = world.times();
+    // The pause with its jitter of up to a tenth, and the second in which the next token accrues.
+    assert!((41.0..=45.0).contains(&times[1]), "{times:?}");
+    let snapshot = world.limiter.snapshot();
+    assert_eq!(snapshot.backed_off, 1, "one refusal, one report");
+}
+
+#[test]
+fn a_body_that_forbids_to_try_again_is_delivered() {
+    let world = world_of("notion", |_| {});
+    let blocked = r#"{"additional_data": {"rate_limit_reason": "public_api_request_blocked"}}"#;
+    let outcome = world.call(world.parts(Method::GET), &[Says(429, blocked)]);
+    assert_eq!(outcome.expect("delivered"), (429, 1));
+    assert_eq!(world.limiter.snapshot().backed_off, 1);
+}
+
+#[test]
+fn what_the_vendor_calls_not_processed_is_sent_again_with_every_method() {
+    let dialect = || DialectConfig::default().not_processed([503]);
+    let world = world_with("", |_| {}, |config| config.dialect = dialect());
+    let outcome = world.call(world.parts(Method::POST), &[Answers(503, &[]), ok()]);
+    assert_eq!(outcome.expect("it ends well"), (200, 2));
+}
+
+#[test]
+fn a_key_makes_a_post_one_that_is_sent_again_with_the_same_key() {
+    let world = world_with(
+        "",
+        |_| {},
+        |config| config.idempotency = IdempotencyConfig::default().automatic(),
+    );
+    let mut parts = world.parts(Method::POST);
+    parts.mark_repeatable(&world.settings.idempotency, &world.settings.base, 7);
+    let key = parts.headers["idempotency-key"].clone();
+    assert_eq!(key, "00000000-0000-4000-8000-000000000007");
+    let outcome = world.call(parts, &[Answers(503, &[]), ok()]);
+    assert_eq!(outcome.expect("it ends well"), (200, 2));
+    let sent = world.sent.borrow();
+    assert!(
+        sent.iter()
+            .all(|sent| sent.headers.iter().any(|name| name == "idempotency-key"))
+    );
+}
+
+#[test]
+fn neither_key_nor_body_leave_for_another_host() {
+    let world = world_with(
+        "",
+        |_| {},
+        |config| config.idempotency = IdempotencyConfig::default().automatic(),
+    );
+    let mut parts = world.parts(Method::POST);
+    parts.mark_repeatable(&world.settings.idempotency, &world.settings.base, 7);
+    let away = Answers(307, &[("location", "https://other.example/")]);
+    assert_eq!(
+        world
+            .call(parts.clone(), std::slice::from_ref(&away))
+            .expect("delivered"),
+        (307, 1)
+    );
+    parts.idempotent = Some(true);
+    assert_eq!(
+        world.call(parts, &[away, ok()]).expect("delivered"),
+        (200, 2)
+    );
+    let sent = world.sent.borrow();
+    let last = sent.last().expect("sent");
+    assert!(
+        !last.headers.iter().any(|name| name == "idempotency-key"),
+        "{last:?}"
+    );
+}
+
+#[test]
+fn a_post_that_only_reads_is_sent_again_and_needs_no_key() {
+    let world = world_with(
+        "",
+        |_| {},
+        |config| {
+            config.idempotency = IdempotencyConfig::default().automatic().reading_post("/a");
+        },
+    );
+    let mut parts = world.parts(Method::POST);
+    parts.mark_repeatable(&world.settings.idempotency, &world.settings.base, 7);
+    assert!(!parts.headers.contains_key("idempotency-key"));
+    let outcome = world.call(parts, &[Answers(503, &[]), ok()]);
+    assert_eq!(outcome.expect("it ends well"), (200, 2));
+}

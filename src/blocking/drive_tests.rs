@@ -1,0 +1,858 @@
+//! Calls without sockets, in virtual time: what is sent, when, and what the caller gets.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
+
+use super::*;
+use crate::attempt::Failure;
+use crate::clock::{Clock, JoinGuard, ManualClock};
+use crate::config::{ApiRateConfig, BucketConfig};
+use crate::error::{Error, TimeoutPhase, TransportKind};
+use crate::limiter::CircuitBreaker;
+use crate::request::RequestParts;
+use crate::settings::{ClientSettings, Draft};
+
+/// The wall clock of whoever reads an answer.
+const UNIX: Duration = Duration::from_secs(1_767_225_600);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// What the scripted server does with one request.
+#[derive(Clone)]
+enum Does {
+    Answers(u16, &'static [(&'static str, &'static str)]),
+    /// With a body of JSON.
+    Says(u16, &'static str),
+    Fails(TransportKind),
+}
+
+use Does::{Answers, Fails, Says};
+
+struct Scripted(StatusCode, HeaderMap, &'static str);
+
+impl Answer for Scripted {
+    fn status(&self) -> StatusCode {
+        self.0
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        &self.1
+    }
+
+    fn peek(&mut self) -> &[u8] {
+        self.2.as_bytes()
+    }
+
+    fn drain(&mut self) -> Reply {
+        let body = self.2.as_bytes().to_vec();
+        Reply::new(self.0, self.1.clone(), body, false, UNIX)
+    }
+}
+
+/// A request as it was sent: at which second, and what.
+#[derive(Debug, Clone, PartialEq)]
+struct Sent {
+    at: f64,
+    line: String,
+    body: usize,
+    headers: Vec<String>,
+}
+
+struct World {
+    clock: ManualClock,
+    limiter: DynamicRateLimiter,
+    settings: Arc<ClientSettings>,
+    sent: RefCell<Vec<Sent>>,
+    _joined: JoinGuard,
+}
+
+/// One request per second, strictly, until something is refused.
+fn world(change: impl FnOnce(&mut Draft)) -> World {
+    world_of("", change)
+}
+
+/// The same under the name of an API whose dialect is known.
+fn world_of(name: &str, change: impl FnOnce(&mut Draft)) -> World {
+    world_with(name, change, |_| {})
+}
+
+/// The same with something about the configuration changed.
+fn world_with(
+    name: &str,
+    change: impl FnOnce(&mut Draft),
+    configure: impl FnOnce(&mut ApiRateConfig),
+) -> World {
+    let mut config = ApiRateConfig {
+        name: name.into(),
+        base_url: "https://api.example/v1".into(),
+        initial_rate: 1.0,
+        max_rate: 1.0,
+        min_rate: 1.0,
+        bucket: BucketConfig::of(1.0, 1.0),
+        backoff_status_codes: vec![429, 503],
+        ..Default::default()
+    };
+    configure(&mut config);
+    let mut draft = Draft::default();
+    change(&mut draft);
+    let config = draft.overlay(config);
+    let clock = ManualClock::auto();
+    let limiter = DynamicRateLimiter::with_clock(&config, Arc::new(clock.clone())).expect("valid");
+    let settings = Arc::new(draft.check(&config).expect("valid"));
+    let joined = clock.join();
+    World {
+        clock,
+        limiter,
+        settings,
+        sent: RefCell::default(),
+        _joined: joined,
+    }
+}
+
+impl World {
+    fn parts(&self, method: Method) -> RequestParts {
+        let mut headers = self.settings.headers.clone();
+        headers.insert("authorization", "Bearer s3cret".parse().expect("valid"));
+        headers.insert("x-own", "1".parse().expect("valid"));
+        let body = (method == Method::POST).then(|| Arc::from(&b"body"[..]));
+        RequestParts {
+            method,
+            address: self.settings.base.join("/a?token=t").expect("valid"),
+            headers,
+            body,
+            idempotent: None,
+            repeatable: false,
+            cost: 1,
+            timeout: None,
+            deadline: None,
+            tags: None,
+            before_send: None,
+        }
+    }
+
+    fn call(&self, parts: RequestParts, script: &[Does]) -> Result<(u16, u32)> {
+        let mut script = script.iter();
+        let attempt = Attempt::new(Arc::clone(&self.settings), parts);
+        let outcome = drive(&self.limiter, attempt, |attempt| {
+            let parts = attempt.parts();
+            self.sent.borrow_mut().push(Sent {
+                at: self.clock.now().as_nanos() as f64 / 1e9,
+                line: format!(
+                    "{} {}",
+                    parts.method,
+                    parts.address.to_uri().expect("valid")
+                ),
+                body: parts.body.as_ref().map_or(0, |body| body.len()),
+                headers: parts.headers.keys().map(ToString::to_string).collect(),
+            });
+            match script.next().expect("no more requests than the script has") {
+                Answers(status, headers) => {
+                    let headers = headers
+                        .iter()
+                        .map(|(name, value)| {
+                            (name.parse().expect("valid"), value.parse().expect("valid"))
+                        })
+                        .collect();
+                    Ok(Scripted(
+                        StatusCode::from_u16(*status).expect("valid"),
+                        headers,
+                        "refused",
+                    ))
+                }
+                Says(status, body) => Ok(Scripted(
+                    StatusCode::from_u16(*status).expect("valid"),
+                    HeaderMap::new(),
+                    body,
+                )),
+                Fails(kind) => Err(NoAnswer::Failed(Failure {
+                    kind: *kind,
+                    source: None,
+                })),
+            }
+        });
+        assert_eq!(script.count(), 0, "the whole script was played");
+        outcome.map(|(answer, attempt)| (answer.0.as_u16(), attempt.sent()))
+    }
+
+    fn times(&self) -> Vec<f64> {
+        self.sent.borrow().iter().map(|sent| sent.at).collect()
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.sent
+            .borrow()
+            .iter()
+            .map(|sent| sent.line.clone())
+            .collect()
+    }
+}
+
+fn ok() -> Does {
+    Answers(200, &[])
+}
+
+#[test]
+fn a_refused_request_queues_again_and_waits_as_long_as_the_server_asks() {
+    let world = world(|_| {});
+    let script = [
+        Answers(429, &[("retry-after", "10")]),
+        Answers(429, &[("retry-after", "30")]),
+        ok(),
+    ];
+    let outcome = world
+        .call(world.parts(Method::GET), &script)
+        .expect("it ends well");
+    assert_eq!(outcome, (200, 3));
+    let times = world.times();
+    // Up to a tenth of jitter on top, and one interval for the next token.
+    assert!(
+        times[0] == 0.0 && (10.0..=12.0).contains(&times[1]),
+        "{times:?}"
+    );
+    assert!((30.0..=34.0).contains(&(times[2] - times[1])), "{times:?}");
+    assert_eq!(world.limiter.snapshot().backed_off, 2);
+}
+
+#[test]
+fn a_429_is_sent_again_with_every_method_and_the_same_body() {
+    let world = world(|_| {});
+    let outcome = world.call(world.parts(Method::POST), &[Answers(429, &[]), ok()]);
+    assert_eq!(outcome.expect("it ends well"), (200, 2));
+    assert!(world.sent.borrow().iter().all(|sent| sent.body == 4));
+}
+
+#[test]
+fn another_backoff_status_is_sent_again_only_if_that_does_no_harm() {
+    let world = world(|_| {});
+    let refused = Answers(503, &[("retry-after", "5")]);
+    let outcome = world.call(world.parts(Method::POST), std::slice::from_ref(&refused));
+    assert_eq!(outcome.expect("the caller gets the answer"), (503, 1));
+    assert_eq!(
+        world.limiter.snapshot().backed_off,
+        1,
+        "the limiter is told all the same"
+    );
+    let outcome = world.call(world.parts(Method::PUT), &[refused.clone(), ok()]);
+    assert_eq!(outcome.expect("it ends well"), (200, 2));
+    let parts = RequestParts {
+        idempotent: Some(true),
+        ..world.parts(Method::POST)
+    };
+    assert_eq!(
+        world
+            .call(parts, &[refused.clone(), ok()])
+            .expect("it ends well"),
+        (200, 2)
+    );
+    let parts = RequestParts {
+        idempotent: Some(false),
+        ..world.parts(Method::GET)
+    };
+    assert_eq!(
+        world
+            .call(parts, &[refused])
+            .expect("the caller gets the answer"),
+        (503, 1)
+    );
+}
+
+#[test]
+fn after_too_many_refusals_the_error_holds_the_last_one() {
+    let world = world(|draft| draft.max_retries_on_backoff = 2);
+    let error = world.call(
+        world.parts(Method::GET),
+        &[Answers(429, &[]), Answers(429, &[]), Answers(503, &[])],
+    );
+    match error.expect_err("it gives up") {
+        Error::BackoffExhausted {
+            attempts,
+            waited,
+            reply,
+            ..
+        } => {
+            assert_eq!(attempts, 3);
+            assert!(waited >= 2 * SECOND);
+            assert_eq!(
+                (reply.status().as_u16(), reply.body()),
+                (503, &b"refused"[..])
+            );
+        }
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_pause_beyond_the_bound_is_an_error_at_once_that_carries_it() {
+    let world = world(|draft| draft.max_cooldown = Some(60 * SECOND));
+    let error = world.call(
+        world.parts(Method::GET),
+        &[Answers(429, &[("retry-after", "3600")])],
+    );
+    let error = error.expect_err("nobody waits an hour");
+    assert!(matches!(error, Error::CooldownTooLong { .. }), "{error}");
+    assert_eq!(error.retry_after(), Some(3600 * SECOND));
+    assert_eq!(
+        error.status(),
+        Some(StatusCode::TOO_MANY_REQUESTS),
+        "its own refusal began the pause"
+    );
+    let error = world
+        .call(world.parts(Method::GET), &[])
+        .expect_err("nothing is sent");
+    assert!(
+        matches!(error, Error::CooldownTooLong { reply: None, .. }),
+        "{error}"
+    );
+    assert_eq!(world.clock.now().as_nanos(), 0, "nobody slept");
+}
+
+#[test]
+fn a_pause_beyond_the_deadline_is_an_error_at_once_that_carries_it() {
+    let world = world(|_| {});
+    let deadline = Some(world.clock.now() + 5 * SECOND);
+    let parts = RequestParts {
+        deadline,
+        ..world.parts(Method::GET)
+    };
+    let error = world
+        .call(parts, &[Answers(429, &[("retry-after", "20")])])
+        .expect_err("too late");
+    assert!(matches!(error, Error::DeadlineTooShort { .. }), "{error}");
+    assert!(error.retry_after() >= Some(20 * SECOND) && error.reply().is_some());
+    assert_eq!(world.clock.now().as_nanos(), 0, "nobody slept");
+}
+
+#[test]
+fn what_is_no_refusal_is_never_sent_again() {
+    for status in [204, 304, 400, 404, 409, 500, 502] {
+        let world = world(|_| {});
+        assert_eq!(
+            world
+                .call(world.parts(Method::GET), &[Answers(status, &[])])
+                .expect("a value"),
+            (status, 1)
+        );
+    }
+}
+
+#[test]
+fn a_5xx_is_no_success() {
+    // Fault 8: any status counts as success.
+    let world = world(|_| {});
+    world
+        .call(world.parts(Method::GET), &[Answers(500, &[])])
+        .expect("a value");
+    world
+        .call(world.parts(Method::GET), &[Answers(404, &[])])
+        .expect("a value");
+    assert_eq!(
+        world.limiter.snapshot().succeeded,
+        1,
+        "the 404 passed the limit, the 500 says nothing"
+    );
+}
+
+#[test]
+fn retry_after_on_a_success_is_no_cooldown() {
+    let world = world(|_| {});
+    for status in [200, 202] {
+        world
+            .call(
+                world.parts(Method::GET),
+                &[Answers(status, &[("retry-after", "600")])],
+            )
+            .expect("a value");
+    }
+    assert_eq!(world.times(), [0.0, 1.0]);
+}
+
+#[test]
+fn when_nothing_is_left_of_a_limit_the_next_request_waits_for_its_reset_without_a_cut() {
+    let world = world(|_| {});
+    let last = Answers(
+        200,
+        &[
+            ("x-ratelimit-limit", "60"),
+            ("x-ratelimit-remaining", "0"),
+            ("x-ratelimit-reset", "40"),
+        ],
+    );
+    world
+        .call(world.parts(Method::GET), &[last])
+        .expect("a value");
+    world
+        .call(world.parts(Method::GET), &[ok()])
+        .expect("a value");
+    let times = world.times();
+    assert!((40.0..=45.0).contains(&times[1]), "{times:?}");
+    let snapshot = world.limiter.snapshot();
+    assert_eq!(
+        (
+            snapshot.backed_off,
+            snapshot.succeeded,
+            snapshot.current_rate
+        ),
+        (0, 2, 1.0)
+    );
+}
+
+#[test]
+fn a_403_that_says_that_the_limit_is_used_up_is_a_refusal_where_the_vendor_hides_them_there() {
+    let used_up = Answers(
+        403,
+        &[
+            ("x-ratelimit-remaining", "0"),
+            ("x-ratelimit-reset", "1767225660"),
+            ("x-ratelimit-limit", "60"),
+        ],
+    );
+    let world = world_of("github", |_| {});
+    assert_eq!(
+        world
+            .call(world.parts(Method::POST), &[used_up.clone(), ok()])
+            .expect("it ends well"),
+        (200, 2)
+    );
+    assert!(world.times()[1] >= 60.0, "{:?}", world.times());
+    assert_eq!(world.limiter.snapshot().backed_off, 1);
+    let denied = Answers(
+        403,
+        &[
+            ("x-ratelimit-remaining", "41"),
+            ("x-ratelimit-reset", "1767225660"),
+        ],
+    );
+    assert_eq!(
+        world
+            .call(world.parts(Method::GET), &[denied])
+            .expect("a missing right is the caller's"),
+        (403, 1)
+    );
+}
+
+#[test]
+fn a_server_that_says_not_to_try_again_has_the_last_word() {
+    let world = world_of("stripe", |_| {});
+    let never = Answers(429, &[("stripe-should-retry", "false")]);
+    assert_eq!(
+        world
+            .call(world.parts(Method::GET), &[never])
+            .expect("the answer itself"),
+        (429, 1)
+    );
+}
+
+#[test]
+fn the_wait_is_read_in_every_dialect() {
+    for headers in [
+        &[("retry-after-ms", "20000")][..],
+        &[
+            ("ratelimit", "\"default\";r=0;t=20"),
+            ("ratelimit-policy", "\"default\";q=10;w=60"),
+        ],
+        &[
+            ("x-ratelimit-remaining", "0"),
+            ("x-ratelimit-reset", "1767225620"),
+        ],
+        &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "20s")],
+    ] {
+        let world = world(|_| {});
+        let headers: &'static [(&str, &str)] = Vec::leak(headers.to_vec());
+        world
+            .call(world.parts(Method::GET), &[Answers(429, headers), ok()])
+            .expect("it ends well");
+        assert!(
+            (20.0..=24.0).contains(&world.times()[1]),
+            "{headers:?}: {:?}",
+            world.times()
+        );
+    }
+}
+
+#[test]
+fn every_attempt_takes_a_permit() {
+    // Fault 9: retries, redirects and repeated connections that bypass the limiter.
+    let world = world(|draft| draft.retry_transport = 1);
+    let script = [
+        Fails(TransportKind::Connect),
+        Answers(307, &[("location", "/b")]),
+        Answers(429, &[("retry-after", "1")]),
+        ok(),
+    ];
+    assert_eq!(
+        world
+            .call(world.parts(Method::GET), &script)
+            .expect("it ends well"),
+        (200, 4)
+    );
+    let times = world.times();
+    assert!(
+        times.windows(2).all(|pair| pair[1] - pair[0] >= 1.0),
+        "{times:?}"
+    );
+    assert_eq!(world.limiter.snapshot().granted, 4);
+}
+
+#[test]
+fn a_closed_connection_is_tried_once_more_if_that_does_no_harm() {
+    let world = world(|_| {});
+    let closed = Fails(TransportKind::Closed);
+    assert_eq!(
+        world
+            .call(world.parts(Method::GET), &[closed.clone(), ok()])
+            .expect("it ends well"),
+        (200, 2)
+    );
+    let error = world
+        .call(world.parts(Method::GET), &[closed.clone(), closed.clone()])
+        .expect_err("once is enough");
+    assert!(
+        matches!(
+            error,
+            Error::Transport {
+                kind: TransportKind::Closed,
+                ..
+            }
+        ) && error.is_transient(),
+        "{error}"
+    );
+    world
+        .call(world.parts(Method::POST), &[closed])
+        .expect_err("a POST may have been processed");
+}
+
+#[test]
+fn other_failures_are_sent_again_as_often_as_was_asked_and_only_if_harmless() {
+    let world = world(|draft| draft.retry_transport = 2);
+    let timeout = Fails(TransportKind::Timeout(TimeoutPhase::FirstByte));
+    let connect = Fails(TransportKind::Connect);
+    let script = [timeout.clone(), timeout.clone(), ok()];
+    assert_eq!(
+        world
+            .call(world.parts(Method::GET), &script)
+            .expect("it ends well"),
+        (200, 3)
+    );
+    let error = world
+        .call(world.parts(Method::POST), &[timeout])
+        .expect_err("it may have been processed");
+    assert!(error.is_timeout());
+    let script = [connect.clone(), connect.clone(), ok()];
+    assert_eq!(
+        world
+            .call(world.parts(Method::POST), &script)
+            .expect("it was never sent"),
+        (200, 3)
+    );
+    let script = [connect.clone(), connect.clone(), connect];
+    world
+        .call(world.parts(Method::POST), &script)
+        .expect_err("not more often");
+    for kind in [TransportKind::Tls, TransportKind::Protocol] {
+        world
+            .call(world.parts(Method::GET), &[Fails(kind)])
+            .expect_err("it would fail again");
+    }
+}
+
+#[test]
+fn a_redirect_within_the_origin_keeps_everything() {
+    let world = world(|_| {});
+    let script = [
+        Answers(308, &[("location", "../b?x=1")]),
+        Answers(301, &[("location", "https://api.example/c")]),
+        ok(),
+    ];
+    let mut parts = world.parts(Method::POST);
+    parts.method = Method::PUT;
+    world.call(parts, &script).expect("it ends well");
+    assert_eq!(
+        world.lines(),
+        [
+            "PUT https://api.example/v1/a?token=t",
+            "PUT https://api.example/b?x=1",
+            "PUT https://api.example/c"
+        ]
+    );
+    assert!(
+        world
+            .sent
+            .borrow()
+            .iter()
+            .all(|sent| sent.body == 4 && sent.headers.contains(&"authorization".into()))
+    );
+}
+
+#[test]
+fn after_see_other_a_post_becomes_a_get_without_a_body() {
+    for status in [301, 302, 303] {
+        let world = world(|_| {});
+        world
+            .call(
+                world.parts(Method::POST),
+                &[Answers(status, &[("location", "b")]), ok()],
+            )
+            .expect("it ends well");
+        let sent = world.sent.borrow();
+        assert_eq!(
+            (sent[1].line.as_str(), sent[1].body),
+            ("GET https://api.example/v1/b", 0),
+            "{status}"
+        );
+    }
+}
+
+#[test]
+fn another_origin_gets_no_credential_no_permit_and_no_say() {
+    let world = world(|_| {});
+    let away = Answers(302, &[("location", "https://files.example/x")]);
+    assert_eq!(
+        world
+            .call(
+                world.parts(Method::GET),
+                &[away, Answers(429, &[("retry-after", "900")])]
+            )
+            .expect("a value"),
+        (429, 2)
+    );
+    assert_eq!(world.sent.borrow()[1].headers, ["user-agent"]);
+    let snapshot = world.limiter.snapshot();
+    assert_eq!(
+        (
+            snapshot.granted,
+            snapshot.backed_off,
+            snapshot.cooldown_until
+        ),
+        (1, 0, None)
+    );
+}
+
+#[test]
+fn what_was_taken_off_for_another_origin_stays_off_on_the_way_back() {
+    let world = world(|_| {});
+    let away = Answers(302, &[("location", "https://files.example/x")]);
+    let back = Answers(302, &[("location", "https://api.example/v1/b")]);
+    world
+        .call(world.parts(Method::GET), &[away, back, ok()])
+        .expect("it ends well");
+    assert_eq!(world.sent.borrow()[2].headers, ["user-agent"]);
+    assert_eq!(
+        world.limiter.snapshot().granted,
+        2,
+        "but at home it takes a permit"
+    );
+}
+
+#[test]
+fn a_body_goes_to_another_origin_only_by_the_callers_word() {
+    let world = world(|_| {});
+    let away = Answers(307, &[("location", "https://files.example/x")]);
+    let outcome = world.call(world.parts(Method::POST), std::slice::from_ref(&away));
+    assert_eq!(outcome.expect("the redirect itself"), (307, 1));
+    let parts = RequestParts {
+        idempotent: Some(true),
+        ..world.parts(Method::POST)
+    };
+    assert_eq!(
+        world.call(parts, &[away, ok()]).expect("it ends well"),
+        (200, 2)
+    );
+    assert_eq!(world.sent.borrow().last().map(|sent| sent.body), Some(4));
+}
+
+#[test]
+fn redirects_end_after_ten() {
+    let world = world(|_| {});
+    let script = vec![Answers(302, &[("location", "/again")]); 11];
+    let error = world
+        .call(world.parts(Method::GET), &script)
+        .expect_err("a loop");
+    assert!(
+        matches!(
+            error,
+            Error::Transport {
+                kind: TransportKind::TooManyRedirects,
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn redirects_out_of_https_or_http_are_refused() {
+    for location in [
+        "http://api.example/v1/b",
+        "ftp://x/",
+        "file:///etc/passwd",
+        "https://u:p@files.example/",
+        "//",
+    ] {
+        let world = world(|_| {});
+        let location: &'static [(&str, &str)] = Box::leak(Box::new([("location", location)]));
+        let error = world
+            .call(world.parts(Method::GET), &[Answers(302, location)])
+            .expect_err("refused");
+        assert!(
+            matches!(
+                error,
+                Error::Transport {
+                    kind: TransportKind::RedirectRefused,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_redirect_without_an_address_is_the_callers() {
+    let world = world(|_| {});
+    assert_eq!(
+        world
+            .call(world.parts(Method::GET), &[Answers(302, &[])])
+            .expect("a value"),
+        (302, 1)
+    );
+    assert_eq!(
+        world
+            .call(
+                world.parts(Method::GET),
+                &[Answers(304, &[("location", "/x")])]
+            )
+            .expect("a value"),
+        (304, 1)
+    );
+}
+
+#[test]
+fn a_401_is_sent_once_more_with_a_fresh_token() {
+    let world = world(|draft| draft.token_source = Some(Arc::new(|| Ok("fresh".into()))));
+    let mut parts = world.parts(Method::POST);
+    parts.headers.remove("authorization");
+    assert_eq!(
+        world
+            .call(parts.clone(), &[Answers(401, &[]), ok()])
+            .expect("it ends well"),
+        (200, 2)
+    );
+    assert_eq!(
+        world
+            .call(parts, &[Answers(401, &[]), Answers(401, &[])])
+            .expect("a value"),
+        (401, 2)
+    );
+    let own = world.parts(Method::GET);
+    assert_eq!(
+        world
+            .call(own, &[Answers(401, &[])])
+            .expect("the request brought its own token"),
+        (401, 1)
+    );
+}
+
+#[test]
+fn a_call_that_was_never_sent_gives_its_permit_back() {
+    let world = world(|_| {});
+    let attempt = Attempt::new(Arc::clone(&world.settings), world.parts(Method::GET));
+    let outcome = drive(&world.limiter, attempt, |_| {
+        Err::<Scripted, _>(NoAnswer::Unsent(Error::request("x", "y")))
+    });
+    assert!(matches!(outcome, Err(Error::InvalidRequest { .. })));
+    let snapshot = world.limiter.snapshot();
+    assert_eq!((snapshot.granted, snapshot.tokens), (1, 1.0));
+}
+
+#[test]
+fn errors_show_no_query_and_no_credential() {
+    let world = world(|draft| draft.max_retries_on_backoff = 0);
+    let error = world
+        .call(world.parts(Method::GET), &[Answers(429, &[])])
+        .expect_err("exhausted");
+    let shown = format!("{error} {error:?}");
+    assert!(shown.contains("https://api.example/v1/a"), "{shown}");
+    assert!(
+        !shown.contains("token") && !shown.contains("s3cret"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn what_fails_as_a_trial_of_the_circuit_breaker_is_none_of_the_calls_tries() {
+    let world = world(|draft| {
+        draft.retry_transport = 1;
+        draft.breaker = Some(CircuitBreaker::after_failures(1));
+    });
+    let down = Fails(TransportKind::Connect);
+    let script = [down.clone(), down.clone(), down.clone(), down, ok()];
+    let outcome = world.call(world.parts(Method::POST), &script);
+    assert_eq!(outcome.expect("it ends well"), (200, 5));
+    assert_eq!(world.times(), [0.0, 2.0, 4.0, 6.0, 8.0]);
+}
+
+#[test]
+fn a_trial_that_may_have_been_processed_is_not_sent_again() {
+    let world = world(|draft| {
+        draft.retry_transport = 3;
+        draft.breaker = Some(CircuitBreaker::after_failures(1));
+    });
+    let gone = world.call(world.parts(Method::POST), &[Fails(TransportKind::Closed)]);
+    assert!(matches!(gone, Err(Error::Transport { .. })));
+    let on_trial = world.call(world.parts(Method::POST), &[Fails(TransportKind::Closed)]);
+    assert!(matches!(on_trial, Err(Error::Transport { .. })));
+    assert_eq!(world.times(), [0.0, 2.0]);
+}
+
+#[test]
+fn a_5xx_opens_the_circuit_and_is_the_callers_answer_also_on_trial() {
+    let world = world(|draft| draft.breaker = Some(CircuitBreaker::after_failures(1)));
+    for _ in 0..2 {
+        let outcome = world.call(world.parts(Method::GET), &[Answers(500, &[])]);
+        assert_eq!(outcome.expect("an answer"), (500, 1));
+    }
+    assert_eq!(world.times(), [0.0, 2.0]);
+}
+
+#[test]
+fn a_backoff_status_is_a_refusal_and_no_failure() {
+    let world = world(|draft| draft.breaker = Some(CircuitBreaker::after_failures(1)));
+    let outcome = world.call(world.parts(Method::GET), &[Answers(503, &[]), ok()]);
+    assert_eq!(outcome.expect("it ends well"), (200, 2));
+    let snapshot = world.limiter.snapshot();
+    assert_eq!(snapshot.breaker, Some(crate::BreakerPhase::Closed));
+}
+
+#[test]
+fn who_would_rather_fail_is_told_when_to_try_again() {
+    let world = world(|draft| {
+        draft.breaker = Some(CircuitBreaker::after_failures(1).fail_fast(true));
+    });
+    let failed = world.call(world.parts(Method::GET), &[Fails(TransportKind::Connect)]);
+    assert!(matches!(failed, Err(Error::Transport { .. })));
+    let error = world.call(world.parts(Method::GET), &[]).expect_err("open");
+    assert!(matches!(error, Error::CircuitOpen { .. }) && error.is_transient());
+    assert_eq!(error.retry_after(), Some(2 * SECOND));
+}
+
+#[test]
+fn a_deadline_before_the_next_trial_is_told_at_once() {
+    let world = world(|draft| draft.breaker = Some(CircuitBreaker::after_failures(1)));
+    let failed = world.call(world.parts(Method::GET), &[Fails(TransportKind::Connect)]);
+    assert!(matches!(failed, Err(Error::Transport { .. })));
+    let parts = RequestParts {
+        deadline: Some(world.clock.now() + SECOND),
+        ..world.parts(Method::GET)
+    };
+    let error = world.call(parts, &[]).expect_err("too short");
+    assert_eq!(error.retry_after(), Some(2 * SECOND));
+    assert!(matches!(error, Error::DeadlineTooShort { .. }));
+    assert_eq!(world.times(), [0.0]);
+}
+
+#[path = "body_tests.rs"]
+mod bodies;
+#[path = "scope_tests.rs"]
+mod scopes;

@@ -1,0 +1,19 @@
+//! The blocking front: sends, waits and reads, and decides nothing.
+
+mod body;
+mod builder;
+mod client;
+mod drive;
+mod pages;
+mod patience;
+mod request;
+mod resolver;
+mod response;
+mod tls;
+mod transport;
+
+pub use builder::ClientBuilder;
+pub use client::{DynamicAPIClient, make_client_for};
+pub use pages::{Items, Pages};
+pub use request::RequestBuilder;
+pub use response::{BodyReader, Response};

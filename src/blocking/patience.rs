@@ -1,0 +1,99 @@
+//! How long a read may wait, where ureq's own timeouts do not fit.
+//!
+//! ureq's timeout for each read also holds while the answer's head is awaited, where `first_byte`
+//! shall be the bound: it is lifted from the moment that something was sent until the first byte
+//! arrives. And a body that is read whole has a bound in all ([`until`]), which a server must not
+//! evade by bytes that are no body: the sizes of chunks, trailers, compressed nothing.
+//!
+//! This is the one place that touches ureq's `unversioned` interface: hence `~3.5` in Cargo.toml.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use ureq::Timeout;
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
+
+use crate::clock::Clock;
+use crate::limiter::Time;
+
+thread_local! {
+    /// Until when reads on this thread may last; a body is read on the thread that asks for it.
+    static BOUND: RefCell<Option<(Arc<dyn Clock>, Time)>> = const { RefCell::new(None) };
+}
+
+/// Runs `read`, in which every wait for the server ends at `end`.
+pub(super) fn until<T>(clock: &Arc<dyn Clock>, end: Time, read: impl FnOnce() -> T) -> T {
+    struct Lift;
+    impl Drop for Lift {
+        fn drop(&mut self) {
+            BOUND.set(None);
+        }
+    }
+    BOUND.set(Some((Arc::clone(clock), end)));
+    let _lift = Lift;
+    read()
+}
+
+/// Wraps whatever transport the chain made.
+#[derive(Debug)]
+pub(super) struct PatientConnector;
+
+/// A transport that knows whether the first byte is still to come.
+#[derive(Debug)]
+pub(super) struct Patient<T> {
+    inner: T,
+    awaits_first_byte: bool,
+}
+
+impl<In: Transport> Connector<In> for PatientConnector {
+    type Out = Patient<In>;
+
+    fn connect(
+        &self,
+        _: &ConnectionDetails<'_>,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, ureq::Error> {
+        Ok(chained.map(|inner| Patient {
+            inner,
+            awaits_first_byte: false,
+        }))
+    }
+}
+
+impl<T: Transport> Transport for Patient<T> {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.inner.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        self.awaits_first_byte = true;
+        self.inner.transmit_output(amount, timeout)
+    }
+
+    fn await_input(&mut self, mut timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        if self.awaits_first_byte {
+            timeout.per_read = None;
+        }
+        if let Some((clock, end)) = BOUND.with_borrow(Clone::clone) {
+            let left = end.saturating_since(clock.now());
+            if left.is_zero() {
+                return Err(ureq::Error::Timeout(Timeout::RecvBody));
+            }
+            if timeout.after > left.into() {
+                timeout.after = left.into();
+                timeout.reason = Timeout::RecvBody;
+            }
+        }
+        let came = self.inner.await_input(timeout)?;
+        self.awaits_first_byte = false;
+        Ok(came)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.inner.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.inner.is_tls()
+    }
+}

@@ -1,0 +1,161 @@
+//! ureq, set up so that it never waits for ever and never decides for us; its errors in our words.
+
+use std::io;
+use std::time::Duration;
+
+use http::{Method, Request};
+use ureq::config::Config;
+use ureq::unversioned::transport::{Connector, DefaultConnector};
+use ureq::{Agent, AsSendBody, Body};
+
+use super::patience::PatientConnector;
+use super::resolver::{BoundedResolver, Unresolved};
+use super::tls as front_tls;
+use crate::attempt::Failure;
+use crate::attempt::NoAnswer::{self, Failed, Unsent};
+use crate::error::{Error, Result, TimeoutPhase, TransportKind};
+use crate::limiter::Time;
+use crate::request::RequestParts;
+use crate::settings::ClientSettings;
+use crate::tls;
+use crate::transport::{MOST_IDLE_CONNECTIONS, io_kind};
+
+/// A transport with the settings' timeouts, which follows no redirects and takes no status for an
+/// error.
+pub(super) fn agent(settings: &ClientSettings) -> Result<Agent> {
+    tls::check(settings)?;
+    let timeouts = &settings.timeouts;
+    let mut config = Config::builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .allow_non_standard_methods(true)
+        .timeout_resolve(Some(timeouts.connect))
+        .timeout_connect(Some(timeouts.connect))
+        .timeout_send_request(Some(timeouts.send))
+        .timeout_send_body(Some(timeouts.send))
+        .timeout_recv_response(Some(timeouts.first_byte))
+        .timeout_per_read(Some(timeouts.between_bytes))
+        .timeout_per_write(Some(timeouts.send))
+        .max_idle_connections(MOST_IDLE_CONNECTIONS)
+        .max_idle_connections_per_host(MOST_IDLE_CONNECTIONS);
+    // A proxy is for the way out; what runs on this machine is not out there.
+    if !settings.proxy_from_environment || settings.base.origin().is_loopback() {
+        config = config.proxy(None);
+    }
+    let config = front_tls::configure(config, settings).build();
+    let connector = ().chain(DefaultConnector::new()).chain(PatientConnector);
+    Ok(Agent::with_parts(
+        config,
+        connector,
+        BoundedResolver::default(),
+    ))
+}
+
+/// Sends one request and returns as soon as the answer's head has come.
+pub(super) fn send(
+    agent: &Agent,
+    settings: &ClientSettings,
+    parts: &RequestParts,
+    token: Option<http::HeaderValue>,
+    now: Time,
+) -> Result<http::Response<Body>, NoAnswer> {
+    if parts.address.origin().is_https() && !tls::is_available(settings.tls) {
+        return Err(Failed(Failure {
+            kind: TransportKind::Tls,
+            source: None,
+        }));
+    }
+    let uri = parts
+        .address
+        .to_uri()
+        .map_err(|problem| Unsent(Error::request("path", problem)))?;
+    let mut request = Request::new(());
+    *request.method_mut() = parts.method.clone();
+    *request.uri_mut() = uri;
+    *request.headers_mut() = parts.headers.clone();
+    if let Some(token) = token {
+        request
+            .headers_mut()
+            .insert(http::header::AUTHORIZATION, token);
+    }
+    // An empty body is sent where the method calls for one, so that the server sees its length; a body
+    // of type `()` would be sent in chunks.
+    let body = match parts.body.as_deref() {
+        None if matches!(parts.method, Method::POST | Method::PUT | Method::PATCH) => {
+            Some(&b""[..])
+        }
+        body => body,
+    };
+    let left = parts.time_left(now);
+    let answer = match body {
+        Some(body) => agent.run(limited(agent, request.map(|()| body), left)),
+        None => agent.run(limited(agent, request, left)),
+    };
+    answer.map_err(|error| Failed(failure(error)))
+}
+
+fn limited<S: AsSendBody>(
+    agent: &Agent,
+    request: Request<S>,
+    left: Option<Duration>,
+) -> Request<S> {
+    match left {
+        // Only where it is asked for: it costs a copy of the whole configuration.
+        Some(left) => agent
+            .configure_request(request)
+            .timeout_global(Some(left))
+            .build(),
+        None => request,
+    }
+}
+
+/// What happened, in our words; the transport's own error stays as the source.
+pub(super) fn failure(error: ureq::Error) -> Failure {
+    let kind = match &error {
+        ureq::Error::Timeout(timeout) => TransportKind::Timeout(phase(*timeout)),
+        ureq::Error::HostNotFound => TransportKind::Resolve,
+        ureq::Error::Other(error) if error.is::<Unresolved>() => TransportKind::Resolve,
+        ureq::Error::ConnectionFailed
+        | ureq::Error::ConnectProxyFailed(_)
+        | ureq::Error::InvalidProxyUrl => TransportKind::Connect,
+        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) | ureq::Error::Http(_) => {
+            TransportKind::Protocol
+        }
+        ureq::Error::Io(error) => io_kind(error),
+        // The connection ended in the middle of a chunk's frame.
+        ureq::Error::BodyStalled => TransportKind::Closed,
+        // The variants of TLS exist only in builds with TLS; their texts tell them apart in all.
+        other
+            if ["rustls", "native-tls", "PEM", "der"]
+                .iter()
+                .any(|tls| other.to_string().starts_with(tls)) =>
+        {
+            TransportKind::Tls
+        }
+        ureq::Error::Tls(_) | ureq::Error::TlsRequired => TransportKind::Tls,
+        _ => TransportKind::Other,
+    };
+    Failure {
+        kind,
+        source: Some(Box::new(error)),
+    }
+}
+
+/// The same for an error that came out of reading a body.
+pub(super) fn body_failure(error: io::Error) -> Failure {
+    failure(ureq::Error::from(error))
+}
+
+fn phase(timeout: ureq::Timeout) -> TimeoutPhase {
+    match timeout {
+        ureq::Timeout::Resolve | ureq::Timeout::Connect => TimeoutPhase::Connect,
+        ureq::Timeout::SendRequest | ureq::Timeout::SendBody | ureq::Timeout::PerWrite => {
+            TimeoutPhase::Send
+        }
+        ureq::Timeout::RecvResponse => TimeoutPhase::FirstByte,
+        ureq::Timeout::PerRead => TimeoutPhase::BetweenBytes,
+        ureq::Timeout::RecvBody => TimeoutPhase::Body,
+        _ => TimeoutPhase::Attempt,
+    }
+}

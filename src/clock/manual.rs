@@ -1,0 +1,295 @@
+//! A clock that stands still until a test moves it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Waker;
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::Clock;
+use crate::limiter::Time;
+
+/// A clock that is moved by hand, or jumps by itself once everybody waits.
+///
+/// [`ManualClock::new`] stands still until [`advance`](Self::advance) is called. A clock made by
+/// [`ManualClock::auto`] jumps to the earliest time that anybody waits for as soon as every joined
+/// thread is waiting, so that minutes pass in microseconds: take a [`join`](Self::join) guard for
+/// each thread or task that will wait, *before* it is spawned, and move it into the thread or task.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use api_ratelimiter::{ApiRateConfig, Clock, DynamicRateLimiter, ManualClock};
+///
+/// # fn main() -> api_ratelimiter::Result<()> {
+/// let clock = ManualClock::auto();
+/// let config = ApiRateConfig { initial_rate: 1.0, max_rate: 1.0, ..Default::default() };
+/// let limiter = DynamicRateLimiter::with_clock(&config, Arc::new(clock.clone()))?;
+/// let _joined = clock.join();
+/// for _ in 0..61 {
+///     limiter.acquire()?.success();
+/// }
+/// assert_eq!(clock.now().as_nanos(), Duration::from_secs(60).as_nanos() as u64);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct ManualClock {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    auto: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    now: Time,
+    /// The wall clock at [`Time::ZERO`]; may be stepped.
+    unix_at_zero: Duration,
+    /// Threads that take part in auto mode.
+    joined: usize,
+    parked: Vec<Parked>,
+    /// Number of the current round; see [`ManualClock::park_until`].
+    round: u64,
+    next_id: u64,
+}
+
+/// A thread or task that waits.
+#[derive(Debug)]
+struct Parked {
+    id: u64,
+    sleeper: Sleeper,
+    until: Option<Time>,
+    /// The last round in which it looked and found no wake-up.
+    looked_in: Option<u64>,
+}
+
+#[derive(Debug)]
+enum Sleeper {
+    Thread(Thread),
+    Task(Waker),
+}
+
+impl Sleeper {
+    fn rouse(&self) {
+        match self {
+            Self::Thread(thread) => thread.unpark(),
+            Self::Task(waker) => waker.wake_by_ref(),
+        }
+    }
+}
+
+/// Wall clock of a new manual clock: 2026-01-01 00:00:00 UTC.
+const UNIX_AT_START: Duration = Duration::from_secs(1_767_225_600);
+
+impl ManualClock {
+    /// A clock that stands still at its epoch until it is advanced.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_mode(false)
+    }
+
+    /// A clock that jumps to the earliest awaited time whenever all joined threads wait.
+    #[must_use]
+    pub fn auto() -> Self {
+        Self::with_mode(true)
+    }
+
+    fn with_mode(auto: bool) -> Self {
+        let state = State {
+            now: Time::ZERO,
+            unix_at_zero: UNIX_AT_START,
+            joined: 0,
+            parked: Vec::new(),
+            round: 0,
+            next_id: 0,
+        };
+        Self {
+            shared: Arc::new(Shared {
+                auto,
+                state: Mutex::new(state),
+            }),
+        }
+    }
+
+    /// Moves the time on and wakes whoever waited for it.
+    pub fn advance(&self, by: Duration) {
+        let mut state = self.shared.state.lock();
+        state.now = state.now + by;
+        state.next_round();
+    }
+
+    /// Sets the wall clock, since 1970, and leaves the monotonic time alone.
+    pub fn set_unix_now(&self, unix: Duration) {
+        let mut state = self.shared.state.lock();
+        state.unix_at_zero = unix.saturating_sub(state.now.saturating_since(Time::ZERO));
+    }
+
+    /// Counts one more thread in until the guard is dropped.
+    #[must_use = "the thread counts only while the guard lives"]
+    pub fn join(&self) -> JoinGuard {
+        self.shared.state.lock().joined += 1;
+        JoinGuard {
+            clock: self.clone(),
+        }
+    }
+
+    /// Threads that wait right now.
+    #[must_use]
+    pub fn parked(&self) -> usize {
+        self.shared.state.lock().parked.len()
+    }
+}
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A thread's part in a [`ManualClock`] in auto mode; ends when dropped.
+#[derive(Debug)]
+pub struct JoinGuard {
+    clock: ManualClock,
+}
+
+impl Drop for JoinGuard {
+    fn drop(&mut self) {
+        let mut state = self.clock.shared.state.lock();
+        state.joined -= 1;
+        state.round_if_all_wait();
+    }
+}
+
+impl State {
+    /// Has everybody look again, whether woken, due or neither.
+    fn next_round(&mut self) {
+        self.round += 1;
+        for parked in &self.parked {
+            parked.sleeper.rouse();
+        }
+    }
+
+    /// Whether every joined thread waits and looked in this round.
+    fn all_quiet(&self) -> bool {
+        self.parked.len() >= self.joined
+            && self
+                .parked
+                .iter()
+                .all(|parked| parked.looked_in == Some(self.round))
+    }
+
+    /// Moves the time to the earliest that anybody waits for, if nobody is left who runs.
+    fn jump_if_all_quiet(&mut self) -> bool {
+        if !self.all_quiet() {
+            return false;
+        }
+        let earliest = self.parked.iter().filter_map(|parked| parked.until).min();
+        let Some(earliest) = earliest else {
+            return false;
+        };
+        self.now = self.now.max(earliest);
+        self.next_round();
+        true
+    }
+
+    /// Begins a round if nobody is left who runs.
+    fn round_if_all_wait(&mut self) {
+        if self.parked.len() >= self.joined {
+            self.next_round();
+        }
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Time {
+        self.shared.state.lock().now
+    }
+
+    fn unix_now(&self) -> Duration {
+        let state = self.shared.state.lock();
+        state
+            .unix_at_zero
+            .saturating_add(state.now.saturating_since(Time::ZERO))
+    }
+
+    /// A thread may have been woken by another that waits by now, without having run yet. So that the
+    /// time never jumps over it, a jump takes a *round*: all who wait are made to look whether they
+    /// were woken; only when each of them looked and stayed does the last one move the time.
+    fn park_until(&self, until: Option<Time>, woken: &AtomicBool) {
+        let id = {
+            let mut state = self.shared.state.lock();
+            let id = state.next_id;
+            state.next_id += 1;
+            state.parked.push(Parked {
+                id,
+                sleeper: Sleeper::Thread(thread::current()),
+                until,
+                looked_in: None,
+            });
+            state.round_if_all_wait();
+            id
+        };
+        loop {
+            {
+                let mut state = self.shared.state.lock();
+                if woken.swap(false, Ordering::Acquire)
+                    || until.is_some_and(|until| until <= state.now)
+                {
+                    state.parked.retain(|parked| parked.id != id);
+                    return;
+                }
+                let round = state.round;
+                if let Some(me) = state.parked.iter_mut().find(|parked| parked.id == id) {
+                    me.looked_in = Some(round);
+                }
+                if self.shared.auto && state.jump_if_all_quiet() {
+                    continue;
+                }
+            }
+            thread::park();
+        }
+    }
+
+    /// A task looks whenever it is polled, and takes part in the rounds as a thread does.
+    fn wake_at(&self, alarm: &mut Option<u64>, until: Option<Time>, waker: &Waker) -> bool {
+        let mut state = self.shared.state.lock();
+        if until.is_some_and(|until| until <= state.now) {
+            waker.wake_by_ref();
+        }
+        let round = state.round;
+        let known = alarm.and_then(|id| state.parked.iter_mut().find(|parked| parked.id == id));
+        if let Some(me) = known {
+            me.looked_in = Some(round);
+            me.until = until;
+            me.sleeper = Sleeper::Task(waker.clone());
+            if self.shared.auto {
+                state.jump_if_all_quiet();
+            }
+        } else {
+            let id = state.next_id;
+            state.next_id += 1;
+            *alarm = Some(id);
+            state.parked.push(Parked {
+                id,
+                sleeper: Sleeper::Task(waker.clone()),
+                until,
+                looked_in: None,
+            });
+            if self.shared.auto {
+                state.round_if_all_wait();
+            }
+        }
+        true
+    }
+
+    fn forget(&self, alarm: u64) {
+        let mut state = self.shared.state.lock();
+        state.parked.retain(|parked| parked.id != alarm);
+    }
+}

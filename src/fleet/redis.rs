@@ -1,0 +1,244 @@
+//! A store in Redis or Valkey.
+
+use std::fmt;
+use std::time::Duration;
+
+use ::redis::{Client, Cmd, Connection, ErrorKind, RedisError, RedisResult, Script};
+use parking_lot::Mutex;
+
+use super::{Fleet, FleetKey, FleetStore, Replaced, StoreError, Stored};
+use crate::error::{Error, Result};
+
+/// How long an answer may take: workers come for slots a tenth of a second ahead.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// How long a connection may take to be made, with its TLS: nobody waits for it but the first worker.
+const CONNECTING: Duration = Duration::from_millis(500);
+
+/// Reads, or replaces if the version is still the same, and tells the server's time. The version is the time of the
+/// writing, so that none comes back after the store was emptied; what is none is that of no text, so that it can be
+/// replaced. Nothing is reckoned here but that.
+const SCRIPT: &str = r"
+local time = redis.call('TIME')
+local found = redis.call('HMGET', KEYS[1], 'version', 'text')
+local version = found[1] or '0'
+if not string.find(version, '^%d+$') or #version > 18 then
+  version = '0'
+end
+if ARGV[1] ~= version then
+  return {time[1], time[2], version, found[2] or ''}
+end
+local next = string.format('%.0f', time[1] * 1000000 + time[2])
+if next == version then
+  next = string.format('%.0f', next + 1)
+end
+redis.call('HSET', KEYS[1], 'version', next, 'text', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return {time[1], time[2], '', ''}
+";
+
+/// A version that no text has: it only reads.
+const NONE: &str = "-";
+
+impl Fleet {
+    /// The workers that use `key` in the Redis (6 or later) or Valkey server at `url`. Feature `redis`.
+    ///
+    /// `redis://host:6379`, `rediss://` for TLS (by the feature `rustls`, with the certificates that the system trusts, or
+    /// those in the file that the environment variable `SSL_CERT_FILE` names), `redis://user:password@host`
+    /// for a user of its own, `/2` at the end for another database. The user needs the commands `EVALSHA`, `EVAL`,
+    /// `TIME`, `HMGET`, `HSET` and `PEXPIRE` on keys that begin with `api-ratelimiter:`. The server is reached when
+    /// the limiter is built.
+    ///
+    /// ```no_run
+    /// use api_ratelimiter::{DynamicAPIClient, Fleet};
+    ///
+    /// let client = DynamicAPIClient::builder_for("notion")?
+    ///     .fleet(Fleet::redis("redis://127.0.0.1:6379", "notion/workspace-42")?)
+    ///     .build()?;
+    /// # Ok::<(), api_ratelimiter::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidConfig`] for an address that is none. The error does not show it: it may hold a password.
+    pub fn redis(url: &str, key: &str) -> Result<Self> {
+        let client = Client::open(url).map_err(|error| {
+            let problem = format_args!("not the address of a Redis server: {}", told(&error));
+            Error::config("fleet", "url", problem)
+        })?;
+        provider::choose();
+        let store = RedisStore {
+            shown: format!("redis at {}", client.get_connection_info().addr()),
+            client,
+            idle: Mutex::new(Vec::new()),
+            script: Script::new(SCRIPT),
+        };
+        Ok(Self::new(store, key))
+    }
+}
+
+/// TLS by rustls: where an application has several providers of cryptography built in and has not chosen one, it would
+/// panic.
+#[cfg(feature = "rustls")]
+mod provider {
+    pub(super) fn choose() {
+        if rustls::crypto::CryptoProvider::get_default().is_none() {
+            // Somebody else may be quicker, and that one serves as well.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        }
+    }
+}
+
+/// No TLS, or the system's.
+#[cfg(not(feature = "rustls"))]
+mod provider {
+    pub(super) const fn choose() {}
+}
+
+struct RedisStore {
+    client: Client,
+    /// Connections that are not used right now: each worker of this process that shares the store uses one at a time.
+    idle: Mutex<Vec<Connection>>,
+    script: Script,
+    shown: String,
+}
+
+impl RedisStore {
+    /// Runs the script; a connection on which something went wrong is not used again, as an answer may still come.
+    fn run(&self, arguments: &[&str], again: Again) -> RedisResult<(u64, u64, String, String)> {
+        // Never connected to or asked under the lock: one visit holds up no other.
+        let idle = self.idle.lock().pop();
+        if let Some(mut connection) = idle {
+            match self.evaluate(&mut connection, arguments) {
+                // The server or something between us closed it while it was not used.
+                Err(error) if again == Again::IfClosed && is_closed(&error) => {}
+                answer => return self.kept(connection, answer),
+            }
+        }
+        let mut connection = self.connected()?;
+        let answer = self.evaluate(&mut connection, arguments);
+        self.kept(connection, answer)
+    }
+
+    fn kept<T>(&self, connection: Connection, answer: RedisResult<T>) -> RedisResult<T> {
+        if answer.is_ok() {
+            self.idle.lock().push(connection);
+        }
+        answer
+    }
+
+    fn connected(&self) -> RedisResult<Connection> {
+        let connection = self.client.get_connection_with_timeout(CONNECTING)?;
+        connection.set_read_timeout(Some(PATIENCE))?;
+        connection.set_write_timeout(Some(PATIENCE))?;
+        Ok(connection)
+    }
+
+    fn evaluate(
+        &self,
+        connection: &mut Connection,
+        arguments: &[&str],
+    ) -> RedisResult<(u64, u64, String, String)> {
+        let by_hash = call("EVALSHA", self.script.get_hash(), arguments).query(connection);
+        match by_hash {
+            // The server does not know the script yet, or something between us allows no scripts by hash. An error of the
+            // running script names it by its hash.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
+                    && !told(&error).contains(self.script.get_hash()) =>
+            {
+                call("EVAL", SCRIPT, arguments).query(connection)
+            }
+            answer => answer,
+        }
+    }
+
+    fn stored((seconds, micros, version, text): (u64, u64, String, String)) -> Stored {
+        Stored {
+            text,
+            version: version.parse().unwrap_or_default(),
+            now: Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros)),
+        }
+    }
+}
+
+/// Whether a visit whose connection turns out to be closed goes over another one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Again {
+    IfClosed,
+    /// It may have done its work.
+    Never,
+}
+
+fn is_closed(error: &RedisError) -> bool {
+    !error.is_timeout() && (error.is_connection_dropped() || error.is_io_error())
+}
+
+/// Where the state of a fleet lies: `api-ratelimiter:{…}`. Of the key, which may say more than it should, a hash that
+/// can't be turned round. The braces are a hash tag: wherever a cluster keeps it, it keeps all of it.
+fn name(key: &FleetKey) -> String {
+    let hash = sha1_smol::Sha1::from(key.as_str()).digest();
+    format!("api-ratelimiter:{{{hash}}}")
+}
+
+fn call(command: &str, script: &str, arguments: &[&str]) -> Cmd {
+    let mut call = Cmd::new();
+    call.arg(command).arg(script).arg(1).arg(arguments);
+    call
+}
+
+/// What went wrong, without what was sent.
+fn said(error: &RedisError) -> StoreError {
+    StoreError::new(told(error))
+}
+
+fn told(error: &RedisError) -> String {
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    match error.detail() {
+        Some(detail) if error.code().is_some() => {
+            format!("{} {detail}", error.code().unwrap_or_default())
+        }
+        _ => error.to_string(),
+    }
+}
+
+impl FleetStore for RedisStore {
+    fn read(&self, key: &FleetKey) -> std::result::Result<Stored, StoreError> {
+        let answer = self.run(&[&name(key), NONE, "", "0"], Again::IfClosed);
+        answer.map(Self::stored).map_err(|error| said(&error))
+    }
+
+    fn replace(
+        &self,
+        key: &FleetKey,
+        version: u64,
+        text: &str,
+        keep: Duration,
+    ) -> std::result::Result<Replaced, StoreError> {
+        let (version, keep) = (version.to_string(), keep.as_millis().to_string());
+        let name = name(key);
+        let arguments = [&*name, &version, text, &keep];
+        let answer = self.run(&arguments, Again::Never);
+        let answer = answer.map_err(|error| said(&error))?;
+        if answer.2.is_empty() {
+            Ok(Replaced::Done)
+        } else {
+            Ok(Replaced::Other(Self::stored(answer)))
+        }
+    }
+
+    fn shown(&self) -> String {
+        self.shown.clone()
+    }
+}
+
+/// The client knows the password.
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore")
+            .field("shown", &self.shown)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,282 @@
+//! The list of profiles: one row a vendor, with the source of each fact.
+//!
+//! Only what the vendor documents or is known to send, and only what differs from `generic`; a vendor
+//! with nothing of its own is in the list because a preset names it.
+
+use std::time::Duration;
+
+use super::number::{MILLISECOND, SECOND};
+use super::profile::{Cost, Dialect, Means, Place, Reason, Refusal, Scope, Sign, When};
+
+/// 429 is a refusal everywhere (RFC 6585, section 4).
+const BY_STATUS: &[(u16, Refusal)] = &[(429, Refusal::Limit)];
+
+/// The scopes that reasons name.
+const ALL: Scope = Scope::Everything;
+const ONE: Scope = Scope::Endpoint;
+
+/// The answer is a refusal under these statuses if this is seen.
+const fn limit(statuses: &'static [u16], when: When) -> Sign {
+    Sign {
+        statuses,
+        when,
+        means: Means::Refused(Refusal::Limit),
+    }
+}
+
+/// Sending the request again helps under no status if this is seen.
+const fn never(when: When) -> Sign {
+    Sign {
+        statuses: &[],
+        when,
+        means: Means::NeverAgain,
+    }
+}
+
+/// A header that names the limit, and what its words mean.
+const fn header(name: &'static str, scopes: &'static [(&'static str, Scope)]) -> Reason {
+    Reason {
+        place: Place::Header(name),
+        scopes,
+    }
+}
+
+/// A place in the body that names the limit, and what its words mean.
+const fn body(path: &'static str, scopes: &'static [(&'static str, Scope)]) -> Reason {
+    Reason {
+        place: Place::Body(path),
+        scopes,
+    }
+}
+
+/// A 503 that names a wait is a throttle (Jira, Zendesk); one that does not may be an outage.
+const UNAVAILABLE_FOR_A_WHILE: &[Sign] = &[limit(&[503], When::RetryAfter)];
+
+/// Signs of every profile.
+///
+/// A spent budget does not come back by waiting: `insufficient_quota` is OpenAI's word and that of the
+/// many servers that speak its protocol (platform.openai.com, error codes).
+pub(super) const COMMON: &[Sign] = &[
+    never(When::Is("error.code", &["insufficient_quota"])),
+    never(When::Is("error.type", &["insufficient_quota"])),
+];
+
+/// Where any server may say which limit it was.
+pub(super) const COMMON_REASONS: &[Reason] = &[
+    header("ratelimit-reason", &[]),
+    header("x-ratelimit-reason", &[]),
+    header("x-ratelimit-scope", &[]),
+    header("ratelimit-name", &[]),
+];
+
+/// What can be read without knowing the vendor.
+pub(super) const GENERIC: Dialect = Dialect {
+    name: "generic",
+    refusals: BY_STATUS,
+    signs: &[],
+    reasons: &[],
+    least_wait: None,
+    windows: &[],
+    named_by: None,
+    unnamed: None,
+    positions: &[],
+    dropped: &[],
+    markers: &[],
+    time_unit: SECOND,
+    cost: None,
+};
+
+/// What Shopify's GraphQL answers tell of the bucket, on errors and successes alike.
+const SHOPIFY_COST: Cost = Cost {
+    requested: "extensions.cost.requestedQueryCost",
+    maximum: "extensions.cost.throttleStatus.maximumAvailable",
+    available: "extensions.cost.throttleStatus.currentlyAvailable",
+    restored_per_second: "extensions.cost.throttleStatus.restoreRate",
+};
+
+/// All of them, by name: a table, so kept in rows.
+#[rustfmt::skip]
+pub(super) static DIALECTS: &[Dialect] = &[
+    // Must wait 30 s after a 429; no header (support.airtable.com, managing-api-call-limits).
+    Dialect { name: "airtable", least_wait: Some(Duration::from_secs(30)), ..GENERIC },
+    // `X-RateLimit-Next` (techdocs.akamai.com, rate limiting) is in the grammar of names.
+    Dialect { name: "akamai", ..GENERIC },
+    // 529 `overloaded_error` is not the account's limit (docs.anthropic.com, errors).
+    Dialect { name: "anthropic", refusals: &[(429, Refusal::Limit), (529, Refusal::Overload)], ..GENERIC },
+    Dialect { name: "asana", ..GENERIC },
+    Dialect { name: "composio", ..GENERIC },
+    // `X-RateLimit-Limit`, `-Period`, `-Remaining`, `-Reset` in seconds, `-Name` (docs.datadoghq.com, rate limits).
+    Dialect { name: "datadog", named_by: Some("x-ratelimit-name"), ..GENERIC },
+    // Buckets by hash, scopes user, global, shared (docs.discord.com, rate limits).
+    Dialect {
+        name: "discord",
+        reasons: &[
+            header("x-ratelimit-scope", &[("global", ALL), ("user", ONE), ("shared", ONE)]),
+            header("x-ratelimit-global", &[("true", ALL)]),
+            body("global", &[("true", ALL)]),
+        ],
+        named_by: Some("x-ratelimit-bucket"),
+        ..GENERIC
+    },
+    // Nothing published but the 429 (Fieldguide's OpenAPI).
+    Dialect { name: "fieldguide", ..GENERIC },
+    GENERIC,
+    // 403 or 429: Retry-After, else remaining 0 and the reset, else a minute at least; GraphQL answers 200
+    // with RATE_LIMITED; search counts in minutes, all else in hours (docs.github.com, REST and GraphQL
+    // rate limits; octokit plugin-throttling looks for the message).
+    Dialect {
+        name: "github",
+        signs: &[
+            limit(&[403], When::Exhausted),
+            limit(&[403], When::RetryAfter),
+            limit(&[403], When::Contains("message", &["secondary rate", "abuse detection", "rate limit exceeded"])),
+            limit(&[200, 403], When::Is("errors.*.type", &["RATE_LIMITED", "RATE_LIMIT"])),
+            limit(&[200, 403], When::Contains("errors.*.message", &["secondary rate limit"])),
+        ],
+        reasons: &[header("x-ratelimit-resource", &[])],
+        least_wait: Some(Duration::from_secs(60)),
+        windows: &[("", 3600), ("search", 60), ("code_search", 60)],
+        named_by: Some("x-ratelimit-resource"),
+        ..GENERIC
+    },
+    // HubSpot's dialect without the prefix (marketplace.gohighlevel.com, rate limits).
+    Dialect { name: "gohighlevel", dropped: &["secondly"], ..GENERIC },
+    // 403 with a reason that speaks of a rate; exhausted days and other 403s are not throttles. Truncated
+    // exponential back-off from 1 s (developers.google.com, Drive limits; cloud.google.com/storage retry strategy).
+    Dialect {
+        name: "google",
+        signs: &[
+            limit(&[403], When::Is("error.errors.*.reason", &["userRateLimitExceeded", "rateLimitExceeded"])),
+            limit(&[403], When::Is("error.details.*.reason", &["RATE_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED"])),
+            limit(&[403], When::Is("error.status", &["RESOURCE_EXHAUSTED"])),
+        ],
+        reasons: &[body("error.errors.*.reason", &[]), body("error.status", &[])],
+        least_wait: Some(Duration::from_secs(1)),
+        ..GENERIC
+    },
+    // A rolling interval of 10 s beside the day; the secondly headers are deprecated (developers.hubspot.com, usage details).
+    Dialect { name: "hubspot", reasons: &[body("policyName", &[])], dropped: &["secondly"], ..GENERIC },
+    // The minute's quota is handed out in slices of 10 s (developers.intercom.com, rate limiting).
+    Dialect { name: "intercom", windows: &[("", 10)], ..GENERIC },
+    // The reason names the scope (developer.atlassian.com, Jira rate limiting).
+    Dialect {
+        name: "jira",
+        signs: UNAVAILABLE_FOR_A_WHILE,
+        reasons: &[header("ratelimit-reason", &[("jira-quota", ALL), ("jira-burst", ONE), ("jira-per-issue", ONE)])],
+        ..GENERIC
+    },
+    // Windows are in the names: `-Second` to `-Month` (Kong rate-limiting plugin).
+    Dialect { name: "kong", ..GENERIC },
+    // 400 with RATELIMITED; resets in epoch milliseconds (linear.app/developers/rate-limiting).
+    Dialect {
+        name: "linear",
+        signs: &[
+            limit(&[200, 400], When::Is("errors.*.extensions.code", &["RATELIMITED"])),
+            limit(&[200, 400], When::Is("errors.*.extensions.type", &["ratelimited"])),
+        ],
+        ..GENERIC
+    },
+    // Application errors come with 200; `retry_in_seconds` beside the code (developer.monday.com, errors, rate limits).
+    Dialect {
+        name: "monday",
+        signs: &[
+            limit(
+                &[200],
+                When::Contains(
+                    "errors.*.extensions.code",
+                    &["BUDGET_EXHAUSTED", "LIMIT_EXCEEDED", "RATE_LIMIT", "CONCURRENCY"],
+                ),
+            ),
+            limit(&[200], When::Is("error_code", &["ComplexityException", "maxConcurrencyExceeded"])),
+        ],
+        reasons: &[body("errors.*.extensions.code", &[])],
+        ..GENERIC
+    },
+    // 429, 503 and 504 with Retry-After (learn.microsoft.com/graph/throttling).
+    Dialect {
+        name: "msgraph",
+        signs: &[limit(&[503, 504], When::RetryAfter)],
+        reasons: &[header("x-ms-throttle-scope", &[])],
+        ..GENERIC
+    },
+    // 429 and 529 are handled alike; a blocked request and a write that was saved must not be repeated
+    // (developers.notion.com/reference/request-limits and errors).
+    Dialect {
+        name: "notion",
+        refusals: &[(429, Refusal::Limit), (529, Refusal::Limit)],
+        signs: &[
+            never(When::Is("additional_data.rate_limit_reason", &["public_api_request_blocked"])),
+            never(When::Contains("additional_data.retry_guidance.*", &["do not repeat"])),
+            never(When::Contains("additional_data.retry_guidance", &["do not repeat"])),
+        ],
+        reasons: &[
+            body(
+                "additional_data.rate_limit_reason",
+                &[("public_api_request_", ALL), ("public_api_space_", ALL), ("public_api_endpoint_", ONE)],
+            ),
+        ],
+        ..GENERIC
+    },
+    // One-minute windows (developer.okta.com, rate limit best practices).
+    Dialect { name: "okta", windows: &[("", 60)], ..GENERIC },
+    // `insufficient_quota` is common; 503 is overload (platform.openai.com, error codes).
+    Dialect { name: "openai", refusals: &[(429, Refusal::Limit), (503, Refusal::Overload)], ..GENERIC },
+    // `RequestLimit-Default-Remaining`, `-RetryAfter` in milliseconds (docs.oracle.com, access governance rate limits).
+    Dialect { name: "oracle", markers: &["requestlimit"], time_unit: MILLISECOND, ..GENERIC },
+    // 960 a minute (support.pagerduty.com, rest-api-rate-limits).
+    Dialect { name: "pagerduty", windows: &[("", 60)], ..GENERIC },
+    // Resets are differences in milliseconds (developer.prisjakt.nu, rate limit).
+    Dialect { name: "prisjakt", time_unit: MILLISECOND, ..GENERIC },
+    Dialect { name: "reddit", ..GENERIC },
+    // `count:window` lists; the type of a refusal names its scope (Riot API, rate limiting).
+    Dialect {
+        name: "riot",
+        reasons: &[header("x-rate-limit-type", &[("application", ALL), ("method", ONE), ("service", ONE)])],
+        ..GENERIC
+    },
+    // 403 with a code that other 403s do not have (developer.salesforce.com, API request limits).
+    Dialect {
+        name: "salesforce",
+        signs: &[
+            limit(&[403, 503], When::Is("errorCode", &["REQUEST_LIMIT_EXCEEDED"])),
+            limit(&[403, 503], When::Is("error.errorCode", &["REQUEST_LIMIT_EXCEEDED"])),
+        ],
+        reasons: &[body("errorCode", &[])],
+        ..GENERIC
+    },
+    // Rules count in hours and tell no remaining (ServiceNow, inbound REST rate limiting).
+    Dialect { name: "servicenow", reasons: &[header("x-ratelimit-rule", &[])], windows: &[("", 3600)], ..GENERIC },
+    // GraphQL answers 200 with THROTTLED and the state of its bucket: wait (cost - available) / restore
+    // rate (shopify.dev, API limits).
+    Dialect {
+        name: "shopify",
+        signs: &[limit(&[200], When::Is("errors.*.extensions.code", &["THROTTLED"]))],
+        cost: Some(SHOPIFY_COST),
+        ..GENERIC
+    },
+    // Errors come with 200 and `ok: false`, throttles with 429 (docs.slack.dev, rate limits). Limits are by method.
+    Dialect {
+        name: "slack",
+        signs: &[limit(&[200], When::Is("error", &["ratelimited", "rate_limited"]))],
+        ..GENERIC
+    },
+    // Lists of the quarter of an hour and the day (developers.strava.com, rate limits).
+    Dialect { name: "strava", positions: &[("15min", 900), ("daily", 86_400)], ..GENERIC },
+    // `Stripe-Should-Retry` is read for all; the reason names the scope (docs.stripe.com/rate-limits).
+    Dialect {
+        name: "stripe",
+        reasons: &[header("stripe-rate-limited-reason", &[("global", ALL), ("endpoint", ONE), ("resource", ONE)])],
+        ..GENERIC
+    },
+    // Token and key each with a rolling interval (developer.atlassian.com, Trello rate limits).
+    Dialect { name: "trello", ..GENERIC },
+    // A concurrency limit without headers about time (twilio.com/docs/api/errors/20429).
+    Dialect { name: "twilio", ..GENERIC },
+    // No header; back off from 1 s (developer.vanta.com/docs/faq).
+    Dialect { name: "vanta", least_wait: Some(Duration::from_secs(1)), ..GENERIC },
+    // Windows of 15 minutes; of a day under names of their own, `x-app-limit-24hour-remaining` (docs.x.com, rate limits).
+    Dialect { name: "x", windows: &[("", 900)], markers: &["app-limit", "user-limit"], ..GENERIC },
+    Dialect { name: "zapier", ..GENERIC },
+    // The account's limit beside those of endpoints; 503 with Retry-After (developer.zendesk.com, rate limits).
+    Dialect { name: "zendesk", signs: UNAVAILABLE_FOR_A_WHILE, unnamed: Some("account"), ..GENERIC },
+];

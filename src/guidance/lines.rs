@@ -1,0 +1,118 @@
+//! Header lines as text, and the parts of a line: bounded, whatever a server sends.
+
+use std::borrow::Cow;
+
+use http::{HeaderMap, HeaderValue};
+
+use super::date;
+
+/// Longest header line that is looked at, in bytes. Common servers refuse longer ones themselves; a
+/// longer one is ignored as a whole, for half of a number is another number.
+const LONGEST_LINE: usize = 8 * 1024;
+
+/// Most lines of one field that are looked at, and most parts of one line.
+pub(super) const MOST_PARTS: usize = 64;
+
+/// The lines of a field, trimmed.
+///
+/// All of them: `HeaderMap::get` knows the first only, and a proxy adds lines of its own.
+pub(super) fn lines<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
+    headers
+        .get_all(name)
+        .iter()
+        .take(MOST_PARTS)
+        .filter_map(text)
+}
+
+/// A header's value as trimmed text.
+///
+/// `HeaderValue::to_str` refuses whatever is not ASCII, such as the micro sign of `500µs`; here bytes
+/// that are no UTF-8 are taken as Latin-1, which header fields were before (RFC 9110, section 5.5).
+pub(super) fn text(value: &HeaderValue) -> Option<Cow<'_, str>> {
+    let bytes = value.as_bytes();
+    if bytes.len() > LONGEST_LINE {
+        return None;
+    }
+    Some(match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text.trim_matches(BLANKS)),
+        Err(_) => Cow::Owned(
+            bytes
+                .iter()
+                .map(|&byte| char::from(byte))
+                .collect::<String>()
+                .trim_matches(BLANKS)
+                .to_owned(),
+        ),
+    })
+}
+
+/// Blanks around values (RFC 9110, section 5.6.3, OWS).
+pub(super) const BLANKS: [char; 2] = [' ', '\t'];
+
+/// The parts of a comma-separated list, trimmed, without empty ones.
+///
+/// Commas in quoted strings do not separate, nor does the one behind the weekday of a date: a library
+/// may have joined two lines that hold dates.
+pub(super) fn parts(line: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(line);
+    std::iter::from_fn(move || {
+        let line = rest?;
+        let mut end = unquoted(line, ',').unwrap_or(line.len());
+        if date::is_weekday(line[..end].trim_matches(BLANKS)) {
+            let after = line.get(end + 1..).unwrap_or_default();
+            end = unquoted(after, ',').map_or(line.len(), |more| end + 1 + more);
+        }
+        rest = line.get(end + 1..);
+        Some(line[..end].trim_matches(BLANKS))
+    })
+    .filter(|part| !part.is_empty())
+    .take(MOST_PARTS)
+}
+
+/// Where a character stands for the first time outside of quoted strings.
+pub(super) fn unquoted(text: &str, wanted: char) -> Option<usize> {
+    let (mut quoted, mut escaped) = (false, false);
+    text.char_indices().find_map(|(at, c)| {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ if c == wanted && !quoted => return Some(at),
+            _ => {}
+        }
+        None
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commas_in_strings_and_dates_do_not_separate() {
+        fn of(line: &str) -> Vec<&str> {
+            parts(line).collect()
+        }
+        assert_eq!(of("5, 20"), ["5", "20"]);
+        assert_eq!(of(" ,5,,\t20 ,"), ["5", "20"]);
+        assert_eq!(of(r#"1;c="a, b;\", c", 2"#), [r#"1;c="a, b;\", c""#, "2"]);
+        let (one, two) = (
+            "Thu, 01 Jan 2026 00:00:10 GMT",
+            "Thursday, 01-Jan-26 00:01:00 GMT",
+        );
+        let joined = format!("{one}, {two},7");
+        assert_eq!(of(&joined), [one, two, "7"]);
+        assert_eq!(of("Thu"), ["Thu"]);
+        assert_eq!(of("Thu,"), ["Thu,"]);
+        assert_eq!(of("\"open, string"), ["\"open, string"]);
+        assert_eq!(parts(&"1,".repeat(1000)).count(), MOST_PARTS);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_read_as_latin_1_and_long_lines_not_at_all() {
+        let latin = HeaderValue::from_bytes(b" 500\xb5s\t").ok();
+        assert_eq!(latin.as_ref().and_then(text).as_deref(), Some("500\u{b5}s"));
+        let long = HeaderValue::from_bytes(&[b'1'; LONGEST_LINE + 1]).ok();
+        assert_eq!(long.as_ref().and_then(text), None);
+    }
+}

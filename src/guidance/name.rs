@@ -1,0 +1,427 @@
+//! What a header's name says: the grammar of rate-limit field names.
+//!
+//! Vendors agree on the words and on nothing else: `X-RateLimit-Limit`, `x-rate-limit-limit`,
+//! `RateLimit-Limit`, `X-Rate-Limit`, `x-ratelimit-limit-requests`, `anthropic-ratelimit-requests-limit`,
+//! `X-RateLimit-Remaining-Minute`, `x-rate-limit-api-token-interval-ms`. So names are not listed but
+//! read: something in front, the marker, and behind it words, of which some name the field, some a unit
+//! or a window, and the others the *dimension*, the thing that is limited.
+
+use super::duration;
+use super::number::{MILLISECOND, SECOND, split_digits};
+
+/// The words that mark a field as one about limits.
+const MARKERS: [&str; 2] = ["ratelimit", "rate-limit"];
+
+/// Words in front of the marker that name what is limited (Riot's `X-App-Rate-Limit`); others name the
+/// vendor (`X-HubSpot-RateLimit-Max`).
+const SCOPES: [&str; 17] = [
+    "account",
+    "app",
+    "application",
+    "client",
+    "endpoint",
+    "global",
+    "ip",
+    "method",
+    "org",
+    "organization",
+    "project",
+    "read",
+    "service",
+    "tenant",
+    "user",
+    "workspace",
+    "write",
+];
+
+/// What a field holds. When a name has words for several, the later one here is meant:
+/// `X-RateLimit-Limit-Count`, `X-RateLimit-Quota-Remaining`, `X-RateLimit-Window-Reset`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Field {
+    /// No word for it: `RateLimit`, `X-Rate-Limit`, `X-HubSpot-RateLimit-Daily`.
+    Unsaid,
+    /// How many were used: `-Used`, `-Usage`, `-Count`, `-Observed`.
+    Used,
+    /// How many are allowed: `-Limit`, `-Max`, `-Quota`.
+    Limit,
+    /// How long the window is, without a word on whether it rolls: `-Period`, `-Window`.
+    Window,
+    /// How long the rolling window is: `-Interval`.
+    Interval,
+    /// How much comes back in an interval, which then is no window: Atlassian's `-FillRate`.
+    Refill,
+    /// How many are left: `-Remaining`.
+    Remaining,
+    /// When the limit resets, as an instant: `-ResetTime`, `-Reset-At`.
+    ResetAt,
+    /// When the limit resets, in whatever form: `-Reset`.
+    Reset,
+    /// When the limit resets, from now: `-Reset-After`.
+    ResetAfter,
+    /// When one more request is allowed: Akamai's `X-RateLimit-Next`.
+    Next,
+    /// The limits in force: `-Policy`.
+    Policy,
+    /// How long to wait: `-Retry-After`.
+    RetryAfter,
+}
+
+/// The words that name fields.
+const FIELDS: &[(&[&str], Field)] = &[
+    (
+        &["used", "usage", "count", "observed", "consumed"],
+        Field::Used,
+    ),
+    (
+        &["limit", "max", "maximum", "quota", "total", "capacity"],
+        Field::Limit,
+    ),
+    (&["window", "period", "duration"], Field::Window),
+    (&["interval"], Field::Interval),
+    (&["fillrate"], Field::Refill),
+    (&["remaining", "left", "available"], Field::Remaining),
+    (&["resettime", "resetat"], Field::ResetAt),
+    (&["reset", "resets"], Field::Reset),
+    (&["resetafter", "resetin"], Field::ResetAfter),
+    (&["next"], Field::Next),
+    (&["policy", "policies"], Field::Policy),
+    (&["retryafter"], Field::RetryAfter),
+];
+
+/// Words behind `reset` that make it an instant, or a time from now.
+const INSTANTS: [&str; 6] = ["at", "time", "date", "timestamp", "on", "epoch"];
+const DIFFERENCES: [&str; 2] = ["after", "in"];
+
+/// Words that name the unit of a time.
+const UNITS: &[(&[&str], i128)] = &[
+    (&["ms", "msec", "millis", "milliseconds"], MILLISECOND),
+    (&["s", "sec", "secs", "seconds"], SECOND),
+];
+
+/// A field's name, understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Name<'a> {
+    /// The name up to the marker's end: fields that begin otherwise belong to another family, such as
+    /// the gateway's beside those of the server behind it.
+    pub(super) family: &'a str,
+    /// The name of what is limited in front of the marker, if it is one.
+    scope: Option<&'a str>,
+    /// What is limited, joined by `-`; empty when the name does not say.
+    pub(super) dimension: String,
+    /// What the field holds.
+    pub(super) field: Field,
+    /// The unit of a time, in nanoseconds, if the name has it.
+    pub(super) unit: Option<i128>,
+    /// The window in nanoseconds, if the dimension names one (`daily`, `minute`, `24hour`).
+    pub(super) window: Option<i128>,
+}
+
+/// Reads a field's name, in lower case as `http` keeps it; `None` if it is not about limits.
+///
+/// `markers` are a vendor's own beside `ratelimit`. `Beta-*` is information about limits to come and
+/// must not be obeyed (Atlassian).
+pub(super) fn read<'a>(name: &'a str, markers: &[&str]) -> Option<Name<'a>> {
+    let find = |marker: &&str| name.find(marker).map(|at| (at, marker.len()));
+    let (at, length) = MARKERS.iter().chain(markers).find_map(find)?;
+    let (family, behind) = name.split_at(at + length);
+    let mut front = name[..at].split('-').filter(|word| !word.is_empty());
+    if front.clone().any(|word| word == "beta") {
+        return None;
+    }
+    let scope = front.next_back().filter(|word| SCOPES.contains(word));
+    let mut read = Name {
+        family,
+        scope,
+        dimension: String::new(),
+        field: Field::Unsaid,
+        unit: None,
+        window: None,
+    };
+    let mut words = behind.split('-').filter(|word| !word.is_empty()).peekable();
+    while let Some(word) = words.next() {
+        let next = words.peek().copied();
+        let field = match next {
+            Some("after") if word == "retry" => Some(Field::RetryAfter),
+            Some(next) if is_reset(word) && DIFFERENCES.contains(&next) => Some(Field::ResetAfter),
+            Some(next) if is_reset(word) && INSTANTS.contains(&next) => Some(Field::ResetAt),
+            // BigCommerce's `Time-Window`, `Time-Reset`.
+            Some(next) if word == "time" => field_of(next).filter(|field| field.is_time()),
+            Some("size" | "length") if field_of(word) == Some(Field::Window) => Some(Field::Window),
+            _ => None,
+        };
+        if let Some(field) = field {
+            words.next();
+            read.field = read.field.max(field);
+        } else if let Some(field) = field_of(word) {
+            read.field = read.field.max(field);
+        } else if let Some((thing, field)) = glued(word) {
+            read.field = read.field.max(field);
+            push(&mut read.dimension, thing);
+        } else if let Some(unit) = unit_of(word).filter(|_| read.field.is_time()) {
+            read.unit = Some(unit);
+        } else {
+            read.window = read.window.or_else(|| window_of(word));
+            push(&mut read.dimension, word);
+        }
+    }
+    Some(read)
+}
+
+impl Name<'_> {
+    /// What the limit is called: by its dimension, else by what stands in front if that names a scope.
+    pub(super) fn policy(&self) -> Option<&str> {
+        if self.dimension.is_empty() {
+            self.scope
+        } else {
+            Some(&self.dimension)
+        }
+    }
+
+    /// Whether a field without a word for what it holds may hold a limit: nothing else is in the name
+    /// but a window. (`X-RateLimit-Bucket` and `X-RateLimit-Cost` are about something else.)
+    pub(super) fn is_plain(&self) -> bool {
+        self.dimension.is_empty() || window_of(&self.dimension).is_some()
+    }
+}
+
+impl Field {
+    /// The field that a key inside a line names: `limit=100`, `total=100`, `resets=41`.
+    pub(super) fn of_key(key: &str) -> Option<Self> {
+        let field = if key == "w" {
+            Some(Self::Window)
+        } else {
+            field_of(key)
+        };
+        let known = [
+            Self::Limit,
+            Self::Used,
+            Self::Remaining,
+            Self::Window,
+            Self::Reset,
+        ];
+        field.filter(|field| known.contains(field))
+    }
+
+    /// Whether it holds a time, so that `seconds` behind it is its unit and not what is limited.
+    fn is_time(self) -> bool {
+        matches!(
+            self,
+            Self::Window
+                | Self::Interval
+                | Self::ResetAt
+                | Self::Reset
+                | Self::ResetAfter
+                | Self::Next
+                | Self::RetryAfter
+        )
+    }
+}
+
+/// The field that a single word names.
+fn field_of(word: &str) -> Option<Field> {
+    FIELDS
+        .iter()
+        .find(|(words, _)| words.contains(&word))
+        .map(|&(_, field)| field)
+}
+
+/// A thing and a field in one word: Imgur's `UserRemaining`, Sentry's `ConcurrentLimit`.
+fn glued(word: &str) -> Option<(&str, Field)> {
+    ["limit", "remaining", "reset"].iter().find_map(|end| {
+        let thing = word.strip_suffix(end).filter(|thing| !thing.is_empty())?;
+        Some((thing, field_of(end)?))
+    })
+}
+
+fn is_reset(word: &str) -> bool {
+    field_of(word) == Some(Field::Reset)
+}
+
+fn unit_of(word: &str) -> Option<i128> {
+    UNITS
+        .iter()
+        .find(|(words, _)| words.contains(&word))
+        .map(|&(_, unit)| unit)
+}
+
+/// The window that a word names: `second`, `daily`, `1m`, `24hour`, but not the plural of a thing that
+/// is counted (Groq limits `audio-seconds`).
+fn window_of(word: &str) -> Option<i128> {
+    if split_digits(word).is_some() {
+        return duration::parse(word);
+    }
+    let counted = word.len() < 3 || word.ends_with('s');
+    duration::unit(word).filter(|unit| !counted && *unit >= SECOND)
+}
+
+/// Adds a word to words joined by `-`.
+fn push(words: &mut String, word: &str) {
+    if !words.is_empty() {
+        words.push('-');
+    }
+    words.push_str(word);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_every_family_are_understood() {
+        let expected = [
+            ("x-ratelimit-limit", "x-ratelimit", "", Field::Limit),
+            ("x-rate-limit-limit", "x-rate-limit", "", Field::Limit),
+            ("ratelimit-remaining", "ratelimit", "", Field::Remaining),
+            ("x-rate-limit", "x-rate-limit", "", Field::Unsaid),
+            ("ratelimit", "ratelimit", "", Field::Unsaid),
+            ("ratelimit-policy", "ratelimit", "", Field::Policy),
+            ("x-ratelimitremaining", "x-ratelimit", "", Field::Remaining),
+            (
+                "x-ratelimit-limit-requests",
+                "x-ratelimit",
+                "requests",
+                Field::Limit,
+            ),
+            (
+                "x-ratelimit-reset-project-tokens",
+                "x-ratelimit",
+                "project-tokens",
+                Field::Reset,
+            ),
+            (
+                "x-ratelimit-limit-audio-seconds",
+                "x-ratelimit",
+                "audio-seconds",
+                Field::Limit,
+            ),
+            (
+                "anthropic-ratelimit-input-tokens-remaining",
+                "anthropic-ratelimit",
+                "input-tokens",
+                Field::Remaining,
+            ),
+            (
+                "x-ratelimit-remaining-minute",
+                "x-ratelimit",
+                "minute",
+                Field::Remaining,
+            ),
+            (
+                "x-hubspot-ratelimit-daily",
+                "x-hubspot-ratelimit",
+                "daily",
+                Field::Unsaid,
+            ),
+            (
+                "x-hubspot-ratelimit-daily-remaining",
+                "x-hubspot-ratelimit",
+                "daily",
+                Field::Remaining,
+            ),
+            (
+                "x-hubspot-ratelimit-interval-milliseconds",
+                "x-hubspot-ratelimit",
+                "",
+                Field::Interval,
+            ),
+            (
+                "x-rate-limit-api-token-interval-ms",
+                "x-rate-limit",
+                "api-token",
+                Field::Interval,
+            ),
+            (
+                "x-ratelimit-reset-after",
+                "x-ratelimit",
+                "",
+                Field::ResetAfter,
+            ),
+            ("ratelimit-resettime", "ratelimit", "", Field::ResetAt),
+            ("x-ratelimit-reset-ms", "x-ratelimit", "", Field::Reset),
+            ("x-ratelimit-window-size", "x-ratelimit", "", Field::Window),
+            (
+                "x-ratelimit-retry-after",
+                "x-ratelimit",
+                "",
+                Field::RetryAfter,
+            ),
+            (
+                "x-ratelimit-quota-remaining",
+                "x-ratelimit",
+                "",
+                Field::Remaining,
+            ),
+            ("x-ratelimit-next", "x-ratelimit", "", Field::Next),
+            (
+                "x-app-rate-limit-count",
+                "x-app-rate-limit",
+                "",
+                Field::Used,
+            ),
+            (
+                "zendesk-ratelimit-tickets-index",
+                "zendesk-ratelimit",
+                "tickets-index",
+                Field::Unsaid,
+            ),
+            ("x-readratelimit-usage", "x-readratelimit", "", Field::Used),
+        ];
+        for (name, family, dimension, field) in expected {
+            let read = read(name, &[]).expect(name);
+            assert_eq!(
+                (read.family, read.dimension.as_str(), read.field),
+                (family, dimension, field),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn units_and_windows_are_told_from_what_is_limited() {
+        let of = |name| {
+            read(name, &["app-limit"])
+                .map(|read| (read.unit, read.window.map(|nanos| nanos / SECOND)))
+        };
+        assert_eq!(
+            of("x-ratelimit-interval-milliseconds"),
+            Some((Some(MILLISECOND), None))
+        );
+        assert_eq!(of("x-ratelimit-reset-seconds"), Some((Some(SECOND), None)));
+        assert_eq!(of("x-ratelimit-limit-second"), Some((None, Some(1))));
+        assert_eq!(of("x-ratelimit-limit-1m"), Some((None, Some(60))));
+        assert_eq!(
+            of("x-app-limit-24hour-remaining"),
+            Some((None, Some(86_400)))
+        );
+        assert_eq!(of("x-ratelimit-limit-audio-seconds"), Some((None, None)));
+        assert_eq!(
+            of("x-ratelimit-limit-tokens-minute"),
+            Some((None, Some(60)))
+        );
+    }
+
+    #[test]
+    fn names_about_something_else_are_left_alone() {
+        for name in [
+            "retry-after",
+            "date",
+            "x-limit",
+            "beta-ratelimit",
+            "x-beta-ratelimit-limit",
+            "x-complexity",
+            "ratelimi",
+        ] {
+            assert_eq!(read(name, &[]), None, "{name}");
+        }
+        for name in [
+            "x-ratelimit-bucket",
+            "stripe-rate-limited-reason",
+            "x-sentry-rate-limits",
+        ] {
+            assert!(
+                read(name, &[]).is_some_and(|read| read.field == Field::Unsaid && !read.is_plain()),
+                "{name}"
+            );
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Plain decimal numbers, as servers write counts, seconds and epochs.
+//!
+//! Rust's own `parse::<f64>` is no help with text from strangers: it takes `inf`, `NaN`, `1e3` and
+//! `+5`, which no header means. Here a number is digits, perhaps a point and more digits, and one that
+//! is too large saturates instead of failing.
+
+/// Nanoseconds in a second.
+pub(super) const SECOND: i128 = 1_000_000_000;
+
+/// Nanoseconds in a millisecond.
+pub(super) const MILLISECOND: i128 = 1_000_000;
+
+/// Digits of a fraction that are kept: one nanosecond of a second; later ones are dropped.
+const FRACTION_DIGITS: usize = 9;
+
+/// A decimal number as it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Number {
+    negative: bool,
+    /// The whole part, saturating.
+    whole: u64,
+    /// The fraction in billionths.
+    billionths: u32,
+}
+
+impl Number {
+    /// The whole text as a number: `["-"] 1*DIGIT ["." 1*DIGIT]`.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (negative, digits) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let (number, rest) = Self::take(digits)?;
+        rest.is_empty().then_some(Self { negative, ..number })
+    }
+
+    /// The number that the text begins with, without a sign, and what follows it.
+    pub(super) fn take(text: &str) -> Option<(Self, &str)> {
+        let (digits, rest) = split_digits(text)?;
+        let whole = digits.bytes().fold(0_u64, |sum, digit| {
+            sum.saturating_mul(10)
+                .saturating_add(u64::from(digit - b'0'))
+        });
+        let fraction = rest.strip_prefix('.').and_then(split_digits);
+        let (billionths, rest) = match fraction {
+            Some((digits, rest)) => (billionths(digits), rest),
+            None => (0, rest),
+        };
+        Some((
+            Self {
+                negative: false,
+                whole,
+                billionths,
+            },
+            rest,
+        ))
+    }
+
+    /// So many units of `unit` nanoseconds, in nanoseconds.
+    pub(super) fn times(self, unit: i128) -> i128 {
+        let whole = i128::from(self.whole).saturating_mul(unit);
+        let size = whole.saturating_add(i128::from(self.billionths).saturating_mul(unit) / SECOND);
+        if self.negative { -size } else { size }
+    }
+
+    /// The number as a count of requests or tokens: a fraction of one is none (Reddit writes `96.0`),
+    /// and below zero it is no count (servers write `-1` for "no limit").
+    pub(super) fn count(self) -> Option<u64> {
+        (!self.is_negative()).then_some(self.whole)
+    }
+
+    /// Whether it is below zero.
+    pub(super) fn is_negative(self) -> bool {
+        self.negative && (self.whole, self.billionths) != (0, 0)
+    }
+
+    /// The whole part, saturating, without the sign.
+    pub(super) fn whole(self) -> u64 {
+        self.whole
+    }
+}
+
+/// The digits that a text begins with, at least one, and the rest.
+pub(super) fn split_digits(text: &str) -> Option<(&str, &str)> {
+    let end = text.bytes().take_while(u8::is_ascii_digit).count();
+    (end > 0).then(|| text.split_at(end))
+}
+
+/// The digits behind a point, in billionths.
+fn billionths(digits: &str) -> u32 {
+    let kept = digits
+        .bytes()
+        .chain(std::iter::repeat(b'0'))
+        .take(FRACTION_DIGITS);
+    kept.fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_digits_with_at_most_one_point_are_a_number() {
+        for text in [
+            "", "-", ".", "5.", ".5", "1e3", "+5", "0x1E", "inf", "NaN", "1.2.3", "--1", "1 ", "١",
+        ] {
+            assert_eq!(Number::parse(text), None, "{text:?}");
+        }
+        assert_eq!(Number::parse("007").and_then(Number::count), Some(7));
+        assert_eq!(Number::parse("0.0").and_then(Number::count), Some(0));
+        assert_eq!(Number::parse("-0").and_then(Number::count), Some(0));
+        assert_eq!(Number::parse("-1").and_then(Number::count), None);
+        assert_eq!(Number::parse("-0.5").and_then(Number::count), None);
+    }
+
+    #[test]
+    fn numbers_beyond_the_range_saturate_instead_of_failing() {
+        let huge = "9".repeat(40);
+        assert_eq!(Number::parse(&huge).and_then(Number::count), Some(u64::MAX));
+        assert!(Number::parse(&huge).is_some_and(|number| number.times(i128::MAX) == i128::MAX));
+    }
+
+    #[test]
+    fn fractions_are_exact_to_the_nanosecond() {
+        let of = |text: &str, unit| Number::parse(text).map(|number| number.times(unit));
+        assert_eq!(of("87.5", MILLISECOND), Some(87_500_000));
+        assert_eq!(of("0.0000000019", SECOND), Some(1));
+        assert_eq!(of("-1.25", SECOND), Some(-1_250_000_000));
+    }
+}

@@ -1,0 +1,99 @@
+//! Without the store.
+
+use std::time::Duration;
+
+use super::{Member, Outage};
+use crate::limiter::fleet::ask::Ask;
+use crate::limiter::fleet::lone;
+use crate::limiter::{Controller, Time};
+
+/// First and longest time between two tries to reach a store that does not answer.
+const RETRY: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(2)];
+
+/// How long until somebody looks again whether the fleet under this key has other settings.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+/// A count of workers is taken for right so long after the last visit: a fleet that starts, starts within seconds.
+const KNOWN_FOR: Duration = Duration::from_secs(2);
+
+/// So many visits in a row that others were quicker than every time are no crowd any more: the store does not do as it
+/// was asked.
+const MOST_CROWDED: u32 = 4;
+
+impl Member {
+    /// Whether the last visit ended an outage.
+    pub(crate) const fn has_been_away(&self) -> bool {
+        self.was_away
+    }
+
+    /// The store could not be reached, or did not do as it was asked. Returns whether that is new.
+    pub(crate) fn failed_to_reach(&mut self, now: Time, ask: Ask, chance: f64) -> bool {
+        self.counted = ask.counted;
+        self.take_back(now, ask.outcomes);
+        let tries = self.outage.as_ref().map_or(0, |outage| outage.tries);
+        let wait = RETRY[0]
+            .saturating_mul(2_u32.saturating_pow(tries))
+            .min(RETRY[1]);
+        // Workers that lost the store together come back one after the other.
+        let next_try = now + wait.mul_f64(1.0 + chance);
+        match &mut self.outage {
+            Some(outage) => {
+                outage.is_awaited = false;
+                outage.tries = tries.saturating_add(1);
+                outage.next_try = next_try;
+                false
+            }
+            None => {
+                self.outage = Some(Outage {
+                    lone: (!self.manner.stops).then(|| self.lone_begun(now, chance)),
+                    since: now,
+                    is_awaited: false,
+                    tries: 1,
+                    next_try,
+                });
+                true
+            }
+        }
+    }
+
+    fn lone_begun(&self, now: Time, chance: f64) -> Controller {
+        let at = self.to_store(now);
+        // What the store did not hear any more counts, too; and so does a limit of which nothing is left.
+        let unheard = self.outcomes.iter().map(|it| it.pause_left(at)).max();
+        let pause = self.seen.pause_left(at).max(unheard.unwrap_or_default());
+        let used_up = self.seen.view(at).announced;
+        let used_up = used_up.filter(|standing| standing.remaining == 0);
+        let pause = pause.max(used_up.map_or(Duration::ZERO, |it| it.until.saturating_since(at)));
+        let lineage = !self.seen.lineage() ^ now.as_nanos();
+        let workers = self.workers_for_sure(now);
+        lone::begin(&self.settings, &self.seen, at, workers, now, pause, chance).of_lineage(lineage)
+    }
+
+    /// How many workers there are; one that has not asked lately may have missed some.
+    fn workers_for_sure(&self, now: Time) -> u32 {
+        let is_fresh = |then: Time| now.saturating_since(then) <= KNOWN_FOR;
+        if self.last_contact.is_some_and(is_fresh) {
+            self.workers
+        } else {
+            self.workers.max(self.manner.workers)
+        }
+    }
+
+    /// Others were quicker, again and again: the same soon. Returns whether that is an outage, and a new one.
+    pub(crate) fn crowded_out(&mut self, now: Time, ask: Ask, chance: f64) -> bool {
+        self.crowded += 1;
+        if self.crowded > MOST_CROWDED || self.outage.is_some() {
+            return self.failed_to_reach(now, ask, chance);
+        }
+        self.take_back(now, ask.outcomes);
+        self.come_at = now + self.lease;
+        false
+    }
+
+    /// A fleet with other settings is alive under the key. Returns whether that is new.
+    pub(crate) fn met_other_settings(&mut self, now: Time, ask: Ask) -> bool {
+        self.take_back(now, ask.outcomes);
+        self.come_at = now + LOOK_AGAIN;
+        !std::mem::replace(&mut self.has_other_settings, true)
+    }
+}

@@ -1,0 +1,438 @@
+//! The controller with learning on, told step by step what happens.
+
+use super::super::{Change, Controller, Learning, Poll, Settings, View};
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn rate(requests: f64) -> Rate {
+    Rate::per_second(requests).expect("a valid rate")
+}
+
+fn settings() -> Settings {
+    Settings {
+        initial: rate(10.0),
+        law: Law {
+            min: rate(0.1),
+            max: rate(1000.0),
+            increase_step: 0.2,
+            decrease_factor: 0.5,
+        },
+        capacity: None,
+        initial_tokens: None,
+        default_cooldown: None,
+        max_cooldown: 300 * SECOND,
+        learning: Learning::On,
+        probe_interval: 60 * SECOND,
+        breaker: None,
+        fixed: Vec::new(),
+    }
+}
+
+fn at(seconds: f64) -> Time {
+    Time::ZERO + Duration::from_secs_f64(seconds)
+}
+
+/// A controller with the time of its next step, and a server whose answers take a tenth of a second.
+struct Run {
+    controller: Controller,
+    now: Time,
+}
+
+const ROUND_TRIP: Duration = Duration::from_millis(100);
+
+impl Run {
+    fn new(settings: Settings) -> Self {
+        Self {
+            controller: Controller::new(settings, at(0.0)),
+            now: at(0.0),
+        }
+    }
+
+    fn granted(&mut self) -> Grant {
+        for _ in 0..4 {
+            match self.controller.poll(self.now, 1, true) {
+                Poll::Grant(grant) => return grant,
+                Poll::At(later) | Poll::AfterFeedback(later) => self.now = later,
+                Poll::Apart(_) => panic!("there is no fleet"),
+                Poll::CircuitOpen(_) => panic!("there is no breaker"),
+                Poll::CooldownTooLong(left) => panic!("a pause of {left:?}"),
+            }
+        }
+        panic!("not granted at the instant that was named");
+    }
+
+    fn success(&mut self) -> Change {
+        let grant = self.granted();
+        self.now = self.now + ROUND_TRIP;
+        self.controller.success(self.now, &grant)
+    }
+
+    fn refusal(&mut self, hint: Option<Duration>) -> Change {
+        let grant = self.granted();
+        self.now = self.now + ROUND_TRIP;
+        self.controller.backoff(self.now, &grant, hint, 0.0)
+    }
+
+    /// Requests get through for so long.
+    fn successes_for(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.now < end {
+            let _ = self.success();
+        }
+    }
+
+    fn view(&self) -> View {
+        self.controller.view(self.now)
+    }
+
+    fn phase(&self) -> Phase {
+        self.view().learning.expect("learning is on").0
+    }
+
+    fn reason(&self) -> Reason {
+        self.view().learning.expect("learning is on").1
+    }
+
+    fn rate(&self) -> f64 {
+        self.view().rate.as_per_second()
+    }
+
+    fn ceiling(&self) -> f64 {
+        self.view().ceiling.expect("a ceiling").as_per_second()
+    }
+
+    /// Searches, and is refused twice: there is a ceiling now.
+    fn learned() -> Self {
+        let mut run = Self::new(settings());
+        run.successes_for(2 * SECOND);
+        let _ = run.refusal(None);
+        run.successes_for(2 * SECOND);
+        let _ = run.refusal(None);
+        let _ = run.success();
+        run
+    }
+
+    /// A ceiling that a probe has confirmed.
+    fn settled() -> Self {
+        let mut run = Self::learned();
+        while run.phase() != Phase::Probing {
+            let _ = run.success();
+        }
+        let _ = run.refusal(None);
+        let _ = run.success();
+        assert_eq!(run.reason(), Reason::ProbeConfirmed);
+        run
+    }
+}
+
+fn cut_of(change: Change) -> (f64, f64, Duration) {
+    match change {
+        Change::Cut { from, to, cooldown } => (from.as_per_second(), to.as_per_second(), cooldown),
+        other => panic!("expected a cut, not {other:?}"),
+    }
+}
+
+#[test]
+fn the_search_grows_faster_than_the_law_until_the_first_refusal() {
+    let mut run = Run::new(settings());
+    let _ = run.success();
+    assert_eq!(run.rate(), 10.6);
+    assert_eq!(
+        (run.phase(), run.reason()),
+        (Phase::Searching, Reason::Started)
+    );
+    let _ = run.refusal(None);
+    assert_eq!(run.phase(), Phase::Cooling);
+    let _ = run.success();
+    assert_eq!(
+        (run.phase(), run.reason()),
+        (Phase::Searching, Reason::FirstRefusal)
+    );
+    assert_eq!(run.rate(), 5.3 + 0.2);
+}
+
+#[test]
+fn a_fixed_rate_does_not_search() {
+    let law = Law {
+        increase_step: 0.0,
+        ..settings().law
+    };
+    let mut run = Run::new(Settings { law, ..settings() });
+    assert_eq!(run.success(), Change::Nothing);
+    assert_eq!(run.rate(), 10.0);
+}
+
+#[test]
+fn a_success_that_nobody_waited_for_grows_nothing() {
+    let mut controller = Controller::new(settings(), at(0.0));
+    let Poll::Grant(grant) = controller.poll(at(0.0), 1, false) else {
+        panic!("a token is there")
+    };
+    assert_eq!(controller.success(at(0.1), &grant), Change::Nothing);
+}
+
+#[test]
+fn the_second_refusal_makes_a_ceiling() {
+    let run = Run::learned();
+    assert_eq!(run.reason(), Reason::Learned);
+    assert_eq!(run.phase(), Phase::Cruising);
+    // Both refusals came from a server that took everything in between: the ceiling is what got through.
+    assert!((5.0..12.0).contains(&run.ceiling()), "{}", run.ceiling());
+    assert!(run.rate() <= run.ceiling() * 0.995 + 1e-9);
+}
+
+#[test]
+fn a_second_refusal_at_once_is_no_measurement_but_another_cut() {
+    let mut run = Run::new(settings());
+    run.successes_for(2 * SECOND);
+    let _ = run.refusal(None);
+    let after_first = run.rate();
+    let _ = run.success();
+    let _ = run.refusal(None);
+    let _ = run.success();
+    assert_eq!(run.reason(), Reason::FirstRefusal);
+    assert_eq!(run.view().ceiling, None);
+    // Cut by .7 for the refusal and again for its haste.
+    assert!(run.rate() < after_first * 0.7 * 0.7 + 0.5, "{}", run.rate());
+    // It is put off once only: a limit that always refuses at once must be learned all the same.
+    let _ = run.refusal(None);
+    let _ = run.success();
+    assert_eq!(run.reason(), Reason::Learned);
+}
+
+#[test]
+fn between_probes_the_rate_stays_just_below_the_ceiling() {
+    let mut run = Run::settled();
+    let began = run.now;
+    run.successes_for(30 * SECOND);
+    assert_eq!(run.phase(), Phase::Cruising);
+    assert!((run.rate() / run.ceiling() - 0.995).abs() < 1e-9);
+    while run.phase() == Phase::Cruising {
+        let _ = run.success();
+    }
+    assert_eq!(run.phase(), Phase::Probing);
+    let waited = run.now.saturating_since(began);
+    assert!(waited >= 59 * SECOND && waited <= 62 * SECOND, "{waited:?}");
+    assert!(run.rate() > run.ceiling() * 0.995);
+}
+
+#[test]
+fn a_refused_probe_falls_back_to_the_proven_ceiling_and_is_no_cut() {
+    let mut run = Run::settled();
+    let before = run.ceiling();
+    while run.phase() != Phase::Probing {
+        let _ = run.success();
+    }
+    for _ in 0..5 {
+        let _ = run.success();
+    }
+    let (_, to, _) = cut_of(run.refusal(None));
+    assert!(to >= 0.94 * before, "from a ceiling of {before} to {to}");
+    let _ = run.success();
+    assert!(run.ceiling() >= before);
+}
+
+#[test]
+fn a_refusal_at_the_proven_ceiling_is_a_cut_and_a_small_step_of_the_ceiling() {
+    let mut run = Run::settled();
+    // Let a pending raise be refused first: then all of the ceiling is proven.
+    let _ = run.refusal(None);
+    let _ = run.success();
+    assert_eq!(run.reason(), Reason::RaiseRefused);
+    run.successes_for(10 * SECOND);
+    let (ceiling, rate) = (run.ceiling(), run.rate());
+    let (from, to, _) = cut_of(run.refusal(None));
+    assert_eq!((from, to), (rate, rate / 2.0));
+    let _ = run.success();
+    assert_eq!(run.reason(), Reason::LimitLowered);
+    assert!(
+        (run.ceiling() / (0.995 * 0.98 * ceiling) - 1.0).abs() < 0.01,
+        "{ceiling} to {}",
+        run.ceiling()
+    );
+}
+
+#[test]
+fn sixty_four_refusals_in_flight_together_cut_once() {
+    // Fault 2: one burst, many cuts.
+    for hint in [None, Some(SECOND)] {
+        let settings = Settings {
+            initial: rate(100.0),
+            capacity: Some(64.0),
+            initial_tokens: Some(64.0),
+            ..settings()
+        };
+        let mut controller = Controller::new(settings, at(0.0));
+        let grants: Vec<Grant> = (0..64)
+            .map(|_| match controller.poll(at(0.0), 1, false) {
+                Poll::Grant(grant) => grant,
+                other => panic!("64 tokens are there, not {other:?}"),
+            })
+            .collect();
+        for grant in &grants {
+            let _ = controller.backoff(at(0.2), grant, hint, 0.0);
+        }
+        assert_eq!(controller.view(at(0.2)).rate, rate(50.0));
+    }
+}
+
+#[test]
+fn after_a_refusal_one_request_goes_alone_until_it_is_answered() {
+    let mut run = Run::learned();
+    let _ = run.refusal(None);
+    let canary = run.granted();
+    assert!(canary.canary);
+    let later = run.now + SECOND;
+    assert!(matches!(
+        run.controller.poll(later, 1, true),
+        Poll::AfterFeedback(_)
+    ));
+    let _ = run.controller.success(later, &canary);
+    assert!(matches!(run.controller.poll(later, 1, true), Poll::Grant(grant) if !grant.canary));
+}
+
+#[test]
+fn a_canary_that_ends_without_an_answer_or_is_lost_is_sent_again() {
+    let mut run = Run::learned();
+    let _ = run.refusal(None);
+    let canary = run.granted();
+    assert!(canary.canary);
+    run.controller.neutral(&canary);
+    let unsent = run.granted();
+    assert!(unsent.canary);
+    run.controller.unused(&unsent);
+    let lost = run.granted();
+    assert!(lost.canary);
+    // Nobody ever answers that one: the named time is its deadline.
+    let Poll::AfterFeedback(deadline) = run.controller.poll(run.now, 1, true) else {
+        panic!("a canary is out")
+    };
+    assert!(deadline > run.now);
+    run.now = deadline;
+    assert!(run.granted().canary);
+}
+
+#[test]
+fn a_refused_canary_means_blocked_and_pauses_longer_without_a_second_cut() {
+    let mut run = Run::learned();
+    let (_, to, first) = cut_of(run.refusal(None));
+    let (from, still, second) = cut_of(run.refusal(None));
+    assert_eq!((from, still), (to, to));
+    assert!(
+        second > first.mul_f64(1.3) && second < first.mul_f64(1.6),
+        "{first:?}, then {second:?}"
+    );
+    assert_eq!(run.phase(), Phase::Blocked);
+    let _ = run.success();
+    assert_ne!(run.phase(), Phase::Blocked);
+}
+
+#[test]
+fn a_configured_pause_stands_for_a_missing_hint() {
+    let mut run = Run::new(Settings {
+        default_cooldown: Some(30 * SECOND),
+        ..settings()
+    });
+    assert_eq!(cut_of(run.refusal(None)).2, 30 * SECOND);
+    assert_eq!(cut_of(run.refusal(Some(7 * SECOND))).2, 7 * SECOND);
+}
+
+#[test]
+fn stale_refusals_only_prolong_the_pause_and_stale_successes_grow_nothing() {
+    // Faults 2 and 5.
+    let mut run = Run::settled();
+    run.successes_for(SECOND);
+    let (stale, refused) = (run.granted(), run.granted());
+    run.now = run.now + ROUND_TRIP;
+    let _ = run.controller.backoff(run.now, &refused, Some(SECOND), 0.0);
+    let rate = run.rate();
+    assert_eq!(run.controller.success(run.now, &stale), Change::Nothing);
+    let longer = run
+        .controller
+        .backoff(run.now, &stale, Some(9 * SECOND), 0.0);
+    assert_eq!(
+        longer,
+        Change::Held {
+            cooldown: 9 * SECOND
+        }
+    );
+    assert_eq!(run.rate(), rate);
+}
+
+#[test]
+fn idle_time_is_no_time_of_the_hold() {
+    let mut run = Run::settled();
+    run.successes_for(30 * SECOND);
+    run.now = run.now + 600 * SECOND;
+    let Poll::Grant(grant) = run.controller.poll(run.now, 1, false) else {
+        panic!("a token is there")
+    };
+    let _ = run.controller.success(run.now, &grant);
+    run.successes_for(20 * SECOND);
+    assert_eq!(
+        run.phase(),
+        Phase::Cruising,
+        "10 of the 60 seconds are left"
+    );
+}
+
+#[test]
+fn what_was_learned_is_taken_over_and_confirmed() {
+    let old = Run::settled();
+    let learned = old.controller.learned(SECOND).expect("a ceiling");
+    let mut new = Run::new(settings());
+    let _ = new.controller.restore(at(0.0), &learned, 2 * SECOND);
+    assert_eq!(new.reason(), Reason::Restored);
+    assert!(new.ceiling() <= old.ceiling());
+    assert!((new.rate() / new.ceiling() - 0.995).abs() < 1e-9);
+    // Refused before it was confirmed: it is forgotten, and learned anew.
+    new.successes_for(2 * SECOND);
+    let _ = new.refusal(None);
+    let _ = new.success();
+    assert_eq!(new.reason(), Reason::Learned);
+}
+
+#[test]
+fn nothing_is_learned_before_two_refusals_or_where_learning_is_off() {
+    let mut run = Run::new(settings());
+    let _ = run.success();
+    assert_eq!(run.controller.learned(SECOND), None);
+    let mut off = Run::new(Settings {
+        learning: Learning::Off,
+        ..settings()
+    });
+    let _ = off.refusal(None);
+    assert_eq!(off.controller.learned(SECOND), None);
+    assert_eq!(off.view().learning, None);
+}
+
+#[test]
+fn while_the_canary_is_out_a_pause_beyond_its_patience_is_named() {
+    let mut run = Run::settled();
+    let stale = run.granted();
+    let _ = run.refusal(Some(SECOND));
+    let _canary = run.granted();
+    let _ = run
+        .controller
+        .backoff(run.now, &stale, Some(60 * SECOND), 0.0);
+    let answer = run.controller.poll(run.now, 1, true);
+    assert_eq!(answer, Poll::AfterFeedback(run.now + 60 * SECOND));
+}
+
+#[test]
+fn a_canary_from_before_the_last_cut_says_nothing_when_it_gets_through_at_last() {
+    let mut run = Run::settled();
+    let _ = run.refusal(Some(SECOND));
+    let late = run.granted();
+    run.now = run.now + 11 * SECOND;
+    let next = run.granted();
+    assert!(late.canary && next.canary);
+    let _ = run.controller.backoff(run.now, &next, Some(SECOND), 0.0);
+    let _ = run.controller.success(run.now, &late);
+    let third = run.granted();
+    assert!(
+        third.canary,
+        "the cut after it asks for an answer of its own"
+    );
+}

@@ -1,0 +1,19 @@
+//! What the limiter and the calls through it tell the outside, as [`Event`]s.
+//!
+//! The log lines are the first observer; what else listens comes after them.
+
+mod audience;
+mod call;
+mod event;
+mod log_lines;
+mod news;
+#[cfg(feature = "prometheus")]
+pub mod prometheus;
+
+pub(crate) use audience::{Audience, Speaker};
+pub(crate) use call::Heard;
+pub use event::{About, Event, Observer, Standing};
+pub(crate) use log_lines::{
+    created, fleet_is_back, fleet_is_lost, limits_disagree, memory_failed, warn_of_credential,
+};
+pub(crate) use news::{Cause, Mind, News};

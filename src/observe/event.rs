@@ -1,0 +1,311 @@
+//! The events, and who is told of them.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use crate::limiter::{BreakerPhase, Phase, Reason, seconds};
+
+/// Whoever wants to know what a limiter does and how requests fare.
+///
+/// Called on the thread that made the event happen, without any lock: a slow observer slows the
+/// request it is told of, and nobody else in the queue. A panic in it is caught and logged once. It
+/// may ask the limiter for a [`snapshot`](crate::DynamicRateLimiter::snapshot).
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use api_ratelimiter::{ApiRateConfig, DynamicRateLimiter, Event, Observer};
+///
+/// #[derive(Default)]
+/// struct Cuts(AtomicU64);
+///
+/// impl Observer for Cuts {
+///     fn on_event(&self, event: &Event) {
+///         if let Event::Cut { .. } = event {
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///     }
+/// }
+///
+/// let cuts = Arc::new(Cuts::default());
+/// let limiter = DynamicRateLimiter::new(&ApiRateConfig::default())?;
+/// limiter.add_observer(cuts.clone());
+/// limiter.on_backoff(None);
+/// assert_eq!(cuts.0.load(Ordering::Relaxed), 1);
+/// # Ok::<(), api_ratelimiter::Error>(())
+/// ```
+pub trait Observer: Send + Sync {
+    /// Something happened.
+    fn on_event(&self, event: &Event);
+}
+
+/// Something that happened to a limiter or to a request.
+///
+/// As JSON it is one flat object whose `event` names the kind; durations are in seconds, and their
+/// names say so. Unknown fields are ignored when it is read back. No event holds a query string, a
+/// header, a body or a credential.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Event {
+    /// A request was sent and its answer's head came, or none will come.
+    ///
+    /// One for each request that was sent: a call that is refused twice and then answered makes three.
+    #[non_exhaustive]
+    Attempt {
+        /// Whose, and when.
+        #[serde(flatten)]
+        about: About,
+        /// The method.
+        method: String,
+        /// The caller's label of the kind of request; where there is one, no address is told.
+        route: Option<String>,
+        /// The address without its query.
+        url: Option<String>,
+        /// The answer's status; `None` if none came.
+        status: Option<u16>,
+        /// Why no answer came, in words.
+        error: Option<String>,
+        /// Whether the limiter took the answer for a refusal.
+        refused: bool,
+        /// The how-many-th request of its call, from 1.
+        attempt: u32,
+        /// From sending to the answer's head, or to the failure.
+        #[serde(rename = "elapsed_seconds", with = "seconds")]
+        elapsed: Duration,
+        /// How long this request waited for its permit.
+        #[serde(rename = "waited_seconds", with = "seconds")]
+        waited: Duration,
+        /// The length of the answer's body that its head announces; `None` if it does not.
+        bytes: Option<u64>,
+    },
+    /// A call ended with an error of its own: the caller gets no answer.
+    #[non_exhaustive]
+    GaveUp {
+        /// Whose, and when.
+        #[serde(flatten)]
+        about: About,
+        /// The method.
+        method: String,
+        /// The caller's label of the kind of request.
+        route: Option<String>,
+        /// The address without its query, where there is no label.
+        url: Option<String>,
+        /// The error's variant, such as `BackoffExhausted`.
+        error: String,
+        /// Requests that were sent.
+        attempts: u32,
+        /// Time spent waiting for permits.
+        #[serde(rename = "waited_seconds", with = "seconds")]
+        waited: Duration,
+    },
+    /// A refusal lowered the rate (or found it low already).
+    #[non_exhaustive]
+    Cut {
+        /// Whose, and when.
+        #[serde(flatten)]
+        about: About,
+        /// The rate before, per second.
+        old_rate: f64,
+        /// The rate after, per second.
+        new_rate: f64,
+        /// The pause that follows, from now.
+        #[serde(rename = "cooldown_seconds", with = "seconds")]
+        cooldown: Duration,
+        /// The refusal's status, where it is known.
+        status: Option<u16>,
+        /// What the limiter does after it.
+        #[serde(flatten)]
+        standing: Standing,
+    },
+    /// The rate rose.
+    #[non_exhaustive]
+    Raised {
+        /// Whose, and when.
+        #[serde(flatten)]
+        about: About,
+        /// The rate before, per second.
+        old_rate: f64,
+        /// The rate after, per second.
+        new_rate: f64,
+        /// What the limiter does after it.
+        #[serde(flatten)]
+        standing: Standing,
+    },
+    /// From now on nothing is granted for a while; or a pause that is under way became longer.
+    #[non_exhaustive]
+    CooldownBegan {
+        /// Whose, and when.
+        #[serde(flatten)]
+        about: About,
+        /// How long, from now.
+        #[serde(rename = "cooldown_seconds", with = "seconds")]
+        cooldown: Duration,
+        /// Whether a refusal cut the rate for it; if not, the server asked for a pause.
+        by_cut: bool,
+        /// Whether it prolongs a pause: there is one [`CooldownEnded`](Self::CooldownEnded) for all.
+        prolonged: bool,
+        /// The status of the answer that asked for it, where it is known.
+        status: Option<u16>,
+        /// What the limiter does after it.
+        #[serde(flatten)]
+        standing: Standing,
+    },
+    /// The first permit after a pause was granted: that is when somebody notices.
+    #[non_exhaustive]
+    CooldownEnded {
+        /// Whose, and when.
+        #[serde(flatten)]
+        about: About,
+        /// From when it began to this permit.
+        #[serde(rename = "lasted_seconds", with = "seconds")]
+        lasted: Duration,
+    },
+    /// What the limiter believes about the limit changed.
+    #[non_exhaustive]
+    CeilingLearned {
+        /// Whose, and when.
+        #[serde(flatten)]
+        about: About,
+        /// The ceiling before, per second.
+        old_ceiling: Option<f64>,
+        /// What it believes now.
+        #[serde(flatten)]
+        standing: Standing,
+    },
+    /// It began to look beyond the ceiling.
+    #[non_exhaustive]
+    Probe {
+        /// Whose, and when.
+        #[serde(flatten)]
+        about: About,
+        /// What the limiter does now.
+        #[serde(flatten)]
+        standing: Standing,
+    },
+    /// A request that was sent after a pause was refused again.
+    #[non_exhaustive]
+    Blocked {
+        /// Whose, and when.
+        #[serde(flatten)]
+        about: About,
+        /// What the limiter does now.
+        #[serde(flatten)]
+        standing: Standing,
+    },
+    /// The circuit breaker opened: nothing but trials is sent until one gets through.
+    #[non_exhaustive]
+    BreakerOpened {
+        /// Whose, and when.
+        #[serde(flatten)]
+        about: About,
+        /// When the first trial may go, from now.
+        #[serde(rename = "next_trial_seconds", with = "seconds")]
+        next_trial: Duration,
+    },
+    /// A trial got through: the circuit breaker closed.
+    #[non_exhaustive]
+    BreakerClosed {
+        /// Whose, and when.
+        #[serde(flatten)]
+        about: About,
+        /// How long it was open.
+        #[serde(rename = "open_for_seconds", with = "seconds")]
+        open_for: Duration,
+    },
+}
+
+impl Event {
+    /// Whose event it is, and when it happened.
+    #[must_use]
+    pub fn about(&self) -> &About {
+        match self {
+            Self::Attempt { about, .. }
+            | Self::GaveUp { about, .. }
+            | Self::Cut { about, .. }
+            | Self::Raised { about, .. }
+            | Self::CooldownBegan { about, .. }
+            | Self::CooldownEnded { about, .. }
+            | Self::CeilingLearned { about, .. }
+            | Self::Probe { about, .. }
+            | Self::Blocked { about, .. }
+            | Self::BreakerOpened { about, .. }
+            | Self::BreakerClosed { about, .. } => about,
+        }
+    }
+}
+
+/// Whose event it is, and when it happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct About {
+    /// The name of the configuration.
+    pub api: String,
+    /// The label of the limiter, by which credentials for one API are told apart.
+    pub tenant: Option<String>,
+    /// Rises in the order in which the limiter decided; some numbers are left out. Events of several
+    /// threads may be told out of order: sort by it.
+    pub sequence: u64,
+    /// When, by the wall clock, to the microsecond.
+    #[serde(rename = "at_unix_seconds", with = "unix_seconds")]
+    pub at: SystemTime,
+    /// What the caller gave to [`context`](crate::RequestBuilder::context); empty for what no request
+    /// of a client caused.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub context: BTreeMap<String, String>,
+}
+
+/// What a limiter does and believes at one moment; the fields are those of a
+/// [`Snapshot`](crate::Snapshot).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Standing {
+    /// What requests are paced at, per second.
+    pub current_rate: f64,
+    /// The learned ceiling, per second.
+    pub learned_ceiling: Option<f64>,
+    /// What the limiter is doing; `None` where learning is off.
+    pub phase: Option<Phase>,
+    /// Why it last changed its mind about the limit; `None` where learning is off.
+    pub reason: Option<Reason>,
+    /// What the circuit breaker is doing; `None` where there is none.
+    pub breaker: Option<BreakerPhase>,
+    /// All of this in words.
+    pub state: String,
+}
+
+/// Wall time as Unix seconds. Kept to the microsecond, which a float of seconds holds exactly enough to
+/// be read back the same.
+pub(super) mod unix_seconds {
+    use std::time::{Duration, SystemTime};
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    const MICROS: f64 = 1e6;
+
+    /// The wall time of a clock that counts from 1970.
+    pub(in crate::observe) fn of(since_1970: Duration) -> SystemTime {
+        let micros = u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX);
+        SystemTime::UNIX_EPOCH
+            .checked_add(Duration::from_micros(micros))
+            .unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+
+    pub(super) fn serialize<S: Serializer>(at: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
+        let since = at
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        to.serialize_f64(since.as_micros() as f64 / MICROS)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SystemTime, D::Error> {
+        let micros = (f64::deserialize(from)? * MICROS).round();
+        // Beyond 2^53 a float counts no single microseconds; that is the year 2255.
+        if !(0.0..=9_007_199_254_740_992.0).contains(&micros) {
+            return Err(D::Error::custom("at_unix_seconds is no time after 1970"));
+        }
+        Ok(of(Duration::from_micros(micros as u64)))
+    }
+}

@@ -1,0 +1,247 @@
+//! The log lines: target `api_ratelimiter`, with key-values.
+//!
+//! Most are made from events. The rest is no limiter's doing: a file that can't be written, a
+//! credential in the clear.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::{Event, Observer};
+use crate::config::ApiRateConfig;
+use crate::limiter::Rate;
+use crate::request::RequestParts;
+use crate::settings;
+
+/// The target of every log line.
+pub(super) const TARGET: &str = "api_ratelimiter";
+
+pub(crate) fn created(config: &ApiRateConfig) {
+    log::debug!(
+        target: TARGET,
+        api = config.name.as_str(), rate = config.initial_rate, min_rate = config.min_rate, max_rate = config.max_rate;
+        "{}: limiter created at {}/s, from {} to {}",
+        config.name.escape_debug(), config.initial_rate, config.min_rate, config.max_rate
+    );
+}
+
+/// The first observer. Each line says what the limiter believes and does after it: one line answers why
+/// it is slow now.
+pub(super) struct LogLines;
+
+impl Observer for LogLines {
+    fn on_event(&self, event: &Event) {
+        let api = event.about().api.as_str();
+        let name = api.escape_debug();
+        match event {
+            Event::Attempt {
+                method,
+                route,
+                url,
+                status,
+                error,
+                elapsed,
+                waited,
+                attempt,
+                ..
+            } => {
+                let (target, status) = (target(route, url), *status);
+                let (elapsed, waited) = (elapsed.as_secs_f64(), waited.as_secs_f64());
+                log::trace!(
+                    target: TARGET,
+                    api, status, attempt, elapsed_seconds = elapsed, waited_seconds = waited;
+                    "{name}: attempt {attempt}, {method} {target}{}{} after {elapsed:.3} s",
+                    With(status), Because(error.as_deref())
+                );
+            }
+            Event::GaveUp {
+                method,
+                route,
+                url,
+                error,
+                attempts,
+                waited,
+                ..
+            } => {
+                let (target, error, waited) =
+                    (target(route, url), error.as_str(), waited.as_secs_f64());
+                log::debug!(
+                    target: TARGET, api, attempts, error, waited_seconds = waited;
+                    "{name}: gave up on {method} {target} after {attempts} attempts: {error}"
+                );
+            }
+            Event::Cut {
+                old_rate,
+                new_rate,
+                cooldown,
+                status,
+                standing,
+                ..
+            } => {
+                let (cooldown, status) = (cooldown.as_secs_f64(), *status);
+                let (ceiling, state) = (standing.learned_ceiling, standing.state.as_str());
+                log::warn!(
+                    target: TARGET,
+                    api, old_rate, new_rate, cooldown_seconds = cooldown, status, ceiling, state;
+                    "{name}: refused{}, rate cut from {old_rate:.3}/s to {new_rate:.3}/s, nothing sent for {cooldown:.1} s; {state}",
+                    With(status)
+                );
+            }
+            Event::Raised {
+                old_rate,
+                new_rate,
+                standing,
+                ..
+            } => {
+                let (ceiling, state) = (standing.learned_ceiling, standing.state.as_str());
+                log::debug!(
+                    target: TARGET, api, old_rate, new_rate, ceiling, state;
+                    "{name}: rate raised from {old_rate:.3}/s to {new_rate:.3}/s; {state}"
+                );
+            }
+            // The cut's own line says how long.
+            Event::CooldownBegan { by_cut: true, .. } => {}
+            Event::CooldownBegan {
+                cooldown,
+                status,
+                standing,
+                ..
+            } => {
+                let (cooldown, status) = (cooldown.as_secs_f64(), *status);
+                let (ceiling, state) = (standing.learned_ceiling, standing.state.as_str());
+                log::debug!(
+                    target: TARGET, api, cooldown_seconds = cooldown, status, ceiling, state;
+                    "{name}: the server asks for a pause{}, it lasts {cooldown:.1} s from now; {state}",
+                    With(status)
+                );
+            }
+            Event::CooldownEnded { lasted, .. } => {
+                let lasted = lasted.as_secs_f64();
+                log::debug!(
+                    target: TARGET, api, lasted_seconds = lasted;
+                    "{name}: the pause is over after {lasted:.1} s"
+                );
+            }
+            Event::CeilingLearned { standing, .. }
+            | Event::Probe { standing, .. }
+            | Event::Blocked { standing, .. } => {
+                let (ceiling, state) = (standing.learned_ceiling, standing.state.as_str());
+                log::debug!(target: TARGET, api, ceiling, state; "{name}: {state}");
+            }
+            Event::BreakerOpened { next_trial, .. } => {
+                let next_trial = next_trial.as_secs_f64();
+                log::warn!(
+                    target: TARGET, api, next_trial_seconds = next_trial;
+                    "{name}: requests fail, circuit breaker opened; a trial goes in {next_trial:.1} s"
+                );
+            }
+            Event::BreakerClosed { open_for, .. } => {
+                let open_for = open_for.as_secs_f64();
+                log::info!(
+                    target: TARGET, api, open_for_seconds = open_for;
+                    "{name}: requests get through again, circuit breaker closed after {open_for:.1} s"
+                );
+            }
+        }
+    }
+}
+
+/// What an event shows of a request's target.
+fn target<'a>(route: &'a Option<String>, url: &'a Option<String>) -> std::str::EscapeDebug<'a> {
+    let shown = route.as_deref().or(url.as_deref());
+    shown.unwrap_or_default().escape_debug()
+}
+
+/// An observer panicked; it goes on being told, but this line comes once.
+pub(super) fn observer_panicked(api: &str) {
+    log::error!(
+        target: TARGET, api;
+        "{}: an observer panicked; its request goes on", api.escape_debug()
+    );
+}
+
+/// What was learned could not be read or written: the limiter starts afresh, or the next run will.
+pub(crate) fn memory_failed(
+    api: &str,
+    done: &str,
+    path: &std::path::Path,
+    error: &dyn fmt::Display,
+) {
+    let path = path.display().to_string();
+    log::warn!(
+        target: TARGET, api, path = path.as_str();
+        "{}: what was learned could not be {done}: {path}: {error}", api.escape_debug()
+    );
+}
+
+/// The store that a fleet shares its limit by can't be used.
+pub(crate) fn fleet_is_lost(api: &str, store: &str, problem: &str) {
+    log::warn!(
+        target: TARGET, api, store;
+        "{}: the fleet's store, {store}, is lost: {}; trying again", api.escape_debug(), problem.escape_debug()
+    );
+}
+
+/// That is over.
+pub(crate) fn fleet_is_back(api: &str, store: &str) {
+    log::info!(
+        target: TARGET, api, store;
+        "{}: the fleet's store, {store}, is back", api.escape_debug()
+    );
+}
+
+/// The server announces another limit than the one that was met.
+pub(crate) fn limits_disagree(api: &str, announced: Rate, learned: Rate) {
+    let (announced, learned) = (announced.as_per_second(), learned.as_per_second());
+    log::info!(
+        target: TARGET, api, announced, ceiling = learned;
+        "{}: the server announces {announced:.3}/s, the limit was met at {learned:.3}/s; going by the lower one",
+        api.escape_debug()
+    );
+}
+
+/// A credential is about to travel unencrypted.
+fn credential_in_clear(api: &str, origin: &dyn fmt::Display) {
+    log::warn!(
+        target: TARGET, api, origin = origin.to_string().as_str();
+        "{}: a credential is sent to {origin} without encryption; use https", api.escape_debug()
+    );
+}
+
+/// Once for each client, whose mark is `warned`: a credential that travels in the clear over a network.
+pub(crate) fn warn_of_credential(
+    warned: &AtomicBool,
+    api: &str,
+    parts: &RequestParts,
+    has_token: bool,
+) {
+    let origin = parts.address.origin();
+    let in_clear = !origin.is_https() && !origin.is_loopback();
+    let is_credential =
+        |name, value: &http::HeaderValue| value.is_sensitive() || settings::is_sensitive(name);
+    let credential = || {
+        let mut headers = parts.headers.iter();
+        has_token || headers.any(|(name, value)| is_credential(name, value))
+    };
+    if in_clear && credential() && !warned.swap(true, Ordering::Relaxed) {
+        credential_in_clear(api, origin);
+    }
+}
+
+/// ` with status …`, if there is one.
+struct With(Option<u16>);
+
+impl fmt::Display for With {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .map_or(Ok(()), |status| write!(f, " with status {status}"))
+    }
+}
+
+/// `: …`, if there is a reason.
+struct Because<'a>(Option<&'a str>);
+
+impl fmt::Display for Because<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |reason| write!(f, ": {reason}"))
+    }
+}

@@ -1,0 +1,221 @@
+//! `Link` headers (RFC 8288, section 3).
+
+use http::{HeaderMap, header};
+
+/// The target and the anchor of each link whose relation is `next`, over all header lines.
+///
+/// # Errors
+///
+/// There is none, but something that is not written by the grammar: that may have been the link to the
+/// next page, so it can't be taken for the end.
+pub(super) fn next_links(headers: &HeaderMap) -> Result<Vec<Link>, String> {
+    let mut found = Vec::new();
+    let mut is_readable = true;
+    for line in headers.get_all(header::LINK) {
+        let text = std::str::from_utf8(line.as_bytes());
+        is_readable &= text.is_ok();
+        let mut rest = Scanner(text.unwrap_or_default());
+        rest.skip_empty();
+        while !rest.0.is_empty() {
+            let Some((link, rel)) = rest.link() else {
+                is_readable = false;
+                break;
+            };
+            let is_next = |relation: &str| relation.eq_ignore_ascii_case("next");
+            if rel.is_some_and(|rel| rel.split_ascii_whitespace().any(is_next)) {
+                found.push(link);
+            }
+        }
+    }
+    if found.is_empty() && !is_readable {
+        return Err("the Link header is not written as RFC 8288 says".into());
+    }
+    Ok(found)
+}
+
+/// A link and what it is a link from, if that is said.
+#[derive(Debug, PartialEq)]
+pub(super) struct Link {
+    pub(super) target: String,
+    pub(super) anchor: Option<String>,
+}
+
+/// What is left of a header's value.
+struct Scanner<'a>(&'a str);
+
+impl Scanner<'_> {
+    /// White space and the commas of empty list elements (RFC 9110, section 5.6.1).
+    fn skip_empty(&mut self) {
+        self.0 = self.0.trim_start_matches([' ', '\t', ',']);
+    }
+
+    fn skip_space(&mut self) {
+        self.0 = self.0.trim_start_matches([' ', '\t']);
+    }
+
+    fn eat(&mut self, expected: char) -> bool {
+        match self.0.strip_prefix(expected) {
+            Some(rest) => {
+                self.0 = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// One link with its relation, up to the comma behind it.
+    fn link(&mut self) -> Option<(Link, Option<String>)> {
+        if !self.eat('<') {
+            return None;
+        }
+        let (target, rest) = self.0.split_once('>')?;
+        let target = target.trim().to_owned();
+        self.0 = rest;
+        let (mut rel, mut anchor) = (None, None);
+        loop {
+            self.skip_space();
+            if self.0.is_empty() {
+                break;
+            }
+            if self.0.starts_with(',') {
+                self.skip_empty();
+                break;
+            }
+            if !self.eat(';') {
+                return None;
+            }
+            self.skip_space();
+            let name = self.token();
+            self.skip_space();
+            let value = if self.eat('=') {
+                self.skip_space();
+                self.value()?
+            } else {
+                String::new()
+            };
+            // The first `rel` counts (section 3.3), a later one is ignored.
+            match name.to_ascii_lowercase().as_str() {
+                "rel" if rel.is_none() => rel = Some(value),
+                "anchor" if anchor.is_none() => anchor = Some(value),
+                _ => {}
+            }
+        }
+        Some((Link { target, anchor }, rel))
+    }
+
+    fn token(&mut self) -> String {
+        let end = self
+            .0
+            .find([';', ',', '=', ' ', '\t', '"'])
+            .unwrap_or(self.0.len());
+        let (token, rest) = self.0.split_at(end);
+        self.0 = rest;
+        token.to_owned()
+    }
+
+    /// A quoted string without its quotes and backslashes, or a token.
+    fn value(&mut self) -> Option<String> {
+        if !self.eat('"') {
+            let end = self.0.find([';', ',', ' ', '\t']).unwrap_or(self.0.len());
+            let (value, rest) = self.0.split_at(end);
+            self.0 = rest;
+            return Some(value.to_owned());
+        }
+        let mut value = String::new();
+        let mut characters = self.0.char_indices();
+        while let Some((at, character)) = characters.next() {
+            match character {
+                '"' => {
+                    self.0 = &self.0[at + 1..];
+                    return Some(value);
+                }
+                '\\' => value.push(characters.next()?.1),
+                other => value.push(other),
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn links(lines: &[&str]) -> Result<Vec<String>, String> {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            let value = http::HeaderValue::from_bytes(line.as_bytes()).expect("a header value");
+            headers.append(header::LINK, value);
+        }
+        next_links(&headers).map(|links| links.into_iter().map(|link| link.target).collect())
+    }
+
+    #[test]
+    fn the_link_to_the_next_page_is_found_however_it_is_written() {
+        for (lines, expected) in [
+            (&[][..], &[][..]),
+            (&[""], &[]),
+            (&[r#"</a?page=2>; rel="next""#], &["/a?page=2"]),
+            (&["</a>;rel=next"], &["/a"]),
+            (&["<  /a  > ; rel = next"], &["/a"]),
+            (&[r#"</a>; REL="Next""#], &["/a"]),
+            (&[r#"</a>; rel="prev next""#], &["/a"]),
+            (&[r#"</a>; rel="nextish prev-next""#], &[]),
+            (&[r#"</a>; title="x"; rel="next"; type=text/html"#], &["/a"]),
+            (
+                &[r#"</p>; rel="prev", </n>; rel="next", </l>; rel="last""#],
+                &["/n"],
+            ),
+            (&[r#"</p>; rel="prev""#, r#"</n>; rel="next""#], &["/n"]),
+            (&[r#", ,</n>; rel="next",, "#], &["/n"]),
+            // Commas, semicolons and quotes inside of what is quoted.
+            (&[r#"</a,b;c>; rel="next""#], &["/a,b;c"]),
+            (
+                &[r#"</p>; title="a, <b>; rel=\"next\", c", </n>; rel="next""#],
+                &["/n"],
+            ),
+            (&[r#"</a>; rel="prev"; rel="next""#], &[]),
+            (&[r#"</a>; hreflang; rel="next""#], &["/a"]),
+            (&[r#"</a>; ; rel="next""#], &["/a"]),
+            (&[r#"</a>; title*=UTF-8''n%c3%a4chste; rel=next"#], &["/a"]),
+            (&["<>; rel=next"], &[""]),
+            // Nonsense beside it does no harm.
+            (&[r#"</n>; rel="next", nonsense"#], &["/n"]),
+            (&["nonsense", "</n>; rel=next"], &["/n"]),
+        ] {
+            assert_eq!(
+                links(lines).as_deref(),
+                Ok(&expected.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>()[..]),
+                "{lines:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_header_that_cannot_be_read_is_no_end() {
+        for line in [
+            "nonsense",
+            r#"</a; rel="next""#,
+            r#"</a>; rel="next"#,
+            r#"</a> rel="next""#,
+            r#"/a; rel="next""#,
+            r#"</a>; rel="next\"#,
+        ] {
+            assert!(links(&[line]).is_err(), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn anchors_are_told() {
+        let mut headers = HeaderMap::new();
+        let value = r##"</n>; rel=next; anchor="#foo""##
+            .parse()
+            .expect("a header value");
+        headers.insert(header::LINK, value);
+        let link = Link {
+            target: "/n".into(),
+            anchor: Some("#foo".into()),
+        };
+        assert_eq!(next_links(&headers), Ok(vec![link]));
+    }
+}

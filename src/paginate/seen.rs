@@ -1,0 +1,77 @@
+//! Cursors that were seen before.
+
+use std::collections::HashSet;
+
+/// FNV-1a: the same for the same bytes in every version of this crate. Whoever makes two cursors
+/// collide gains an error.
+pub(super) fn fingerprint(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+/// Finds the loop in a sequence of cursors, in bounded memory.
+///
+/// The first [`REMEMBERED`](Self::REMEMBERED) are all remembered, so that a loop shows at once. In a
+/// longer walk a loop that lies beyond them shows by Brent's method: the cursor at each power of two is
+/// kept, and a loop comes back to one of them.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    first: HashSet<u64>,
+    count: u64,
+    anchor: u64,
+}
+
+impl Seen {
+    /// Half a mebibyte; at a thousand items a page more than most collections have pages.
+    const REMEMBERED: usize = 65_536;
+
+    /// Whether that one was not seen before.
+    pub(super) fn is_new(&mut self, fingerprint: u64) -> bool {
+        self.count = self.count.saturating_add(1);
+        let is_new = if self.first.len() < Self::REMEMBERED {
+            self.first.insert(fingerprint)
+        } else {
+            !self.first.contains(&fingerprint) && fingerprint != self.anchor
+        };
+        if self.count.is_power_of_two() {
+            self.anchor = fingerprint;
+        }
+        is_new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_shows_at_once_within_what_is_remembered() {
+        let mut seen = Seen::default();
+        assert!((0..1000).all(|cursor| seen.is_new(cursor)));
+        assert!(!seen.is_new(0));
+        assert!(!seen.is_new(999));
+        assert!(seen.is_new(1000));
+    }
+
+    #[test]
+    fn a_loop_beyond_what_is_remembered_shows_in_bounded_time_and_memory() {
+        let mut seen = Seen::default();
+        let (before, around) = (100_000_u64, 70_000);
+        let cursors = (0..before).chain((0..).map(|step| before + step % around));
+        let found = cursors.take_while(|cursor| seen.is_new(*cursor)).count() as u64;
+        assert!(
+            found >= before + around && found <= 4 * (before + around),
+            "{found}"
+        );
+        assert!(seen.first.len() <= Seen::REMEMBERED);
+    }
+
+    #[test]
+    fn fingerprints_are_fnv_1a() {
+        // Test vectors of draft-eastlake-fnv.
+        assert_eq!(fingerprint(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fingerprint(b"a"), 0xaf63_dc4c_8601_ec8c);
+        assert_eq!(fingerprint(b"foobar"), 0x8594_4171_f739_67e8);
+    }
+}

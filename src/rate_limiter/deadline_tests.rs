@@ -1,0 +1,121 @@
+//! Callers with a deadline learn at once that what the server announced makes it impossible.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::*;
+use crate::clock::ManualClock;
+use crate::config::BucketConfig;
+use crate::limiter::{Announced, Learning, Told};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// 5/s at any time, and a clock that jumps when all of its threads wait.
+fn limiter() -> (ManualClock, DynamicRateLimiter) {
+    let config = ApiRateConfig {
+        initial_rate: 5.0,
+        min_rate: 5.0,
+        max_rate: 5.0,
+        bucket: BucketConfig::of(5.0, 5.0),
+        learning: Learning::Off,
+        ..Default::default()
+    };
+    let clock = ManualClock::auto();
+    let limiter = DynamicRateLimiter::with_clock(&config, Arc::new(clock.clone()));
+    (clock, limiter.expect("valid"))
+}
+
+/// So many are left for a minute.
+fn left(remaining: u64) -> Told {
+    let told = Announced {
+        limit: None,
+        window: None,
+        remaining,
+        reset_after: 60 * SECOND,
+    };
+    [told].into_iter().collect()
+}
+
+/// What became of a caller, and when it knew.
+type Learned = JoinHandle<(Result<()>, Time)>;
+
+fn caller(clock: &ManualClock, limiter: &DynamicRateLimiter, within: Option<Duration>) -> Learned {
+    let waiting = limiter.snapshot().waiting;
+    let (guard, clock, theirs) = (clock.join(), clock.clone(), limiter.clone());
+    let caller = thread::spawn(move || {
+        let _guard = guard;
+        let permit = match within {
+            Some(within) => theirs.acquire_within(within),
+            None => theirs.acquire(),
+        };
+        (permit.map(Permit::success), clock.now())
+    });
+    while limiter.snapshot().waiting == waiting {
+        thread::yield_now();
+    }
+    caller
+}
+
+fn is_too_short(outcome: &Result<()>, least: Duration) -> bool {
+    matches!(outcome, Err(Error::DeadlineTooShort { needed, .. }) if *needed >= least)
+}
+
+#[test]
+fn where_nothing_is_left_and_nothing_is_under_way_a_deadline_before_the_reset_fails_at_once() {
+    let (clock, limiter) = limiter();
+    let _here = clock.join();
+    let permit = limiter.acquire().expect("free");
+    permit.succeeded(None, left(0));
+    let error = limiter.acquire_within(59 * SECOND).expect_err("a minute");
+    assert!(
+        matches!(error, Error::DeadlineTooShort { needed, .. } if needed == 60 * SECOND),
+        "{error}"
+    );
+    assert_eq!(clock.now(), Time::ZERO, "nobody slept");
+    limiter
+        .acquire_within(60 * SECOND)
+        .expect("in time")
+        .success();
+    assert_eq!(clock.now(), Time::ZERO + 60 * SECOND);
+}
+
+#[test]
+fn an_answer_under_way_is_waited_for_and_then_all_know_at_once() {
+    let (clock, limiter) = limiter();
+    let here = clock.join();
+    limiter.acquire().expect("free").succeeded(None, left(1));
+    let last = limiter.acquire().expect("one is left");
+    let sent = clock.now();
+    let mut hurried = vec![caller(&clock, &limiter, Some(20 * SECOND))];
+    let patient = caller(&clock, &limiter, None);
+    hurried.extend((0..3).map(|_| caller(&clock, &limiter, Some(40 * SECOND))));
+    // It ends without a word about the limit.
+    drop(last);
+    while limiter.snapshot().waiting > 1 {
+        thread::yield_now();
+    }
+    drop(here);
+    for caller in hurried {
+        let (outcome, at) = caller.join().expect("no panic");
+        assert!(is_too_short(&outcome, 59 * SECOND), "{outcome:?}");
+        assert_eq!(at, sent, "not at the deadline");
+    }
+    let (outcome, at) = patient.join().expect("no panic");
+    outcome.expect("a permit");
+    assert_eq!(at, Time::ZERO + 60 * SECOND);
+}
+
+#[test]
+fn an_answer_that_says_that_more_is_left_serves_those_who_waited_for_it() {
+    let (clock, limiter) = limiter();
+    let here = clock.join();
+    limiter.acquire().expect("free").succeeded(None, left(1));
+    let last = limiter.acquire().expect("one is left");
+    let hurried = caller(&clock, &limiter, Some(20 * SECOND));
+    last.succeeded(None, left(9));
+    drop(here);
+    let (outcome, at) = hurried.join().expect("no panic");
+    outcome.expect("a permit");
+    assert!(at < Time::ZERO + SECOND);
+}

@@ -1,0 +1,147 @@
+//! The permits of one request: the client's and, where a scope covers it, the scope's.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{DynamicRateLimiter, Permit};
+use crate::attempt::{Feedback, Longer, Wanted};
+use crate::error::Result;
+use crate::request::Tags;
+
+/// The right to send one request, whichever limits it falls under.
+#[must_use = "report the outcome by give() or unused()"]
+#[derive(Debug)]
+pub(crate) struct Permits {
+    narrow: Option<Permit>,
+    wide: Permit,
+    waited: Duration,
+}
+
+/// A permit that goes back when it is dropped: its request was not sent.
+#[derive(Debug, Default)]
+pub(crate) struct Held(Option<Permit>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.take().into_iter().for_each(Permit::unused);
+    }
+}
+
+impl Held {
+    /// A permit that its caller holds while it waits for another one.
+    pub(crate) const fn new(permit: Permit) -> Self {
+        Self(Some(permit))
+    }
+
+    fn spend(mut self) -> Option<Permit> {
+        self.0.take()
+    }
+}
+
+impl Permits {
+    /// Both permits of a request, the scope's being the older, after `earlier` waits for such. `Err`: a cut
+    /// or a pause began in the scope meanwhile. Then both have gone back, and the request queues again;
+    /// so long it has waited.
+    pub(crate) fn pair(narrow: Held, wide: Permit, earlier: Duration) -> Result<Self, Duration> {
+        let for_narrow = narrow.0.as_ref().map_or(Duration::ZERO, Permit::waited);
+        let waited = earlier + for_narrow + wide.waited();
+        if narrow.0.as_ref().is_some_and(Permit::is_overtaken) {
+            wide.unused();
+            return Err(waited);
+        }
+        Ok(Self {
+            narrow: narrow.spend(),
+            wide,
+            waited,
+        })
+    }
+
+    /// How long the caller waited for both.
+    pub(crate) fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// Whether the request is the trial of an open circuit breaker, which is the whole client's.
+    pub(crate) fn is_trial(&self) -> bool {
+        self.wide.is_trial()
+    }
+
+    /// What observers are told of the request.
+    pub(crate) fn tagged(mut self, tags: Option<Arc<Tags>>) -> Self {
+        self.narrow = self.narrow.map(|narrow| narrow.tagged(tags.clone()));
+        self.wide = self.wide.tagged(tags);
+        self
+    }
+
+    /// Reports the outcome. A success is one of both limits; a refusal, and what headers say, belong to
+    /// the scope unless they concern everything, and say nothing about the other limit.
+    pub(crate) fn give(self, feedback: Feedback) {
+        let Self { narrow, wide, .. } = self;
+        let (target, other) = match (narrow, feedback.concerns_all()) {
+            (None, _) => (wide, None),
+            (Some(narrow), false) => (narrow, Some(wide)),
+            (Some(narrow), true) => (wide, Some(narrow)),
+        };
+        match feedback {
+            Feedback::Success {
+                exhausted,
+                announced,
+                ..
+            } => {
+                target.succeeded(exhausted, announced);
+                other.into_iter().for_each(Permit::success);
+            }
+            Feedback::Refused {
+                status,
+                retry_after,
+                announced,
+                ..
+            } => {
+                target.refused(Some(status), retry_after, announced);
+                other.into_iter().for_each(Permit::neutral);
+            }
+            // What is down is down for all of the API.
+            Feedback::Failed => {
+                target.failed();
+                other.into_iter().for_each(Permit::failed);
+            }
+        }
+    }
+
+    /// The request was never sent: the tokens go back.
+    pub(crate) fn unused(self) {
+        self.narrow.into_iter().for_each(Permit::unused);
+        self.wide.unused();
+    }
+}
+
+/// What another host says is none of this limiter's business: no permit, no feedback.
+pub(crate) fn give(permit: Option<Permits>, feedback: Feedback) {
+    permit.into_iter().for_each(|permit| permit.give(feedback));
+}
+
+impl DynamicRateLimiter {
+    /// Waits for the permits of a request: the scope's first, so that a slow scope holds up nobody in the
+    /// common queue, then this limiter's.
+    pub(crate) fn acquire_for(&self, wanted: &Wanted) -> Result<Permits> {
+        let mut waited = Duration::ZERO;
+        let narrow = wanted.scope.as_deref().and_then(|name| self.scope(name));
+        loop {
+            let held = match narrow {
+                Some(narrow) => Held::new(narrow.acquire_by(wanted.cost, wanted.deadline)?),
+                None => Held::default(),
+            };
+            let wide = self.acquire_by(wanted.cost, wanted.deadline)?;
+            match Permits::pair(held, wide, waited) {
+                Ok(permits) => return Ok(permits),
+                Err(so_far) => waited = so_far,
+            }
+        }
+    }
+
+    /// The server asks for a longer pause than the limiters were told when it refused.
+    pub(crate) fn prolong(&self, longer: &Longer) {
+        let scope = longer.scope.as_deref().and_then(|name| self.scope(name));
+        scope.unwrap_or(self).hold(longer.wait);
+    }
+}

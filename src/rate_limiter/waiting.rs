@@ -1,0 +1,138 @@
+//! How a thread waits for its turn.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Wake, Waker};
+use std::thread::{self, Thread};
+
+use super::queue::Turn;
+use super::{DynamicRateLimiter, Permit};
+use crate::error::{Error, Result};
+use crate::limiter::Time;
+
+impl DynamicRateLimiter {
+    /// The one loop behind every blocking wait.
+    pub(crate) fn acquire_by(&self, cost: u32, deadline: Option<Time>) -> Result<Permit> {
+        let clock = &*self.shared.clock;
+        let began = clock.now();
+        let mut place = Place {
+            limiter: self,
+            ticket: None,
+        };
+        let mut signal: Option<Arc<Signal>> = None;
+        loop {
+            let mut waker = || {
+                Waker::from(Arc::clone(
+                    signal.get_or_insert_with(Signal::of_this_thread),
+                ))
+            };
+            let now = clock.now();
+            match place.turn(began, now, cost, deadline, &mut waker) {
+                Turn::Granted(grant) => {
+                    let waited = now.saturating_since(began);
+                    return Ok(Permit::new(self.clone(), grant, waited));
+                }
+                Turn::Failed(error) => return Err(error),
+                Turn::Wait(until) => {
+                    if let Some(signal) = &signal {
+                        clock.park_until(until, &signal.woken);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A caller's place in the queue; left when dropped, so that a waiter that goes away blocks nobody.
+pub(super) struct Place<'a> {
+    pub(super) limiter: &'a DynamicRateLimiter,
+    pub(super) ticket: Option<u64>,
+}
+
+impl Place<'_> {
+    pub(super) fn turn(
+        &mut self,
+        began: Time,
+        now: Time,
+        cost: u32,
+        deadline: Option<Time>,
+        waker: &mut dyn FnMut() -> Waker,
+    ) -> Turn {
+        let (turn, next, ended, is_calling) = {
+            let mut core = self.limiter.shared.core.lock();
+            let core = &mut *core;
+            let turn = if core.closed {
+                Turn::Failed(Error::Closed)
+            } else {
+                core.queue.turn(
+                    &mut core.source,
+                    now,
+                    &mut self.ticket,
+                    cost,
+                    deadline,
+                    waker,
+                )
+            };
+            let next = if let Turn::Wait(_) = turn {
+                None
+            } else {
+                core.queue.leave(&mut self.ticket)
+            };
+            if let Turn::Granted(_) = turn {
+                self.limiter.shared.in_flight.fetch_add(1, Ordering::SeqCst);
+            }
+            let ended = match turn {
+                Turn::Granted(_) => core.granted(now, now.saturating_since(began)),
+                Turn::Wait(_) | Turn::Failed(_) => None,
+            };
+            let number = ended.map(|_| self.limiter.shared.audience.next_number());
+            let is_calling = core.is_calling(now);
+            (turn, next, number.zip(ended), is_calling)
+        };
+        next.into_iter().for_each(Waker::wake);
+        self.limiter.call_agent(is_calling);
+        self.limiter.tell_ended(ended);
+        turn
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if self.ticket.is_some() {
+            let next = self
+                .limiter
+                .shared
+                .core
+                .lock()
+                .queue
+                .leave(&mut self.ticket);
+            next.into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
+/// Wakes a blocked thread.
+pub(super) struct Signal {
+    thread: Thread,
+    pub(super) woken: AtomicBool,
+}
+
+impl Signal {
+    pub(super) fn of_this_thread() -> Arc<Self> {
+        Arc::new(Self {
+            thread: thread::current(),
+            woken: AtomicBool::new(false),
+        })
+    }
+}
+
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
+}

@@ -1,0 +1,190 @@
+//! One request as plain data.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, Method};
+
+use crate::config::Idempotency;
+use crate::error::{Error, Result};
+use crate::limiter::Time;
+use crate::reply::HeaderNames;
+use crate::url::{Address, Base};
+
+mod builder;
+
+pub use builder::Builder;
+
+/// Everything that an attempt sends, the same for all attempts of a call unless a redirect changes it.
+#[derive(Clone)]
+pub(crate) struct RequestParts {
+    pub(crate) method: Method,
+    pub(crate) address: Address,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Option<Arc<[u8]>>,
+    /// The caller's word on whether sending twice does no harm; `None`: the method decides.
+    pub(crate) idempotent: Option<bool>,
+    /// Whether it carries a key against being done twice, or is known to read only.
+    pub(crate) repeatable: bool,
+    pub(crate) cost: u32,
+    /// For each attempt, the reading of its body included.
+    pub(crate) timeout: Option<Duration>,
+    /// For the whole call, its waits included.
+    pub(crate) deadline: Option<Time>,
+    /// What observers are told of it.
+    pub(crate) tags: Option<Arc<Tags>>,
+    /// The caller's, called each time it is about to go out.
+    pub(crate) before_send: Option<BeforeSend>,
+}
+
+/// What a caller does before a request goes out; an error keeps it back.
+pub(crate) type BeforeSend =
+    Arc<dyn Fn() -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send + Sync>;
+
+/// What the caller says of a request, for observers.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Tags {
+    /// The kind of request, instead of its address.
+    pub(crate) route: Option<String>,
+    pub(crate) context: BTreeMap<String, String>,
+}
+
+/// Entries of a request's context: a handful of ids, not a record.
+const MOST_CONTEXT: usize = 16;
+
+/// Bytes of a route, or of a key of the context.
+const LONGEST_KEY: usize = 128;
+
+/// Bytes of a value of the context.
+const LONGEST_VALUE: usize = 1024;
+
+impl Tags {
+    pub(crate) fn set_route(&mut self, route: &str) -> Result<()> {
+        within("route", route, LONGEST_KEY)?;
+        self.route = Some(route.to_owned());
+        Ok(())
+    }
+
+    pub(crate) fn add(&mut self, key: &str, value: String) -> Result<()> {
+        within("context key", key, LONGEST_KEY)?;
+        within("context value", &value, LONGEST_VALUE)?;
+        self.context.insert(key.to_owned(), value);
+        if self.context.len() > MOST_CONTEXT {
+            let problem = format_args!("more than {MOST_CONTEXT} entries");
+            return Err(Error::request("context", problem));
+        }
+        Ok(())
+    }
+}
+
+fn within(part: &str, text: &str, longest: usize) -> Result<()> {
+    if text.len() > longest {
+        let problem = format_args!("{} bytes, more than {longest}", text.len());
+        return Err(Error::request(part, problem));
+    }
+    Ok(())
+}
+
+impl RequestParts {
+    /// Whether the request may be sent again although the server may have processed it
+    /// (RFC 9110, section 9.2.2).
+    pub(crate) fn is_idempotent(&self) -> bool {
+        let by_method = matches!(
+            self.method,
+            Method::GET
+                | Method::HEAD
+                | Method::PUT
+                | Method::DELETE
+                | Method::OPTIONS
+                | Method::TRACE
+        );
+        self.idempotent.unwrap_or(by_method || self.repeatable)
+    }
+
+    /// Notes what makes sending the request twice harmless: that it reads only, or its idempotency key,
+    /// which is made of `random` where the configuration asks for one and there is none.
+    pub(crate) fn mark_repeatable(&mut self, by: &Idempotency, base: &Base, random: u128) {
+        let Self {
+            method, address, ..
+        } = self;
+        let is_write = matches!(*method, Method::POST | Method::PATCH);
+        let mut reading = by.reading_posts.iter();
+        if *method == Method::POST && reading.any(|path| path.covers(method, address, base)) {
+            self.repeatable = true;
+            return;
+        }
+        if is_write && by.automatic && !self.headers.contains_key(&by.header) {
+            if let Ok(key) = HeaderValue::from_str(&uuid_v4(random)) {
+                self.headers.insert(by.header.clone(), key);
+            }
+        }
+        self.repeatable |= is_write && self.headers.contains_key(&by.header);
+    }
+
+    /// How errors call it: method and address without the query.
+    pub(crate) fn label(&self) -> Box<str> {
+        format!("{} {}", self.method, self.address).into()
+    }
+
+    /// Lets the caller know that it is about to go out.
+    pub(crate) fn going_out(&self) -> Result<()> {
+        let told = self.before_send.as_ref().map_or(Ok(()), |tell| tell());
+        told.map_err(|error| Error::of_caller("before_send", "failed", error))
+    }
+
+    /// How long one attempt that begins at `now` may take.
+    pub(crate) fn time_left(&self, now: Time) -> Option<Duration> {
+        let until_deadline = self
+            .deadline
+            .map(|deadline| deadline.saturating_since(now).max(SHORTEST_ATTEMPT));
+        match (self.timeout, until_deadline) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+}
+
+/// Random bits as a UUID of version 4 (RFC 9562, section 5.4): unlikely to come twice, but no secret.
+fn uuid_v4(random: u128) -> String {
+    let bits = random & !(0xf << 76) & !(0b11 << 62) | 4 << 76 | 0b10 << 62;
+    let hex = format!("{bits:032x}");
+    let (a, rest) = hex.split_at(8);
+    let (b, rest) = rest.split_at(4);
+    let (c, rest) = rest.split_at(4);
+    let (d, e) = rest.split_at(4);
+    format!("{a}-{b}-{c}-{d}-{e}")
+}
+
+/// An attempt that begins at its deadline ends by its timeout, for a timeout of zero would mean none.
+const SHORTEST_ATTEMPT: Duration = Duration::from_millis(1);
+
+impl fmt::Debug for RequestParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("address", &self.address)
+            .field("headers", &HeaderNames(&self.headers))
+            .field(
+                "body_bytes",
+                &self.body.as_ref().map_or(0, |body| body.len()),
+            )
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_a_uuid_of_version_4() {
+        assert_eq!(uuid_v4(0), "00000000-0000-4000-8000-000000000000");
+        assert_eq!(uuid_v4(u128::MAX), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+        assert_eq!(
+            uuid_v4(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef),
+            "01234567-89ab-4def-8123-456789abcdef"
+        );
+    }
+}

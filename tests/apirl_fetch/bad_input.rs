@@ -1,0 +1,175 @@
+//! Bad lines become lines of output; bad flags and files end it before anything is sent.
+
+use api_ratelimiter::simulator::SimulatedApi;
+
+use crate::job::Job;
+
+fn api() -> SimulatedApi {
+    SimulatedApi::builder().start().expect("an API")
+}
+
+#[test]
+fn a_bad_line_is_an_error_in_its_place_and_the_others_go_on() {
+    let api = api();
+    let job = Job::new(&api.base_url());
+    let bytes =
+        b"/a\n{\"path\": \nhttps://example.com/x\n../up\n{\"path\":\"/\",\"what\":1}\n/\xff\n\
+        {\"id\":true,\"path\":\"/\"}\n{\"path\":\"/\",\"headers\":{\"a b\":\"c\"}}\n/b\n";
+    std::fs::write(job.path("input"), bytes).expect("written");
+    let run = job.run_files(&[]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    job.has_each_once(9);
+    let lines = job.output();
+    for (n, said) in [
+        (2, "JSON"),
+        (3, "leads to https://example.com"),
+        (4, "could leave the base"),
+        (5, "unknown field `what`"),
+        (6, "UTF-8"),
+        (7, "neither a text nor a number"),
+        (8, "not a valid name of a header"),
+    ] {
+        let line = &lines[n - 1];
+        let error = line["error"].as_str().expect("an error");
+        assert!(error.contains(said), "{said:?} is not in {line}");
+        assert_eq!(line["attempts"], 0);
+    }
+    assert_eq!(
+        (&lines[0]["status"], &lines[8]["status"]),
+        (&200.into(), &200.into())
+    );
+    assert_eq!(api.stats().accepted, 2);
+}
+
+#[test]
+fn bad_flags_are_told_in_a_sentence() {
+    let api = api();
+    let job = Job::of_pages(&api.base_url(), 1);
+    for (args, said) in [
+        (&["--path", "/pages"][..], "has no place for the lines"),
+        (&["--header", "X-A 1"], "is no header"),
+        (&["--header", "X A: 1"], "is no header"),
+        (&["--header", "X-A: a\nb"], "control character"),
+        (&["--header-env", "X-A"], "names no header and variable"),
+        (
+            &["--header-env", "X-A=NOT_SET_AT_ALL"],
+            "variable NOT_SET_AT_ALL is not set",
+        ),
+        (
+            &["--bearer-env", "NOT_SET_AT_ALL"],
+            "variable NOT_SET_AT_ALL is not set",
+        ),
+        (&["--method", "G T"], "is not a method of HTTP"),
+        (&["--concurrency", "0"], "--concurrency"),
+        (&["--max-rate", "0"], "max_rate"),
+        (&["--initial-rate", "6000"], "initial_rate"),
+        (&["--max-rate", "NaN"], "max_rate"),
+        (&["--max-rate", "-1"], "max_rate: -1 is not"),
+        (
+            &["--initial-rate", "11"],
+            "hint: raise the most by --max-rate",
+        ),
+        (&["--backoff-status", "20"], "20"),
+        (&["--paginate"], "splits collections into pages"),
+        (&["--paginate", "--items"], "cannot be used with"),
+        (&["--resume"], "only a file can be resumed"),
+        (
+            &["--config", "/no/such/file"],
+            "could not read /no/such/file",
+        ),
+        (
+            &["--input", "/no/such/file"],
+            "could not read /no/such/file",
+        ),
+        (&["--input", "/"], "hint: give a file in it"),
+        (
+            &["--output", "/no/such/folder/x"],
+            "could not write to /no/such/folder/x",
+        ),
+        (
+            &["--summary", "/no/such/folder/x"],
+            "could not write to /no/such/folder/x",
+        ),
+        (
+            &["--learned", "/dev/null/x"],
+            "could not make the folder /dev/null/x",
+        ),
+    ] {
+        // Later flags take the place of the helper's own.
+        let base = api.base_url();
+        let mut all = vec!["fetch", "--base-url", &base];
+        all.extend(args);
+        crate::run::apirl(&all).refuses(2, said);
+    }
+    crate::run::apirl(&["fetch"]).refuses(2, "--help");
+    crate::run::apirl(&["fetch", "notoin"]).refuses(2, "did you mean \"notion\"?");
+    crate::run::apirl(&["fetch", "zendesk"]).refuses(2, "--base-url");
+    crate::run::apirl(&["fetch", "--base-url", "nonsense"]).refuses(2, "not an absolute URL");
+    assert_eq!(api.stats().accepted, 0);
+    drop(job);
+}
+
+#[test]
+fn a_summary_never_replaces_another_file_of_the_run() {
+    let api = api();
+    let job = Job::of_pages(&api.base_url(), 1);
+    let (input, output) = (job.path("input"), job.path("output"));
+    job.put("output", "");
+    for file in [&input, &output] {
+        job.run_files(&["--path", "/pages/{}", "--summary", file])
+            .refuses(2, "the summary would replace");
+    }
+    assert_eq!(job.text("input"), "1\n");
+    assert_eq!(api.stats().accepted, 0);
+}
+
+#[test]
+fn a_file_of_several_apis_needs_a_name() {
+    let api = api();
+    let job = Job::of_pages(&api.base_url(), 1);
+    let base = api.base_url();
+    let one = format!("{{\"base_url\": \"{base}\"}}");
+    job.put("config", &format!("{{\"a\": {one}, \"b\": {one}}}"));
+    let (config, input) = (job.path("config"), job.path("input"));
+    let args = [
+        "fetch",
+        "--config",
+        &config,
+        "--input",
+        &input,
+        "--path",
+        "/pages/{}",
+    ];
+    crate::run::apirl(&args).refuses(2, "hint: name the API that you mean: a, b");
+    let run = crate::run::apirl(&[&args[..], &["b"]].concat());
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let other = ["fetch", "--config", "/", "--input", &input];
+    crate::run::apirl(&other).refuses(2, "could not read /");
+}
+
+#[test]
+fn an_output_with_something_in_it_is_not_overwritten() {
+    let api = api();
+    let job = Job::of_pages(&api.base_url(), 1);
+    job.put("output", "precious\n");
+    job.run_files(&["--path", "/pages/{}"])
+        .refuses(2, "is not empty");
+    job.run_files(&["--path", "/pages/{}", "--resume"])
+        .refuses(2, "can't be resumed");
+    assert_eq!(job.text("output"), "precious\n");
+}
+
+#[test]
+fn the_first_failure_ends_it_if_that_is_wanted() {
+    let api = api();
+    let job = Job::of_pages(&api.base_url(), 400);
+    job.put("input", &format!("/a\n/status/500\n{}", "/b\n".repeat(400)));
+    let run = job.run_files(&["--fail-fast", "--concurrency", "1"]);
+    assert_eq!(run.code, Some(1));
+    assert!(
+        run.err.contains("--fail-fast") && run.err.contains("--resume"),
+        "{run:?}"
+    );
+    assert_eq!(job.output().len(), 2);
+    assert_eq!(api.stats().accepted, 2);
+}

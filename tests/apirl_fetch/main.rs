@@ -1,0 +1,18 @@
+//! `apirl fetch`, run as a program against the simulated API.
+
+mod bad_input;
+mod collections;
+mod fleet;
+mod interrupted;
+mod job;
+mod lines;
+mod live_page;
+mod order;
+mod resumed;
+// The tools' tests use more of it.
+#[allow(dead_code)]
+#[path = "../apirl_tools/run.rs"]
+mod run;
+mod server;
+mod terminal;
+mod together;

@@ -1,0 +1,165 @@
+//! On a terminal: a bar in one line, which leaves nothing behind.
+#![cfg(unix)]
+
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
+use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+use crate::job::{Job, Running, wait_until};
+use crate::server::Server;
+
+const PATH: [&str; 2] = ["--path", "/pages/{}"];
+
+/// Both ends: ours, and what a program takes for a terminal of so many columns.
+fn terminal(columns: u16) -> (File, File) {
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    grantpt(&ours).expect("granted");
+    unlockpt(&ours).expect("unlocked");
+    let name = ptsname(&ours, Vec::new()).expect("a name");
+    let path = OsStr::from_bytes(name.as_bytes());
+    let theirs = OpenOptions::new().read(true).write(true).open(path);
+    let theirs = theirs.expect("the other end");
+    let size = Winsize {
+        ws_row: 24,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(&theirs, size).expect("sized");
+    (File::from(ours), theirs)
+}
+
+/// What a program shows, read as it comes.
+struct Screen {
+    shown: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Screen {
+    fn read(mut terminal: File) -> Self {
+        let shown = Arc::<Mutex<Vec<u8>>>::default();
+        let kept = Arc::clone(&shown);
+        let reader = std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            // That the program closed its end reads as an error.
+            while let Ok(count @ 1..) = terminal.read(&mut bytes) {
+                let mut kept = kept.lock().expect("no panic");
+                kept.extend_from_slice(&bytes[..count]);
+            }
+        });
+        Self { shown, reader }
+    }
+
+    fn wait_for(&self, part: &str) {
+        wait_until(part, || {
+            let shown = self.shown.lock().expect("no panic");
+            String::from_utf8_lossy(&shown).contains(part)
+        });
+    }
+
+    /// All of it, when the program has ended.
+    fn end(self) -> String {
+        self.reader.join().expect("no panic");
+        let shown = self.shown.lock().expect("no panic");
+        String::from_utf8(shown.clone()).expect("text")
+    }
+}
+
+/// Starts it with its words on a terminal.
+fn start(job: &Job, args: &[&str], columns: u16) -> (Running, Screen) {
+    let (ours, theirs) = terminal(columns);
+    let (input, output) = (job.path("input"), job.path("output"));
+    let files = ["--input", &input, "--output", &output];
+    let child = job
+        .command(&[&PATH[..], &files, args].concat())
+        .env("TERM", "xterm")
+        .env_remove("NO_COLOR")
+        .stdout(Stdio::null())
+        .stderr(theirs)
+        .spawn()
+        .expect("it starts");
+    (Running::of(child), Screen::read(ours))
+}
+
+/// What begins each time the bar is drawn anew.
+const REDRAWN: &str = "\r\x1b[2K";
+
+/// What is seen in the end: each line as it was last written.
+fn left_on(shown: &str) -> Vec<&str> {
+    let lines = shown.split("\r\n");
+    let last = lines.map(|line| line.rsplit(REDRAWN).next().unwrap_or(line));
+    last.filter(|line| !line.is_empty()).collect()
+}
+
+#[test]
+fn the_bar_tells_how_far_it_is_and_leaves_only_the_summary() {
+    let server = Server::with_a_slow_first_page();
+    let job = Job::of_pages(&server.base_url, 100);
+    let (running, screen) = start(&job, &["--unordered"], 100);
+    screen.wait_for(" 99/100 done, 0 refused, ");
+    screen.wait_for("/s, awaiting answers, 1 s left");
+    server.open();
+    assert_eq!(running.wait().code, Some(0));
+    let shown = screen.end();
+    let left = left_on(&shown);
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert!(left[0].starts_with("100 lines in "), "{left:?}");
+}
+
+#[test]
+fn it_is_never_wider_than_the_terminal() {
+    let server = Server::with_a_slow_first_page();
+    let job = Job::of_pages(&server.base_url, 100);
+    let (running, screen) = start(&job, &["--unordered"], 40);
+    screen.wait_for(" 99/100 done, 0 refused, ");
+    server.open();
+    assert_eq!(running.wait().code, Some(0));
+    let shown = screen.end();
+    let drawn = shown.split(REDRAWN).filter(|text| text.contains(" done, "));
+    assert!(drawn.clone().count() > 0, "{shown:?}");
+    for text in drawn {
+        assert!(text.trim_end().chars().count() <= 40, "{text:?}");
+    }
+}
+
+#[test]
+fn words_after_an_interrupt_stand_in_lines_of_their_own() {
+    let server = Server::with_a_slow_first_page();
+    let job = Job::of_pages(&server.base_url, 100);
+    let (mut running, screen) = start(&job, &[], 100);
+    wait_until("requests", || server.asked() >= 32);
+    screen.wait_for(" 31/100 done, ");
+    running.interrupt();
+    screen.wait_for("Finishing");
+    server.open();
+    assert_eq!(running.wait().code, Some(130));
+    let shown = screen.end();
+    let left = left_on(&shown);
+    let expected = [
+        "Finishing what is under way; once more to stop at once.",
+        "32 lines in ",
+        "error: interrupted before all was done",
+        "  hint: the same command with --resume goes on",
+    ];
+    assert_eq!(left.len(), expected.len(), "{left:?}");
+    for (line, expected) in left.iter().zip(expected) {
+        assert!(line.starts_with(expected), "{line:?}");
+    }
+}
+
+#[test]
+fn quiet_is_quiet_on_a_terminal_too() {
+    let server = Server::with_a_slow_first_page();
+    server.open();
+    let job = Job::of_pages(&server.base_url, 10);
+    let (running, screen) = start(&job, &["--quiet"], 80);
+    assert_eq!(running.wait().code, Some(0));
+    assert_eq!(screen.end(), "");
+}

@@ -1,0 +1,192 @@
+//! `apirl simulate`.
+
+use serde_json::{Value, json};
+
+use crate::run::apirl;
+
+fn figures(args: &[&str]) -> Value {
+    let run = apirl(&[&["simulate", "--json"], args].concat());
+    assert_eq!(run.code, Some(0), "{run:?}");
+    run.json()
+}
+
+fn number(figures: &Value, key: &str) -> f64 {
+    figures[key]
+        .as_f64()
+        .unwrap_or_else(|| panic!("{key} in {figures}"))
+}
+
+#[test]
+fn the_json_has_exactly_these_figures() {
+    let figures = figures(&["--limit", "token-bucket:10/s,burst=20"]);
+    let keys: Vec<&str> = figures
+        .as_object()
+        .expect("an object")
+        .keys()
+        .map(String::as_str)
+        .collect();
+    assert_eq!(
+        keys,
+        [
+            "accepted",
+            "cuts",
+            "ideal",
+            "jain",
+            "refused",
+            "refused_ratio",
+            "seconds_to_90",
+            "utilisation"
+        ]
+    );
+}
+
+#[test]
+fn a_fixed_rate_is_what_arithmetic_says() {
+    let figures = figures(&[
+        "--limit",
+        "pacing:10/s",
+        "--strategy",
+        "fixed:5",
+        "--rtt",
+        "100ms",
+        "--duration",
+        "100s",
+    ]);
+    assert_eq!(number(&figures, "ideal"), 1000.0);
+    assert!(
+        (498.0..=501.0).contains(&number(&figures, "accepted")),
+        "{figures}"
+    );
+    let (accepted, utilisation) = (
+        number(&figures, "accepted"),
+        number(&figures, "utilisation"),
+    );
+    assert_eq!(accepted / 1000.0, utilisation);
+    assert_eq!(
+        (&figures["refused"], &figures["seconds_to_90"]),
+        (&json!(0), &Value::Null)
+    );
+}
+
+#[test]
+fn a_client_learns_the_limit_and_shares_it() {
+    let run = figures(&[
+        "--limit",
+        "token-bucket:8/s,burst=8",
+        "--warmup",
+        "5m",
+        "--duration",
+        "20m",
+        "--clients",
+        "2",
+    ]);
+    assert!(
+        number(&run, "utilisation") > 0.9 && number(&run, "utilisation") < 1.01,
+        "{run}"
+    );
+    assert!(number(&run, "refused_ratio") < 0.02, "{run}");
+    assert!(number(&run, "jain") > 0.8, "{run}");
+}
+
+#[test]
+fn changes_and_several_limits_count_in_the_ideal() {
+    let run = figures(&[
+        "--limit",
+        "pacing:10/s",
+        "--limit",
+        "concurrency:3",
+        "--change",
+        "200s=4/s",
+        "--warmup",
+        "100s",
+    ]);
+    // 100 s at 10, 400 s at 4; three at once at 40 ms each are 75/s and never bind.
+    assert_eq!(number(&run, "ideal"), 2600.0);
+}
+
+#[test]
+fn the_same_seed_prints_the_same_bytes() {
+    let args = |seed| {
+        [
+            "simulate",
+            "--limit",
+            "sliding-window:50/10s",
+            "--hint",
+            "seconds",
+            "--json",
+            "--seed",
+            seed,
+        ]
+    };
+    let [first, again, other] = ["7", "7", "8"].map(|seed| apirl(&args(seed)).out);
+    assert_eq!(first, again);
+    assert_ne!(first, other);
+}
+
+#[test]
+fn a_picture_shows_limit_rate_and_refusals() {
+    let file = std::env::temp_dir().join(format!("apirl-picture-{}.svg", std::process::id()));
+    let path = file.to_str().expect("UTF-8");
+    let flags = [
+        "simulate",
+        "--limit",
+        "fixed-window:50/10s",
+        "--change",
+        "5m=2/s",
+        "--svg",
+        path,
+    ];
+    let run = apirl(&flags);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let svg = std::fs::read_to_string(&file).expect("it was written");
+    std::fs::remove_file(&file).expect("it was there");
+    assert!(svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>"));
+    assert_eq!(svg.matches("<polyline").count(), 2);
+    assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+    assert!(svg.contains("v8"), "refusals are marked");
+}
+
+#[test]
+fn the_settings_of_a_preset_are_the_settings_of_the_run() {
+    let run = apirl(&[
+        "simulate",
+        "--api",
+        "notion",
+        "--limit",
+        "token-bucket:10/s,burst=5",
+        "--color",
+        "never",
+    ]);
+    assert!(run.out.contains("learned with notion"), "{run:?}");
+    assert!(
+        run.out
+            .contains("max_rate, 3/s, is below what the limits allow"),
+        "{run:?}"
+    );
+}
+
+#[test]
+fn flags_that_make_no_sense_are_refused() {
+    let with = |args: &[&str]| apirl(&[&["simulate", "--limit", "pacing:10/s"], args].concat());
+    apirl(&["simulate"]).refuses(2, "--limit <LIMIT>");
+    apirl(&["simulate", "--limit", "10 per second"])
+        .refuses(2, "it should be like token-bucket:10/s");
+    with(&["--warmup", "10m"]).refuses(2, "leaves nothing of --duration");
+    with(&["--duration", "0s"]).refuses(2, "--duration");
+    with(&["--duration", "5"]).refuses(2, "is not a duration");
+    with(&["--duration", "300d", "--strategy", "fixed:50"]).refuses(2, "hint: shorten --duration");
+    with(&["--rtt", "250ms..80ms"]).refuses(2, "the shorter time comes first");
+    with(&["--rtt", "0s"]).refuses(2, "more than zero");
+    with(&["--limit", "concurrency:5", "--rtt", "0s..1s"]).refuses(2, "never binds");
+    with(&["--change", "4/s"]).refuses(2, "like 200s=4/s");
+    with(&["--change", "20m=4/s"]).refuses(2, "comes after the end");
+    with(&["--limit", "pacing:5/s", "--change", "5m=4/s"])
+        .refuses(2, "needs one limit that has a rate");
+    with(&["--strategy", "fixed:0"]).refuses(2, "fixed:");
+    with(&["--strategy", "magic"]).refuses(2, "it is learned, aimd, or fixed:");
+    with(&["--workers", "0"]).refuses(2, "--workers");
+    with(&["--clients", "0"]).refuses(2, "--clients");
+    with(&["--hint", "loud"]).refuses(2, "none, seconds, headers");
+    with(&["--api", "nobody"]).refuses(2, "no API is registered");
+    with(&["--svg", "/nowhere/at/all.svg"]).refuses(2, "could not write /nowhere/at/all.svg");
+}

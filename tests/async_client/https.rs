@@ -1,0 +1,97 @@
+//! https by rustls with ring, against a server of our own.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use api_ratelimiter::{AsyncClientBuilder, AsyncDynamicAPIClient, Error, TransportKind, reqwest};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use crate::{ample, block_on, config};
+
+const CERTIFICATE: &[u8] = include_bytes!("../data/tls/cert.der");
+const KEY: &[u8] = include_bytes!("../data/tls/key.der");
+
+/// Answers every connection once, and shakes hands after `pause`; returns its port.
+fn server(pause: Duration) -> u16 {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![CertificateDer::from(CERTIFICATE)],
+            PrivatePkcs8KeyDer::from(KEY).into(),
+        )
+        .expect("a key that fits");
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::sleep(pause);
+            let connection = ServerConnection::new(Arc::clone(&config)).expect("valid");
+            let mut stream = StreamOwned::new(connection, stream);
+            let mut request = [0; 4096];
+            // A client that does not trust the certificate says so here.
+            if stream.read(&mut request).is_ok_and(|length| length > 0) {
+                let answer =
+                    b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nsecret";
+                stream.write_all(answer).expect("a client that listens");
+                stream.conn.send_close_notify();
+                stream.flush().ok();
+            }
+        }
+    });
+    port
+}
+
+fn base_url() -> String {
+    format!("https://localhost:{}", server(Duration::ZERO))
+}
+
+/// One that trusts that server.
+fn trusting(base_url: &str) -> AsyncClientBuilder {
+    let root = reqwest::Certificate::from_der(CERTIFICATE).expect("a certificate");
+    let http = reqwest::Client::builder().tls_certs_only([root]).no_proxy();
+    AsyncDynamicAPIClient::builder(config(base_url)).http(http)
+}
+
+#[test]
+fn a_certificate_that_the_user_brings_is_trusted() {
+    let client = trusting(&base_url()).timeouts(ample()).build();
+    let client = client.expect("valid");
+    let text = block_on(async { client.get("/").send().await?.text().await });
+    assert_eq!(text.expect("an answer"), "secret");
+}
+
+#[test]
+fn what_connecting_takes_is_not_taken_from_the_time_for_the_answer() {
+    let pause = Duration::from_millis(1500);
+    let base_url = format!("https://localhost:{}", server(pause));
+    let timeouts = ample().first_byte(Duration::from_secs(1));
+    let client = trusting(&base_url).timeouts(timeouts.send(Duration::from_secs(1)));
+    let client = client.build().expect("valid");
+    for request in [client.get("/"), client.post("/").body("x")] {
+        let text = block_on(async { request.send().await?.text().await });
+        assert_eq!(text.expect("an answer"), "secret");
+    }
+}
+
+#[test]
+fn one_that_nobody_vouches_for_is_refused_as_tls() {
+    let client = AsyncDynamicAPIClient::builder(config(&base_url())).timeouts(ample());
+    let client = client.build().expect("valid");
+    let error = block_on(client.get("/").send()).expect_err("it is self-signed");
+    let is_tls = matches!(
+        &error,
+        Error::Transport {
+            kind: TransportKind::Tls,
+            ..
+        }
+    );
+    assert!(is_tls, "{error:?}");
+}

@@ -1,0 +1,189 @@
+//! Compressed bodies, and what can be hidden in them.
+
+use std::io::Write;
+use std::time::Duration;
+
+use api_ratelimiter::{Error, TimeoutPhase, TransportKind};
+
+use crate::front;
+use crate::server::{After, Server, flood, ok};
+use crate::{SECRET, ample, builder, client, failure, ms, promptly, whole_body};
+
+#[test]
+fn a_compressed_body_is_asked_for_and_decoded() {
+    let mut gzip = GZIP_HEADER.to_vec();
+    // One stored block, its checksum and length.
+    gzip.extend(b"\x01\x05\x00\xfa\xffhello\x86\xa6\x10\x36\x05\x00\x00\x00");
+    let server = Server::answers([compressed(&gzip)]);
+    let client = builder(&server.url()).max_body(5).build().expect("valid");
+    let response = client.get("/").send().expect("an answer");
+    assert_eq!(response.header("content-encoding"), None);
+    assert_eq!(response.header("content-length"), None);
+    assert_eq!(response.text().expect("a body"), "hello");
+    assert_eq!(whole_body(&client).expect("a body"), "hello");
+    let encodings = server.requests()[0].header("accept-encoding");
+    assert_eq!(encodings.as_deref(), Some("gzip"));
+    assert!(front::REUSED.contains(&server.connections()));
+}
+
+/// One stored block with its checksum (CRC-32, RFC 1952, section 8) and length.
+fn stored(text: &str) -> Vec<u8> {
+    let crc = !text.bytes().fold(!0_u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            crc >> 1 ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 }
+        })
+    });
+    let length = u16::try_from(text.len()).expect("a short text");
+    let mut gzip = GZIP_HEADER.to_vec();
+    gzip.push(1);
+    gzip.extend(length.to_le_bytes());
+    gzip.extend((!length).to_le_bytes());
+    gzip.extend(text.as_bytes());
+    gzip.extend(crc.to_le_bytes());
+    gzip.extend(u32::from(length).to_le_bytes());
+    gzip
+}
+
+#[test]
+fn a_throttle_in_a_compressed_body_is_seen_and_what_comes_after_it_is_whole() {
+    let throttled = r#"{"errors": [{"code": "SLOW"}]}"#;
+    let long = "[".to_owned() + &"1,".repeat(30_000) + "2]";
+    assert!(long.len() < 65_536);
+    let server = Server::answers([compressed(&stored(throttled)), compressed(&stored(&long))]);
+    let mut config = crate::config(&server.url());
+    let rule = api_ratelimiter::BodyThrottle::new([200], "errors.*.code", ["slow"]);
+    config.dialect = api_ratelimiter::DialectConfig::default().throttle(rule);
+    let client = front::DynamicAPIClient::builder(config)
+        .no_proxy()
+        .timeouts(ample());
+    let response = client
+        .build()
+        .expect("valid")
+        .post("/")
+        .send()
+        .expect("an answer");
+    assert_eq!(response.attempts(), 2);
+    assert!(response.text().expect("a body") == long);
+}
+
+const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
+
+fn compressed(gzip: &[u8]) -> Vec<u8> {
+    let length = gzip.len();
+    let head =
+        format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {length}\r\n\r\n");
+    [head.as_bytes(), gzip].concat()
+}
+
+/// A stream of gzip that decodes to the letter `x` without end: 13 bytes of it make 2064.
+///
+/// One block of fixed codes (RFC 1951, section 3.2.6): the letter, then again and again "the 258 bytes
+/// that begin one byte ago", which is 11000101 00000.
+fn bomb(bytes: usize) -> Vec<u8> {
+    let mut bits = vec![true, true, false];
+    let code = |value: u8, width: u32| (0..width).rev().map(move |bit| value >> bit & 1 == 1);
+    bits.extend(code(0x30 + b'x', 8));
+    while bits.len() < bytes * 8 {
+        bits.extend(code(0b1100_0101, 8));
+        bits.extend(code(0, 5));
+    }
+    let packed = bits.chunks_exact(8).map(|bits| {
+        let bit = |(place, bit): (usize, &bool)| u8::from(*bit) << place;
+        bits.iter().enumerate().map(bit).sum::<u8>()
+    });
+    GZIP_HEADER.into_iter().chain(packed).collect()
+}
+
+#[test]
+fn of_a_gzip_bomb_no_more_than_max_body_is_unpacked() {
+    // 128 KiB that unpack to 20 MB.
+    let server = Server::answers([compressed(&bomb(1 << 17))]);
+    let client = builder(&server.url())
+        .max_body(100_000)
+        .build()
+        .expect("valid");
+    let error = whole_body(&client).expect_err("too long");
+    assert!(
+        matches!(error, Error::BodyTooLarge { limit: 100_000, .. }),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn a_gzip_bomb_in_an_error_is_kept_to_its_first_64_kib() {
+    let bomb = compressed(&bomb(1 << 17));
+    for status in [500, 429] {
+        let mut bytes = bomb.clone();
+        bytes[9..12].copy_from_slice(status.to_string().as_bytes());
+        let server = Server::answers([bytes]);
+        let client = builder(&server.url())
+            .max_retries_on_backoff(1)
+            .build()
+            .expect("valid");
+        let request = client.get("/");
+        let error = promptly(move || request.send()?.error_for_status()).expect_err("refused");
+        let reply = error.reply().expect("it keeps the answer");
+        assert_eq!(
+            (reply.status().as_u16(), reply.body().len()),
+            (status, 65_536)
+        );
+        assert!(reply.is_truncated());
+    }
+}
+
+#[test]
+fn what_is_no_gzip_ends_in_an_error() {
+    for bytes in [
+        SECRET.as_bytes().to_vec(),
+        GZIP_HEADER.to_vec(),
+        [&GZIP_HEADER[..], SECRET.as_bytes()].concat(),
+        bomb(1000),
+    ] {
+        let server = Server::answers([compressed(&bytes)]);
+        failure(whole_body(&client(&server.url())));
+    }
+}
+
+/// Answers by gzip that goes on for ever without unpacking to a single byte: empty stored blocks.
+fn empty_gzip(status: u16, pause: Duration) -> Server {
+    Server::of(move |number, _, stream| {
+        if number > 0 {
+            stream.write_all(ok("done").as_bytes())?;
+            return Ok(After::Keep);
+        }
+        let head = format!("HTTP/1.1 {status} Empty\r\nContent-Encoding: gzip\r\n\r\n");
+        stream.write_all(head.as_bytes())?;
+        stream.write_all(&GZIP_HEADER)?;
+        let blocks = [0, 0, 0, 0xff, 0xff].repeat(if pause.is_zero() { 1000 } else { 1 });
+        flood(stream, &blocks, pause);
+        Ok(After::Close)
+    })
+}
+
+#[test]
+fn gzip_that_unpacks_to_nothing_for_ever_ends_by_the_timeout_of_the_body() {
+    for pause in [ms(0), ms(10)] {
+        let server = empty_gzip(200, pause);
+        let client = builder(&server.url())
+            .timeouts(ample().body(ms(300)))
+            .build()
+            .expect("valid");
+        let kind = failure(whole_body(&client));
+        assert_eq!(
+            kind,
+            TransportKind::Timeout(TimeoutPhase::Body),
+            "{pause:?}"
+        );
+    }
+}
+
+#[test]
+fn a_refusal_that_unpacks_to_nothing_for_ever_is_left_after_a_second() {
+    for pause in [ms(0), ms(10)] {
+        let server = empty_gzip(429, pause);
+        let request = client(&server.url()).get("/");
+        let response = promptly(move || request.send()).expect("an answer");
+        assert_eq!(response.attempts(), 2, "{pause:?}");
+        assert_eq!(server.connections(), 2, "{pause:?}");
+    }
+}

@@ -1,0 +1,96 @@
+//! Any answer of any server: reading it never panics, and what is read is bounded.
+//!
+//! The input is an answer as text: a line `<profile> <status> <now> <rule>…`, lines `name: value`, an empty
+//! line, the body. A rule is a throttle in bodies that the configuration names, `path=word`.
+//! Bytes that are no text are as good as others, so that a corpus is easy to write and the fuzzer can
+//! change any part of it.
+//!
+//! The module is taken in as source: it is pure, and no other part of the library need be built for it.
+
+#![no_main]
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use libfuzzer_sys::fuzz_target;
+
+#[allow(dead_code, unused_imports)]
+#[path = "../../../src/guidance/mod.rs"]
+mod guidance;
+
+use guidance::{BodyRule, Profile};
+
+/// The longest wait that may be told (RFC 9111, section 1.2.2).
+const LONGEST: Duration = Duration::from_secs(1 << 31);
+
+/// Most limits that may be told.
+const MOST_POLICIES: usize = 64;
+
+/// Most rules that are taken from the input.
+const MOST_RULES: usize = 8;
+
+/// Longest name or reason that may be told, in bytes.
+const LONGEST_WORD: usize = 128;
+
+fuzz_target!(|input: &[u8]| {
+    let mut lines = input.split_inclusive(|byte| *byte == b'\n');
+    let first = lines.next().unwrap_or_default();
+    let words = String::from_utf8_lossy(first);
+    let mut words = words.split_whitespace();
+    let profile = words.next().and_then(Profile::named).unwrap_or_default();
+    let status = words
+        .next()
+        .and_then(|word| StatusCode::from_bytes(word.as_bytes()).ok());
+    let now = words
+        .next()
+        .and_then(|word| word.parse().ok())
+        .map_or(Duration::MAX, Duration::from_secs);
+
+    let status = status.unwrap_or_default();
+    let rule = |word: &str| {
+        let (path, word) = word.split_once('=')?;
+        Some(BodyRule {
+            statuses: vec![status.as_u16()],
+            path: path.to_owned(),
+            words: vec![word.to_lowercase()],
+        })
+    };
+    let rules: Vec<BodyRule> = words.filter_map(rule).take(MOST_RULES).collect();
+
+    let mut headers = HeaderMap::new();
+    let mut taken = first.len();
+    for line in lines {
+        taken += line.len();
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        if line.is_empty() {
+            break;
+        }
+        let colon = line
+            .iter()
+            .position(|byte| *byte == b':')
+            .unwrap_or(line.len());
+        let (name, value) = line.split_at(colon);
+        let name = HeaderName::from_bytes(name);
+        let value = HeaderValue::from_bytes(value.get(1..).unwrap_or_default());
+        if let (Ok(name), Ok(value)) = (name, value) {
+            let _ = headers.try_append(name, value);
+        }
+    }
+    let body = input.get(taken..).unwrap_or_default();
+
+    let read = guidance::read_by(status, &headers, body, now, profile, &rules);
+    assert!(read.wait.is_none_or(|wait| wait <= LONGEST));
+    assert!(read.window.is_none_or(|window| window <= LONGEST));
+    assert!(
+        read.reset
+            .is_none_or(|reset| reset.saturating_sub(now) <= LONGEST)
+    );
+    assert!(read.policies.len() <= MOST_POLICIES);
+    let short =
+        |word: &Option<Box<str>>| word.as_ref().is_none_or(|word| word.len() <= LONGEST_WORD);
+    assert!(short(&read.reason) && read.policies.iter().all(|policy| short(&policy.name)));
+    // A rule adds refusals and takes none away.
+    let plain = guidance::read(status, &headers, body, now, profile);
+    assert!(!rules.is_empty() || plain == read);
+    assert!(plain.refusal.is_none() || read.refusal.is_some());
+});

@@ -1,0 +1,434 @@
+//! Fleets and a real Redis server: what it is asked for, what it keeps, and what goes wrong with it.
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use api_ratelimiter::{ApiRateConfig, DynamicRateLimiter, Error, Fleet, OnOutage};
+use base64::Engine as _;
+
+use crate::redis_server::{RedisServer, free_port};
+
+const KEY: &str = "notion/secret_workspace";
+
+/// The commands that the documentation of `Fleet::redis` lists, and its keys.
+const LISTED: [&str; 7] = [
+    "+evalsha",
+    "+eval",
+    "+time",
+    "+hmget",
+    "+hset",
+    "+pexpire",
+    "~api-ratelimiter:*",
+];
+
+fn config() -> ApiRateConfig {
+    ApiRateConfig {
+        name: "fleet".into(),
+        initial_rate: 50.0,
+        max_rate: 100.0,
+        ..Default::default()
+    }
+}
+
+fn fleet(url: &str) -> Fleet {
+    Fleet::redis(url, KEY).expect("an address")
+}
+
+fn worker(url: &str) -> DynamicRateLimiter {
+    DynamicRateLimiter::in_fleet(&config(), &fleet(url)).expect("a limiter")
+}
+
+fn is_joined(worker: &DynamicRateLimiter) -> bool {
+    worker.snapshot().fleet.expect("a fleet").joined
+}
+
+/// Sends a few requests, or what stands for them.
+fn works(worker: &DynamicRateLimiter) {
+    for _ in 0..5 {
+        worker.acquire().expect("a permit").success();
+    }
+}
+
+fn within(limit: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < limit, "not within {limit:?}: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A user of that name with these rights, by its address.
+fn user(server: &RedisServer, name: &str, rights: &[&str]) -> String {
+    let words = [
+        &["ACL", "SETUSER", name, "reset", "on", ">pass", "-@all"],
+        rights,
+    ]
+    .concat();
+    let _: String = server.ask(&words);
+    format!("redis://{name}:pass@127.0.0.1:{}", server.port)
+}
+
+fn only_key(server: &RedisServer) -> String {
+    let keys: Vec<String> = server.ask(&["KEYS", "*"]);
+    assert_eq!(keys.len(), 1, "{keys:?}");
+    keys.into_iter().next().expect("one")
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn fleet_one_key_is_kept_for_two_days_and_holds_no_clear_text() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    assert_eq!(fleet(&server.url()).status().expect("asked"), None);
+    let keys: Vec<String> = server.ask(&["KEYS", "*"]);
+    assert!(keys.is_empty(), "looking writes nothing: {keys:?}");
+    let one = worker(&server.url());
+    let other = worker(&server.url());
+    works(&one);
+    works(&other);
+    let key = only_key(&server);
+    // A SHA-1, and all of it a hash tag, so that a cluster keeps it in one place.
+    let tag = key
+        .strip_prefix("api-ratelimiter:{")
+        .and_then(|rest| rest.strip_suffix('}'));
+    assert!(
+        tag.is_some_and(|tag| tag.len() == 40 && tag.bytes().all(|it| it.is_ascii_hexdigit())),
+        "{key}"
+    );
+    let left: i64 = server.ask(&["PTTL", &key]);
+    assert!(
+        (47 * 3_600_000..=48 * 3_600_000).contains(&left),
+        "{left} ms"
+    );
+    let fields: Vec<String> = server.ask(&["HGETALL", &key]);
+    assert!(
+        !fields
+            .iter()
+            .any(|it| it.contains("notion") || it.contains("secret")),
+        "{fields:?}"
+    );
+    let size: u64 = server.ask(&["MEMORY", "USAGE", &key]);
+    assert!(size < 4096, "{size} bytes");
+    let status = fleet(&server.url())
+        .status()
+        .expect("asked")
+        .expect("a fleet");
+    assert_eq!(status.workers, 2);
+    assert!(
+        status.rate_per_second >= 50.0 && status.cooldown.is_zero(),
+        "{status:?}"
+    );
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn fleet_a_script_is_sent_once_and_again_when_the_server_has_forgotten_it() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    let worker = worker(&server.url());
+    works(&worker);
+    assert_eq!(server.calls_of("eval"), 1, "the first time");
+    let _: String = server.ask(&["SCRIPT", "FLUSH"]);
+    let since = worker.snapshot().fleet.expect("a fleet").last_contact;
+    within(Duration::from_secs(5), "another visit", || {
+        works(&worker);
+        worker.snapshot().fleet.expect("a fleet").last_contact > since
+    });
+    assert!(is_joined(&worker));
+    assert_eq!(server.calls_of("eval"), 2, "once more, and no oftener");
+    assert!(server.calls_of("evalsha") > 2);
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn fleet_a_user_with_the_listed_commands_is_enough() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    let worker = worker(&user(&server, "listed", &LISTED));
+    works(&worker);
+    assert!(is_joined(&worker));
+    // And each of them is needed.
+    for right in LISTED
+        .iter()
+        .filter(|it| **it != "+evalsha" && **it != "+eval")
+    {
+        let rights: Vec<&str> = LISTED.into_iter().filter(|it| it != right).collect();
+        let url = user(&server, "less", &rights);
+        let _: i64 = server.ask(&["DEL", &only_key(&server)]);
+        works(&worker);
+        let fleet = fleet(&url).on_outage(OnOutage::Stop);
+        let lacking = DynamicRateLimiter::in_fleet(&config(), &fleet).expect("a limiter");
+        within(Duration::from_secs(5), right, || {
+            matches!(lacking.acquire(), Err(Error::Fleet { .. }))
+        });
+    }
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn fleet_scripts_go_in_full_where_none_may_be_called_by_its_hash() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    let worker = worker(&user(&server, "whole", &LISTED[1..]));
+    works(&worker);
+    assert!(is_joined(&worker));
+    assert!(server.calls_of("eval") > 1);
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn fleet_a_wrong_password_is_told_without_it() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    let url = user(&server, "listed", &LISTED).replace(":pass@", ":hunter2@");
+    let worker = worker(&url);
+    works(&worker);
+    assert!(!is_joined(&worker));
+    let told = fleet(&url).status().expect_err("no way in").to_string();
+    assert!(
+        told.contains("WRONGPASS") || told.to_lowercase().contains("auth"),
+        "{told}"
+    );
+    assert!(
+        !told.contains("hunter2") && !format!("{worker:?}").contains("hunter2"),
+        "{told}"
+    );
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn fleet_something_else_under_the_key_is_told_and_left_alone() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    let worker = worker(&server.url());
+    works(&worker);
+    let key = only_key(&server);
+    let _: i64 = server.ask(&["DEL", &key]);
+    let _: String = server.ask(&["SET", &key, "mine"]);
+    within(Duration::from_secs(5), "it goes on alone", || {
+        works(&worker);
+        !is_joined(&worker)
+    });
+    let told = fleet(&server.url())
+        .status()
+        .expect_err("no fleet")
+        .to_string();
+    assert!(told.contains("WRONGTYPE"), "{told}");
+    let there: String = server.ask(&["GET", &key]);
+    assert_eq!(there, "mine");
+    let _: i64 = server.ask(&["DEL", &key]);
+    within(Duration::from_secs(10), "it is back", || is_joined(&worker));
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn fleet_a_damaged_state_is_begun_anew() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    let worker = worker(&server.url());
+    works(&worker);
+    let key = only_key(&server);
+    for damage in ["", "{", "{\"format\":1}", "\u{fffd}\u{0}"] {
+        let _: i64 = server.ask(&["HSET", &key, "text", damage, "version", "17"]);
+        assert_eq!(fleet(&server.url()).status().expect("asked"), None);
+        within(Duration::from_secs(5), "a state again", || {
+            works(&worker);
+            fleet(&server.url()).status().expect("asked").is_some()
+        });
+        assert!(is_joined(&worker));
+    }
+    // A version that is no number.
+    let _: i64 = server.ask(&["HSET", &key, "version", "nonsense"]);
+    let since = worker.snapshot().fleet.expect("a fleet").last_contact;
+    within(Duration::from_secs(10), "a visit", || {
+        works(&worker);
+        is_joined(&worker) && worker.snapshot().fleet.expect("a fleet").last_contact > since
+    });
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn fleet_a_read_only_replica_is_no_store_to_write_to() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    let port = server.port.to_string();
+    let Some(replica) = RedisServer::start_with(&["--replicaof", "127.0.0.1", &port]) else {
+        return;
+    };
+    within(Duration::from_secs(30), "the replica follows", || {
+        let info: String = replica.ask(&["INFO", "replication"]);
+        info.contains("master_link_status:up")
+    });
+    let first = worker(&server.url());
+    works(&first);
+    within(Duration::from_secs(10), "the replica shows it", || {
+        fleet(&replica.url()).status().expect("asked").is_some()
+    });
+    let second = worker(&replica.url());
+    works(&second);
+    assert!(!is_joined(&second));
+    // Promoted, as after a failover: it is taken at once, and with what it knows.
+    let _: String = replica.ask(&["REPLICAOF", "NO", "ONE"]);
+    within(Duration::from_secs(10), "it is joined", || {
+        is_joined(&second)
+    });
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn fleet_a_full_store_is_an_outage_until_there_is_room() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    let worker = worker(&server.url());
+    works(&worker);
+    let _: String = server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
+    within(Duration::from_secs(5), "it goes on alone", || {
+        works(&worker);
+        !is_joined(&worker)
+    });
+    let _: String = server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
+    within(Duration::from_secs(10), "it is back", || is_joined(&worker));
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn fleet_a_connection_that_was_closed_meanwhile_is_made_anew_without_an_outage() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    let fleet = fleet(&server.url()).on_outage(OnOutage::Stop);
+    let worker = DynamicRateLimiter::in_fleet(&config(), &fleet).expect("a limiter");
+    for _ in 0..5 {
+        works(&worker);
+        let _: i64 = server.ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+        works(&worker);
+    }
+    assert!(is_joined(&worker));
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn fleet_a_server_in_cluster_mode_takes_it() {
+    let Some(server) = RedisServer::start_with(&[
+        "--cluster-enabled",
+        "yes",
+        "--cluster-port",
+        &free_port().to_string(),
+    ]) else {
+        return;
+    };
+    let _: String = server.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    within(Duration::from_secs(10), "the cluster is up", || {
+        let info: String = server.ask(&["CLUSTER", "INFO"]);
+        info.contains("cluster_state:ok")
+    });
+    let worker = worker(&server.url());
+    works(&worker);
+    assert!(is_joined(&worker));
+}
+
+#[test]
+#[ignore = "needs redis-server"]
+fn fleet_another_database_is_another_fleet() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    let second = format!("{}/2", server.url());
+    let worker = worker(&second);
+    works(&worker);
+    assert_eq!(fleet(&server.url()).status().expect("asked"), None);
+    assert!(fleet(&second).status().expect("asked").is_some());
+}
+
+/// `BEGIN … END` around a certificate or a key.
+fn pem(kind: &str, der: &[u8]) -> String {
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    let lines: Vec<&str> = text
+        .as_bytes()
+        .chunks(64)
+        .map(|line| std::str::from_utf8(line).expect("base64"))
+        .collect();
+    format!(
+        "-----BEGIN {kind}-----\n{}\n-----END {kind}-----\n",
+        lines.join("\n")
+    )
+}
+
+/// A certificate of one's own is trusted if it stands in the system's store, or in the file that `SSL_CERT_FILE`
+/// names; no other is.
+#[test]
+#[cfg(feature = "rustls")]
+#[ignore = "needs redis-server"]
+fn fleet_tls_is_used_with_the_certificates_of_the_system() {
+    let port = free_port().to_string();
+    let folder = std::env::temp_dir().join(format!("apirl-redis-tls-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder");
+    let file = |name: &str| folder.join(name).to_str().expect("text").to_owned();
+    let (certificate, key) = (file("cert.pem"), file("key.pem"));
+    fs::write(
+        &certificate,
+        pem("CERTIFICATE", include_bytes!("../data/tls/cert.der")),
+    )
+    .expect("written");
+    fs::write(
+        &key,
+        pem("PRIVATE KEY", include_bytes!("../data/tls/key.der")),
+    )
+    .expect("written");
+    let tls = [
+        "--tls-port",
+        &port,
+        "--tls-cert-file",
+        &certificate,
+        "--tls-key-file",
+        &key,
+        "--tls-auth-clients",
+        "no",
+    ];
+    let Some(server) = RedisServer::start_with(&tls) else {
+        return;
+    };
+    let ports: Vec<String> = server.ask(&["CONFIG", "GET", "tls-port"]);
+    if ports.is_empty() {
+        println!("SKIPPED: this redis-server is built without TLS");
+        return;
+    }
+    let worker = worker(&server.url());
+    works(&worker);
+    let status = |trusted: Option<&str>| {
+        let url = format!("rediss://localhost:{port}");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_apirl"));
+        command
+            .args(["fleet", "status", &url, KEY])
+            .env_remove("SSL_CERT_DIR");
+        match trusted {
+            Some(file) => command.env("SSL_CERT_FILE", file),
+            None => command.env_remove("SSL_CERT_FILE"),
+        };
+        let output = command.output().expect("it runs");
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        (
+            output.status.code(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    let (code, out, err) = status(Some(&certificate));
+    assert!(code == Some(0) && out.contains("workers"), "{out} {err}");
+    let (code, out, err) = status(None);
+    assert!(
+        code == Some(1) && err.contains("certificate"),
+        "{out} {err}"
+    );
+    let _ = fs::remove_dir_all(&folder);
+}

@@ -1,0 +1,162 @@
+//! The live page in a real browser, driven by chromedriver. Needs Debian's `chromium-driver`.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use api_ratelimiter::simulator::{Limit, SimulatedApi};
+use api_ratelimiter::{ApiRateConfig, DynamicAPIClient, dashboard};
+use serde_json::{Value, json};
+
+/// A browser of our own, which ends with this.
+struct Browser {
+    driver: Child,
+    http: DynamicAPIClient,
+    session: String,
+}
+
+impl Browser {
+    fn start() -> Option<Self> {
+        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = free.local_addr().expect("an address").port();
+        drop(free);
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let config = ApiRateConfig {
+            name: "chromedriver".into(),
+            base_url: format!("http://127.0.0.1:{port}"),
+            initial_rate: 20.0,
+            max_rate: 20.0,
+            ..Default::default()
+        };
+        let http = DynamicAPIClient::builder(config).build().expect("valid");
+        let mut browser = Self {
+            driver,
+            http,
+            session: String::new(),
+        };
+        let up = (0..100).any(|_| browser.http.get("/status").send().is_ok());
+        assert!(up, "chromedriver does not listen");
+        let arguments = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--no-proxy-server",
+            "--window-size=900,700",
+        ];
+        let capabilities = json!({"capabilities": {"alwaysMatch": {
+            "goog:chromeOptions": {"args": arguments},
+            "goog:loggingPrefs": {"browser": "ALL"},
+        }}});
+        let made = browser.ask("/session", &capabilities);
+        browser.session = made["sessionId"].as_str().expect("a session").to_owned();
+        Some(browser)
+    }
+
+    fn ask(&self, path: &str, body: &Value) -> Value {
+        let answer = self.http.post(path).json(body).send().expect("an answer");
+        let answer = answer.error_for_status().expect("done");
+        let value: Value = answer.json().expect("JSON");
+        value["value"].clone()
+    }
+
+    fn tell(&self, command: &str, body: &Value) -> Value {
+        self.ask(&format!("/session/{}/{command}", self.session), body)
+    }
+
+    fn text_of(&self, selector: &str) -> String {
+        let script = "return document.querySelector(arguments[0])?.textContent ?? ''";
+        let found = self.tell(
+            "execute/sync",
+            &json!({"script": script, "args": [selector]}),
+        );
+        found.as_str().expect("a text").to_owned()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let session = format!("/session/{}", self.session);
+        let _ = self.http.delete(session).send();
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+#[test]
+#[ignore = "needs chromedriver"]
+fn numbers_on_the_live_page_move_during_a_job_without_errors() {
+    let Some(browser) = Browser::start() else {
+        println!("SKIPPED: chromedriver is not installed");
+        return;
+    };
+    let limit = Limit::token_bucket(20.0, 5.0).expect("valid");
+    let api = SimulatedApi::builder()
+        .limit(limit)
+        .start()
+        .expect("it starts");
+    let config = ApiRateConfig {
+        name: "live".into(),
+        base_url: api.base_url(),
+        initial_rate: 10.0,
+        max_rate: 100.0,
+        ..Default::default()
+    };
+    let client = DynamicAPIClient::builder(config).build().expect("valid");
+    let page = dashboard::serve("127.0.0.1:0", &client).expect("it starts");
+    let job = {
+        let client = client.clone();
+        thread::spawn(move || {
+            while client
+                .get("/pages/1")
+                .send()
+                .and_then(|answer| answer.bytes())
+                .is_ok()
+            {}
+        })
+    };
+    browser.tell("url", &json!({"url": page.url()}));
+    let granted = || {
+        browser
+            .text_of(".granted-figure")
+            .replace(',', "")
+            .parse::<u64>()
+            .unwrap_or(0)
+    };
+    let mut seen = Vec::new();
+    for _ in 0..60 {
+        thread::sleep(Duration::from_millis(250));
+        seen.push(granted());
+        if seen.iter().filter(|granted| **granted > seen[0]).count() > 10 {
+            break;
+        }
+    }
+    println!("granted on the page: {seen:?}");
+    assert!(seen.last() > seen.first(), "nothing moves: {seen:?}");
+    assert_eq!(browser.text_of("#link"), "live");
+    let errors = browser.tell("se/log", &json!({"type": "browser"}));
+    assert_eq!(errors, json!([]), "the browser's console");
+    for scheme in ["light", "dark"] {
+        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        let emulate =
+            json!({"cmd": "Emulation.setEmulatedMedia", "params": {"features": features}});
+        browser.tell("goog/cdp/execute", &emulate);
+        let shot = json!({"cmd": "Page.captureScreenshot", "params": {}});
+        let picture = browser.tell("goog/cdp/execute", &shot);
+        let picture = picture["data"].as_str().expect("a picture in base64");
+        let file = std::env::temp_dir().join(format!("live-page-{scheme}.png.base64"));
+        std::fs::write(file, picture).expect("written");
+    }
+    let _ = client.close();
+    job.join().expect("the job ends");
+}

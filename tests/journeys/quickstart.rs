@@ -1,0 +1,45 @@
+//! The main job at its full size: 500 pages, eight threads, a hidden limit of 20 requests per second.
+
+#[path = "../examples/run.rs"]
+mod run;
+
+use std::io::{self, Write};
+
+use run::{example, run};
+
+/// Lines of progress, one a second, in which no page came: a pause takes a few, a standstill all.
+const STANDSTILL: usize = 20;
+
+#[test]
+#[ignore = "full size: half a minute"]
+fn the_quickstart_loses_nothing_doubles_nothing_and_never_stands_still() {
+    let ran = run(&mut example("quickstart"));
+    assert_eq!(ran.stderr, "", "no page failed");
+    let output = ran.succeeded();
+    assert!(output.contains("500 of 500, 0 doubled"), "{output}");
+
+    let pages: Vec<u32> = output.lines().filter_map(pages_so_far).collect();
+    assert!(!pages.is_empty(), "progress is shown: {output}");
+    assert!(pages.is_sorted(), "{output}");
+    let longest = pages
+        .chunk_by(|a, b| a == b)
+        .map(<[u32]>::len)
+        .max()
+        .unwrap_or(0);
+    assert!(longest < STANDSTILL, "{output}");
+
+    // Past the harness, which shows what is printed only of tests that fail.
+    let table = output
+        .lines()
+        .skip_while(|line| !line.starts_with("pages fetched"));
+    let mut terminal = io::stderr().lock();
+    for line in table.take_while(|line| !line.is_empty()) {
+        writeln!(terminal, "quickstart: {line}").expect("stderr is open");
+    }
+}
+
+/// The count in a line like `  12 s    97 of 500 pages,  21.0/s, 0 refused`.
+fn pages_so_far(line: &str) -> Option<u32> {
+    let (_, rest) = line.split_once(" s ")?;
+    rest.split_once(" of 500 pages")?.0.trim().parse().ok()
+}

@@ -1,0 +1,157 @@
+//! A real Redis server of a test's own, on a free port of the loopback interface.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// Ended when dropped, and its folder with it.
+pub(crate) struct RedisServer {
+    child: Child,
+    pub(crate) port: u16,
+    pub(crate) folder: PathBuf,
+    arguments: Vec<String>,
+}
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// How long a server may take to start on a busy machine.
+const STARTS_WITHIN: Duration = Duration::from_secs(20);
+
+impl RedisServer {
+    /// `None`, with a line that says so, where it is not installed.
+    pub(crate) fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// With more arguments, in which `{dir}` stands for its folder.
+    pub(crate) fn start_with(more: &[&str]) -> Option<Self> {
+        let named = std::env::var("FLEET_STORE").ok();
+        let programs = ["redis-server", "valkey-server"];
+        let program = named.as_deref().into_iter().chain(programs).find(|it| {
+            let mut command = Command::new(it);
+            let asked = command.arg("--version").stdout(Stdio::null());
+            asked.status().is_ok()
+        });
+        let Some(program) = program else {
+            println!("SKIPPED: neither redis-server nor valkey-server is installed");
+            return None;
+        };
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("apirl-redis-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).expect("a folder");
+        let port = free_port();
+        let port_text = port.to_string();
+        let dir = folder.to_str().expect("text");
+        let arguments: Vec<String> = [
+            program,
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            &port_text,
+            "--dir",
+            dir,
+        ]
+        .iter()
+        .chain(more)
+        .map(|argument| argument.replace("{dir}", dir))
+        .collect();
+        let child = spawned(&arguments);
+        let server = Self {
+            child,
+            port,
+            folder,
+            arguments,
+        };
+        server.is_up();
+        Some(server)
+    }
+
+    fn is_up(&self) {
+        let began = Instant::now();
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(began.elapsed() < STARTS_WITHIN, "the server does not start");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Freezes it: connections stay, nothing is answered.
+    pub(crate) fn stop(&self) {
+        signal("-STOP", self.child.id());
+    }
+
+    pub(crate) fn go_on(&self) {
+        signal("-CONT", self.child.id());
+    }
+
+    /// Ends it and begins it anew, empty.
+    pub(crate) fn restart(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.child = spawned(&self.arguments);
+        self.is_up();
+    }
+
+    /// A command, as its user without a password.
+    pub(crate) fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        let client = redis::Client::open(self.url()).expect("an address");
+        let mut connection = client.get_connection().expect("it is there");
+        let (name, rest) = words.split_first().expect("a command");
+        let mut command = redis::cmd(name);
+        command
+            .arg(rest)
+            .query(&mut connection)
+            .expect("it answers")
+    }
+
+    /// How often a command was called so far.
+    pub(crate) fn calls_of(&self, command: &str) -> u64 {
+        let stats: String = self.ask(&["INFO", "commandstats"]);
+        let start = format!("cmdstat_{command}:calls=");
+        let line = stats.lines().find_map(|line| line.strip_prefix(&start));
+        let calls = line.and_then(|rest| rest.split(',').next());
+        calls.map_or(0, |calls| calls.parse().expect("a number"))
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn spawned(arguments: &[String]) -> Child {
+    Command::new(&arguments[0])
+        .args(&arguments[1..])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts")
+}
+
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
+
+/// Sends a process of ours a signal.
+pub(crate) fn signal(name: &str, process: u32) {
+    let sent = Command::new("kill")
+        .args([name, &process.to_string()])
+        .status();
+    assert!(sent.expect("kill runs").success());
+}

@@ -1,0 +1,79 @@
+//! Closing: who waits is told at once, who is under way finishes.
+
+use api_ratelimiter::{Error, TryAcquire};
+
+use crate::world::{SECOND, World, strict};
+
+#[test]
+fn all_who_wait_are_told_at_once_and_so_is_whoever_comes_later() {
+    let mut world = World::new(&strict(0.1));
+    world.limiter.acquire().expect("free").success();
+    let threads: Vec<_> = (0..20)
+        .map(|number| {
+            world.spawn(move |limiter| match number % 2 {
+                0 => limiter.acquire().map(drop),
+                _ => limiter.acquire_within(3600 * SECOND).map(drop),
+            })
+        })
+        .collect();
+    world.until_queued(20);
+    assert_eq!(world.limiter.clone().close(), 0, "nothing is under way");
+    for outcome in world.run(threads) {
+        assert!(matches!(outcome, Err(Error::Closed)));
+    }
+    assert_eq!(world.now(), 0.0);
+    assert!(matches!(world.limiter.acquire(), Err(Error::Closed)));
+    assert!(matches!(world.limiter.try_acquire(), TryAcquire::Closed));
+    assert_eq!(world.limiter.snapshot().waiting, 0);
+    assert_eq!(world.limiter.close(), 0, "closing twice does nothing more");
+}
+
+#[test]
+fn what_is_under_way_finishes_and_is_waited_for() {
+    let mut world = World::new(&strict(1000.0));
+    let (first, second) = (
+        world.limiter.acquire().expect("a permit"),
+        world.limiter.acquire().expect("a permit"),
+    );
+    assert_eq!(world.limiter.close(), 2);
+    first.success();
+    let closing = world.spawn(|limiter| limiter.close_within(3600 * SECOND));
+    while world.clock.parked() < 1 {
+        std::thread::yield_now();
+    }
+    second.success();
+    assert_eq!(world.run(vec![closing]), [0]);
+    assert!(world.now() < 1.0, "not until the end of its patience");
+    assert_eq!(world.limiter.snapshot().succeeded, 2);
+}
+
+#[test]
+fn patience_ends_and_what_is_left_is_counted() {
+    let mut world = World::new(&strict(1000.0));
+    let permits: Vec<_> = (0..3)
+        .map(|_| world.limiter.acquire().expect("a permit"))
+        .collect();
+    let before = world.now();
+    let closing = world.spawn(|limiter| limiter.close_within(5 * SECOND));
+    assert_eq!(world.run(vec![closing]), [3]);
+    assert_eq!(world.now() - before, 5.0);
+    drop(permits);
+    assert_eq!(world.limiter.close_within(5 * SECOND), 0);
+}
+
+#[test]
+fn a_permit_that_is_dropped_or_whose_holder_panics_is_not_waited_for() {
+    let world = World::new(&strict(1000.0));
+    drop(world.limiter.acquire());
+    world.limiter.acquire().expect("a permit").neutral();
+    world.limiter.acquire().expect("a permit").failed();
+    world.limiter.acquire().expect("a permit").backoff(None);
+    world.clock.advance(60 * SECOND);
+    let limiter = world.limiter.clone();
+    let died = std::thread::spawn(move || {
+        let _permit = limiter.acquire().expect("a permit");
+        panic!("on purpose");
+    });
+    assert!(died.join().is_err());
+    assert_eq!(world.limiter.close_within(SECOND), 0);
+}

@@ -1,0 +1,14 @@
+//! The limiter as callers share it: threads and a queue, in virtual time.
+
+mod breaker;
+mod closing;
+mod cooldown;
+mod deadlines;
+mod faults;
+mod learning;
+mod pacing;
+mod queue;
+#[path = "../client/server.rs"]
+#[allow(dead_code, reason = "the helper has more than is needed here")]
+mod server;
+mod world;

@@ -1,0 +1,324 @@
+//! What was learned, on disk.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use api_ratelimiter::simulator::{Hint, Limit, SimulatedApi};
+use api_ratelimiter::{ApiRateConfig, ClientBuilder, DynamicAPIClient, Learned, ManualClock};
+
+const STORED: &str = r#"{"law_version": 1, "ceiling_per_second": 40.0, "rate_per_second": 39.0,
+    "last_pause_seconds": 1.5, "learned_at_unix_seconds": 1767225000.0}"#;
+
+/// A folder of the test's own, removed at its end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!(
+            "api-ratelimiter-memory-{}-{name}",
+            std::process::id()
+        ));
+        let _ = fs::remove_dir_all(&path);
+        Self(path)
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(&self.0) else {
+            return Vec::new();
+        };
+        entries
+            .map(|entry| entry.expect("an entry").path())
+            .collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn builder(folder: &Folder) -> ClientBuilder {
+    let config = ApiRateConfig {
+        name: "remembered".into(),
+        base_url: "http://127.0.0.1:9/v1".into(),
+        max_rate: 100.0,
+        ..Default::default()
+    };
+    DynamicAPIClient::builder(config)
+        .clock(Arc::new(ManualClock::new()))
+        .remember_in(&folder.0)
+}
+
+fn ceiling(client: &DynamicAPIClient) -> Option<f64> {
+    client.limiter().snapshot().learned_ceiling
+}
+
+#[test]
+fn the_next_client_starts_where_the_last_clone_of_this_one_ended() {
+    let folder = Folder::new("next");
+    let first = builder(&folder)
+        .bearer_auth("s3cret")
+        .label("tenant-a")
+        .build()
+        .expect("valid");
+    assert_eq!(ceiling(&first), None);
+    let clone = first.clone();
+    first
+        .limiter()
+        .restore(&serde_json::from_str::<Learned>(STORED).expect("valid"));
+    drop(first);
+    assert!(folder.files().is_empty(), "a clone is left");
+    drop(clone);
+    let files = folder.files();
+    assert_eq!(files.len(), 1, "{files:?}");
+    let text = fs::read_to_string(&files[0]).expect("a file");
+    assert!(
+        !text.contains("s3cret") && text.contains("tenant-a"),
+        "{text}"
+    );
+    let again = builder(&folder).label("tenant-a").build().expect("valid");
+    assert_eq!(ceiling(&again), Some(40.0));
+}
+
+#[cfg(unix)]
+#[test]
+fn only_its_owner_can_read_the_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new("mode");
+    let client = builder(&folder).build().expect("valid");
+    client
+        .limiter()
+        .restore(&serde_json::from_str::<Learned>(STORED).expect("valid"));
+    drop(client);
+    let mode = fs::metadata(&folder.files()[0])
+        .expect("a file")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn tenants_names_and_addresses_have_a_file_each() {
+    let folder = Folder::new("keys");
+    let remember = |builder: ClientBuilder| {
+        let client = builder.build().expect("valid");
+        assert_eq!(ceiling(&client), None, "somebody else's knowledge");
+        client
+            .limiter()
+            .restore(&serde_json::from_str::<Learned>(STORED).expect("valid"));
+    };
+    remember(builder(&folder));
+    remember(builder(&folder).label("a"));
+    remember(builder(&folder).label("../a"));
+    remember(builder(&folder).label(".._a"));
+    remember(builder(&folder).base_url("http://127.0.0.1:9/v2"));
+    assert_eq!(folder.files().len(), 5);
+}
+
+#[test]
+fn a_damaged_or_foreign_file_is_a_fresh_start_and_is_replaced() {
+    let folder = Folder::new("damaged");
+    let client = builder(&folder).build().expect("valid");
+    client
+        .limiter()
+        .restore(&serde_json::from_str::<Learned>(STORED).expect("valid"));
+    drop(client);
+    let file = folder.files().remove(0);
+    let good = fs::read_to_string(&file).expect("a file");
+    let foreign = good.replace("remembered", "another");
+    for bad in [
+        "",
+        "{",
+        "null",
+        &good[..good.len() / 2],
+        &foreign,
+        &good.replace("40.0", "1e999"),
+    ] {
+        fs::write(&file, bad).expect("written");
+        let client = builder(&folder).build().expect("it starts all the same");
+        assert_eq!(ceiling(&client), None, "{bad:?}");
+        client
+            .limiter()
+            .restore(&serde_json::from_str::<Learned>(STORED).expect("valid"));
+        drop(client);
+        assert_eq!(
+            ceiling(&builder(&folder).build().expect("valid")),
+            Some(40.0)
+        );
+    }
+}
+
+#[test]
+fn a_folder_that_can_not_be_written_to_stops_nobody() {
+    let folder = Folder::new("unwritable");
+    fs::write(&folder.0, "a file where the folder should be").expect("written");
+    let client = builder(&folder).build().expect("valid");
+    client
+        .limiter()
+        .restore(&serde_json::from_str::<Learned>(STORED).expect("valid"));
+    drop(client);
+    fs::remove_file(&folder.0).expect("it is still the file");
+}
+
+#[test]
+fn what_two_clients_write_at_once_is_always_whole() {
+    let folder = Folder::new("race");
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for ceiling in 1..40 {
+                    let client = builder(&folder).build().expect("valid");
+                    let text = STORED.replace("40.0", &format!("{ceiling}.0"));
+                    client
+                        .limiter()
+                        .restore(&serde_json::from_str::<Learned>(&text).expect("valid"));
+                }
+            });
+        }
+    });
+    let files = folder.files();
+    assert_eq!(files.len(), 1, "nothing is left lying about: {files:?}");
+    assert!(
+        ceiling(&builder(&folder).build().expect("valid")).is_some(),
+        "and it can be read"
+    );
+}
+
+#[test]
+fn every_five_seconds_a_request_saves_what_is_new() {
+    let folder = Folder::new("tended");
+    let api = SimulatedApi::builder().start().expect("a server");
+    let clock = ManualClock::new();
+    let client = builder(&folder)
+        .base_url(api.base_url())
+        .clock(Arc::new(clock.clone()))
+        .build()
+        .expect("valid");
+    client
+        .limiter()
+        .restore(&serde_json::from_str::<Learned>(STORED).expect("valid"));
+    let send = || client.get("/pages/1").send().expect("an answer").bytes();
+    send().expect("a body");
+    clock.advance(Duration::from_secs(4));
+    send().expect("a body");
+    assert!(folder.files().is_empty(), "five seconds have not passed");
+    clock.advance(Duration::from_secs(1));
+    send().expect("a body");
+    assert_eq!(folder.files().len(), 1);
+}
+
+#[test]
+fn what_could_not_be_written_is_written_when_there_is_room() {
+    let folder = Folder::new("room");
+    fs::write(&folder.0, "a file where the folder should be").expect("written");
+    let client = builder(&folder).build().expect("valid");
+    client
+        .limiter()
+        .restore(&serde_json::from_str::<Learned>(STORED).expect("valid"));
+    client.close();
+    fs::remove_file(&folder.0).expect("it is still the file");
+    drop(client);
+    assert_eq!(folder.files().len(), 1);
+}
+
+/// Where the child of the next test saves.
+const CHILD: &str = "TEST_MEMORY_FOLDER";
+
+#[test]
+fn a_child_of_another_test_saves_without_end() {
+    let Ok(folder) = std::env::var(CHILD) else {
+        return; // Not a child.
+    };
+    let folder = Folder(folder.into());
+    for ceiling in 1.. {
+        let client = builder(&folder).build().expect("valid");
+        let text = STORED.replace("40.0", &format!("{}.5", 1 + ceiling % 90));
+        client
+            .limiter()
+            .restore(&serde_json::from_str::<Learned>(&text).expect("valid"));
+    }
+}
+
+#[test]
+fn a_process_that_is_killed_in_the_middle_of_saving_leaves_a_whole_file() {
+    let folder = Folder::new("killed");
+    for round in 0..20 {
+        let mut child = Command::new(std::env::current_exe().expect("this program"))
+            .args(["--exact", "a_child_of_another_test_saves_without_end"])
+            .env(CHILD, &folder.0)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("it runs");
+        let saved = || {
+            let mut files = folder.files();
+            files.retain(|file| file.extension().is_some_and(|kind| kind == "json"));
+            files
+        };
+        while saved().is_empty() {
+            assert!(child.try_wait().expect("a child").is_none(), "it ended");
+            thread::sleep(Duration::from_millis(1));
+        }
+        thread::sleep(Duration::from_millis(round));
+        child.kill().expect("it is running");
+        child.wait().expect("it was killed");
+        let files = saved();
+        assert_eq!(files.len(), 1, "{files:?}");
+        let text = fs::read_to_string(&files[0]).expect("a file");
+        let whole: serde_json::Value = serde_json::from_str(&text).expect("whole JSON");
+        assert_eq!(whole["key"]["api"], "remembered");
+        assert!(
+            ceiling(&builder(&folder).build().expect("valid")).is_some(),
+            "and the next run starts from it"
+        );
+        fs::remove_file(&files[0]).expect("for the next round");
+    }
+}
+
+#[test]
+fn a_real_job_learns_and_the_next_one_knows() {
+    let folder = Folder::new("job");
+    let api = SimulatedApi::builder()
+        .limit(Limit::token_bucket(200.0, 5.0).expect("valid"))
+        .hint(Hint::None)
+        .start()
+        .expect("a server");
+    let config = ApiRateConfig {
+        name: "job".into(),
+        base_url: api.base_url(),
+        initial_rate: 150.0,
+        max_rate: 1000.0,
+        increase_step: 10.0,
+        ..Default::default()
+    };
+    let client = || {
+        DynamicAPIClient::builder(config.clone())
+            .remember_in(&folder.0)
+            .build()
+            .expect("valid")
+    };
+    let first = client();
+    let mut page = 0;
+    while ceiling(&first).is_none() {
+        page += 1;
+        assert!(page < 20_000, "no ceiling was learned");
+        first
+            .get(format!("/pages/{page}"))
+            .send()
+            .expect("an answer")
+            .bytes()
+            .expect("a body");
+    }
+    let learned = ceiling(&first);
+    drop(first);
+    let known = ceiling(&client()).expect("the next one knows");
+    // The pending raise is not passed on, only what is proven.
+    assert!(
+        known <= learned.unwrap_or_default() && known > 20.0,
+        "{known} of {learned:?}"
+    );
+}
