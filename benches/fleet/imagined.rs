@@ -127,7 +127,7 @@ fn row(size: usize, text: &str, per_second: u32, hint: Hint, leg: Duration) -> S
     let runs: Vec<[f64; 6]> = seeds
         .clone()
         .map(|seed| {
-            let workers = fleet(&config, size, leg, seed).expect("valid");
+            let workers = fleet(&config, size, leg, &[], seed).expect("valid");
             let (report, workers) = run(&scenario, workers, seed);
             let counts = workers[0].store_counts();
             let operations = counts.operations as f64;

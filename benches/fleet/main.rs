@@ -4,10 +4,12 @@
 //! ```text
 //! cargo bench --bench fleet                          in virtual time
 //! cargo bench --bench fleet -- --only 64             the rows of 64 workers
+//! cargo bench --bench fleet -- --faults               what faults cost, in virtual time
 //! cargo bench --bench fleet -- --real                processes, a Redis server and the simulated API: a minute each
 //! cargo bench --bench fleet -- --real --seconds 20   the same, shorter
 //! ```
 
+mod faults;
 mod imagined;
 mod real;
 
@@ -28,6 +30,8 @@ fn main() {
     } else if place("--real").is_some() {
         let judged = number("--seconds").map(|seconds| Duration::from_secs(seconds as u64));
         real::table(judged.unwrap_or(JUDGED));
+    } else if place("--faults").is_some() {
+        faults::table();
     } else {
         imagined::table(number("--only"));
     }

@@ -18,7 +18,7 @@ use fastrand::Rng;
 use super::{Announced, Limits, Verdict};
 use crate::limiter::Time;
 
-pub use fleet::{FleetPermit, FleetWorker, StoreCounts, fleet};
+pub use fleet::{FleetPermit, FleetWorker, Mishap, StoreCounts, fleet};
 pub use learned::{Learned, Permit, learned};
 pub use report::{Arrival, Job, Report};
 pub use scenario::{Demand, Hint, Neighbour, Scenario, Trip};

@@ -102,7 +102,7 @@ fn bring(name: &str, base_url: &str) -> Job {
     job
 }
 
-fn nginx(name: &str, parameters: &str) {
+pub(crate) fn nginx(name: &str, parameters: &str) {
     let Some(nginx) = Nginx::start_with(parameters) else {
         return;
     };
@@ -116,12 +116,6 @@ fn nginx(name: &str, parameters: &str) {
 #[ignore = "full size; needs nginx"]
 fn fetch_from_nginx_with_a_burst() {
     nginx("nginx, burst 20", "burst=20 nodelay");
-}
-
-#[test]
-#[ignore = "full size; needs nginx"]
-fn fetch_from_nginx_without_a_burst() {
-    nginx("nginx, no burst", "");
 }
 
 /// A server of our own on a free port, ended when dropped.

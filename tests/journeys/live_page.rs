@@ -6,8 +6,11 @@ use std::thread;
 use std::time::Duration;
 
 use api_ratelimiter::simulator::{Limit, SimulatedApi};
-use api_ratelimiter::{ApiRateConfig, DynamicAPIClient, dashboard};
+use api_ratelimiter::{ApiRateConfig, DynamicAPIClient, Timeouts, dashboard};
 use serde_json::{Value, json};
+
+/// A browser on a busy machine.
+const STARTS_WITHIN: Duration = Duration::from_secs(150);
 
 /// A browser of our own, which ends with this.
 struct Browser {
@@ -34,13 +37,15 @@ impl Browser {
             max_rate: 20.0,
             ..Default::default()
         };
-        let http = DynamicAPIClient::builder(config).build().expect("valid");
+        let timeouts = Timeouts::default().first_byte(STARTS_WITHIN);
+        let http = DynamicAPIClient::builder(config).timeouts(timeouts);
+        let http = http.build().expect("valid");
         let mut browser = Self {
             driver,
             http,
             session: String::new(),
         };
-        let up = (0..100).any(|_| browser.http.get("/status").send().is_ok());
+        let up = (0..1000).any(|_| browser.http.get("/status").send().is_ok());
         assert!(up, "chromedriver does not listen");
         let arguments = [
             "--headless",
@@ -134,7 +139,7 @@ fn numbers_on_the_live_page_move_during_a_job_without_errors() {
             .unwrap_or(0)
     };
     let mut seen = Vec::new();
-    for _ in 0..60 {
+    for _ in 0..240 {
         thread::sleep(Duration::from_millis(250));
         seen.push(granted());
         if seen.iter().filter(|granted| **granted > seen[0]).count() > 10 {

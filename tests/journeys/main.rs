@@ -1,7 +1,10 @@
 //! Full-size journeys: `cargo test --release --test journeys -- --ignored --nocapture`.
+//!
+//! They check that nothing is lost, nothing doubled, and that nothing stands still. How long they took and how many
+//! requests were refused they print, for a quiet machine; bounds on that are checked in virtual time.
 
+mod alone;
 mod fetch;
-mod fetch_memory;
 #[cfg(feature = "redis")]
 mod fleet_faults;
 #[cfg(feature = "redis")]
@@ -12,6 +15,4 @@ mod outage;
 mod quickstart;
 #[cfg(feature = "redis")]
 mod redis_server;
-#[cfg(feature = "rustls")]
-mod tasks;
 mod vendors;

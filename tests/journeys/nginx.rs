@@ -160,7 +160,7 @@ impl Nginx {
             folder,
             base_url: format!("http://127.0.0.1:{port}"),
         };
-        for _ in 0..200 {
+        for _ in 0..1200 {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {
                 return Some(nginx);
             }

@@ -15,10 +15,19 @@ pub(crate) struct RedisServer {
     arguments: Vec<String>,
 }
 
-static NEXT: AtomicU32 = AtomicU32::new(0);
+/// Later than this is never.
+const SOON: Duration = Duration::from_secs(30);
 
-/// How long a server may take to start on a busy machine.
-const STARTS_WITHIN: Duration = Duration::from_secs(20);
+/// Waits until it is so: at once, but on a busy machine an answer of the store may come too late.
+pub(crate) fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < SOON, "not within {SOON:?}: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
 
 impl RedisServer {
     /// `None`, with a line that says so, where it is not installed.
@@ -75,11 +84,9 @@ impl RedisServer {
     }
 
     fn is_up(&self) {
-        let began = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(began.elapsed() < STARTS_WITHIN, "the server does not start");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        soon("the server has started", || {
+            TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+        });
     }
 
     pub(crate) fn url(&self) -> String {

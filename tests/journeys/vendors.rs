@@ -17,9 +17,9 @@ use vendor_walk::{
     Walk, fieldguide_clients, github_repos, notion_query, notion_users, vanta_tests,
 };
 
-/// 180 in 6 seconds, where Notion's is 180 in 60.
+/// 60 in 6 seconds, where Notion's is 180 in 60: less than a walk asks for on the slowest machine.
 const NOTION: &str =
-    "limit=fixed-window:180/6s hint=vendor fault=cut:2% fault=cut-in-body:2% seed=1";
+    "limit=fixed-window:60/6s hint=vendor fault=cut:2% fault=cut-in-body:2% seed=1";
 
 /// 50 in 6 seconds, where Vanta's is 50 in 60, without a word about it.
 const VANTA: &str =

@@ -1,11 +1,11 @@
 //! Workers of a fleet as strategies of the simulated world: the very code that clients use, over a store whose
-//! visits take their time and get in each other's way.
+//! visits take their time, get in each other's way, and go wrong.
+
+mod store;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
-
-use fastrand::Rng;
 
 use super::strategy::{Answer, Strategy};
 use crate::config::ApiRateConfig;
@@ -16,8 +16,8 @@ use crate::limiter::{
 };
 use crate::simulator::Announced;
 
-/// The store's clock is ahead of the workers' by so much, as those of different machines are.
-const STORE_AHEAD: Duration = Duration::from_secs(1_000_000);
+use store::{Found, Hub};
+pub use store::{Mishap, StoreCounts};
 
 /// One worker.
 #[derive(Debug)]
@@ -26,71 +26,47 @@ pub struct FleetWorker {
     settings: Settings,
     fingerprint: u64,
     hub: Rc<RefCell<Hub>>,
-    visit: Visit,
+    visit: Option<Visit>,
     /// What an answer told of a limit, until it is known what became of the request.
     told: Told,
+    begins: Time,
+    is_killed: Time,
 }
 
 /// The permit of a request under way.
 #[derive(Debug, Clone, Copy)]
 pub struct FleetPermit(Grant);
 
-/// What the store was asked, by all workers together.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct StoreCounts {
-    /// Reads and replacements.
-    pub operations: u64,
-    /// Replacements in vain, as another worker was quicker.
-    pub conflicts: u64,
-}
-
-/// The store and the way to it.
+/// A visit under way.
 #[derive(Debug)]
-struct Hub {
-    record: Option<Record>,
-    version: u64,
-    counts: StoreCounts,
-    /// Each leg of a visit takes so long, and up to half of it more.
-    leg: Duration,
-    rng: Rng,
+struct Visit {
+    ask: Box<Ask>,
+    stage: Stage,
+    sent: Time,
+    /// When it is where it is going.
+    at: Time,
+    gives_up: Time,
 }
 
 /// How far a visit is.
 #[derive(Debug)]
-enum Visit {
-    None,
+enum Stage {
     /// On its way to read.
-    Asking {
-        ask: Box<Ask>,
-        sent: Time,
-        at: Time,
-    },
+    Asking,
     /// On its way back with what is there.
-    Reading {
-        ask: Box<Ask>,
-        sent: Time,
-        at: Time,
-        found: Box<(Option<Record>, u64, Time)>,
-    },
+    Reading(Box<Found>),
     /// On its way to write.
     Writing {
-        ask: Box<Ask>,
-        times: [Time; 2],
-        at: Time,
+        received: Time,
         record: Box<Record>,
         version: u64,
         reply: Box<Reply>,
     },
     /// On its way back from there.
-    Returning {
-        times: [Time; 2],
-        at: Time,
-        reply: Box<Reply>,
-    },
+    Returning { received: Time, reply: Box<Reply> },
 }
 
-/// As many workers as are asked for, of one fleet, each `leg` away from its store.
+/// As many workers as are asked for, of one fleet, each `leg` away from its store, and what goes wrong with them.
 ///
 /// # Errors
 ///
@@ -99,29 +75,36 @@ pub fn fleet(
     config: &ApiRateConfig,
     workers: usize,
     leg: Duration,
+    mishaps: &[Mishap],
     seed: u64,
 ) -> Result<Vec<FleetWorker>> {
     let settings = config.settings()?;
-    let hub = Rc::new(RefCell::new(Hub {
-        record: None,
-        version: 0,
-        counts: StoreCounts::default(),
-        leg,
-        rng: Rng::with_seed(seed),
-    }));
+    let hub = Rc::new(RefCell::new(Hub::new(leg, mishaps, seed)));
     let manner = Manner {
         workers: 1,
         stops: false,
     };
-    let worker = |_| {
-        let member = Member::new(settings.clone(), manner, Time::ZERO);
+    let worker = |number: usize| {
+        let (mut begins, mut is_killed) = (Time::ZERO, Time::MAX);
+        for mishap in mishaps {
+            match *mishap {
+                Mishap::Killed { workers, at } if number < workers => is_killed = Time::ZERO + at,
+                Mishap::Late { workers: late, at } if number + late >= workers => {
+                    begins = Time::ZERO + at;
+                }
+                _ => {}
+            }
+        }
+        let member = Member::new(settings.clone(), manner, begins);
         FleetWorker {
             fingerprint: member.fingerprint(),
             member,
             settings: settings.clone(),
             hub: Rc::clone(&hub),
-            visit: Visit::None,
+            visit: None,
             told: Told::default(),
+            begins,
+            is_killed,
         }
     };
     Ok((0..workers).map(worker).collect())
@@ -134,115 +117,104 @@ impl FleetWorker {
         self.hub.borrow().counts
     }
 
+    /// When it does something again, if it does nothing now: long after the end, if it is dead.
+    fn is_idle_until(&self, now: Time) -> Option<Time> {
+        if now < self.begins {
+            return Some(self.begins);
+        }
+        (now >= self.is_killed).then_some(Time::MAX)
+    }
+
     /// One step of the visit, if it is time for it: `Err` is the time of the next one.
     fn step(&mut self, now: Time, waiting: usize) -> Result<(), Option<Time>> {
         let mut hub = self.hub.borrow_mut();
-        self.visit = match std::mem::replace(&mut self.visit, Visit::None) {
-            Visit::None => {
-                let costs = vec![1; waiting.min(256)];
-                match self.member.errand(now, &costs, hub.rng.u64(..)) {
-                    Errand::Rest(until) => return Err(Some(until).filter(|it| *it < Time::MAX)),
-                    Errand::Visit(ask) => Visit::Asking {
+        let Some(mut visit) = self.visit.take() else {
+            let costs = vec![1; waiting.min(256)];
+            return match self.member.errand(now, &costs, hub.rng.u64(..)) {
+                Errand::Rest(until) => Err(Some(until).filter(|it| *it < Time::MAX)),
+                Errand::Visit(ask) => {
+                    self.visit = Some(Visit {
                         ask,
+                        stage: Stage::Asking,
                         sent: now,
-                        at: now + hub.way(),
-                    },
+                        at: hub.arrival(now),
+                        gives_up: Hub::end_of_patience(now),
+                    });
+                    Ok(())
                 }
+            };
+        };
+        if now >= visit.gives_up {
+            if let Stage::Writing { reply, .. } | Stage::Returning { reply, .. } = &visit.stage {
+                visit.ask.may_be_settled(reply);
             }
-            Visit::Asking { ask, sent, at } if at <= now => Visit::Reading {
-                ask,
-                sent,
-                at: now + hub.way(),
-                found: Box::new(hub.read(now)),
-            },
-            Visit::Reading {
-                ask,
-                sent,
-                at,
-                found,
-            } if at <= now => {
-                let (record, version, store_now) = *found;
-                match settle(record, store_now, &ask, &self.settings, self.fingerprint) {
-                    Settled::Write(record, reply) => Visit::Writing {
-                        ask,
-                        times: [sent, now],
-                        at: now + hub.way(),
-                        record,
-                        version,
-                        reply: Box::new(reply),
-                    },
+            let chance = hub.rng.f64();
+            let _ = self.member.failed_to_reach(now, *visit.ask, chance);
+            return Ok(());
+        }
+        if now < visit.at {
+            let next = visit.at.min(visit.gives_up);
+            self.visit = Some(visit);
+            return Err(Some(next));
+        }
+        visit.stage = match visit.stage {
+            // Whoever does not answer is waited for until patience ends.
+            Stage::Asking | Stage::Writing { .. } if !hub.is_there(now) => {
+                visit.at = Time::MAX;
+                visit.stage
+            }
+            Stage::Asking => {
+                let found = Box::new(hub.read(now));
+                visit.at = hub.arrival(now);
+                Stage::Reading(found)
+            }
+            Stage::Reading(found) => {
+                let Found {
+                    record,
+                    version,
+                    now: store_now,
+                } = *found;
+                let (ask, settings) = (&visit.ask, &self.settings);
+                match settle(record, store_now, ask, settings, self.fingerprint) {
+                    Settled::Write(record, reply) => {
+                        (visit.at, visit.gives_up) = (hub.arrival(now), Hub::end_of_patience(now));
+                        Stage::Writing {
+                            received: now,
+                            record,
+                            version,
+                            reply: Box::new(reply),
+                        }
+                    }
                     Settled::Keep(reply) => {
-                        let _ = self.member.settled(sent, now, now, reply);
-                        Visit::None
+                        let _ = self.member.settled(visit.sent, now, now, reply);
+                        return Ok(());
                     }
                     Settled::OtherSettings => unreachable!("all of them have the same settings"),
                 }
             }
-            Visit::Writing {
-                ask,
-                times,
-                at,
+            Stage::Writing {
+                received,
                 record,
                 version,
                 reply,
-            } if at <= now => {
-                if hub.replace(version, *record) {
-                    Visit::Returning {
-                        times,
-                        at: now + hub.way(),
-                        reply,
-                    }
-                } else {
-                    // The other worker's is told at once.
-                    let found = (hub.record.clone(), hub.version, now + STORE_AHEAD);
-                    Visit::Reading {
-                        ask,
-                        sent: times[1],
-                        at: now + hub.way(),
-                        found: Box::new(found),
+            } => {
+                visit.at = hub.arrival(now);
+                match hub.replace(now, version, *record) {
+                    None => Stage::Returning { received, reply },
+                    Some(found) => {
+                        // The other worker's is told at once.
+                        visit.sent = received;
+                        Stage::Reading(Box::new(found))
                     }
                 }
             }
-            Visit::Returning { times, at, reply } if at <= now => {
-                let [sent, received] = times;
-                let _ = self.member.settled(sent, received, now, *reply);
-                Visit::None
-            }
-            underway => {
-                let at = match &underway {
-                    Visit::Asking { at, .. }
-                    | Visit::Reading { at, .. }
-                    | Visit::Writing { at, .. }
-                    | Visit::Returning { at, .. } => Some(*at),
-                    Visit::None => None,
-                };
-                self.visit = underway;
-                return Err(at);
+            Stage::Returning { received, reply } => {
+                let _ = self.member.settled(visit.sent, received, now, *reply);
+                return Ok(());
             }
         };
+        self.visit = Some(visit);
         Ok(())
-    }
-}
-
-impl Hub {
-    fn way(&mut self) -> Duration {
-        self.leg.mul_f64(1.0 + self.rng.f64() / 2.0)
-    }
-
-    fn read(&mut self, now: Time) -> (Option<Record>, u64, Time) {
-        self.counts.operations += 1;
-        (self.record.clone(), self.version, now + STORE_AHEAD)
-    }
-
-    fn replace(&mut self, version: u64, record: Record) -> bool {
-        self.counts.operations += 1;
-        if version != self.version {
-            self.counts.conflicts += 1;
-            return false;
-        }
-        self.version += 1;
-        self.record = Some(record);
-        true
     }
 }
 
@@ -250,11 +222,14 @@ impl Strategy for FleetWorker {
     type Permit = FleetPermit;
 
     fn poll(&mut self, now: Time, waited: bool) -> Answer<FleetPermit> {
+        if let Some(until) = self.is_idle_until(now) {
+            return Answer::At(until);
+        }
         match self.member.poll(now, 1, waited) {
             Poll::Grant(grant) => Answer::Send(FleetPermit(grant)),
             Poll::At(time) | Poll::AfterFeedback(time) => Answer::At(time),
             Poll::CooldownTooLong(pause) | Poll::CircuitOpen(pause) => Answer::At(now + pause),
-            Poll::Apart(_) => unreachable!("the store is always there"),
+            Poll::Apart(_) => unreachable!("these workers go on alone"),
         }
     }
 
@@ -283,6 +258,9 @@ impl Strategy for FleetWorker {
     }
 
     fn background(&mut self, now: Time, waiting: usize) -> Option<Time> {
+        if let Some(until) = self.is_idle_until(now) {
+            return Some(until).filter(|it| *it < Time::MAX);
+        }
         loop {
             if let Err(next) = self.step(now, waiting) {
                 return next;
@@ -294,3 +272,7 @@ impl Strategy for FleetWorker {
         self.member.view(Time::ZERO).rate.as_per_second()
     }
 }
+
+#[cfg(test)]
+#[path = "fleet/fault_tests.rs"]
+mod fault_tests;

@@ -1,0 +1,136 @@
+//! What faults cost, in virtual time: refusals and use of the limit while they last and afterwards.
+
+use std::time::Duration;
+
+use api_ratelimiter::ApiRateConfig;
+use api_ratelimiter::simulator::world::{Mishap, Scenario, fleet, run};
+
+/// When it happens: the limit is learned by then.
+const AT: Duration = Duration::from_secs(60);
+
+/// Until the limit has to be kept again.
+const AFTERWARDS: Duration = Duration::from_secs(10);
+
+/// The last part of a run, in which it is kept.
+const CALM: Duration = Duration::from_secs(60);
+
+const SEEDS: u64 = 40;
+
+/// What the API allows, per second.
+const ALLOWED: f64 = 40.0;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+pub(crate) fn table() {
+    println!(
+        "token-bucket:{ALLOWED}/s,burst={ALLOWED}; learned for {AT:?}, then it happens; refused and used while it lasts and \
+         10 s longer, and in the 60 s after that; median of {SEEDS} seeds (worst)"
+    );
+    println!("| what happens | refused % | of the limit | refused % afterwards | of the limit |");
+    println!("|---|---|---|---|---|");
+    let away = |lasts| Mishap::Away {
+        from: AT,
+        until: AT + lasts,
+    };
+    let slow = |by| Mishap::Slow {
+        from: AT,
+        until: AT + 15 * SECOND,
+        by,
+    };
+    let emptied = Mishap::Emptied { at: AT };
+    let rows: [(&str, usize, &[Mishap], Duration); 8] = [
+        ("nothing, 4 workers", 4, &[], Duration::ZERO),
+        (
+            "3 of 6 workers are killed",
+            6,
+            &[Mishap::Killed { workers: 3, at: AT }],
+            Duration::ZERO,
+        ),
+        (
+            "the store stands still for 10 s",
+            4,
+            &[away(10 * SECOND)],
+            10 * SECOND,
+        ),
+        ("the store is emptied", 4, &[emptied], Duration::ZERO),
+        (
+            "the store is restarted, empty",
+            4,
+            &[emptied, away(SECOND / 5)],
+            Duration::ZERO,
+        ),
+        (
+            "200 ms and more to the store and back for 15 s",
+            4,
+            &[slow(SECOND / 10)],
+            15 * SECOND,
+        ),
+        (
+            "40 to 60 ms to the store and back for 15 s: some visits are in time",
+            4,
+            &[slow(SECOND / 50)],
+            15 * SECOND,
+        ),
+        (
+            "3 workers join 3",
+            6,
+            &[Mishap::Late { workers: 3, at: AT }],
+            Duration::ZERO,
+        ),
+    ];
+    for (name, workers, mishaps, lasts) in rows {
+        println!("{}", row(name, workers, mishaps, lasts));
+    }
+}
+
+fn row(name: &str, workers: usize, mishaps: &[Mishap], lasts: Duration) -> String {
+    let settled = AT + lasts + AFTERWARDS;
+    let end = settled + CALM;
+    let limit = format!("token-bucket:{ALLOWED}/s,burst={ALLOWED}");
+    let scenario = Scenario {
+        workers: 8,
+        stagger: Duration::from_millis(50),
+        length: end,
+        ..Scenario::new([limit.parse().expect("a limit")])
+    };
+    let config = ApiRateConfig {
+        initial_rate: 20.0,
+        max_rate: 400.0,
+        ..Default::default()
+    };
+    let runs: Vec<[f64; 4]> = (1..=SEEDS)
+        .map(|seed| {
+            let workers = fleet(&config, workers, Duration::from_micros(500), mishaps, seed);
+            let (report, _) = run(&scenario, workers.expect("valid"), seed);
+            let used = |from: Duration, to: Duration| {
+                report.accepted(from, to) as f64 / (to - from).as_secs_f64() / ALLOWED
+            };
+            [
+                report.refused_share(AT, settled),
+                used(AT, settled),
+                report.refused_share(settled, end),
+                used(settled, end),
+            ]
+            .map(|share| 100.0 * share)
+        })
+        .collect();
+    let of = |place: usize| {
+        let mut values: Vec<f64> = runs.iter().map(|run| run[place]).collect();
+        values.sort_by(f64::total_cmp);
+        values
+    };
+    let most = |place| of(place)[SEEDS as usize - 1];
+    let median = |place| of(place)[SEEDS as usize / 2];
+    let least = |place| of(place)[0];
+    format!(
+        "| {name} | {:.2} ({:.2}) | {:.1}% ({:.1}%) | {:.2} ({:.2}) | {:.1}% ({:.1}%) |",
+        median(0),
+        most(0),
+        median(1),
+        least(1),
+        median(2),
+        most(2),
+        median(3),
+        least(3),
+    )
+}
