@@ -166,6 +166,19 @@ impl Learner {
         self.canary.lost(grant.issued_at);
     }
 
+    /// So much was sent beside this learner's grants. Nearly all of it got through, and is part of what the limit
+    /// allows; how far a probe went can't be told any more.
+    pub(crate) fn count_beside(&mut self, sent: u64) {
+        self.ledger.count(u32::try_from(sent).unwrap_or(u32::MAX));
+        self.probe = None;
+    }
+
+    /// Others send in its place for a while: nobody sees when a pause that is under way ends.
+    pub(crate) const fn interrupted(&mut self) {
+        self.epoch = None;
+        self.probe = None;
+    }
+
     /// A success; `fresh` if it was issued after the last cut. Returns the new rate.
     pub(crate) fn success(
         &mut self,

@@ -254,6 +254,49 @@ fn a_refusal_at_the_proven_ceiling_is_a_cut_and_a_small_step_of_the_ceiling() {
 }
 
 #[test]
+fn what_others_send_in_its_place_is_part_of_what_the_limit_allows() {
+    // Two surprises in a row are measured: 10/s for some seconds, and half a minute in which others sent as much.
+    let ceiling_after = |beside: u64| {
+        let mut run = Run::settled();
+        let _ = run.refusal(None);
+        let _ = run.success();
+        for _ in 0..2 {
+            run.successes_for(3 * SECOND);
+            run.controller.idle_until(run.now + 30 * SECOND);
+            run.now = run.now + 30 * SECOND;
+            run.controller.count_beside(beside);
+            run.successes_for(3 * SECOND);
+            let _ = run.refusal(None);
+            let _ = run.success();
+            assert_eq!(run.reason(), Reason::LimitLowered);
+        }
+        run.ceiling()
+    };
+    let before = {
+        let run = Run::settled();
+        run.ceiling()
+    };
+    let (told, silent) = (ceiling_after((30.0 * before) as u64), ceiling_after(0));
+    assert!(told > 0.9 * before, "{told} of {before}");
+    assert!(silent < 0.6 * before, "{silent} of {before}");
+}
+
+#[test]
+fn a_pause_whose_end_nobody_sees_teaches_nothing() {
+    let mut run = Run::settled();
+    let _ = run.refusal(None);
+    assert_eq!(run.phase(), Phase::Cooling);
+    let ceiling = run.ceiling();
+    run.controller.idle_until(run.now + 30 * SECOND);
+    assert_ne!(run.phase(), Phase::Cooling);
+    let _ = run.success();
+    assert_eq!(run.ceiling(), ceiling);
+    // Nor is the time until then a window.
+    let learned = run.controller.learned(Duration::ZERO).expect("a ceiling");
+    assert!(learned.last_pause() < 2 * SECOND);
+}
+
+#[test]
 fn sixty_four_refusals_in_flight_together_cut_once() {
     // Fault 2: one burst, many cuts.
     for hint in [None, Some(SECOND)] {

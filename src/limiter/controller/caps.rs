@@ -41,7 +41,7 @@ impl Controller {
         self.state.fixed = left.collect();
     }
 
-    /// So much was sent beside this controller's grants.
+    /// So much was sent beside this controller's grants: it used up the limits that are known.
     pub(in crate::limiter) fn charge_fixed(&mut self, now: Time, sent: u64) {
         for (limit, bucket) in self.settings.fixed.iter().zip(&mut self.state.fixed) {
             limit.charge(bucket, now, sent as f64);

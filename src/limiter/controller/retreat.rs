@@ -53,7 +53,17 @@ impl Controller {
 
     /// Nothing is granted before then, nor saved up: others send in its place. No pause that anybody asked for.
     pub(in crate::limiter) fn idle_until(&mut self, until: Time) {
+        if let Some(learner) = &mut self.state.learner {
+            learner.interrupted();
+        }
         self.state.bucket.hold(until, TOKENS_AFTER_CUT);
+    }
+
+    /// So much was sent in its place: it is part of what the limit allows.
+    pub(in crate::limiter) fn count_beside(&mut self, sent: u64) {
+        if let Some(learner) = &mut self.state.learner {
+            learner.count_beside(sent);
+        }
     }
 
     /// Ends the epoch: another rate, a pause, and at most one token for the time after it.

@@ -30,8 +30,8 @@ pub(super) enum What {
     Exhausted(Duration),
     /// What an earlier run has learned, and how old that is: for a fleet that knows nothing.
     Learned(Learned, Duration),
-    /// So much was sent by a worker that was alone.
-    SentAlone(u64),
+    /// So much was sent by a worker that was alone, since it left the state of that lineage.
+    SentAlone { sent: u64, left: u64 },
     /// By hand.
     OnSuccess,
     /// By hand.
@@ -49,7 +49,7 @@ impl What {
             | Self::Unused(grant) => Some(grant),
             Self::Exhausted(_)
             | Self::Learned(..)
-            | Self::SentAlone(_)
+            | Self::SentAlone { .. }
             | Self::OnSuccess
             | Self::OnBackoff(_) => None,
         }

@@ -59,6 +59,8 @@ pub(crate) struct Membership {
 struct Outage {
     /// `None`: callers get an error.
     lone: Option<Controller>,
+    /// The lineage of the fleet's state by then.
+    left: u64,
     since: Time,
     /// The store is back, and the others are to come.
     is_awaited: bool,

@@ -153,8 +153,12 @@ fn report(controller: &mut Controller, now: Time, outcome: &Outcome) -> Change {
             controller.restore(at, learned, learned.at().saturating_add(*age))
         }
         What::Learned(..) => Change::Nothing,
-        What::SentAlone(sent) => {
+        What::SentAlone { sent, left } => {
             controller.charge_fixed(at, *sent);
+            // A state that began later has not measured that time.
+            if *left == controller.lineage() {
+                controller.count_beside(*sent);
+            }
             Change::Nothing
         }
         What::OnSuccess => controller.on_success(at),

@@ -46,6 +46,7 @@ impl Member {
             None => {
                 self.outage = Some(Outage {
                     lone: (!self.manner.stops).then(|| self.lone_begun(now, chance)),
+                    left: self.seen.lineage(),
                     since: now,
                     is_awaited: false,
                     tries: 1,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Errand, LEAD, Member, SLOT_KEEPS};
+use super::{Errand, LEAD, Member, Outage, SLOT_KEEPS};
 use crate::limiter::fleet::ask::{Ask, Reply, What};
 use crate::limiter::fleet::mapping::Mapping;
 use crate::limiter::{Change, Time};
@@ -104,9 +104,16 @@ impl Member {
             outage => {
                 let ended = outage.take();
                 self.was_away = ended.is_some();
-                let alone = ended.and_then(|outage| outage.lone);
-                if let Some(sent) = alone.map(|lone| lone.sent()).filter(|sent| *sent > 0) {
-                    self.report(now, What::SentAlone(sent), 0.0, true);
+                if let Some(Outage {
+                    lone: Some(lone),
+                    left,
+                    ..
+                }) = ended
+                {
+                    let sent = lone.sent();
+                    if sent > 0 {
+                        self.report(now, What::SentAlone { sent, left }, 0.0, true);
+                    }
                 }
             }
         }

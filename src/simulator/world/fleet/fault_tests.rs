@@ -57,7 +57,7 @@ fn a_fleet_keeps_to_its_limit(workers: usize, mishaps: &[Mishap], lasts: Duratio
             "seed {seed}: a standstill"
         );
         let used = report.accepted(settled, scenario.length) as f64 / CALM.as_secs_f64() / 40.0;
-        assert!(used > 0.6, "seed {seed}: {used} of the limit afterwards");
+        assert!(used > 0.9, "seed {seed}: {used} of the limit afterwards");
         let mut alive = workers.iter().filter(|it| it.is_killed == Time::MAX);
         assert!(
             alive.all(|it| it.member.membership().joined),
