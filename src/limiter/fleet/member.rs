@@ -66,6 +66,8 @@ struct Outage {
     is_awaited: bool,
     tries: u32,
     next_try: Time,
+    /// Whether the driver was told that it is news.
+    is_told: bool,
 }
 
 /// A worker.
@@ -89,6 +91,8 @@ pub(crate) struct Member {
     /// How long visits take, from the question to the end of the last try to write.
     visit: Duration,
     asked_at: Time,
+    /// A visit is under way since then.
+    is_out: bool,
     outcomes: Vec<Outcome>,
     report_by: Option<Time>,
     /// Somebody who does not queue wants a slot, until then.
@@ -120,6 +124,7 @@ impl Member {
             counted: None,
             visit: Duration::ZERO,
             asked_at: Time::ZERO,
+            is_out: false,
             outcomes: Vec::new(),
             report_by: None,
             aside: None,
@@ -141,6 +146,7 @@ impl Member {
 
     /// May a request of this cost be sent now? Only with a slot whose instant has come.
     pub(crate) fn poll(&mut self, now: Time, cost: u32, waited: bool) -> Poll {
+        self.give_up_waiting(now);
         if let Some(apart) = self.apart() {
             return Poll::Apart(apart);
         }
@@ -169,7 +175,11 @@ impl Member {
         }
         let pause = self.seen.pause_left(self.to_store(now));
         if pause.is_zero() {
-            Poll::AfterFeedback(self.come_at.max(now + self.lease))
+            Poll::AfterFeedback(
+                self.come_at
+                    .max(now + self.lease)
+                    .min(self.waited_for_until()),
+            )
         } else {
             Poll::At(now + pause)
         }

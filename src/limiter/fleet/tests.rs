@@ -367,6 +367,55 @@ fn without_the_store_each_goes_on_with_its_part() {
 }
 
 #[test]
+fn a_visit_that_does_not_end_is_an_outage() {
+    let mut store = Store::default();
+    let mut one = member(&steady());
+    store.visit(&mut one, at(0.0), 1);
+    let first = granted(one.poll(at(0.0), 1, false));
+    succeed(&mut one, at(0.0), &first);
+    // Something holds the driver up that knows no end, such as a resolver of names.
+    let ask = asked(&mut one, at(1.0), &[1]);
+    let held = one.poll(at(2.9), 1, true);
+    assert_eq!(
+        held,
+        Poll::AfterFeedback(at(3.0)),
+        "looked at again by then"
+    );
+    let sent = (3_000..13_000).filter(|step| {
+        let now = Time::ZERO + *step * MILLI;
+        match one.poll(now, 1, true) {
+            Poll::Grant(grant) => {
+                succeed(&mut one, now, &grant);
+                true
+            }
+            _ => false,
+        }
+    });
+    assert!((99..=101).contains(&sent.count()), "10 per second, alone");
+    assert!(!one.membership().joined);
+    // Should it end all the same, that is news once, and the next visit is one like others.
+    assert!(one.failed_to_reach(at(13.0), ask, 0.0));
+    assert!(matches!(one.errand(at(13.0), &[1], 7), Errand::Rest(until) if until == at(13.1)));
+    let is_back = (13_100..20_000).any(|step| {
+        store.visit(&mut one, Time::ZERO + step * MILLI, 1);
+        one.membership().joined && one.has_been_away()
+    });
+    assert!(is_back);
+}
+
+#[test]
+fn callers_who_rather_fail_are_told_of_a_visit_that_does_not_end() {
+    let manner = Manner {
+        workers: 16,
+        stops: true,
+    };
+    let mut one = Member::new(steady(), manner, Time::ZERO);
+    let _ask = asked(&mut one, at(0.0), &[1]);
+    assert_eq!(one.poll(at(1.0), 1, true), Poll::AfterFeedback(at(1.1)));
+    assert_eq!(one.poll(at(2.0), 1, true), Poll::Apart(Apart::Unreachable));
+}
+
+#[test]
 fn a_store_that_was_never_there_means_a_sixteenth() {
     let mut one = member(&steady());
     let Errand::Visit(ask) = one.errand(at(0.0), &[1], 7) else {

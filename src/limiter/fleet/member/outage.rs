@@ -10,6 +10,10 @@ use crate::limiter::{Controller, Time};
 /// First and longest time between two tries to reach a store that does not answer.
 const RETRY: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(2)];
 
+/// No visit takes so long, whatever is wrong with the store: connecting, and as many tries as there are. One that does
+/// is held up by something that has no bound of its own, such as the resolver of names.
+const LONGEST_VISIT: Duration = Duration::from_secs(2);
+
 /// How long until somebody looks again whether the fleet under this key has other settings.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
@@ -28,32 +32,53 @@ impl Member {
 
     /// The store could not be reached, or did not do as it was asked. Returns whether that is new.
     pub(crate) fn failed_to_reach(&mut self, now: Time, ask: Ask, chance: f64) -> bool {
+        self.is_out = false;
         self.counted = ask.counted;
         self.take_back(now, ask.outcomes);
-        let tries = self.outage.as_ref().map_or(0, |outage| outage.tries);
+        if self.outage.is_none() {
+            self.outage = Some(self.outage_begun(now, chance));
+        }
+        let Some(outage) = &mut self.outage else {
+            return false;
+        };
         let wait = RETRY[0]
-            .saturating_mul(2_u32.saturating_pow(tries))
+            .saturating_mul(2_u32.saturating_pow(outage.tries))
             .min(RETRY[1]);
         // Workers that lost the store together come back one after the other.
-        let next_try = now + wait.mul_f64(1.0 + chance);
-        match &mut self.outage {
-            Some(outage) => {
-                outage.is_awaited = false;
-                outage.tries = tries.saturating_add(1);
-                outage.next_try = next_try;
-                false
-            }
-            None => {
-                self.outage = Some(Outage {
-                    lone: (!self.manner.stops).then(|| self.lone_begun(now, chance)),
-                    left: self.seen.lineage(),
-                    since: now,
-                    is_awaited: false,
-                    tries: 1,
-                    next_try,
-                });
-                true
-            }
+        outage.next_try = now + wait.mul_f64(1.0 + chance);
+        outage.is_awaited = false;
+        outage.tries = outage.tries.saturating_add(1);
+        !std::mem::replace(&mut outage.is_told, true)
+    }
+
+    /// A visit that does not end is an outage, too.
+    pub(super) fn give_up_waiting(&mut self, now: Time) {
+        if self.outage.is_none() && now >= self.waited_for_until() {
+            // Workers whose visits hang together have asked at different times.
+            let asked_at = self.to_store(self.asked_at).as_nanos();
+            let chance = (asked_at % 1_000_000_000) as f64 / 1e9;
+            self.outage = Some(self.outage_begun(now, chance));
+        }
+    }
+
+    /// When nobody waits for the visit that is under way any more.
+    pub(super) fn waited_for_until(&self) -> Time {
+        if self.is_out {
+            self.asked_at + LONGEST_VISIT
+        } else {
+            Time::MAX
+        }
+    }
+
+    fn outage_begun(&self, now: Time, chance: f64) -> Outage {
+        Outage {
+            lone: (!self.manner.stops).then(|| self.lone_begun(now, chance)),
+            left: self.seen.lineage(),
+            since: now,
+            is_awaited: false,
+            tries: 0,
+            next_try: now,
+            is_told: false,
         }
     }
 
@@ -66,13 +91,13 @@ impl Member {
         let used_up = used_up.filter(|standing| standing.remaining == 0);
         let pause = pause.max(used_up.map_or(Duration::ZERO, |it| it.until.saturating_since(at)));
         let lineage = !self.seen.lineage() ^ now.as_nanos();
-        let workers = self.workers_for_sure(now);
+        let workers = self.workers_for_sure();
         lone::begin(&self.settings, &self.seen, at, workers, now, pause, chance).of_lineage(lineage)
     }
 
-    /// How many workers there are; one that has not asked lately may have missed some.
-    fn workers_for_sure(&self, now: Time) -> u32 {
-        let is_fresh = |then: Time| now.saturating_since(then) <= KNOWN_FOR;
+    /// How many workers there are; one that had not asked for long before the last visit may have missed some.
+    fn workers_for_sure(&self) -> u32 {
+        let is_fresh = |then: Time| self.asked_at.saturating_since(then) <= KNOWN_FOR;
         if self.last_contact.is_some_and(is_fresh) {
             self.workers
         } else {
@@ -86,6 +111,7 @@ impl Member {
         if self.crowded > MOST_CROWDED || self.outage.is_some() {
             return self.failed_to_reach(now, ask, chance);
         }
+        self.is_out = false;
         self.take_back(now, ask.outcomes);
         self.come_at = now + self.lease;
         false
@@ -93,6 +119,7 @@ impl Member {
 
     /// A fleet with other settings is alive under the key. Returns whether that is new.
     pub(crate) fn met_other_settings(&mut self, now: Time, ask: Ask) -> bool {
+        self.is_out = false;
         self.take_back(now, ask.outcomes);
         self.come_at = now + LOOK_AGAIN;
         !std::mem::replace(&mut self.has_other_settings, true)

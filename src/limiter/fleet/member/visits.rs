@@ -35,6 +35,7 @@ impl Member {
             return Errand::Rest(due);
         }
         self.alarm = Time::ZERO;
+        self.is_out = true;
         Errand::Visit(Box::new(self.ask(now, wanted, seed)))
     }
 
@@ -86,6 +87,7 @@ impl Member {
         now: Time,
         reply: Reply,
     ) -> Change {
+        self.is_out = false;
         let pause_before = self.seen.pause_left(self.to_store(now));
         let newer = Mapping::new(reply.now, sent, received);
         let mapping = self.mapping.map_or(newer, |older| older.or(newer));
@@ -103,7 +105,7 @@ impl Member {
             }
             outage => {
                 let ended = outage.take();
-                self.was_away = ended.is_some();
+                self.was_away = ended.as_ref().is_some_and(|outage| outage.is_told);
                 if let Some(Outage {
                     lone: Some(lone),
                     left,
