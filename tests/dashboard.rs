@@ -244,7 +244,7 @@ impl Observer for Sums {
 #[test]
 fn events_metrics_page_and_server_agree_on_a_job_with_faults() {
     let faulty = "status:503:20%".parse().expect("a fault");
-    let limit = Limit::token_bucket(100.0, 5.0).expect("valid");
+    let limit = Limit::token_bucket(40.0, 5.0).expect("valid");
     let api = SimulatedApi::builder()
         .limit(limit)
         .fault(faulty)

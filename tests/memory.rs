@@ -283,7 +283,7 @@ fn a_process_that_is_killed_in_the_middle_of_saving_leaves_a_whole_file() {
 fn a_real_job_learns_and_the_next_one_knows() {
     let folder = Folder::new("job");
     let api = SimulatedApi::builder()
-        .limit(Limit::token_bucket(200.0, 5.0).expect("valid"))
+        .limit(Limit::token_bucket(50.0, 5.0).expect("valid"))
         .hint(Hint::None)
         .start()
         .expect("a server");

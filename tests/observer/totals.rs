@@ -10,7 +10,7 @@ use super::recorder;
 #[test]
 fn a_job_with_faults_has_one_set_of_totals() {
     let api = SimulatedApi::builder()
-        .limit(Limit::token_bucket(200.0, 5.0).expect("valid"))
+        .limit(Limit::token_bucket(50.0, 5.0).expect("valid"))
         .fault(Fault::status(500, 0.1).expect("valid"))
         .fault(Fault::cut_before_answer(0.1).expect("valid"))
         .seed(3)
@@ -21,7 +21,7 @@ fn a_job_with_faults_has_one_set_of_totals() {
         name: "totals".into(),
         base_url: api.base_url(),
         initial_rate: 300.0,
-        min_rate: 50.0,
+        min_rate: 10.0,
         max_rate: 400.0,
         max_cooldown: Duration::from_secs(20),
         default_cooldown: Some(Duration::from_millis(20)),

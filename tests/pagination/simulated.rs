@@ -24,21 +24,21 @@ fn quick(vendor: &'static str, api: &'static str) -> Walk {
 
 #[test]
 fn notion_by_post_with_its_wait_in_whole_seconds() {
-    let api = "limit=sliding-window:40/1s hint=vendor fault=cut:2% fault=cut-in-body:2% seed=7";
+    let api = "limit=sliding-window:20/1s hint=vendor fault=cut:2% fault=cut-in-body:2% seed=7";
     let stats = quick("notion", api).run(notion_query);
     assert!(stats.refused > 0, "{stats:?}");
 }
 
 #[test]
 fn notion_by_get() {
-    let api = "limit=token-bucket:40/s,burst=10 fault=cut:2% fault=cut-in-body:2% seed=7";
+    let api = "limit=token-bucket:20/s,burst=10 fault=cut:2% fault=cut-in-body:2% seed=7";
     let stats = quick("notion", api).run(notion_users);
     assert!(stats.refused > 0, "{stats:?}");
 }
 
 #[test]
 fn vanta_that_says_nothing_about_its_limit() {
-    let api = "limit=sliding-window:40/1s hint=vendor fault=cut:2% fault=reset-in-body:2% seed=7";
+    let api = "limit=sliding-window:20/1s hint=vendor fault=cut:2% fault=reset-in-body:2% seed=7";
     let stats = quick("vanta", api).run(vanta_tests);
     assert!(stats.refused > 0, "{stats:?}");
 }
@@ -46,7 +46,7 @@ fn vanta_that_says_nothing_about_its_limit() {
 #[test]
 fn fieldguide_that_says_nothing_about_its_limit() {
     let api =
-        "limit=token-bucket:40/s,burst=10 hint=vendor fault=reset:2% fault=cut-in-body:2% seed=7";
+        "limit=token-bucket:20/s,burst=10 hint=vendor fault=reset:2% fault=cut-in-body:2% seed=7";
     let stats = quick("fieldguide", api).run(fieldguide_clients);
     assert!(stats.refused > 0, "{stats:?}");
 }
@@ -54,7 +54,7 @@ fn fieldguide_that_says_nothing_about_its_limit() {
 /// A 403 by its message and its `Retry-After`; without that, GitHub wants a minute's pause.
 #[test]
 fn github_under_a_secondary_limit() {
-    let api = "limit=sliding-window:40/1s hint=seconds fault=cut:2% fault=cut-in-body:2% seed=7";
+    let api = "limit=sliding-window:20/1s hint=seconds fault=cut:2% fault=cut-in-body:2% seed=7";
     let stats = quick("github", api).run(github_repos);
     assert!(stats.refused > 0, "{stats:?}");
 }
