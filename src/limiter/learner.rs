@@ -60,8 +60,9 @@ pub(crate) struct Learner {
     pub(super) refused_once: bool,
     /// Measurements put off since then.
     pub(super) deferred: u32,
-    /// Whether a probe has found the limit where the ceiling is. Until then estimates rest on a few
-    /// seconds of a steep search, and are looked at again soon.
+    /// Whether a probe, or a raise that was refused and measured like what is proven, has found the limit
+    /// where the ceiling is. Until then estimates rest on a few seconds of a steep search, and are looked
+    /// at again soon.
     pub(super) settled: bool,
     /// Surprises since the last probe.
     pub(super) streak: u32,

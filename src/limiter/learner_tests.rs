@@ -233,6 +233,31 @@ fn a_refused_probe_falls_back_to_the_proven_ceiling_and_is_no_cut() {
     assert!(run.ceiling() >= before);
 }
 
+/// A learned ceiling of 9.5/s whose raise is refused after 8 s, in which 78 got through and `beside` others.
+fn refuted(beside: u64) -> Run {
+    let mut run = Run::learned();
+    run.successes_for(8 * SECOND);
+    run.controller.count_beside(beside);
+    let _ = run.refusal(None);
+    let _ = run.success();
+    assert_eq!(run.reason(), Reason::RaiseRefused);
+    run
+}
+
+#[test]
+fn a_raise_that_is_refused_where_the_limit_was_measured_settles_the_ceiling() {
+    let mut run = refuted(0);
+    run.successes_for(55 * SECOND);
+    assert_eq!(run.phase(), Phase::Cruising, "no probe for a minute");
+}
+
+#[test]
+fn where_more_got_through_than_was_measured_a_probe_looks_again_soon() {
+    let mut run = refuted(20);
+    run.successes_for(15 * SECOND);
+    assert_eq!(run.phase(), Phase::Probing);
+}
+
 #[test]
 fn a_refusal_at_the_proven_ceiling_is_a_cut_and_a_small_step_of_the_ceiling() {
     let mut run = Run::settled();

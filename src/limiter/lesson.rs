@@ -152,11 +152,22 @@ impl Learner {
 
     /// The part of the ceiling that was not proven was refused.
     fn refuted(&mut self, lesson: &Lesson<'_>, mut ceiling: Ceiling) -> Option<f64> {
+        let settles = self.measured_again(lesson, ceiling.proven);
         let halved = ceiling.refuted(lesson.measured.unwrap_or(ceiling.proven));
+        self.settled |= settles && !halved;
         self.probes.recounted(ceiling.rate);
         self.ceiling = Some(ceiling);
         self.reason = Reason::RaiseRefused;
         halved.then(|| ceiling.pending())
+    }
+
+    /// Whether what got through under the ceiling is what was measured before it. After the steep end of a search a
+    /// sliding window echoes one's own past: it lets more through each time.
+    fn measured_again(&self, lesson: &Lesson<'_>, proven: Rate) -> bool {
+        let is_same = lesson.measured.is_some_and(|again| {
+            (again.as_per_second() / proven.as_per_second() - 1.0).abs() <= FIRST_RAISE
+        });
+        is_same && !lesson.shows_a_window() && self.ledger.window().is_zero()
     }
 
     /// The proven ceiling was refused. Once may be bad luck; the second time in a row, what got through
