@@ -73,20 +73,28 @@ impl RedisServer {
         .map(|argument| argument.replace("{dir}", dir))
         .collect();
         let child = spawned(&arguments);
-        let server = Self {
+        let mut server = Self {
             child,
             port,
             folder,
             arguments,
         };
-        server.is_up();
-        Some(server)
+        if server.is_up() {
+            return Some(server);
+        }
+        assert!(more.contains(&"--tls-port"), "it ends with {more:?}");
+        println!("SKIPPED: this server is built without TLS");
+        None
     }
 
-    fn is_up(&self) {
+    /// Waits until it listens; `false` if it has ended instead.
+    fn is_up(&mut self) -> bool {
+        let mut ended = None;
         soon("the server has started", || {
-            TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+            ended = self.child.try_wait().expect("it can be asked");
+            ended.is_some() || TcpStream::connect(("127.0.0.1", self.port)).is_ok()
         });
+        ended.is_none()
     }
 
     pub(crate) fn url(&self) -> String {
@@ -107,7 +115,7 @@ impl RedisServer {
         let _ = self.child.kill();
         let _ = self.child.wait();
         self.child = spawned(&self.arguments);
-        self.is_up();
+        assert!(self.is_up(), "it starts again");
     }
 
     /// A command, as its user without a password.
@@ -151,8 +159,14 @@ fn spawned(arguments: &[String]) -> Child {
 }
 
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
+    loop {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        // A cluster's servers talk to each other at a port 10,000 above.
+        if TcpListener::bind(("127.0.0.1", port.saturating_add(10_000))).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Sends a process of ours a signal.
