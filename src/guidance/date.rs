@@ -101,9 +101,14 @@ fn rfc3339(text: &str) -> Option<i128> {
         day,
         time: time_of_day(time)?,
     };
-    // Go prints an offset and the zone's name behind it: `+0000 UTC`.
+    // Go prints an offset and the zone's name behind it, `+0000 UTC`, and for a time that it measured
+    // itself the reading of another clock: `m=+60.25`.
+    let parts = zone.split(' ').filter(|part| !part.is_empty());
     let mut offset = 0;
-    for (position, part) in zone.split(' ').filter(|part| !part.is_empty()).enumerate() {
+    for (position, part) in parts.enumerate() {
+        if position == 2 && part.starts_with("m=") {
+            continue;
+        }
         match (position, zone_offset(part)?) {
             (0, seconds) => offset = seconds,
             (1, 0) => {}
@@ -296,6 +301,7 @@ mod tests {
             "1994-11-06 08:49:37 UTC",
             "1994-11-06 10:49:37 +0200",
             "1994-11-06 08:49:37 +0000 UTC",
+            "1994-11-06 08:49:37 +0000 UTC m=+60.000123",
             "\"1994-11-06T08:49:37Z\"",
         ];
         for form in forms {
