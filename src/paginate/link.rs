@@ -21,7 +21,11 @@ pub(super) fn next_links(headers: &HeaderMap) -> Result<Vec<Link>, String> {
                 is_readable = false;
                 break;
             };
-            let is_next = |relation: &str| relation.eq_ignore_ascii_case("next");
+            // Single quotes quote nothing in a header, but a page must not be lost over them.
+            let is_next = |relation: &str| {
+                let relation = relation.trim_matches('\'');
+                relation.eq_ignore_ascii_case("next")
+            };
             if rel.is_some_and(|rel| rel.split_ascii_whitespace().any(is_next)) {
                 found.push(link);
             }
@@ -162,6 +166,7 @@ mod tests {
             (&["<  /a  > ; rel = next"], &["/a"]),
             (&[r#"</a>; REL="Next""#], &["/a"]),
             (&[r#"</a>; rel="prev next""#], &["/a"]),
+            (&["</a>; rel='next'"], &["/a"]),
             (&[r#"</a>; rel="nextish prev-next""#], &[]),
             (&[r#"</a>; title="x"; rel="next"; type=text/html"#], &["/a"]),
             (
