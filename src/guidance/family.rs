@@ -85,10 +85,11 @@ impl<'a> Family<'a> {
         self.name.family == general.name.family && !self.is_general() && !self.pairs
     }
 
-    /// Whether it says how much is left, and not of how much.
+    /// Whether it says how much is left, and neither of how much nor in which window.
     pub(super) fn tells_no_limit(&self) -> bool {
-        let (limits, used) = (&self.lists.limits, &self.lists.used);
-        !self.pairs && !self.lists.remaining.is_empty() && limits.is_empty() && used.is_empty()
+        let lists = &self.lists;
+        let is_bare = lists.limits.is_empty() && lists.used.is_empty() && lists.windows.is_empty();
+        is_bare && !self.pairs && !lists.remaining.is_empty()
     }
 
     /// Whether it says of a limit of requests how much is allowed, and nothing of what is left.
