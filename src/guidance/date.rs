@@ -87,6 +87,8 @@ impl Civil {
 /// `2026-01-01T00:01:00.5Z`, also with a blank for the `T`, any number of digits in the fraction, any
 /// form of the zone, and without seconds (ISO 8601).
 fn rfc3339(text: &str) -> Option<i128> {
+    // Java puts the zone's name in brackets behind the offset, which stays the truth (RFC 9557).
+    let text = text.split('[').next().unwrap_or(text);
     let (year, rest) = fixed(text, 4)?;
     let (month, rest) = fixed(rest.strip_prefix('-')?, 2)?;
     let (day, rest) = fixed(rest.strip_prefix('-')?, 2)?;
@@ -303,6 +305,8 @@ mod tests {
             "1994-11-06 08:49:37 +0000 UTC",
             "1994-11-06 08:49:37 +0000 UTC m=+60.000123",
             "\"1994-11-06T08:49:37Z\"",
+            "1994-11-06T08:49:37Z[UTC]",
+            "1994-11-06T09:49:37+01:00[Europe/Paris][u-ca=iso8601]",
         ];
         for form in forms {
             assert_eq!(seconds(form), Some(784_111_777.0), "{form:?}");
