@@ -213,8 +213,13 @@ fn wait(key: &str, value: &Value<'_>, clocks: &Clocks) -> Option<Duration> {
     let key: String = letters.collect();
     let text = value.text();
     let unit = WAITS.iter().find_map(|wait| key.strip_prefix(wait))?;
-    if !unit.is_empty() && duration::unit(unit)? != SECOND {
-        return retry_after::units(&text, duration::unit(unit)?);
+    // A letter alone may belong to another word: `retry_ind`.
+    let unit = match unit {
+        "" | "s" => SECOND,
+        unit => duration::unit(unit).filter(|_| unit.len() > 1)?,
+    };
+    if unit != SECOND {
+        return retry_after::units(&text, unit);
     }
     let with_unit = || duration::parse(&text).filter(|nanos| *nanos >= 0).map(span);
     retry_after::read_line(&text, clocks).or_else(with_unit)

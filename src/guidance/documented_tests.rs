@@ -165,7 +165,7 @@ const ROWS: &[Row] = &[
     ("RFC 8259, 8.1: a byte order mark", "generic", 429, &[], "\u{feff}{\"retry_after\":5}", wait(5.0)),
     ("a unit behind the body's key", "generic", 429, &[], r#"{"retry_after_secs":5}"#, wait(5.0)),
     ("minutes behind the body's key", "generic", 429, &[], r#"{"retryAfterInMinutes":2}"#, wait(120.0)),
-    ("a body's key that is about something else", "generic", 429, &[], r#"{"retry_after_hint":5,"retryable":1}"#, NOTHING),
+    ("a body's key that is about something else", "generic", 429, &[], r#"{"retry_after_hint":5,"retryable":1,"retry_ind":1}"#, NOTHING),
     ("a cousin in milliseconds", "generic", 429, &["x-retry-after-ms: 1500", "retry-after: 2"], "", wait(1.5)),
     ("a cousin with its unit", "generic", 429, &["retry-after-seconds: 8"], "", wait(8.0)),
     ("a cousin of another vendor", "generic", 429, &["x-acme-retry-after: 8", "x-retry-after: 3"], "", wait(8.0)),
