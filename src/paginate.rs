@@ -59,6 +59,8 @@ pub struct Pagination {
     more: Option<More>,
     #[serde(default)]
     place: Place,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    may_lack_items: bool,
 }
 
 /// What the next page's position is, and where it comes from.
@@ -125,11 +127,12 @@ impl Pagination {
             items: None,
             more: None,
             place: Place::default(),
+            may_lack_items: false,
         }
     }
 
     /// Each answer names a cursor at `from`, which the next request carries as `parameter`. No cursor
-    /// there, `null` or an empty one is the end.
+    /// there, `null` or an empty one is the end, and so is the number 0 where nothing else says that pages follow.
     ///
     /// ```
     /// use api_ratelimiter::Pagination;
@@ -227,6 +230,23 @@ impl Pagination {
     #[must_use]
     pub fn items(mut self, at: impl Into<FieldPath>) -> Self {
         self.items = Some(at.into());
+        self
+    }
+
+    /// An object without anything at the items' place, or with `null`, is an empty page; by default it is
+    /// an error. For servers that leave empty lists out: Google's, whose JSON is made of protocol buffers
+    /// (protobuf.dev, ProtoJSON), and many that are written in Go.
+    ///
+    /// Not for APIs that report errors with 200: such an answer would be an empty page.
+    ///
+    /// ```
+    /// use api_ratelimiter::Pagination;
+    ///
+    /// let gmail = Pagination::cursor("pageToken", "nextPageToken").items("messages").may_lack_items();
+    /// ```
+    #[must_use]
+    pub fn may_lack_items(mut self) -> Self {
+        self.may_lack_items = true;
         self
     }
 

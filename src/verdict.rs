@@ -6,7 +6,7 @@ use http::{HeaderMap, StatusCode, header};
 
 use crate::config::{self, ApiRateConfig};
 use crate::error::{Error, Result};
-use crate::guidance::{self, BodyRule, Guidance, Profile, Source};
+use crate::guidance::{self, BodyRule, Guidance, Profile};
 
 /// Reads and judges answers as a client with one configuration does.
 ///
@@ -141,9 +141,8 @@ impl Reader {
             return Verdict::Failed;
         }
         // A Retry-After is no cooldown here: one popular server library sends it on every answer.
-        let is_exhausted = told.source == Some(Source::Reset);
         Verdict::Success {
-            pause: told.wait.filter(|_| is_exhausted),
+            pause: told.nothing_left,
         }
     }
 

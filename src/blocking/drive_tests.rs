@@ -399,6 +399,37 @@ fn when_nothing_is_left_of_a_limit_the_next_request_waits_for_its_reset_without_
 }
 
 #[test]
+fn nothing_left_holds_the_next_request_also_where_every_answer_has_a_retry_after() {
+    // Flask-Limiter sends the time until the reset as Retry-After on every answer.
+    let some = Answers(
+        200,
+        &[
+            ("retry-after", "40"),
+            ("x-ratelimit-remaining-tokens", "9"),
+            ("x-ratelimit-reset-tokens", "40"),
+        ],
+    );
+    let none = Answers(
+        200,
+        &[
+            ("retry-after", "40"),
+            ("x-ratelimit-remaining-tokens", "0"),
+            ("x-ratelimit-reset-tokens", "40"),
+        ],
+    );
+    let world = world(|_| {});
+    for does in [some, none, ok()] {
+        world
+            .call(world.parts(Method::GET), &[does])
+            .expect("a value");
+    }
+    let times = world.times();
+    assert_eq!(times[1], 1.0, "a hint alone holds nobody up: {times:?}");
+    assert!((41.0..=46.0).contains(&times[2]), "{times:?}");
+    assert_eq!(world.limiter.snapshot().backed_off, 0);
+}
+
+#[test]
 fn a_403_that_says_that_the_limit_is_used_up_is_a_refusal_where_the_vendor_hides_them_there() {
     let used_up = Answers(
         403,

@@ -19,18 +19,10 @@ const LONGEST_BODY: usize = 64 * 1024;
 /// Most policies that a problem report may name as violated.
 const MOST_VIOLATED: usize = 16;
 
-/// Names of waits in seconds, without blanks between words and in lower case: `retry_after` (Notion,
-/// Discord, Telegram), `retry_in_seconds` (monday), `retryDelay` (google.rpc.RetryInfo, `"13s"`).
-const IN_SECONDS: [&str; 5] = [
-    "retryafter",
-    "retryafterseconds",
-    "retryinseconds",
-    "retryin",
-    "retrydelay",
-];
-
-/// Names of waits in milliseconds, written likewise.
-const IN_MILLISECONDS: [&str; 3] = ["retryafterms", "retryaftermilliseconds", "retryinms"];
+/// Names of waits, without blanks between words and in lower case: `retry_after` (Notion, Discord,
+/// Telegram), `retry_in_seconds` (monday), `retryDelay` (google.rpc.RetryInfo, `"13s"`). The name of a
+/// unit may follow; without one they are seconds.
+const WAITS: [&str; 4] = ["retryafterin", "retryafter", "retryin", "retrydelay"];
 
 /// What a body says.
 #[derive(Debug, Default)]
@@ -81,6 +73,8 @@ pub(super) fn read(
     if body.is_empty() || !(dialect.reads_body(status) || is_ruled()) {
         return facts;
     }
+    // A parser may ignore a byte order mark (RFC 8259, section 8.1).
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let body = &body[..body.len().min(LONGEST_BODY)];
     // A number at the very end may have been cut off: `12` of `120`.
     let in_number = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
@@ -218,11 +212,14 @@ fn wait(key: &str, value: &Value<'_>, clocks: &Clocks) -> Option<Duration> {
         .flat_map(char::to_lowercase);
     let key: String = letters.collect();
     let text = value.text();
-    if IN_MILLISECONDS.contains(&key.as_str()) {
-        return retry_after::milliseconds(&text);
-    }
-    if !IN_SECONDS.contains(&key.as_str()) {
-        return None;
+    let unit = WAITS.iter().find_map(|wait| key.strip_prefix(wait))?;
+    // A letter alone may belong to another word: `retry_ind`.
+    let unit = match unit {
+        "" | "s" => SECOND,
+        unit => duration::unit(unit).filter(|_| unit.len() > 1)?,
+    };
+    if unit != SECOND {
+        return retry_after::units(&text, unit);
     }
     let with_unit = || duration::parse(&text).filter(|nanos| *nanos >= 0).map(span);
     retry_after::read_line(&text, clocks).or_else(with_unit)

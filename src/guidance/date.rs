@@ -87,6 +87,8 @@ impl Civil {
 /// `2026-01-01T00:01:00.5Z`, also with a blank for the `T`, any number of digits in the fraction, any
 /// form of the zone, and without seconds (ISO 8601).
 fn rfc3339(text: &str) -> Option<i128> {
+    // Java puts the zone's name in brackets behind the offset, which stays the truth (RFC 9557).
+    let text = text.split('[').next().unwrap_or(text);
     let (year, rest) = fixed(text, 4)?;
     let (month, rest) = fixed(rest.strip_prefix('-')?, 2)?;
     let (day, rest) = fixed(rest.strip_prefix('-')?, 2)?;
@@ -101,9 +103,14 @@ fn rfc3339(text: &str) -> Option<i128> {
         day,
         time: time_of_day(time)?,
     };
-    // Go prints an offset and the zone's name behind it: `+0000 UTC`.
+    // Go prints an offset and the zone's name behind it, `+0000 UTC`, and for a time that it measured
+    // itself the reading of another clock: `m=+60.25`.
+    let parts = zone.split(' ').filter(|part| !part.is_empty());
     let mut offset = 0;
-    for (position, part) in zone.split(' ').filter(|part| !part.is_empty()).enumerate() {
+    for (position, part) in parts.enumerate() {
+        if position == 2 && part.starts_with("m=") {
+            continue;
+        }
         match (position, zone_offset(part)?) {
             (0, seconds) => offset = seconds,
             (1, 0) => {}
@@ -296,7 +303,10 @@ mod tests {
             "1994-11-06 08:49:37 UTC",
             "1994-11-06 10:49:37 +0200",
             "1994-11-06 08:49:37 +0000 UTC",
+            "1994-11-06 08:49:37 +0000 UTC m=+60.000123",
             "\"1994-11-06T08:49:37Z\"",
+            "1994-11-06T08:49:37Z[UTC]",
+            "1994-11-06T09:49:37+01:00[Europe/Paris][u-ca=iso8601]",
         ];
         for form in forms {
             assert_eq!(seconds(form), Some(784_111_777.0), "{form:?}");

@@ -1159,6 +1159,12 @@ mod vendors {
             ),
             Some(false)
         );
+        for spent in [
+            r#"{"code":"insufficient_quota"}"#,
+            r#"{"error":"insufficient_quota"}"#,
+        ] {
+            assert_eq!(of("generic", 429, &[], spent), Some(false), "{spent}");
+        }
         let blocked = r#"{"code":"rate_limited","additional_data":{"rate_limit_reason":"public_api_request_blocked"}}"#;
         assert_eq!(
             of("notion", 429, &[("retry-after", "5")], blocked),

@@ -59,6 +59,9 @@ const UNAVAILABLE_FOR_A_WHILE: &[Sign] = &[limit(&[503], When::RetryAfter)];
 pub(super) const COMMON: &[Sign] = &[
     never(When::Is("error.code", &["insufficient_quota"])),
     never(When::Is("error.type", &["insufficient_quota"])),
+    never(When::Is("error", &["insufficient_quota"])),
+    never(When::Is("code", &["insufficient_quota"])),
+    never(When::Is("type", &["insufficient_quota"])),
 ];
 
 /// Where any server may say which limit it was.

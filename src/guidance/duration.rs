@@ -5,13 +5,14 @@
 
 use super::number::{Number, SECOND};
 
-/// Seconds in a minute, an hour, a day, a week, a month of 30 days: servers that speak of months never
-/// say which, and 30 days is what gateways such as Kong count.
+/// Seconds in a minute, an hour, a day, a week, a month of 30 days, a year of 365: servers that speak of
+/// months never say which, and 30 days is what gateways such as Kong count.
 pub(super) const MINUTE: i128 = 60;
 pub(super) const HOUR: i128 = 60 * MINUTE;
 pub(super) const DAY: i128 = 24 * HOUR;
 const WEEK: i128 = 7 * DAY;
 const MONTH: i128 = 30 * DAY;
+const YEAR: i128 = 365 * DAY;
 
 /// Every name of a unit and its length in nanoseconds. Single letters are Go's and keep their case: a
 /// lone `M` could be a month.
@@ -45,6 +46,7 @@ const UNITS: &[(&[&str], i128)] = &[
     (&["d", "day", "days", "daily"], DAY * SECOND),
     (&["w", "week", "weeks", "weekly"], WEEK * SECOND),
     (&["month", "months", "monthly"], MONTH * SECOND),
+    (&["year", "years", "yearly"], YEAR * SECOND),
 ];
 
 /// The nanoseconds that a text of numbers with units stands for; `None` unless every number has one.

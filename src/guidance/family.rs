@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::lines::{MOST_PARTS, parts, unquoted};
 use super::name::{Field, Name};
-use super::pairs::Row;
+use super::pairs::{self, Row};
 use super::policy::{Policy, Unit};
 use super::profile::Dialect;
-use super::quota::{self, Amount, amounts};
+use super::quota::{self, Amount, amounts, limits};
 use super::reset::{self, Clocks, span};
 use super::structured::Item;
 
@@ -22,6 +22,8 @@ pub(super) struct Family<'a> {
     /// have nothing to do with each other.
     pairs: bool,
     lists: Lists,
+    /// The limits that were written as pairs, by position too.
+    rows: Vec<Row>,
     /// Its window rolls.
     rolling: bool,
     /// Its interval is not a window but the time in which a part comes back.
@@ -48,6 +50,7 @@ impl<'a> Family<'a> {
             name,
             pairs,
             lists: Lists::default(),
+            rows: Vec::new(),
             rolling: false,
             refilled: false,
         }
@@ -65,6 +68,11 @@ impl<'a> Family<'a> {
         self.name.dimension.is_empty()
     }
 
+    /// Whether nothing is in its name but a window, or not even that.
+    pub(super) fn is_plain(&self) -> bool {
+        self.name.is_plain()
+    }
+
     /// Whether it says when and for how long, and of what not: that is told under names of their own.
     pub(super) fn tells_only_times(&self) -> bool {
         self.is_general()
@@ -72,9 +80,31 @@ impl<'a> Family<'a> {
             && self.lists.amounts().all(|amount| amount.count.is_none())
     }
 
-    /// Whether it is one of those that `times` may be about.
-    pub(super) fn is_beside(&self, times: &Self) -> bool {
-        self.name.family == times.name.family && !self.is_general() && !self.pairs
+    /// Whether it is one of those that a `general` one may be about.
+    pub(super) fn is_beside(&self, general: &Self) -> bool {
+        self.name.family == general.name.family && !self.is_general() && !self.pairs
+    }
+
+    /// Whether it says how much is left, and neither of how much nor in which window.
+    pub(super) fn tells_no_limit(&self) -> bool {
+        let lists = &self.lists;
+        let is_bare = lists.limits.is_empty() && lists.used.is_empty() && lists.windows.is_empty();
+        is_bare && !self.pairs && !lists.remaining.is_empty()
+    }
+
+    /// Whether it says of a limit of requests how much is allowed, and nothing of what is left.
+    pub(super) fn tells_only_a_limit(&self) -> bool {
+        let (remaining, used) = (&self.lists.remaining, &self.lists.used);
+        Unit::of_dimension(&self.name.dimension) == Unit::Requests
+            && !self.lists.limits.is_empty()
+            && remaining.is_empty()
+            && used.is_empty()
+    }
+
+    /// Takes over what is left, and when it resets, from the one that tells no limit.
+    pub(super) fn take_over(&mut self, rest: Self) {
+        self.borrow(&rest);
+        self.lists.remaining = rest.lists.remaining;
     }
 
     /// Whether nothing is left of one of its limits.
@@ -109,7 +139,7 @@ impl<'a> Family<'a> {
     pub(super) fn add(&mut self, field: Field, line: &str, unit: i128, clocks: &Clocks) {
         // Parameters are for amounts only.
         let bare = |part| {
-            unquoted(part, ';')
+            unquoted(part, &[';'])
                 .and_then(|end| part.get(..end))
                 .unwrap_or(part)
         };
@@ -117,7 +147,7 @@ impl<'a> Family<'a> {
         let window = |part| quota::window(bare(part), unit);
         let lists = &mut self.lists;
         match field {
-            Field::Unsaid | Field::Limit => fill(&mut lists.limits, amounts(line)),
+            Field::Unsaid | Field::Limit => fill(&mut lists.limits, limits(line)),
             Field::Used => fill(&mut lists.used, amounts(line)),
             Field::Remaining => fill(&mut lists.remaining, amounts(line)),
             Field::ResetAfter => fill(&mut lists.after, parts(line).map(ahead)),
@@ -134,20 +164,23 @@ impl<'a> Family<'a> {
         }
     }
 
-    /// Takes limits that were written as pairs.
-    pub(super) fn add_rows(&mut self, rows: Vec<Row>) {
+    /// Takes a line of limits that are written as pairs.
+    pub(super) fn add_pairs(&mut self, line: &str, clocks: &Clocks) {
         let amount = |count| Amount {
             count,
             ..Amount::default()
         };
-        let lists = &mut self.lists;
-        for row in rows {
-            fill(&mut lists.limits, [amount(row.limit)]);
-            fill(&mut lists.used, [amount(row.used)]);
-            fill(&mut lists.remaining, [amount(row.remaining)]);
-            fill(&mut lists.reset, [row.reset]);
-            fill(&mut lists.windows, [row.window]);
-        }
+        self.rows = pairs::rows(&self.rows, line, clocks);
+        let rows = &self.rows;
+        let amounts = |of: fn(&Row) -> Option<u64>| rows.iter().map(of).map(amount).collect();
+        self.lists = Lists {
+            limits: amounts(|row| row.limit),
+            used: amounts(|row| row.used),
+            remaining: amounts(|row| row.remaining),
+            reset: rows.iter().map(|row| row.reset).collect(),
+            windows: rows.iter().map(|row| row.window).collect(),
+            ..Lists::default()
+        };
     }
 
     /// The limits that follow the family's own in a list, as drafts 00 to 03 write them: `10, 10;w=1`.

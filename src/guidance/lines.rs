@@ -57,10 +57,10 @@ pub(super) fn parts(line: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(line);
     std::iter::from_fn(move || {
         let line = rest?;
-        let mut end = unquoted(line, ',').unwrap_or(line.len());
+        let mut end = unquoted(line, &[',']).unwrap_or(line.len());
         if date::is_weekday(line[..end].trim_matches(BLANKS)) {
             let after = line.get(end + 1..).unwrap_or_default();
-            end = unquoted(after, ',').map_or(line.len(), |more| end + 1 + more);
+            end = unquoted(after, &[',']).map_or(line.len(), |more| end + 1 + more);
         }
         rest = line.get(end + 1..);
         Some(line[..end].trim_matches(BLANKS))
@@ -69,15 +69,15 @@ pub(super) fn parts(line: &str) -> impl Iterator<Item = &str> {
     .take(MOST_PARTS)
 }
 
-/// Where a character stands for the first time outside of quoted strings.
-pub(super) fn unquoted(text: &str, wanted: char) -> Option<usize> {
+/// Where one of these characters stands for the first time outside of quoted strings.
+pub(super) fn unquoted(text: &str, wanted: &[char]) -> Option<usize> {
     let (mut quoted, mut escaped) = (false, false);
     text.char_indices().find_map(|(at, c)| {
         match c {
             _ if escaped => escaped = false,
             '\\' if quoted => escaped = true,
             '"' => quoted = !quoted,
-            _ if c == wanted && !quoted => return Some(at),
+            _ if wanted.contains(&c) && !quoted => return Some(at),
             _ => {}
         }
         None

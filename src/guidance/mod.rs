@@ -83,6 +83,9 @@ pub struct Guidance {
     pub scope: Option<Scope>,
     /// The server's own word for the limit or reason of a refusal, at most 128 bytes, unescaped.
     pub reason: Option<Box<str>>,
+    /// How long nothing is left of a limit, whoever else asks for a wait: a server may send `Retry-After`
+    /// on every answer.
+    pub(crate) nothing_left: Option<Duration>,
 }
 
 /// Who asks for a wait.
@@ -187,6 +190,9 @@ pub(crate) fn read_by(
     let binding = policy::binding(&policies);
     let asked = wait.filter(|(_, source)| matches!(source, Source::Header | Source::Body));
     let end_of_wait = asked.map(|(wait, _)| now_unix.saturating_add(wait));
+    let nothing_left = policy_wait(&policies, &[], false, &clocks)
+        .filter(|(_, source)| *source == Source::Reset)
+        .map(|(wait, _)| wait);
     let never = facts.never || is_ordinary_error(status, refusal, body_prefix, dialect);
     let told = should_retry(headers);
     Guidance {
@@ -207,6 +213,7 @@ pub(crate) fn read_by(
         refusal,
         scope,
         reason,
+        nothing_left,
         policies,
     }
 }

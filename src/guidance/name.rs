@@ -6,11 +6,11 @@
 //! read: something in front, the marker, and behind it words, of which some name the field, some a unit
 //! or a window, and the others the *dimension*, the thing that is limited.
 
-use super::duration;
+use super::duration::{self, DAY, HOUR, MINUTE};
 use super::number::{MILLISECOND, SECOND, split_digits};
 
 /// The words that mark a field as one about limits.
-const MARKERS: [&str; 2] = ["ratelimit", "rate-limit"];
+const MARKERS: [&str; 3] = ["ratelimit", "rate-limit", "rate_limit"];
 
 /// Words in front of the marker that name what is limited (Riot's `X-App-Rate-Limit`); others name the
 /// vendor (`X-HubSpot-RateLimit-Max`).
@@ -89,13 +89,26 @@ const FIELDS: &[(&[&str], Field)] = &[
 ];
 
 /// Words behind `reset` that make it an instant, or a time from now.
-const INSTANTS: [&str; 6] = ["at", "time", "date", "timestamp", "on", "epoch"];
+const INSTANTS: [&str; 9] = [
+    "at",
+    "time",
+    "date",
+    "datetime",
+    "timestamp",
+    "on",
+    "epoch",
+    "unix",
+    "utc",
+];
 const DIFFERENCES: [&str; 2] = ["after", "in"];
 
 /// Words that name the unit of a time.
 const UNITS: &[(&[&str], i128)] = &[
     (&["ms", "msec", "millis", "milliseconds"], MILLISECOND),
     (&["s", "sec", "secs", "seconds"], SECOND),
+    (&["mins", "minutes"], MINUTE * SECOND),
+    (&["hours"], HOUR * SECOND),
+    (&["days"], DAY * SECOND),
 ];
 
 /// A field's name, understood.
@@ -124,7 +137,7 @@ pub(super) fn read<'a>(name: &'a str, markers: &[&str]) -> Option<Name<'a>> {
     let find = |marker: &&str| name.find(marker).map(|at| (at, marker.len()));
     let (at, length) = MARKERS.iter().chain(markers).find_map(find)?;
     let (family, behind) = name.split_at(at + length);
-    let mut front = name[..at].split('-').filter(|word| !word.is_empty());
+    let mut front = words(&name[..at]);
     if front.clone().any(|word| word == "beta") {
         return None;
     }
@@ -137,7 +150,7 @@ pub(super) fn read<'a>(name: &'a str, markers: &[&str]) -> Option<Name<'a>> {
         unit: None,
         window: None,
     };
-    let mut words = behind.split('-').filter(|word| !word.is_empty()).peekable();
+    let mut words = words(behind).peekable();
     while let Some(word) = words.next() {
         let next = words.peek().copied();
         let field = match next {
@@ -156,6 +169,7 @@ pub(super) fn read<'a>(name: &'a str, markers: &[&str]) -> Option<Name<'a>> {
             read.field = read.field.max(field);
         } else if let Some((thing, field)) = glued(word) {
             read.field = read.field.max(field);
+            read.window = read.window.or_else(|| window_of(thing));
             push(&mut read.dimension, thing);
         } else if let Some(unit) = unit_of(word).filter(|_| read.field.is_time()) {
             read.unit = Some(unit);
@@ -165,6 +179,11 @@ pub(super) fn read<'a>(name: &'a str, markers: &[&str]) -> Option<Name<'a>> {
         }
     }
     Some(read)
+}
+
+/// The words of a name; some servers write underscores (GoCardless's `http_x_ratelimit_reset`).
+fn words(text: &str) -> impl DoubleEndedIterator<Item = &str> + Clone {
+    text.split(['-', '_']).filter(|word| !word.is_empty())
 }
 
 impl Name<'_> {
@@ -237,7 +256,8 @@ fn is_reset(word: &str) -> bool {
     field_of(word) == Some(Field::Reset)
 }
 
-fn unit_of(word: &str) -> Option<i128> {
+/// The unit of a time that a word names.
+pub(super) fn unit_of(word: &str) -> Option<i128> {
     UNITS
         .iter()
         .find(|(words, _)| words.contains(&word))
@@ -365,6 +385,16 @@ mod tests {
                 Field::Unsaid,
             ),
             ("x-readratelimit-usage", "x-readratelimit", "", Field::Used),
+            ("ratelimit-dailylimit", "ratelimit", "daily", Field::Limit),
+            (
+                "http_x_ratelimit_account_success_remaining",
+                "http_x_ratelimit",
+                "account-success",
+                Field::Remaining,
+            ),
+            ("x_rate_limit_reset", "x_rate_limit", "", Field::Reset),
+            ("x-ratelimit-reset-utc", "x-ratelimit", "", Field::ResetAt),
+            ("x-ratelimit-reset-unix", "x-ratelimit", "", Field::ResetAt),
         ];
         for (name, family, dimension, field) in expected {
             let read = read(name, &[]).expect(name);
@@ -387,6 +417,12 @@ mod tests {
             Some((Some(MILLISECOND), None))
         );
         assert_eq!(of("x-ratelimit-reset-seconds"), Some((Some(SECOND), None)));
+        assert_eq!(
+            of("x-ratelimit-window-minutes"),
+            Some((Some(60 * SECOND), None))
+        );
+        assert_eq!(of("ratelimit-dailylimit"), Some((None, Some(86_400))));
+        assert_eq!(of("x-ratelimit-reset-minute"), Some((None, Some(60))));
         assert_eq!(of("x-ratelimit-limit-second"), Some((None, Some(1))));
         assert_eq!(of("x-ratelimit-limit-1m"), Some((None, Some(60))));
         assert_eq!(

@@ -69,6 +69,11 @@ impl Number {
         (!self.is_negative()).then_some(self.whole)
     }
 
+    /// Whether it is above zero and below one.
+    pub(super) fn is_fraction(self) -> bool {
+        self.whole == 0 && self.billionths > 0 && !self.negative
+    }
+
     /// Whether it is below zero.
     pub(super) fn is_negative(self) -> bool {
         self.negative && (self.whole, self.billionths) != (0, 0)

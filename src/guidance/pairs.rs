@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use super::lines::{BLANKS, MOST_PARTS};
+use super::lines::{BLANKS, MOST_PARTS, unquoted};
 use super::name::Field;
 use super::number::{Number, SECOND};
 use super::quota;
 use super::reset::{self, Clocks};
 
 /// One limit.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Row {
     pub(super) limit: Option<u64>,
     pub(super) used: Option<u64>,
@@ -22,11 +22,17 @@ pub(super) struct Row {
     fields: Vec<Field>,
 }
 
-/// The limits of a line. A key that comes again begins another limit, in any order and with any unknown
-/// keys between them; a value that it must not have spoils the line, as the draft wants it.
-pub(super) fn rows(line: &str, clocks: &Clocks) -> Vec<Row> {
-    let mut rows: Vec<Row> = Vec::new();
-    for pair in line.split([',', ';']).take(MOST_PARTS) {
+/// The limits of a line and of the `rows` before it: lines of one field are one list (RFC 9110, section
+/// 5.3). A key that comes again begins another limit, in any order and with any unknown keys between
+/// them; a value that it must not have spoils the line, as the draft wants it.
+pub(super) fn rows(before: &[Row], line: &str, clocks: &Clocks) -> Vec<Row> {
+    let mut rows = before.to_vec();
+    let mut rest = Some(line);
+    for _ in 0..MOST_PARTS {
+        let Some(line) = rest else { break };
+        let end = unquoted(line, &[',', ';']).unwrap_or(line.len());
+        let pair = &line[..end];
+        rest = line.get(end + 1..);
         let Some((key, value)) = pair.split_once('=') else {
             continue;
         };
@@ -35,6 +41,9 @@ pub(super) fn rows(line: &str, clocks: &Clocks) -> Vec<Row> {
             continue;
         };
         if rows.last().is_none_or(|row| row.fields.contains(&field)) {
+            if rows.len() == MOST_PARTS {
+                break;
+            }
             rows.push(Row::default());
         }
         let value = value.trim_matches(BLANKS).trim_matches('"');
@@ -42,7 +51,7 @@ pub(super) fn rows(line: &str, clocks: &Clocks) -> Vec<Row> {
             .last_mut()
             .and_then(|row| row.set(field, value, clocks));
         if set.is_none() {
-            return Vec::new();
+            return before.to_vec();
         }
     }
     rows
@@ -78,7 +87,7 @@ mod tests {
                 row.reset.map(|reset| reset / SECOND),
             )
         };
-        rows(line, &clocks).into_iter().map(short).collect()
+        rows(&[], line, &clocks).into_iter().map(short).collect()
     }
 
     #[test]
@@ -91,6 +100,10 @@ mod tests {
             [whole]
         );
         assert_eq!(of("limit=10, reset=1"), [(Some(10), None, Some(1))]);
+        assert_eq!(
+            of("limit=100, remaining=50, policy=\"9;w=60, reset=7\", reset=5"),
+            [whole]
+        );
         assert_eq!(of("unlimited"), []);
     }
 

@@ -28,10 +28,25 @@ pub(super) fn amounts(line: &str) -> impl Iterator<Item = Amount> {
     parts(line).map(amount)
 }
 
+/// The limits of a line, by position.
+///
+/// A fraction of one is no limit, and least of all 0: it is a rate. Amazon's Selling Partner API sends
+/// requests per second, `x-amzn-ratelimit-limit: 0.0167` (developer-docs.amazon.com/sp-api, usage plans).
+pub(super) fn limits(line: &str) -> impl Iterator<Item = Amount> {
+    let is_fraction = |part| Number::take(part).is_some_and(|(number, _)| number.is_fraction());
+    parts(line).map(move |part| match amount(part) {
+        amount if is_fraction(part) => Amount {
+            count: None,
+            ..amount
+        },
+        amount => amount,
+    })
+}
+
 /// One amount: `100`, `100;w=60`, `100:60`, `100/minute`, `100 per 10 minutes`; a lone duration (`1m`)
 /// is the window of a limit that is not told (AspNetCoreRateLimit sends its period as the limit).
 fn amount(part: &str) -> Amount {
-    let end = unquoted(part, ';').unwrap_or(part.len());
+    let end = unquoted(part, &[';']).unwrap_or(part.len());
     let (head, parameters) = (
         part[..end].trim_matches(BLANKS).trim_matches('"'),
         part.get(end + 1..),
@@ -61,7 +76,7 @@ fn amount(part: &str) -> Amount {
 /// The window in the parameters behind an amount: `w` in the drafts, in seconds, with decimals at Nexon.
 fn window_parameter(mut parameters: &str) -> Option<Duration> {
     for _ in 0..MOST_PARTS {
-        let end = unquoted(parameters, ';').unwrap_or(parameters.len());
+        let end = unquoted(parameters, &[';']).unwrap_or(parameters.len());
         if let Some((key, value)) = parameters[..end].split_once('=') {
             if matches!(key.trim_matches(BLANKS), "w" | "window") {
                 return window(value.trim_matches(BLANKS), SECOND);
@@ -161,6 +176,22 @@ pub(super) fn mark(found: &Item, quotas: &[Item], told: &mut [bool]) {
     for (quota, told) in quotas.iter().zip(told) {
         *told |= quota == found;
     }
+}
+
+/// What is left of limits that a line names one by one: Azure's `x-ms-ratelimit-remaining-resource:
+/// Microsoft.Compute/HighCostGet3Min;46, Microsoft.Compute/HighCostGet30Min;231`.
+pub(super) fn rests(line: &str) -> Vec<Policy> {
+    let rest = |part: &str| {
+        let (name, rest) = part.split_once(';')?;
+        let name = name.trim_matches(BLANKS).trim_matches('"');
+        let remaining = Number::parse(rest.trim_matches(BLANKS))?.count()?;
+        (!name.is_empty()).then(|| Policy {
+            name: Some(name.into()),
+            remaining: Some(remaining),
+            ..Policy::default()
+        })
+    };
+    parts(line).filter_map(rest).collect()
 }
 
 /// Limits written as `used/limit`, each perhaps with a name before it.

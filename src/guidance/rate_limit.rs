@@ -11,12 +11,12 @@ use http::HeaderMap;
 use super::family::Family;
 use super::lines::{MOST_PARTS, text};
 use super::name::{self, Field};
-use super::number::Number;
+use super::number::{Number, SECOND};
 use super::policy::{Policy, Unit};
 use super::profile::Dialect;
 use super::reset::Clocks;
 use super::structured::{self, Item};
-use super::{pairs, quota, retry_after};
+use super::{quota, retry_after};
 
 /// Most limits that are kept of one answer: ten times what the most talkative server sends.
 pub(super) const MOST_POLICIES: usize = 64;
@@ -69,17 +69,18 @@ pub(super) fn read(headers: &HeaderMap, clocks: &Clocks, dialect: &Dialect) -> L
         match name.field {
             Field::RetryAfter => {
                 let wait = match name.unit.unwrap_or(dialect.time_unit) {
-                    super::number::MILLISECOND => retry_after::milliseconds(&text),
-                    _ => retry_after::read_line(&text, clocks),
+                    SECOND => retry_after::read_line(&text, clocks),
+                    unit => retry_after::units(&text, unit),
                 };
                 limits.retry_after = limits.retry_after.max(wait);
             }
             Field::Policy => found.quotas.extend(quota::announced(&text)),
+            Field::Remaining if Number::take(&text).is_none() && text.contains(';') => {
+                found.tallies.extend(quota::rests(&text));
+            }
             Field::Unsaid if Number::take(&text).is_none() => match structured::items(&text) {
                 Some(items) if name.dimension.is_empty() => found.states.extend(items),
-                _ => found
-                    .family(name, true)
-                    .add_rows(pairs::rows(&text, clocks)),
+                _ => found.family(name, true).add_pairs(&text, clocks),
             },
             Field::Unsaid if !name.is_plain() => {}
             field => {
@@ -140,9 +141,36 @@ impl<'a> Found<'a> {
         self.families.append(&mut others);
     }
 
+    /// What is left under a name that says of nothing what it is, and without a limit there, is left of
+    /// the one limit beside it of which nothing else is told: Yelp's `DailyLimit`, Spring's
+    /// `Burst-Capacity`.
+    fn share_counts(&mut self) {
+        let (rests, mut others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.families)
+            .into_iter()
+            .partition(|family| family.is_general() && family.tells_no_limit());
+        for rest in rests {
+            // One that is called by its window alone is not about a part of the API.
+            let only = |plain: bool| {
+                let is_about = |family: &Family<'_>| {
+                    family.is_beside(&rest)
+                        && family.tells_only_a_limit()
+                        && family.is_plain() >= plain
+                };
+                let mut about = (0..others.len()).filter(|&at| is_about(&others[at]));
+                about.next().filter(|_| about.next().is_none())
+            };
+            match only(true).or_else(|| only(false)) {
+                Some(limit) => others[limit].take_over(rest),
+                None => self.families.push(rest),
+            }
+        }
+        self.families.append(&mut others);
+    }
+
     /// All limits, each once.
     fn policies(mut self, headers: &HeaderMap, clocks: &Clocks, dialect: &Dialect) -> Vec<Policy> {
         self.share_times();
+        self.share_counts();
         // The order of headers means nothing: general limits come first, those of requests before others.
         self.families.sort_by_key(Family::rank);
         self.quotas

@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
-use super::lines::{lines, parts};
+use super::lines::{MOST_PARTS, lines, parts, text};
+use super::name;
 use super::number::{MILLISECOND, Number, SECOND};
-use super::reset::{CREDIBLE, Clocks, LONGEST, epoch, span};
+use super::reset::{CREDIBLE, Clocks, epoch, span};
 
 /// Waits in milliseconds, most exact and therefore first: Azure and openai-python's, Cosmos DB's, AWS's
 /// (milliseconds despite its name: botocore `retries/standard.py`).
 const IN_MILLISECONDS: [&str; 3] = ["retry-after-ms", "x-ms-retry-after-ms", "x-amz-retry-after"];
 
-/// Waits in seconds under a name of their own; `X-RateLimit-Retry-After` and its kin join them.
-const IN_SECONDS: [&str; 1] = ["x-retry-after"];
+/// The field of RFC 9110, which others take their names from.
+const FIELD: &str = "retry-after";
 
 /// The wait that the headers ask for, by the most exact of them; `others` are those found beside limits
 /// (`X-RateLimit-Retry-After`), which come last.
@@ -22,22 +23,54 @@ pub(super) fn wait(
     others: Option<Duration>,
     clocks: &Clocks,
 ) -> Option<Duration> {
-    let named = |names: &[&str]| {
-        names
-            .iter()
-            .filter_map(|name| longest(headers, name, clocks))
-            .max()
-    };
     let milliseconds = || {
         IN_MILLISECONDS.iter().find_map(|name| {
             lines(headers, name)
-                .flat_map(|line| parts(&line).filter_map(milliseconds).max())
+                .filter_map(|line| counted(&line, MILLISECOND))
                 .max()
         })
     };
     milliseconds()
-        .or_else(|| named(&["retry-after"]))
-        .or_else(|| named(&IN_SECONDS).max(others))
+        .or_else(|| cousins(headers, clocks, true))
+        .or_else(|| longest(headers, FIELD, clocks))
+        .or_else(|| cousins(headers, clocks, false).max(others))
+}
+
+/// The longest wait of those under names made of the field's: the exact ones, in milliseconds, or the
+/// others.
+fn cousins(headers: &HeaderMap, clocks: &Clocks, exact: bool) -> Option<Duration> {
+    let of_unit = |(name, value)| {
+        let unit = unit_of_cousin(HeaderName::as_str(name))?;
+        (exact == (unit < SECOND)).then_some((unit, value))
+    };
+    let named = headers.iter().filter_map(of_unit).take(MOST_PARTS);
+    let wait = |(unit, value)| match unit {
+        SECOND => read_line(&text(value)?, clocks),
+        unit => counted(&text(value)?, unit),
+    };
+    named.filter_map(wait).max()
+}
+
+/// The unit of a wait whose name is made of the field's by something in front or a unit behind it:
+/// `X-Retry-After`, `X-Retry-After-Ms`, `Retry-After-Seconds`.
+///
+/// Names with a limit in them are read with the limit; `Beta-*` is information about limits to come.
+fn unit_of_cousin(name: &str) -> Option<i128> {
+    let (front, behind) = name.split_once(FIELD)?;
+    let is_other = name == FIELD || IN_MILLISECONDS.contains(&name) || front.contains("limit");
+    let is_part = !front.is_empty() && !front.ends_with('-');
+    if is_other || is_part || front.split('-').any(|word| word == "beta") {
+        return None;
+    }
+    match behind.strip_prefix('-') {
+        Some(unit) => name::unit_of(unit),
+        None => behind.is_empty().then_some(SECOND),
+    }
+}
+
+/// The longest of the waits in a line that counts such units.
+fn counted(line: &str, unit: i128) -> Option<Duration> {
+    parts(line).filter_map(|part| units(part, unit)).max()
 }
 
 /// The longest wait among the lines of a field: two proxies may each have added one, and the most
@@ -76,8 +109,8 @@ pub(super) fn seconds(number: Number, clocks: &Clocks) -> Option<Duration> {
     }
 }
 
-/// Milliseconds to wait, with or without decimals.
-pub(super) fn milliseconds(text: &str) -> Option<Duration> {
+/// So many units of `unit` nanoseconds to wait, with or without decimals.
+pub(super) fn units(text: &str, unit: i128) -> Option<Duration> {
     let number = Number::parse(text).filter(|number| !number.is_negative())?;
-    Some(span(number.times(MILLISECOND)).min(LONGEST))
+    Some(span(number.times(unit)))
 }

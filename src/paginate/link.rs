@@ -21,7 +21,11 @@ pub(super) fn next_links(headers: &HeaderMap) -> Result<Vec<Link>, String> {
                 is_readable = false;
                 break;
             };
-            let is_next = |relation: &str| relation.eq_ignore_ascii_case("next");
+            // Single quotes quote nothing in a header, but a page must not be lost over them.
+            let is_next = |relation: &str| {
+                let relation = relation.trim_matches('\'');
+                relation.eq_ignore_ascii_case("next")
+            };
             if rel.is_some_and(|rel| rel.split_ascii_whitespace().any(is_next)) {
                 found.push(link);
             }
@@ -71,7 +75,7 @@ impl Scanner<'_> {
         let (target, rest) = self.0.split_once('>')?;
         let target = target.trim().to_owned();
         self.0 = rest;
-        let (mut rel, mut anchor) = (None, None);
+        let (mut rel, mut anchor, mut leads_on) = (None, None, true);
         loop {
             self.skip_space();
             if self.0.is_empty() {
@@ -96,11 +100,13 @@ impl Scanner<'_> {
             // The first `rel` counts (section 3.3), a later one is ignored.
             match name.to_ascii_lowercase().as_str() {
                 "rel" if rel.is_none() => rel = Some(value),
+                "results" => leads_on &= !value.eq_ignore_ascii_case("false"),
                 "anchor" if anchor.is_none() => anchor = Some(value),
                 _ => {}
             }
         }
-        Some((Link { target, anchor }, rel))
+        // Sentry always links to a next page, and says beside it whether there is anything on it.
+        Some((Link { target, anchor }, rel.filter(|_| leads_on)))
     }
 
     fn token(&mut self) -> String {
@@ -160,6 +166,7 @@ mod tests {
             (&["<  /a  > ; rel = next"], &["/a"]),
             (&[r#"</a>; REL="Next""#], &["/a"]),
             (&[r#"</a>; rel="prev next""#], &["/a"]),
+            (&["</a>; rel='next'"], &["/a"]),
             (&[r#"</a>; rel="nextish prev-next""#], &[]),
             (&[r#"</a>; title="x"; rel="next"; type=text/html"#], &["/a"]),
             (
@@ -179,6 +186,15 @@ mod tests {
             (&[r#"</a>; ; rel="next""#], &["/a"]),
             (&[r#"</a>; title*=UTF-8''n%c3%a4chste; rel=next"#], &["/a"]),
             (&["<>; rel=next"], &[""]),
+            // Sentry links to the next page also where it would be empty.
+            (
+                &[r#"</a>; rel="next"; results="true"; cursor="0:100:0""#],
+                &["/a"],
+            ),
+            (
+                &[r#"</a>; rel="next"; results="false"; cursor="0:200:0""#],
+                &[],
+            ),
             // Nonsense beside it does no harm.
             (&[r#"</n>; rel="next", nonsense"#], &["/n"]),
             (&["nonsense", "</n>; rel=next"], &["/n"]),

@@ -77,6 +77,7 @@ impl Pagination {
         };
         match &self.next {
             Style::Cursor { from, .. } => Ok(match cursor_at(answer.body, from)? {
+                Some(cursor) if told.is_none() && cursor.json() == 0 => At::End,
                 Some(cursor) => At::Cursor(cursor),
                 None => missing("cursor", from)?,
             }),
@@ -132,6 +133,7 @@ impl Pagination {
         match place.find(body)? {
             Some(Value::Array(items)) => Ok(items),
             Some(other) => Err(format!("{place} is {}, not an array of items", kind(other))),
+            None if self.may_lack_items && body.is_object() => Ok(&[]),
             None => Err(format!("there is no array of items at {place}")),
         }
     }

@@ -222,6 +222,65 @@ fn slack_ends_with_an_empty_cursor_or_none() {
 }
 
 #[test]
+fn the_number_0_as_a_cursor_is_the_end_where_nothing_else_says_so() {
+    let style = Pagination::cursor("cursor", "next_cursor").items("ids");
+    table(
+        &style,
+        "/followers/ids.json?cursor=-1",
+        &[
+            (
+                json!({"ids": [1], "next_cursor": 1_700_000_000_000_u64}),
+                "/followers/ids.json?cursor=1700000000000",
+            ),
+            (json!({"ids": [1], "next_cursor": 0}), "end"),
+            (
+                json!({"ids": [1], "next_cursor": "0"}),
+                "/followers/ids.json?cursor=0",
+            ),
+        ],
+    );
+    table(
+        &style.more_if("more"),
+        "/a",
+        &[
+            (
+                json!({"ids": [1], "next_cursor": 0, "more": true}),
+                "/a?cursor=0",
+            ),
+            (json!({"ids": [1], "next_cursor": 0, "more": false}), "end"),
+        ],
+    );
+}
+
+#[test]
+fn a_page_without_its_items_is_empty_only_where_the_vendor_leaves_them_out() {
+    let style = Pagination::cursor("pageToken", "nextPageToken").items("a.messages");
+    let gmail = style.clone().may_lack_items();
+    for body in [
+        json!({"resultSizeEstimate": 0}),
+        json!({"a": {}}),
+        json!({"a": null}),
+        json!({"a": {"messages": null}}),
+    ] {
+        table(&style, "/m", &[(body.clone(), "error: there is no array")]);
+        table(&gmail, "/m", &[(body.clone(), "end")]);
+        let mut body = body;
+        body["nextPageToken"] = json!("t");
+        table(&gmail, "/m", &[(body, "/m?pageToken=t")]);
+    }
+    for body in [
+        json!([]),
+        json!("x"),
+        json!({"a": {"messages": {}}}),
+        json!({"a": 7}),
+    ] {
+        table(&gmail, "/m", &[(body, "error")]);
+    }
+    let none = gmail.items("");
+    table(&none, "/m", &[(json!(null), "error: there is no array")]);
+}
+
+#[test]
 fn vanta_tells_its_cursor_in_the_page_info() {
     let style = Pagination::cursor("pageCursor", "results.pageInfo.endCursor")
         .more_if("results.pageInfo.hasNextPage")
@@ -678,6 +737,7 @@ fn styles_go_through_json_both_ways_and_unknown_fields_are_refused() {
         Pagination::offset("offset").last_if("isLast"),
         Pagination::link_header(),
         Pagination::next_url("links.next").more_if_present("x"),
+        Pagination::cursor("c", "n").may_lack_items(),
     ] {
         let json = serde_json::to_string(&style).expect("JSON");
         assert_eq!(

@@ -133,7 +133,11 @@ fn google() -> ApiRateConfig {
     ApiRateConfig {
         backoff_status_codes: vec![429, 503],
         // From memory, not read in the documentation; the items' place depends on the API.
-        pagination: Some(Pagination::cursor("pageToken", "nextPageToken").in_query()),
+        pagination: Some(
+            Pagination::cursor("pageToken", "nextPageToken")
+                .in_query()
+                .may_lack_items(),
+        ),
         ..preset(
             "google",
             "",
