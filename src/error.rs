@@ -222,7 +222,8 @@ pub enum TimeoutPhase {
     BetweenBytes,
     /// A body that was to be read whole.
     Body,
-    /// The whole attempt: `timeout` or `deadline` of the request.
+    /// The whole attempt: `timeout` or `deadline` of the request, or a timeout of a transport that the user
+    /// brought.
     Attempt,
 }
 
@@ -469,7 +470,7 @@ impl fmt::Display for TimeoutPhase {
             Self::FirstByte => "while waiting for the answer's head",
             Self::BetweenBytes => "between two bytes",
             Self::Body => "while reading the body",
-            Self::Attempt => "at the request's own timeout or deadline",
+            Self::Attempt => "at the timeout or deadline of the whole attempt",
         })
     }
 }

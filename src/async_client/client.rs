@@ -11,7 +11,7 @@ use super::builder::{Async, AsyncClientBuilder};
 use super::drive::{Wire, drive};
 use super::request::AsyncRequestBuilder;
 use super::response::{AsyncResponse, Fresh};
-use super::transport;
+use super::transport::{self, Http};
 use crate::attempt::{Attempt, NoAnswer};
 use crate::builder::Checked;
 use crate::config::ApiRateConfig;
@@ -50,7 +50,7 @@ pub struct AsyncDynamicAPIClient {
 struct Inner {
     settings: Arc<ClientSettings>,
     limiter: DynamicRateLimiter,
-    http: reqwest::Client,
+    http: Http,
     memory: Option<Memory>,
     warned_of_credential: AtomicBool,
 }

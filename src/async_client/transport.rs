@@ -18,12 +18,21 @@ use crate::settings::ClientSettings;
 use crate::tls;
 use crate::transport::{MOST_IDLE_CONNECTIONS, io_kind};
 
+/// What carries requests.
+#[derive(Debug)]
+pub(super) struct Http {
+    client: reqwest::Client,
+    /// Whether https can be spoken, or that is the user's builder's business.
+    speaks_https: bool,
+}
+
 /// A transport with the settings' timeouts, on the user's builder if there is one, which follows no
 /// redirects and sends nothing twice.
 pub(super) fn client(
     brought: Option<reqwest::ClientBuilder>,
     settings: &ClientSettings,
-) -> Result<reqwest::Client> {
+) -> Result<Http> {
+    let speaks_https = brought.is_some() || tls::is_available(settings.tls);
     let builder = match brought {
         Some(builder) => front_tls::provide(builder),
         None => {
@@ -43,24 +52,28 @@ pub(super) fn client(
     } else {
         builder.no_proxy()
     };
-    builder
+    let client = builder
         .redirect(Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
         .connect_timeout(settings.timeouts.connect)
         .build()
-        .map_err(|error| Error::config(&settings.name, "http", Causes(&error)))
+        .map_err(|error| Error::config(&settings.name, "http", Causes(&error)))?;
+    Ok(Http {
+        client,
+        speaks_https,
+    })
 }
 
 /// Sends one request and returns as soon as the answer's head has come.
 pub(super) async fn send(
-    client: &reqwest::Client,
+    http: &Http,
     settings: &ClientSettings,
     parts: &RequestParts,
     token: Option<HeaderValue>,
     now: Time,
 ) -> Result<reqwest::Response, NoAnswer> {
-    if parts.address.origin().is_https() && !tls::is_available(settings.tls) {
+    if parts.address.origin().is_https() && !http.speaks_https {
         return Err(Failed(Failure {
             kind: TransportKind::Tls,
             source: None,
@@ -91,7 +104,7 @@ pub(super) async fn send(
     }
     let (body, progress) = Outgoing::new(parts.body.as_ref());
     *request.body_mut() = Some(reqwest::Body::wrap(body));
-    let answer = progress.watch(&settings.timeouts, client.execute(request));
+    let answer = progress.watch(&settings.timeouts, http.client.execute(request));
     let answer = match parts.time_left(now) {
         Some(left) => within(left, TimeoutPhase::Attempt, None, answer)
             .await
@@ -132,9 +145,16 @@ pub(super) fn failure(error: reqwest::Error) -> Failure {
     let error = error.without_url();
     let kind = match kind_below(&error) {
         _ if error.is_dns() => TransportKind::Resolve,
-        _ if error.is_timeout() => TransportKind::Timeout(TimeoutPhase::Connect),
+        _ if error.is_timeout() && error.is_connect() => {
+            TransportKind::Timeout(TimeoutPhase::Connect)
+        }
+        // A timeout of the user's builder, or of the system's for a peer that is gone: what was sent may
+        // have been processed.
+        _ if error.is_timeout() => TransportKind::Timeout(TimeoutPhase::Attempt),
         Some(TransportKind::Tls) => TransportKind::Tls,
         _ if error.is_connect() => TransportKind::Connect,
+        // The same of a host that can't be reached any more.
+        Some(TransportKind::Connect) => TransportKind::Closed,
         Some(kind) => kind,
         None => TransportKind::Other,
     };

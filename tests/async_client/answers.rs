@@ -3,10 +3,12 @@
 use std::io::Write;
 use std::time::{Duration, SystemTime};
 
-use api_ratelimiter::{AsyncDynamicAPIClient, Error, FieldPath, Pagination};
+use api_ratelimiter::{
+    AsyncDynamicAPIClient, Error, FieldPath, Pagination, TimeoutPhase, TransportKind, reqwest,
+};
 use serde_json::{Value, json};
 
-use crate::server::{After, Server, answer, ok};
+use crate::server::{After, Server, answer, ok, silence};
 use crate::{block_on, builder, client, current_thread, multi_thread};
 
 #[test]
@@ -130,6 +132,27 @@ fn what_was_learned_is_saved_by_the_last_clone_and_by_closing() {
     assert_eq!(ceiling(&next()), Some(500.0), "closing is enough");
     drop(second);
     std::fs::remove_dir_all(folder).expect("it was made");
+}
+
+#[test]
+fn what_times_out_in_the_users_transport_may_have_been_processed_and_is_not_sent_again() {
+    let soon = Duration::from_millis(100);
+    let brought = reqwest::Client::builder;
+    for http in [brought().timeout(soon), brought().read_timeout(soon)] {
+        let server = Server::of(|_, _, stream| silence(stream));
+        let client = builder(&server.url()).http(http).retry_transport(3);
+        let client = client.build().expect("valid");
+        let error = block_on(client.post("/orders").send()).expect_err("silence");
+        let is_of_attempt = matches!(
+            error,
+            Error::Transport {
+                kind: TransportKind::Timeout(TimeoutPhase::Attempt),
+                ..
+            }
+        );
+        assert!(is_of_attempt, "{error:?}");
+        assert_eq!(server.lines(), ["POST /orders"]);
+    }
 }
 
 #[test]
