@@ -394,18 +394,13 @@ impl DynamicRateLimiter {
         let tenant = audience.tenant();
         let scopes = self.shared.scopes.iter();
         let scopes = scopes.map(|(_, scope)| scope.snapshot()).collect();
-        let core = core.lock();
-        snapshot::of(
-            name,
-            tenant,
-            &core.source.view(now),
-            core.totals,
-            core.queue.len(),
-            now,
-            unix_now,
-        )
-        .with_scopes(scopes)
-        .with_store(self.shared.agent.as_deref())
+        let (view, totals, waiting) = {
+            let core = core.lock();
+            (core.source.view(now), core.totals, core.queue.len())
+        };
+        snapshot::of(name, tenant, &view, totals, waiting, now, unix_now)
+            .with_scopes(scopes)
+            .with_store(self.shared.agent.as_deref())
     }
 
     /// Whether both are clones of one limiter.
