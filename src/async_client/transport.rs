@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, Method, header};
 use reqwest::redirect::Policy;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::outgoing::Outgoing;
 use super::tls as front_tls;
@@ -102,6 +103,7 @@ pub(super) async fn send(
         let zero = HeaderValue::from_static("0");
         request.headers_mut().insert(header::CONTENT_LENGTH, zero);
     }
+    look_at_connections().await;
     let (body, progress) = Outgoing::new(parts.body.as_ref());
     *request.body_mut() = Some(reqwest::Body::wrap(body));
     let answer = progress.watch(&settings.timeouts, http.client.execute(request));
@@ -114,6 +116,15 @@ pub(super) async fn send(
     answer
         .map_err(Failed)?
         .map_err(|error| Failed(failure(error)))
+}
+
+/// Lets a runtime of one thread look at its sockets, which it does not while it stands still: a request
+/// would be lost on a kept connection that the server has closed meanwhile.
+async fn look_at_connections() {
+    let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
+    if matches!(flavor, Ok(RuntimeFlavor::CurrentThread)) {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// What `doing` brings, unless it takes longer than `most`, or than what is `left` of the attempt.

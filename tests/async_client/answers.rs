@@ -156,6 +156,26 @@ fn what_times_out_in_the_users_transport_may_have_been_processed_and_is_not_sent
 }
 
 #[test]
+fn a_connection_that_was_closed_while_the_runtime_stood_still_costs_nobody_a_request() {
+    let pause = Duration::from_millis(20);
+    let server = Server::of(move |_, _, stream| {
+        stream.write_all(ok("done").as_bytes())?;
+        std::thread::sleep(pause);
+        Ok(After::Close)
+    });
+    let client = client(&server.url());
+    for runtime in [current_thread(), multi_thread()] {
+        for _ in 0..4 {
+            let call = async { client.post("/orders").body("x").send().await?.text().await };
+            let text = runtime.block_on(call).expect("an answer");
+            assert_eq!(text, "done");
+            std::thread::sleep(5 * pause);
+        }
+    }
+    assert_eq!(server.requests().len(), 8);
+}
+
+#[test]
 fn hundreds_of_redirects_and_answers_need_no_new_connections() {
     for runtime in [current_thread(), multi_thread()] {
         let server = Server::of(|number, _, stream| {
