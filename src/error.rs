@@ -28,7 +28,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// No configuration of that name is registered.
-    #[error("no API is registered as {name:?}{}; known are {known}; add one by API_RATE_CONFIGS.insert", Suggestion(.nearest))]
+    #[error("no API is registered as {name:?}{} {known}; add one by API_RATE_CONFIGS.insert", Suggestion(.nearest))]
     #[non_exhaustive]
     UnknownApi {
         /// The name that was asked for.
@@ -475,14 +475,15 @@ impl fmt::Display for TimeoutPhase {
     }
 }
 
-/// `; did you mean …?`, or nothing.
+/// `, did you mean …?`, if there is a name that looks like it, and what comes before the names that are known.
 struct Suggestion<'a>(&'a Option<Box<str>>);
 
 impl fmt::Display for Suggestion<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .as_ref()
-            .map_or(Ok(()), |name| write!(f, ", did you mean {name:?}?"))
+        match self.0 {
+            Some(name) => write!(f, ", did you mean {name:?}? Known are"),
+            None => f.write_str("; known are"),
+        }
     }
 }
 
