@@ -245,8 +245,8 @@ impl DynamicRateLimiter {
     /// # Errors
     ///
     /// [`Error::CooldownTooLong`] at once, while more than `max_cooldown` is left of a pause;
-    /// [`Error::CircuitOpen`] from a circuit breaker that turns callers away; [`Error::Closed`] after
-    /// [`close`](Self::close).
+    /// [`Error::CircuitOpen`] from a circuit breaker that turns callers away; [`Error::Fleet`] of a fleet that
+    /// grants nothing; [`Error::Closed`] after [`close`](Self::close).
     pub fn acquire(&self) -> Result<Permit> {
         self.acquire_by(1, None)
     }
