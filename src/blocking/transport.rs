@@ -9,6 +9,7 @@ use ureq::unversioned::transport::{Connector, DefaultConnector};
 use ureq::{Agent, AsSendBody, Body};
 
 use super::patience::PatientConnector;
+use super::proxy;
 use super::resolver::{BoundedResolver, Unresolved};
 use super::tls as front_tls;
 use crate::attempt::Failure;
@@ -44,6 +45,7 @@ pub(super) fn agent(settings: &ClientSettings) -> Result<Agent> {
         config = config.proxy(None);
     }
     let config = front_tls::configure(config, settings).build();
+    proxy::check(&config, settings)?;
     let connector = ().chain(DefaultConnector::new()).chain(PatientConnector);
     Ok(Agent::with_parts(
         config,
