@@ -198,7 +198,7 @@ pub enum TransportKind {
     Timeout(TimeoutPhase),
     /// The connection was closed or reset.
     Closed,
-    /// The answer is not HTTP, or its head is too large.
+    /// The answer is not HTTP, its head is too large, or its body is not compressed as the head says.
     Protocol,
     /// More than ten redirects, one after the other.
     TooManyRedirects,
@@ -454,7 +454,7 @@ impl fmt::Display for TransportKind {
             Self::Tls => "TLS could not be set up; see the error's source, and `roots` and `tls` of the builder",
             Self::Timeout(phase) => return write!(f, "timed out {phase}"),
             Self::Closed => "the connection was closed or reset before the answer was complete",
-            Self::Protocol => "the answer is not valid HTTP, or its head is too large",
+            Self::Protocol => "the answer is not valid HTTP, its head is too large, or its body is not compressed as the head says",
             Self::TooManyRedirects => "more than 10 redirects",
             Self::RedirectRefused => "redirected to an address that is not http(s), or from https to http",
             Self::Other => "the request failed; see the error's source",

@@ -144,11 +144,34 @@ pub(super) fn failure(error: ureq::Error) -> Failure {
             TransportKind::Tls
         }
         ureq::Error::Tls(_) | ureq::Error::TlsRequired => TransportKind::Tls,
-        _ => TransportKind::Other,
+        other => match coding::error(other) {
+            Some(error) if error.kind() == io::ErrorKind::UnexpectedEof => TransportKind::Closed,
+            Some(_) => TransportKind::Protocol,
+            None => TransportKind::Other,
+        },
     };
     Failure {
         kind,
         source: Some(Box::new(error)),
+    }
+}
+
+#[cfg(feature = "gzip")]
+mod coding {
+    /// What a decoder says of a body that is not compressed as its head says, or breaks off.
+    pub(super) fn error(error: &ureq::Error) -> Option<&std::io::Error> {
+        match error {
+            ureq::Error::Decompress(_, error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(not(feature = "gzip"))]
+mod coding {
+    /// A build that decodes nothing.
+    pub(super) fn error(_: &ureq::Error) -> Option<&std::io::Error> {
+        None
     }
 }
 

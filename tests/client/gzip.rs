@@ -132,15 +132,18 @@ fn a_gzip_bomb_in_an_error_is_kept_to_its_first_64_kib() {
 }
 
 #[test]
-fn what_is_no_gzip_ends_in_an_error() {
-    for bytes in [
-        SECRET.as_bytes().to_vec(),
-        GZIP_HEADER.to_vec(),
-        [&GZIP_HEADER[..], SECRET.as_bytes()].concat(),
-        bomb(1000),
+fn what_is_no_gzip_or_breaks_off_ends_in_an_error() {
+    for (bytes, kind) in [
+        (SECRET.repeat(3).into_bytes(), TransportKind::Protocol),
+        (GZIP_HEADER.to_vec(), TransportKind::Closed),
+        (
+            [&GZIP_HEADER[..], SECRET.as_bytes()].concat(),
+            TransportKind::Protocol,
+        ),
+        (bomb(1000), TransportKind::Closed),
     ] {
         let server = Server::answers([compressed(&bytes)]);
-        failure(whole_body(&client(&server.url())));
+        assert_eq!(failure(whole_body(&client(&server.url()))), kind);
     }
 }
 
