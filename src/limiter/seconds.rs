@@ -12,13 +12,14 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration
     checked(f64::deserialize(from)?)
 }
 
-/// More seconds than can be counted, such as [`Duration::MAX`] as a float, are as many as can.
 pub(crate) fn checked<E: Error>(seconds: f64) -> Result<Duration, E> {
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(duration) => Ok(duration),
-        Err(_) if seconds.is_finite() && seconds > 0.0 => Ok(Duration::MAX),
-        Err(_) => Err(E::custom(format_args!(
-            "{seconds} is not a number of seconds of at least 0"
-        ))),
+    // As a float it is rounded up, to more than can be counted.
+    if seconds == Duration::MAX.as_secs_f64() {
+        return Ok(Duration::MAX);
     }
+    Duration::try_from_secs_f64(seconds).map_err(|_| {
+        E::custom(format_args!(
+            "{seconds} is not a number of seconds of at least 0"
+        ))
+    })
 }
