@@ -401,7 +401,8 @@ impl Attempt {
         // The body is this API's; another host gets it only by the caller's word, and where the server asks
         // for it.
         let may_leave = matches!(status.as_u16(), 307 | 308) && self.parts.idempotent == Some(true);
-        if leaves && keeps_method && self.parts.body.is_some() && !may_leave {
+        let keeps_body = keeps_method && self.parts.body.is_some();
+        if leaves && (keeps_body && !may_leave || !self.settings.follows_abroad) {
             return Ok(Next::Deliver);
         }
         self.redirects += 1;

@@ -98,10 +98,11 @@ impl AsyncDynamicAPIClient {
     pub(super) fn assemble(checked: Checked<Async>) -> Result<Self> {
         let Checked {
             front,
-            settings,
+            mut settings,
             limiter,
             memory,
         } = checked;
+        settings.follows_abroad = front.http.is_none();
         let http = transport::client(front.http, &settings)?;
         if let Some(memory) = &memory {
             memory.load(&limiter);

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::time::{Duration, SystemTime};
 
+use api_ratelimiter::http::{HeaderMap, HeaderValue};
 use api_ratelimiter::{
     AsyncDynamicAPIClient, Error, FieldPath, Pagination, TimeoutPhase, TransportKind, reqwest,
 };
@@ -173,6 +174,27 @@ fn a_connection_that_was_closed_while_the_runtime_stood_still_costs_nobody_a_req
         }
     }
     assert_eq!(server.requests().len(), 8);
+}
+
+#[test]
+fn what_the_users_transport_adds_by_itself_leaves_for_no_other_host() {
+    let foreign = Server::answers([ok("foreign")]);
+    let there = foreign.url();
+    let home = Server::of(move |number, _, stream| {
+        let location = ["/on", &there][number.min(1)];
+        let moved = answer(302, &format!("Location: {location}\r\n"), "");
+        stream.write_all(moved.as_bytes())?;
+        Ok(After::Keep)
+    });
+    let mut headers = HeaderMap::new();
+    headers.insert("x-api-key", HeaderValue::from_static("hunter2"));
+    let http = reqwest::Client::builder().default_headers(headers);
+    let client = builder(&home.url()).http(http).build().expect("valid");
+    let response = block_on(client.get("/").send()).expect("an answer");
+    let seen = (response.status().as_u16(), response.attempts());
+    assert_eq!(seen, (302, 2), "the second redirect is the caller's");
+    assert_eq!(home.lines(), ["GET /", "GET /on"]);
+    assert_eq!(foreign.connections(), 0);
 }
 
 #[test]
