@@ -347,16 +347,17 @@ impl DynamicRateLimiter {
             return Err(Error::config(name, "min_rate", problem));
         }
         let now = self.shared.clock.now();
-        let head = {
+        let (head, late) = {
             let mut core = self.shared.core.lock();
             if !core.source.set_bounds(now, min, max) {
                 let problem =
                     "belongs to the whole fleet; give all its workers another configuration";
                 return Err(Error::config(name, "min_rate", problem));
             }
-            core.queue.head()
+            // Those who would now come too late are told at once.
+            (core.queue.head(), core.queue.with_deadlines())
         };
-        head.into_iter().for_each(Waker::wake);
+        head.into_iter().chain(late).for_each(Waker::wake);
         Ok(())
     }
 
