@@ -398,12 +398,11 @@ impl Attempt {
             .filter(|target| target.origin().is_https() || !self.parts.address.origin().is_https())
             .ok_or_else(|| self.refused(TransportKind::RedirectRefused))?;
         let leaves = target.origin() != self.settings.base.origin();
-        if leaves
-            && keeps_method
-            && self.parts.body.is_some()
-            && self.parts.idempotent != Some(true)
-        {
-            // The body is this API's; another host gets it only by the caller's word.
+        // The body is this API's; another host gets it only by the caller's word, and where the server asks
+        // for it.
+        let may_leave = matches!(status.as_u16(), 307 | 308) && self.parts.idempotent == Some(true);
+        let keeps_body = keeps_method && self.parts.body.is_some();
+        if leaves && (keeps_body && !may_leave || !self.settings.follows_abroad) {
             return Ok(Next::Deliver);
         }
         self.redirects += 1;

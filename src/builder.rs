@@ -151,6 +151,9 @@ impl<F> Builder<F> {
 
     /// Ignores the proxy variables of the environment. They are always ignored for a base URL on this
     /// machine (`localhost`, `127.0.0.0/8`, `[::1]`).
+    ///
+    /// Nobody goes around a proxy for want of a feature: where they name one by SOCKS and `socks-proxy` is
+    /// off, `build()` fails (in the async client each call does).
     pub fn no_proxy(self) -> Self {
         self.with(|draft| draft.proxy_from_environment = false)
     }

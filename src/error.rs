@@ -28,7 +28,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// No configuration of that name is registered.
-    #[error("no API is registered as {name:?}{}; known are {known}; add one by API_RATE_CONFIGS.insert", Suggestion(.nearest))]
+    #[error("no API is registered as {name:?}{} {known}; add one by API_RATE_CONFIGS.insert", Suggestion(.nearest))]
     #[non_exhaustive]
     UnknownApi {
         /// The name that was asked for.
@@ -198,7 +198,7 @@ pub enum TransportKind {
     Timeout(TimeoutPhase),
     /// The connection was closed or reset.
     Closed,
-    /// The answer is not HTTP, or its head is too large.
+    /// The answer is not HTTP, its head is too large, or its body is not compressed as the head says.
     Protocol,
     /// More than ten redirects, one after the other.
     TooManyRedirects,
@@ -222,7 +222,8 @@ pub enum TimeoutPhase {
     BetweenBytes,
     /// A body that was to be read whole.
     Body,
-    /// The whole attempt: `timeout` or `deadline` of the request.
+    /// The whole attempt: `timeout` or `deadline` of the request, or a timeout of a transport that the user
+    /// brought.
     Attempt,
 }
 
@@ -453,7 +454,7 @@ impl fmt::Display for TransportKind {
             Self::Tls => "TLS could not be set up; see the error's source, and `roots` and `tls` of the builder",
             Self::Timeout(phase) => return write!(f, "timed out {phase}"),
             Self::Closed => "the connection was closed or reset before the answer was complete",
-            Self::Protocol => "the answer is not valid HTTP, or its head is too large",
+            Self::Protocol => "the answer is not valid HTTP, its head is too large, or its body is not compressed as the head says",
             Self::TooManyRedirects => "more than 10 redirects",
             Self::RedirectRefused => "redirected to an address that is not http(s), or from https to http",
             Self::Other => "the request failed; see the error's source",
@@ -469,19 +470,20 @@ impl fmt::Display for TimeoutPhase {
             Self::FirstByte => "while waiting for the answer's head",
             Self::BetweenBytes => "between two bytes",
             Self::Body => "while reading the body",
-            Self::Attempt => "at the request's own timeout or deadline",
+            Self::Attempt => "at the timeout or deadline of the whole attempt",
         })
     }
 }
 
-/// `; did you mean …?`, or nothing.
+/// `, did you mean …?`, if there is a name that looks like it, and what comes before the names that are known.
 struct Suggestion<'a>(&'a Option<Box<str>>);
 
 impl fmt::Display for Suggestion<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .as_ref()
-            .map_or(Ok(()), |name| write!(f, ", did you mean {name:?}?"))
+        match self.0 {
+            Some(name) => write!(f, ", did you mean {name:?}? Known are"),
+            None => f.write_str("; known are"),
+        }
     }
 }
 

@@ -245,8 +245,8 @@ impl DynamicRateLimiter {
     /// # Errors
     ///
     /// [`Error::CooldownTooLong`] at once, while more than `max_cooldown` is left of a pause;
-    /// [`Error::CircuitOpen`] from a circuit breaker that turns callers away; [`Error::Closed`] after
-    /// [`close`](Self::close).
+    /// [`Error::CircuitOpen`] from a circuit breaker that turns callers away; [`Error::Fleet`] of a fleet that
+    /// grants nothing; [`Error::Closed`] after [`close`](Self::close).
     pub fn acquire(&self) -> Result<Permit> {
         self.acquire_by(1, None)
     }
@@ -347,16 +347,17 @@ impl DynamicRateLimiter {
             return Err(Error::config(name, "min_rate", problem));
         }
         let now = self.shared.clock.now();
-        let head = {
+        let (head, late) = {
             let mut core = self.shared.core.lock();
             if !core.source.set_bounds(now, min, max) {
                 let problem =
                     "belongs to the whole fleet; give all its workers another configuration";
                 return Err(Error::config(name, "min_rate", problem));
             }
-            core.queue.head()
+            // Those who would now come too late are told at once.
+            (core.queue.head(), core.queue.with_deadlines())
         };
-        head.into_iter().for_each(Waker::wake);
+        head.into_iter().chain(late).for_each(Waker::wake);
         Ok(())
     }
 
@@ -394,18 +395,13 @@ impl DynamicRateLimiter {
         let tenant = audience.tenant();
         let scopes = self.shared.scopes.iter();
         let scopes = scopes.map(|(_, scope)| scope.snapshot()).collect();
-        let core = core.lock();
-        snapshot::of(
-            name,
-            tenant,
-            &core.source.view(now),
-            core.totals,
-            core.queue.len(),
-            now,
-            unix_now,
-        )
-        .with_scopes(scopes)
-        .with_store(self.shared.agent.as_deref())
+        let (view, totals, waiting) = {
+            let core = core.lock();
+            (core.source.view(now), core.totals, core.queue.len())
+        };
+        snapshot::of(name, tenant, &view, totals, waiting, now, unix_now)
+            .with_scopes(scopes)
+            .with_store(self.shared.agent.as_deref())
     }
 
     /// Whether both are clones of one limiter.

@@ -154,13 +154,13 @@ fn named(config: &ApiRateConfig) -> Result<()> {
     Ok(())
 }
 
-/// The name that takes the fewest edits, if they are at most a third of its letters.
+/// The name that takes the fewest edits, if they are at most a third of its letters and leave one of them.
 fn nearest<'a>(name: &str, names: &'a [String]) -> Option<&'a str> {
     let name = name.trim().to_lowercase().replace('-', "_");
     names
         .iter()
         .map(|known| (edits(&name, known), known))
-        .filter(|(edits, known)| *edits <= known.len().div_ceil(3))
+        .filter(|(edits, known)| *edits <= known.len().div_ceil(3) && *edits < known.len())
         .min()
         .map(|(_, known)| known.as_str())
 }
@@ -307,7 +307,9 @@ mod tests {
         ] {
             assert_eq!(nearest(typed, &names), Some(meant));
         }
-        assert_eq!(nearest("quickbooks", &names), None);
+        for unlike in ["quickbooks", "", "xx", "s3"] {
+            assert_eq!(nearest(unlike, &names), None, "{unlike:?}");
+        }
     }
 
     #[test]

@@ -201,6 +201,9 @@ pub(crate) struct ClientSettings {
     pub(crate) timeouts: Timeouts,
     pub(crate) max_body: u64,
     pub(crate) proxy_from_environment: bool,
+    /// Whether redirects to other origins are followed: not where the transport is the user's, for nobody
+    /// can take off what it adds by itself.
+    pub(crate) follows_abroad: bool,
     pub(crate) tls: Tls,
     pub(crate) roots: Roots,
     pub(crate) pagination: Option<Pagination>,
@@ -277,6 +280,7 @@ impl Draft {
             timeouts: self.timeouts,
             max_body: self.max_body,
             proxy_from_environment: self.proxy_from_environment,
+            follows_abroad: true,
             tls: self.tls,
             roots: self.roots,
             pagination: config.pagination.clone(),

@@ -137,7 +137,8 @@ impl Reader {
 
     /// The same of an answer whose status and signs are no refusal here, as those of another host.
     pub(crate) fn without_limit(status: StatusCode, told: &Guidance) -> Verdict {
-        if status.is_server_error() {
+        // Above 599 is what HTTP does not know: no word that anything got through.
+        if status.as_u16() >= 500 {
             return Verdict::Failed;
         }
         // A Retry-After is no cooldown here: one popular server library sends it on every answer.

@@ -1,7 +1,7 @@
 //! Workers of one process on a store of the process: real threads, the simulated API, nothing to install.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -346,4 +346,48 @@ fn a_worker_that_goes_tells_what_it_knows() {
         status.rate_per_second > before
     });
     assert!(told);
+}
+
+/// A store that looks at its own limiter when it is asked who it is.
+#[derive(Debug)]
+struct Curious {
+    store: LocalStore,
+    limiter: Arc<OnceLock<DynamicRateLimiter>>,
+}
+
+impl FleetStore for Curious {
+    fn read(&self, key: &FleetKey) -> Result<Stored, StoreError> {
+        self.store.read(key)
+    }
+
+    fn replace(
+        &self,
+        key: &FleetKey,
+        version: u64,
+        text: &str,
+        keep: Duration,
+    ) -> Result<Replaced, StoreError> {
+        self.store.replace(key, version, text, keep)
+    }
+
+    fn shown(&self) -> String {
+        let limiter = self.limiter.get().map(|limiter| limiter.try_acquire());
+        format!("asked {}", limiter.map_or("early", |_| "late"))
+    }
+}
+
+#[test]
+fn a_store_is_asked_who_it_is_without_any_lock() {
+    let (store, limiter) = (LocalStore::new(), Arc::new(OnceLock::new()));
+    let curious = Curious {
+        store,
+        limiter: Arc::clone(&limiter),
+    };
+    let fleet = Fleet::new(curious, "key");
+    let worker = DynamicRateLimiter::in_fleet(&config(), &fleet).expect("valid");
+    limiter.set(worker.clone()).expect("it was empty");
+    let (done, shown) = mpsc::channel();
+    thread::spawn(move || done.send(worker.snapshot().fleet.map(|fleet| fleet.store)));
+    let shown = shown.recv_timeout(Duration::from_secs(10));
+    assert_eq!(shown.expect("no deadlock").as_deref(), Some("asked late"));
 }

@@ -439,7 +439,7 @@ fn no_line_of_anybody_holds_a_secret() {
     let server = Server::answers([
         answer(429, &format!("Set-Cookie: {SECRET}\r\n"), SECRET),
         answer(401, "", SECRET),
-        answer(302, &moved, SECRET),
+        answer(307, &moved, SECRET),
     ]);
     let client = builder("secrets", &server.url())
         .bearer_auth_with(|| Ok::<_, api_ratelimiter::Error>(SECRET.into()))

@@ -20,7 +20,8 @@ impl Builder<Async> {
     ///
     /// What it says of TLS, roots and proxies holds, and `tls` and `roots` are not asked; its default
     /// provider of cryptography is the process's, or ring if there is none. Redirects and retries are
-    /// taken from it: they go through the limiter.
+    /// taken from it: they go through the limiter. A redirect to another origin is given to the caller and
+    /// not followed: headers that the builder adds by itself, credentials among them, would go along.
     ///
     /// ```
     /// use api_ratelimiter::{AsyncDynamicAPIClient, reqwest};

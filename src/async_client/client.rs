@@ -11,7 +11,7 @@ use super::builder::{Async, AsyncClientBuilder};
 use super::drive::{Wire, drive};
 use super::request::AsyncRequestBuilder;
 use super::response::{AsyncResponse, Fresh};
-use super::transport;
+use super::transport::{self, Http};
 use crate::attempt::{Attempt, NoAnswer};
 use crate::builder::Checked;
 use crate::config::ApiRateConfig;
@@ -50,7 +50,7 @@ pub struct AsyncDynamicAPIClient {
 struct Inner {
     settings: Arc<ClientSettings>,
     limiter: DynamicRateLimiter,
-    http: reqwest::Client,
+    http: Http,
     memory: Option<Memory>,
     warned_of_credential: AtomicBool,
 }
@@ -98,10 +98,11 @@ impl AsyncDynamicAPIClient {
     pub(super) fn assemble(checked: Checked<Async>) -> Result<Self> {
         let Checked {
             front,
-            settings,
+            mut settings,
             limiter,
             memory,
         } = checked;
+        settings.follows_abroad = front.http.is_none();
         let http = transport::client(front.http, &settings)?;
         if let Some(memory) = &memory {
             memory.load(&limiter);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, Method, header};
 use reqwest::redirect::Policy;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::outgoing::Outgoing;
 use super::tls as front_tls;
@@ -18,12 +19,21 @@ use crate::settings::ClientSettings;
 use crate::tls;
 use crate::transport::{MOST_IDLE_CONNECTIONS, io_kind};
 
+/// What carries requests.
+#[derive(Debug)]
+pub(super) struct Http {
+    client: reqwest::Client,
+    /// Whether https can be spoken, or that is the user's builder's business.
+    speaks_https: bool,
+}
+
 /// A transport with the settings' timeouts, on the user's builder if there is one, which follows no
 /// redirects and sends nothing twice.
 pub(super) fn client(
     brought: Option<reqwest::ClientBuilder>,
     settings: &ClientSettings,
-) -> Result<reqwest::Client> {
+) -> Result<Http> {
+    let speaks_https = brought.is_some() || tls::is_available(settings.tls);
     let builder = match brought {
         Some(builder) => front_tls::provide(builder),
         None => {
@@ -43,24 +53,28 @@ pub(super) fn client(
     } else {
         builder.no_proxy()
     };
-    builder
+    let client = builder
         .redirect(Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
         .connect_timeout(settings.timeouts.connect)
         .build()
-        .map_err(|error| Error::config(&settings.name, "http", Causes(&error)))
+        .map_err(|error| Error::config(&settings.name, "http", Causes(&error)))?;
+    Ok(Http {
+        client,
+        speaks_https,
+    })
 }
 
 /// Sends one request and returns as soon as the answer's head has come.
 pub(super) async fn send(
-    client: &reqwest::Client,
+    http: &Http,
     settings: &ClientSettings,
     parts: &RequestParts,
     token: Option<HeaderValue>,
     now: Time,
 ) -> Result<reqwest::Response, NoAnswer> {
-    if parts.address.origin().is_https() && !tls::is_available(settings.tls) {
+    if parts.address.origin().is_https() && !http.speaks_https {
         return Err(Failed(Failure {
             kind: TransportKind::Tls,
             source: None,
@@ -89,9 +103,10 @@ pub(super) async fn send(
         let zero = HeaderValue::from_static("0");
         request.headers_mut().insert(header::CONTENT_LENGTH, zero);
     }
+    look_at_connections().await;
     let (body, progress) = Outgoing::new(parts.body.as_ref());
     *request.body_mut() = Some(reqwest::Body::wrap(body));
-    let answer = progress.watch(&settings.timeouts, client.execute(request));
+    let answer = progress.watch(&settings.timeouts, http.client.execute(request));
     let answer = match parts.time_left(now) {
         Some(left) => within(left, TimeoutPhase::Attempt, None, answer)
             .await
@@ -101,6 +116,15 @@ pub(super) async fn send(
     answer
         .map_err(Failed)?
         .map_err(|error| Failed(failure(error)))
+}
+
+/// Lets a runtime of one thread look at its sockets, which it does not while it stands still: a request
+/// would be lost on a kept connection that the server has closed meanwhile.
+async fn look_at_connections() {
+    let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
+    if matches!(flavor, Ok(RuntimeFlavor::CurrentThread)) {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// What `doing` brings, unless it takes longer than `most`, or than what is `left` of the attempt.
@@ -132,9 +156,16 @@ pub(super) fn failure(error: reqwest::Error) -> Failure {
     let error = error.without_url();
     let kind = match kind_below(&error) {
         _ if error.is_dns() => TransportKind::Resolve,
-        _ if error.is_timeout() => TransportKind::Timeout(TimeoutPhase::Connect),
+        _ if error.is_timeout() && error.is_connect() => {
+            TransportKind::Timeout(TimeoutPhase::Connect)
+        }
+        // A timeout of the user's builder, or of the system's for a peer that is gone: what was sent may
+        // have been processed.
+        _ if error.is_timeout() => TransportKind::Timeout(TimeoutPhase::Attempt),
         Some(TransportKind::Tls) => TransportKind::Tls,
         _ if error.is_connect() => TransportKind::Connect,
+        // The same of a host that can't be reached any more.
+        Some(TransportKind::Connect) => TransportKind::Closed,
         Some(kind) => kind,
         None => TransportKind::Other,
     };

@@ -43,6 +43,14 @@ impl Body {
         }
     }
 
+    /// That of an answer which has none.
+    pub(super) fn none() -> Self {
+        Self {
+            seen: Vec::new(),
+            rest: Rest::Complete,
+        }
+    }
+
     /// What was read so far.
     pub(super) fn seen(&self) -> &[u8] {
         &self.seen

@@ -228,7 +228,7 @@ impl DynamicAPIClient {
             observe::warn_of_credential(warned, &settings.name, parts, token.is_some());
             parts.going_out().map_err(NoAnswer::Unsent)?;
             let answer = transport::send(agent, settings, parts, token, clock.now())?;
-            Ok(Fresh::new(answer, clock, settings))
+            Ok(Fresh::new(&parts.method, answer, clock, settings))
         });
         if let Some(memory) = memory {
             memory.tend(limiter);

@@ -6,6 +6,7 @@ mod client;
 mod drive;
 mod pages;
 mod patience;
+mod proxy;
 mod request;
 mod resolver;
 mod response;

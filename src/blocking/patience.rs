@@ -5,16 +5,21 @@
 //! arrives. And a body that is read whole has a bound in all ([`until`]), which a server must not
 //! evade by bytes that are no body: the sizes of chunks, trailers, compressed nothing.
 //!
+//! And it tells a connection that could not be made from one that was cut.
+//!
 //! This is the one place that touches ureq's `unversioned` interface: hence `~3.5` in Cargo.toml.
 
 use std::cell::RefCell;
+use std::io;
 use std::sync::Arc;
 
 use ureq::Timeout;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
 use crate::clock::Clock;
+use crate::error::TransportKind;
 use crate::limiter::Time;
+use crate::transport::io_kind;
 
 thread_local! {
     /// Until when reads on this thread may last; a body is read on the thread that asks for it.
@@ -67,7 +72,7 @@ impl<T: Transport> Transport for Patient<T> {
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
         self.awaits_first_byte = true;
-        self.inner.transmit_output(amount, timeout)
+        self.inner.transmit_output(amount, timeout).map_err(cut_off)
     }
 
     fn await_input(&mut self, mut timeout: NextTimeout) -> Result<bool, ureq::Error> {
@@ -84,7 +89,7 @@ impl<T: Transport> Transport for Patient<T> {
                 timeout.reason = Timeout::RecvBody;
             }
         }
-        let came = self.inner.await_input(timeout)?;
+        let came = self.inner.await_input(timeout).map_err(cut_off)?;
         self.awaits_first_byte = false;
         Ok(came)
     }
@@ -95,5 +100,70 @@ impl<T: Transport> Transport for Patient<T> {
 
     fn is_tls(&self) -> bool {
         self.inner.is_tls()
+    }
+}
+
+/// A host that can't be reached any more, where there was a connection: that was cut, and what was sent
+/// may have been processed.
+fn cut_off(error: ureq::Error) -> ureq::Error {
+    match error {
+        ureq::Error::Io(error) if io_kind(&error) == TransportKind::Connect => {
+            ureq::Error::Io(io::Error::new(io::ErrorKind::ConnectionAborted, error))
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ureq::unversioned::transport::LazyBuffers;
+    use ureq::unversioned::transport::time::Duration;
+
+    use super::*;
+    use crate::blocking::transport::failure;
+
+    /// A connection whose network is gone.
+    #[derive(Debug)]
+    struct Cut(LazyBuffers);
+
+    fn gone() -> ureq::Error {
+        ureq::Error::Io(io::ErrorKind::HostUnreachable.into())
+    }
+
+    impl Transport for Cut {
+        fn buffers(&mut self) -> &mut dyn Buffers {
+            &mut self.0
+        }
+
+        fn transmit_output(&mut self, _: usize, _: NextTimeout) -> Result<(), ureq::Error> {
+            Err(gone())
+        }
+
+        fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
+            Err(gone())
+        }
+
+        fn is_open(&mut self) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn a_host_that_can_not_be_reached_any_more_may_have_got_the_request() {
+        let mut transport = Patient {
+            inner: Cut(LazyBuffers::new(1, 1)),
+            awaits_first_byte: false,
+        };
+        let timeout = || NextTimeout {
+            after: Duration::from_secs(1),
+            reason: Timeout::RecvResponse,
+            ..Default::default()
+        };
+        assert_eq!(failure(gone()).kind, TransportKind::Connect);
+        let sent = transport.transmit_output(1, timeout());
+        let received = transport.await_input(timeout());
+        for error in [sent.expect_err("cut"), received.expect_err("cut")] {
+            assert_eq!(failure(error).kind, TransportKind::Closed);
+        }
     }
 }

@@ -27,7 +27,10 @@ impl Builder<DynamicAPIClient> {
     ///
     /// [`Error::InvalidRequest`](crate::Error::InvalidRequest) for anything that was wrong with what the builder was given;
     /// [`Error::BackoffExhausted`](crate::Error::BackoffExhausted), [`Error::CooldownTooLong`](crate::Error::CooldownTooLong), [`Error::DeadlineTooShort`](crate::Error::DeadlineTooShort),
-    /// [`Error::Transport`](crate::Error::Transport).
+    /// [`Error::Transport`](crate::Error::Transport); [`Error::Closed`](crate::Error::Closed) after
+    /// [`close`](crate::DynamicAPIClient::close); [`Error::CircuitOpen`](crate::Error::CircuitOpen) and
+    /// [`Error::Fleet`](crate::Error::Fleet) where there is a breaker or a fleet; and what a function of the
+    /// caller's (a source of tokens, `before_send`) came back with.
     pub fn send(self) -> Result<Response> {
         let (client, parts, deadline) = self.assembled();
         let mut parts = parts?;

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::body::{Body, End};
@@ -197,18 +197,31 @@ pub(super) struct Fresh<'a> {
 
 impl<'a> Fresh<'a> {
     pub(super) fn new(
+        method: &Method,
         answer: http::Response<ureq::Body>,
         clock: &'a Arc<dyn Clock>,
         settings: &ClientSettings,
     ) -> Self {
         let (head, body) = answer.into_parts();
+        let body = if has_body(method, head.status) {
+            Body::new(body)
+        } else {
+            Body::none()
+        };
         Self {
             head,
-            body: Body::new(body),
+            body,
             clock,
             patience: settings.timeouts.body,
         }
     }
+}
+
+/// Whether an answer has a body (RFC 9112, section 6.3). Where there is none, a head may still speak of its
+/// coding, and a decoder would take the end for a broken one.
+fn has_body(method: &Method, status: StatusCode) -> bool {
+    let is_empty = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status);
+    *method != Method::HEAD && !is_empty
 }
 
 impl Answer for Fresh<'_> {

@@ -9,6 +9,7 @@ use ureq::unversioned::transport::{Connector, DefaultConnector};
 use ureq::{Agent, AsSendBody, Body};
 
 use super::patience::PatientConnector;
+use super::proxy;
 use super::resolver::{BoundedResolver, Unresolved};
 use super::tls as front_tls;
 use crate::attempt::Failure;
@@ -30,13 +31,13 @@ pub(super) fn agent(settings: &ClientSettings) -> Result<Agent> {
         .max_redirects(0)
         .max_redirects_will_error(false)
         .allow_non_standard_methods(true)
-        .timeout_resolve(Some(timeouts.connect))
-        .timeout_connect(Some(timeouts.connect))
-        .timeout_send_request(Some(timeouts.send))
-        .timeout_send_body(Some(timeouts.send))
-        .timeout_recv_response(Some(timeouts.first_byte))
-        .timeout_per_read(Some(timeouts.between_bytes))
-        .timeout_per_write(Some(timeouts.send))
+        .timeout_resolve(countable(timeouts.connect))
+        .timeout_connect(countable(timeouts.connect))
+        .timeout_send_request(countable(timeouts.send))
+        .timeout_send_body(countable(timeouts.send))
+        .timeout_recv_response(countable(timeouts.first_byte))
+        .timeout_per_read(countable(timeouts.between_bytes))
+        .timeout_per_write(countable(timeouts.send))
         .max_idle_connections(MOST_IDLE_CONNECTIONS)
         .max_idle_connections_per_host(MOST_IDLE_CONNECTIONS);
     // A proxy is for the way out; what runs on this machine is not out there.
@@ -44,6 +45,7 @@ pub(super) fn agent(settings: &ClientSettings) -> Result<Agent> {
         config = config.proxy(None);
     }
     let config = front_tls::configure(config, settings).build();
+    proxy::check(&config, settings)?;
     let connector = ().chain(DefaultConnector::new()).chain(PatientConnector);
     Ok(Agent::with_parts(
         config,
@@ -51,6 +53,14 @@ pub(super) fn agent(settings: &ClientSettings) -> Result<Agent> {
         BoundedResolver::default(),
     ))
 }
+
+/// A timeout that ureq can add to the time of day; it panics where that overflows.
+fn countable(timeout: Duration) -> Option<Duration> {
+    Some(timeout.min(LONGEST_TIMEOUT))
+}
+
+/// A hundred years: as good as none.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Sends one request and returns as soon as the answer's head has come.
 pub(super) fn send(
@@ -104,7 +114,7 @@ fn limited<S: AsSendBody>(
         // Only where it is asked for: it costs a copy of the whole configuration.
         Some(left) => agent
             .configure_request(request)
-            .timeout_global(Some(left))
+            .timeout_global(countable(left))
             .build(),
         None => request,
     }
@@ -134,11 +144,34 @@ pub(super) fn failure(error: ureq::Error) -> Failure {
             TransportKind::Tls
         }
         ureq::Error::Tls(_) | ureq::Error::TlsRequired => TransportKind::Tls,
-        _ => TransportKind::Other,
+        other => match coding::error(other) {
+            Some(error) if error.kind() == io::ErrorKind::UnexpectedEof => TransportKind::Closed,
+            Some(_) => TransportKind::Protocol,
+            None => TransportKind::Other,
+        },
     };
     Failure {
         kind,
         source: Some(Box::new(error)),
+    }
+}
+
+#[cfg(feature = "gzip")]
+mod coding {
+    /// What a decoder says of a body that is not compressed as its head says, or breaks off.
+    pub(super) fn error(error: &ureq::Error) -> Option<&std::io::Error> {
+        match error {
+            ureq::Error::Decompress(_, error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(not(feature = "gzip"))]
+mod coding {
+    /// A build that decodes nothing.
+    pub(super) fn error(_: &ureq::Error) -> Option<&std::io::Error> {
+        None
     }
 }
 

@@ -94,6 +94,22 @@ fn json_goes_both_ways() {
 }
 
 #[test]
+fn a_duration_as_long_as_can_be_survives_text() {
+    let patient = ApiRateConfig {
+        name: "mine".into(),
+        max_cooldown: Duration::MAX,
+        default_cooldown: Some(Duration::MAX),
+        probe_interval: Duration::MAX,
+        ..Default::default()
+    };
+    let again = ApiRateConfig::from_json(&patient.to_json()).expect("it reads back");
+    assert_eq!(again, patient);
+    let change = serde_json::json!({"increase_step": 0.5});
+    let changed = overlaid("mine", patient, change).expect("another field is changed");
+    assert_eq!(changed.max_cooldown, Duration::MAX);
+}
+
+#[test]
 fn bad_json_is_refused_by_the_name_of_the_field() {
     for (text, expected) in [
         (

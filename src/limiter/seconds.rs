@@ -13,6 +13,10 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration
 }
 
 pub(crate) fn checked<E: Error>(seconds: f64) -> Result<Duration, E> {
+    // As a float it is rounded up, to more than can be counted.
+    if seconds == Duration::MAX.as_secs_f64() {
+        return Ok(Duration::MAX);
+    }
     Duration::try_from_secs_f64(seconds).map_err(|_| {
         E::custom(format_args!(
             "{seconds} is not a number of seconds of at least 0"

@@ -20,7 +20,8 @@ use crate::limiter::Time;
 ///
 /// A task takes its place in the queue when its future is first polled, among threads and tasks alike.
 /// All these futures may be dropped at any time: one that waits leaves the queue at once, and neither
-/// loses a permit nor makes one; the permit of one that is done is spent when dropped, as always.
+/// loses a permit nor makes one; the permit of one that is done is spent when dropped, as always. One that
+/// was polled and is kept without being polled on holds its place, and everybody behind it waits.
 ///
 /// # Panics
 ///

@@ -3,10 +3,13 @@
 use std::io::Write;
 use std::time::{Duration, SystemTime};
 
-use api_ratelimiter::{AsyncDynamicAPIClient, Error, FieldPath, Pagination};
+use api_ratelimiter::http::{HeaderMap, HeaderValue};
+use api_ratelimiter::{
+    AsyncDynamicAPIClient, Error, FieldPath, Pagination, TimeoutPhase, TransportKind, reqwest,
+};
 use serde_json::{Value, json};
 
-use crate::server::{After, Server, answer, ok};
+use crate::server::{After, Server, answer, ok, silence};
 use crate::{block_on, builder, client, current_thread, multi_thread};
 
 #[test]
@@ -130,6 +133,68 @@ fn what_was_learned_is_saved_by_the_last_clone_and_by_closing() {
     assert_eq!(ceiling(&next()), Some(500.0), "closing is enough");
     drop(second);
     std::fs::remove_dir_all(folder).expect("it was made");
+}
+
+#[test]
+fn what_times_out_in_the_users_transport_may_have_been_processed_and_is_not_sent_again() {
+    let soon = Duration::from_millis(100);
+    let brought = reqwest::Client::builder;
+    for http in [brought().timeout(soon), brought().read_timeout(soon)] {
+        let server = Server::of(|_, _, stream| silence(stream));
+        let client = builder(&server.url()).http(http).retry_transport(3);
+        let client = client.build().expect("valid");
+        let error = block_on(client.post("/orders").send()).expect_err("silence");
+        let is_of_attempt = matches!(
+            error,
+            Error::Transport {
+                kind: TransportKind::Timeout(TimeoutPhase::Attempt),
+                ..
+            }
+        );
+        assert!(is_of_attempt, "{error:?}");
+        assert_eq!(server.lines(), ["POST /orders"]);
+    }
+}
+
+#[test]
+fn a_connection_that_was_closed_while_the_runtime_stood_still_costs_nobody_a_request() {
+    let pause = Duration::from_millis(20);
+    let server = Server::of(move |_, _, stream| {
+        stream.write_all(ok("done").as_bytes())?;
+        std::thread::sleep(pause);
+        Ok(After::Close)
+    });
+    let client = client(&server.url());
+    for runtime in [current_thread(), multi_thread()] {
+        for _ in 0..4 {
+            let call = async { client.post("/orders").body("x").send().await?.text().await };
+            let text = runtime.block_on(call).expect("an answer");
+            assert_eq!(text, "done");
+            std::thread::sleep(5 * pause);
+        }
+    }
+    assert_eq!(server.requests().len(), 8);
+}
+
+#[test]
+fn what_the_users_transport_adds_by_itself_leaves_for_no_other_host() {
+    let foreign = Server::answers([ok("foreign")]);
+    let there = foreign.url();
+    let home = Server::of(move |number, _, stream| {
+        let location = ["/on", &there][number.min(1)];
+        let moved = answer(302, &format!("Location: {location}\r\n"), "");
+        stream.write_all(moved.as_bytes())?;
+        Ok(After::Keep)
+    });
+    let mut headers = HeaderMap::new();
+    headers.insert("x-api-key", HeaderValue::from_static("hunter2"));
+    let http = reqwest::Client::builder().default_headers(headers);
+    let client = builder(&home.url()).http(http).build().expect("valid");
+    let response = block_on(client.get("/").send()).expect("an answer");
+    let seen = (response.status().as_u16(), response.attempts());
+    assert_eq!(seen, (302, 2), "the second redirect is the caller's");
+    assert_eq!(home.lines(), ["GET /", "GET /on"]);
+    assert_eq!(foreign.connections(), 0);
 }
 
 #[test]

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use api_ratelimiter::{AsyncClientBuilder, AsyncDynamicAPIClient, Error, TransportKind, reqwest};
+use api_ratelimiter::{
+    AsyncClientBuilder, AsyncDynamicAPIClient, Error, Roots, Tls, TransportKind, reqwest,
+};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
@@ -64,6 +66,14 @@ fn trusting(base_url: &str) -> AsyncClientBuilder {
 fn a_certificate_that_the_user_brings_is_trusted() {
     let client = trusting(&base_url()).timeouts(ample()).build();
     let client = client.expect("valid");
+    let text = block_on(async { client.get("/").send().await?.text().await });
+    assert_eq!(text.expect("an answer"), "secret");
+}
+
+#[test]
+fn what_the_users_transport_says_of_tls_holds() {
+    let client = trusting(&base_url()).tls(Tls::Native).timeouts(ample());
+    let client = client.roots(Roots::Platform).build().expect("not asked");
     let text = block_on(async { client.get("/").send().await?.text().await });
     assert_eq!(text.expect("an answer"), "secret");
 }

@@ -132,16 +132,42 @@ fn a_gzip_bomb_in_an_error_is_kept_to_its_first_64_kib() {
 }
 
 #[test]
-fn what_is_no_gzip_ends_in_an_error() {
-    for bytes in [
-        SECRET.as_bytes().to_vec(),
-        GZIP_HEADER.to_vec(),
-        [&GZIP_HEADER[..], SECRET.as_bytes()].concat(),
-        bomb(1000),
+fn what_is_no_gzip_or_breaks_off_ends_in_an_error() {
+    for (bytes, kind) in [
+        (SECRET.repeat(3).into_bytes(), TransportKind::Protocol),
+        (GZIP_HEADER.to_vec(), TransportKind::Closed),
+        (
+            [&GZIP_HEADER[..], SECRET.as_bytes()].concat(),
+            TransportKind::Protocol,
+        ),
+        (bomb(1000), TransportKind::Closed),
     ] {
         let server = Server::answers([compressed(&bytes)]);
-        failure(whole_body(&client(&server.url())));
+        assert_eq!(failure(whole_body(&client(&server.url()))), kind);
     }
+}
+
+#[test]
+fn an_answer_without_a_body_is_empty_whatever_it_says_of_its_coding() {
+    let coded = "Content-Encoding: gzip\r\n";
+    let server = Server::answers([
+        format!("HTTP/1.1 200 OK\r\n{coded}Content-Length: 100\r\n\r\n"),
+        format!("HTTP/1.1 204 No Content\r\n{coded}\r\n"),
+        format!("HTTP/1.1 304 Not Modified\r\n{coded}Content-Length: 100\r\n\r\n"),
+        format!("HTTP/1.1 404 Not Found\r\n{coded}Content-Length: 100\r\n\r\n"),
+        ok("done"),
+    ]);
+    let client = client(&server.url());
+    for method in ["HEAD", "GET", "GET"] {
+        let response = client.request(method, "/").send().expect("an answer");
+        assert_eq!(response.bytes().expect("none"), b"");
+    }
+    let missing = client.head("/").send().expect("an answer");
+    let error = missing.error_for_status().expect_err("404");
+    assert!(!error.reply().expect("it was kept").is_truncated());
+    let whole = client.get("/").send().expect("an answer").text();
+    assert_eq!(whole.expect("a body"), "done");
+    assert!(front::REUSED.contains(&server.connections()));
 }
 
 /// Answers by gzip that goes on for ever without unpacking to a single byte: empty stored blocks.

@@ -11,6 +11,8 @@ use crate::{SECRET, chain, config, hides, no_secret, secs};
 /// Where the child sends to, and whether it ignores its environment.
 const TARGET: &str = "TEST_PROXY_TARGET";
 const IGNORES: &str = "TEST_PROXY_IGNORED";
+/// Whether there may be no client for want of a feature.
+const MAY_BE_REFUSED: &str = "TEST_PROXY_REFUSED";
 
 #[test]
 fn a_child_of_another_test_sends_one_request() {
@@ -22,7 +24,13 @@ fn a_child_of_another_test_sends_one_request() {
     if std::env::var(IGNORES).is_ok() {
         builder = builder.no_proxy();
     }
-    let client = builder.bearer_auth(SECRET).build().expect("valid");
+    let client = match builder.bearer_auth(SECRET).build() {
+        Ok(client) => client,
+        Err(error) => {
+            assert!(std::env::var(MAY_BE_REFUSED).is_ok(), "{error}");
+            return no_secret(&error);
+        }
+    };
     hides(&format!("{client:?}"));
     match client.get("/path").query("key", SECRET).send() {
         Ok(response) => hides(&format!("{response:?}")),
@@ -33,10 +41,8 @@ fn a_child_of_another_test_sends_one_request() {
     }
 }
 
-/// Has a child send to `target` and returns what arrived at its proxy.
-fn through_a_proxy(target: &str, ignores: bool) -> Vec<String> {
-    let proxy = Server::answers_and_closes([answer(407, "", SECRET)]);
-    let address = format!("http://user:{SECRET}@127.0.0.1:{}", proxy.port());
+/// A child that sends to `target` and has no proxy in its environment.
+fn child(target: &str) -> Command {
     let mut child = Command::new(std::env::current_exe().expect("this program"));
     child.args([
         "--exact",
@@ -45,16 +51,26 @@ fn through_a_proxy(target: &str, ignores: bool) -> Vec<String> {
     for name in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {
         child.env_remove(name).env_remove(name.to_lowercase());
     }
-    child.env("HTTP_PROXY", address).env(TARGET, target);
+    child.env(TARGET, target);
+    child
+}
+
+fn run(child: &mut Command) {
+    let output = child.output().expect("it runs");
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{shown}");
+}
+
+/// Has a child send to `target` and returns what arrived at its proxy.
+fn through_a_proxy(target: &str, ignores: bool) -> Vec<String> {
+    let proxy = Server::answers_and_closes([answer(407, "", SECRET)]);
+    let address = format!("http://user:{SECRET}@127.0.0.1:{}", proxy.port());
+    let mut child = child(target);
+    child.env("HTTP_PROXY", address);
     if ignores {
         child.env(IGNORES, "1");
     }
-    let output = child.output().expect("it runs");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stdout)
-    );
+    run(&mut child);
     proxy.lines()
 }
 
@@ -80,4 +96,21 @@ fn what_runs_on_this_machine_is_not_asked_of_a_proxy() {
     let lines = through_a_proxy(&server.url(), false);
     assert!(lines.is_empty(), "{lines:?}");
     assert_eq!(server.lines().len(), 1);
+}
+
+#[test]
+fn nobody_goes_around_a_proxy_that_this_build_does_not_speak_to() {
+    let proxy = Server::raw(|_, _| {});
+    for scheme in ["socks4", "socks4a", "socks5", "socks5h", "https"] {
+        let server = Server::answers([ok("direct")]);
+        let not_loopback = format!("http://0.0.0.0:{}", server.port());
+        let address = format!("{scheme}://user:{SECRET}@127.0.0.1:{}", proxy.port());
+        let mut child = child(&not_loopback);
+        run(child.env("ALL_PROXY", &address).env(MAY_BE_REFUSED, "1"));
+        assert_eq!(server.connections(), 0, "{scheme}");
+
+        let mut exempt = self::child(&not_loopback);
+        run(exempt.env("ALL_PROXY", address).env("NO_PROXY", "0.0.0.0"));
+        assert_eq!(server.lines().len(), 1, "{scheme}");
+    }
 }

@@ -261,6 +261,37 @@ fn a_body_does_not_go_to_another_origin_where_the_method_changes() {
 }
 
 #[test]
+fn a_body_does_not_go_to_another_origin_by_a_redirect_that_speaks_of_no_body() {
+    for (status, leads_there) in [(301, true), (302, true), (301, false), (302, false)] {
+        let foreign = Server::answers([ok("foreign")]);
+        let home = Server::of({
+            let there = if leads_there {
+                foreign.url()
+            } else {
+                String::new()
+            };
+            move |number, _, stream| {
+                let bytes = match number {
+                    0 => redirect(status, &format!("{there}/y")),
+                    _ => ok("home"),
+                };
+                stream.write_all(bytes.as_bytes())?;
+                Ok(After::Keep)
+            }
+        });
+        let request = client(&home.url()).put("/x").idempotent(true).json(SECRET);
+        let response = request.send().expect("an answer");
+        assert_eq!(foreign.connections(), 0);
+        if leads_there {
+            let given = response.status().as_u16();
+            assert_eq!(given, status, "the redirect is the caller's");
+        } else {
+            assert_eq!(home.lines(), ["PUT /x", "PUT /y"], "at home it goes on");
+        }
+    }
+}
+
+#[test]
 fn a_refusal_of_another_origin_is_the_callers_and_does_not_slow_this_one() {
     let foreign = Server::answers([answer(429, "Retry-After: 3600\r\n", "theirs")]);
     let home = Server::answers([redirect(302, &foreign.url())]);

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use api_ratelimiter::http::Method;
-use api_ratelimiter::{Error, ManualClock};
+use api_ratelimiter::{Error, ManualClock, Timeouts};
 
 use crate::front::{DynamicAPIClient, RequestBuilder};
 use crate::server::{Request, Server, answer, ok};
-use crate::{SECRET, builder, client, config, no_secret};
+use crate::{SECRET, builder, client, config, no_secret, promptly};
 
 /// The one request that `make` makes of a client, as it arrived.
 fn arrived(make: impl FnOnce(&DynamicAPIClient) -> RequestBuilder) -> Request {
@@ -238,6 +239,28 @@ fn paths_join_under_the_base() {
             "GET /v2/x?y=1"
         ]
     );
+}
+
+#[test]
+fn a_timeout_as_long_as_can_be_written_is_none() {
+    let server = Server::answers([ok("done")]);
+    let longest = Duration::MAX;
+    let timeouts = Timeouts::default()
+        .connect(longest)
+        .send(longest)
+        .first_byte(longest)
+        .between_bytes(longest)
+        .body(longest);
+    let client = builder(&server.url()).timeouts(timeouts).build();
+    let client = client.expect("valid");
+    for request in [
+        client.get("/"),
+        client.post("/").body("x").timeout(longest),
+        client.get("/").deadline(longest),
+    ] {
+        let text = promptly(move || request.send()?.text());
+        assert_eq!(text.expect("an answer"), "done");
+    }
 }
 
 #[test]

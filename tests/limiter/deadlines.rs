@@ -86,6 +86,32 @@ fn a_pause_beyond_the_deadline_is_told_at_once_even_far_back_in_the_queue() {
 }
 
 #[test]
+fn a_rate_that_is_lowered_meanwhile_is_told_at_once_to_whom_it_makes_late() {
+    let mut world = World::new(&strict(1.0));
+    world.limiter.acquire().expect("free").success();
+    let patient = world.spawn(|limiter| limiter.acquire().map(drop));
+    world.until_queued(1);
+    let hurried = (0..3).map(|_| {
+        let clock = world.clock.clone();
+        world.spawn(move |limiter| {
+            let outcome = limiter.acquire_within(30 * SECOND);
+            (outcome.map(drop), api_ratelimiter::Clock::now(&clock))
+        })
+    });
+    let hurried: Vec<_> = hurried.collect();
+    world.until_queued(4);
+    world.limiter.set_rates(0.01, 0.01).expect("valid");
+    for (outcome, at) in world.run(hurried) {
+        assert!(
+            matches!(outcome, Err(Error::DeadlineTooShort { needed, .. }) if needed >= 200 * SECOND),
+            "{outcome:?}"
+        );
+        assert_eq!(at.as_nanos(), 0, "not at the deadline");
+    }
+    world.run(vec![patient]).remove(0).expect("a permit");
+}
+
+#[test]
 fn whoever_gives_up_takes_no_permit_along() {
     let mut world = World::new(&strict(1.0));
     world.limiter.acquire().expect("free").success();

@@ -1,0 +1,37 @@
+//! A proxy that the environment names and this build can't speak to: the transport would go around it
+//! without a word to the caller, or panic.
+
+use ureq::ProxyProtocol;
+use ureq::config::Config;
+
+use crate::error::{Error, Result};
+use crate::settings::ClientSettings;
+use crate::tls;
+
+/// Whether the feature `socks-proxy` is on.
+#[cfg(feature = "socks-proxy")]
+const SOCKS: bool = true;
+/// Whether the feature `socks-proxy` is on.
+#[cfg(not(feature = "socks-proxy"))]
+const SOCKS: bool = false;
+
+/// Refuses it, unless the environment excepts the API's host.
+pub(super) fn check(config: &Config, settings: &ClientSettings) -> Result<()> {
+    let base = settings.base.to_string().parse();
+    let (Some(proxy), Ok(base)) = (config.proxy(), base) else {
+        return Ok(());
+    };
+    let problem = match proxy.protocol() {
+        _ if proxy.is_no_proxy(&base) => return Ok(()),
+        ProxyProtocol::Http => return Ok(()),
+        ProxyProtocol::Https if tls::is_available(settings.tls) => return Ok(()),
+        ProxyProtocol::Https => {
+            "the environment's proxy speaks https, which needs the feature `rustls`, or `native-tls` and Tls::Native; or ignore it by no_proxy()"
+        }
+        _ if SOCKS => return Ok(()),
+        _ => {
+            "the environment's proxy speaks SOCKS, which needs the feature `socks-proxy`; or ignore it by no_proxy()"
+        }
+    };
+    Err(Error::config(&settings.name, "proxy", problem))
+}
