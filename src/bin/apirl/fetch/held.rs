@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, Write};
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 /// Lines of the input by their numbers: a bit for each.
 #[derive(Debug, Clone, Default)]
@@ -54,6 +55,8 @@ impl Lines {
 pub(crate) struct Found {
     /// Of these everything is there.
     pub(crate) held: Lines,
+    /// How many of these failed.
+    pub(crate) failed: u64,
     /// Whether anything else is, too: pages of collections that were not walked to their end, or a line
     /// that breaks off.
     pub(crate) has_scraps: bool,
@@ -63,6 +66,8 @@ pub(crate) struct Found {
 #[derive(Deserialize)]
 struct Line {
     n: u64,
+    status: Option<u16>,
+    error: Option<IgnoredAny>,
     /// There only in lines of collections.
     last: Option<bool>,
 }
@@ -70,6 +75,10 @@ struct Line {
 impl Line {
     fn is_end(&self) -> bool {
         self.last != Some(false)
+    }
+
+    fn is_failure(&self) -> bool {
+        self.error.is_some() || self.status.is_some_and(|status| status >= 400)
     }
 }
 
@@ -99,6 +108,7 @@ pub(crate) fn find(from: impl BufRead, lines: u64) -> Result<Found, String> {
         }
         open.remove(&line.n);
         if found.held.insert(line.n) {
+            found.failed += u64::from(line.is_failure());
             return Ok(());
         }
         Err(format!("has n = {} twice, again in line {number}", line.n))
@@ -163,6 +173,9 @@ mod tests {
     fn answers_and_errors_are_held_and_half_a_line_is_not() {
         let text = "{\"n\":200,\"body\":[]}\n{\"n\":64,\"error\":\"x\"}\n{\"n\":3}";
         assert_eq!(held(text), (vec![64, 200], true));
+        let text =
+            "{\"n\":1,\"status\":399}\n{\"n\":2,\"status\":400}\n{\"n\":3,\"error\":\"x\"}\n";
+        assert_eq!(find(text.as_bytes(), 9).expect("an output").failed, 2);
         assert_eq!(held(""), (vec![], false));
     }
 

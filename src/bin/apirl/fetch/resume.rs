@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use fs4::TryLockError;
 
-use super::held::{self, Lines};
+use super::held::{self, Found, Lines};
 use super::journal::{Entry, Journal, Mark, Notes, VERSION};
 use crate::failure::Failure;
 use crate::input::say;
@@ -21,6 +21,8 @@ pub(crate) struct Target {
     /// Only beside a file: nobody can look up what a pipe has swallowed.
     pub(crate) journal: Option<Arc<Journal>>,
     pub(crate) held: Arc<Lines>,
+    /// How many of these failed.
+    pub(crate) failed: u64,
     /// Lines whose request may have been sent, and may not be sent twice.
     pub(crate) begun: Lines,
     pub(crate) marks: VecDeque<Mark>,
@@ -32,6 +34,7 @@ impl Target {
             out,
             journal: None,
             held: Arc::default(),
+            failed: 0,
             begun: Lines::default(),
             marks: VecDeque::new(),
         }
@@ -105,8 +108,24 @@ fn without_journal(output: &Path) -> Failure {
     .hint("it is written by `apirl fetch` beside its output; begin anew with another --output")
 }
 
+/// Fails where answers would be written behind the very lines that are read.
+pub(crate) fn refuse_input(input: &Path, output: &Path) -> Result<(), Failure> {
+    let place = |path: &Path| match path.as_os_str() == "-" {
+        true => None,
+        false => fs::canonicalize(path).ok().filter(|path| path.is_file()),
+    };
+    match place(output) {
+        Some(file) if place(input).as_ref() == Some(&file) => Err(Failure::usage(format_args!(
+            "the output, {}, is the input",
+            output.display()
+        ))
+        .hint("give --output a file of its own")),
+        _ => Ok(()),
+    }
+}
+
 /// The journal's place.
-fn beside(output: &Path) -> PathBuf {
+pub(crate) fn beside(output: &Path) -> PathBuf {
     let mut name = OsString::from(output);
     name.push(".apirl");
     name.into()
@@ -169,16 +188,17 @@ fn go_on(output: &Path, journal: Journal, notes: Notes, settings: &str) -> Resul
             "give the same base URL, --method, --path, --header and --paginate or --items as then",
         ));
     }
-    let held = match File::open(output) {
+    let found = match File::open(output) {
         Ok(file) => tidy(output, file, notes.lines())?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Lines::default(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Found::default(),
         Err(error) => return Err(crate::input::unreadable(output, &error)),
     };
     let out = OpenOptions::new().append(true).create(true).open(output);
     Ok(Target {
         out: Box::new(out.map_err(unwritable(output))?),
         journal: Some(Arc::new(journal)),
-        held: Arc::new(held),
+        held: Arc::new(found.held),
+        failed: found.failed,
         begun: notes.begun,
         marks: notes.marks,
     })
@@ -186,7 +206,7 @@ fn go_on(output: &Path, journal: Journal, notes: Notes, settings: &str) -> Resul
 
 /// What the output holds; what is of no use in it is taken out, in a copy that then takes its place, so
 /// that a kill leaves the one or the other.
-fn tidy(output: &Path, file: File, lines: u64) -> Result<Lines, Failure> {
+fn tidy(output: &Path, file: File, lines: u64) -> Result<Found, Failure> {
     let found = held::find(BufReader::new(file), lines).map_err(|problem| {
         Failure::usage(format_args!("{} {problem}", output.display()))
             .hint("it is not what `apirl fetch` left there; begin anew with another --output")
@@ -201,7 +221,7 @@ fn tidy(output: &Path, file: File, lines: u64) -> Result<Lines, Failure> {
             unwritable(&copy)(error)
         })?;
     }
-    Ok(found.held)
+    Ok(found)
 }
 
 fn rewrite(output: &Path, copy: &Path, held: &Lines) -> io::Result<()> {

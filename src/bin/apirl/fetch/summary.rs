@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -91,26 +91,36 @@ pub(crate) fn counted(count: u64, what: &str) -> String {
     }
 }
 
-/// The file for it, opened early so that a place that can't be written to is found before the work.
+/// The place for it, opened early so that one that can't be written to is found before the work.
 pub(crate) struct Sheet {
     path: PathBuf,
-    file: File,
+    file: Box<dyn Write>,
 }
 
 impl Sheet {
     /// `taken` are files of the run that it may not replace.
-    pub(crate) fn create(path: &Path, taken: &[&PathBuf]) -> Result<Self, Failure> {
+    pub(crate) fn create(path: &Path, taken: &[PathBuf]) -> Result<Self, Failure> {
         let known = path.canonicalize().ok().filter(|path| path.is_file());
-        if known.is_some() && taken.iter().any(|other| other.canonicalize().ok() == known) {
+        let is_stdout = path.as_os_str() == "-" || known.is_some() && known == standard_output();
+        if is_stdout {
+            return Ok(Self {
+                path: "-".into(),
+                file: Box::new(io::stdout()),
+            });
+        }
+        let other =
+            |other: &PathBuf| other.as_os_str() != "-" && other.canonicalize().ok() == known;
+        if known.is_some() && taken.iter().any(other) {
             return Err(Failure::usage(format_args!(
                 "the summary would replace {}",
                 path.display()
             ))
             .hint("give --summary a file of its own"));
         }
+        let file = File::create(path).map_err(unwritable(path))?;
         Ok(Self {
             path: path.to_owned(),
-            file: File::create(path).map_err(unwritable(path))?,
+            file: Box::new(file),
         })
     }
 
@@ -118,8 +128,20 @@ impl Sheet {
         let mut text = serde_json::to_string(summary).unwrap_or_default();
         text.push('\n');
         let written = self.file.write_all(text.as_bytes());
-        written.map_err(unwritable(&self.path))
+        match written.and_then(|()| self.file.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                Err(Failure::nobody_listens())
+            }
+            written => written.map_err(unwritable(&self.path)),
+        }
     }
+}
+
+/// The file that standard output goes to, if it is one: opened by its name it would be emptied, and
+/// written to from its beginning.
+fn standard_output() -> Option<PathBuf> {
+    let file = Path::new("/dev/stdout").canonicalize().ok();
+    file.filter(|path| path.is_file())
 }
 
 #[cfg(test)]
