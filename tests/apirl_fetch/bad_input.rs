@@ -80,7 +80,7 @@ fn errors_speak_of_flags_and_not_of_the_library() {
     for (args, said, hint) in [
         (
             &["notoin"][..],
-            "no preset is called \"notoin\", did you mean \"notion\"?",
+            "no API is registered as \"notoin\", did you mean \"notion\"?",
             "hint: `apirl presets` lists them",
         ),
         (
@@ -193,6 +193,14 @@ fn bad_flags_are_told_in_a_sentence() {
         ),
         (&["--method", "G T"], "is not a method of HTTP"),
         (&["--concurrency", "0"], "--concurrency"),
+        (
+            &["--concurrency", "-1"],
+            "invalid value '-1' for '--concurrency",
+        ),
+        (
+            &["--backoff-status", "-1"],
+            "invalid value '-1' for '--backoff-status",
+        ),
         (&["--max-rate", "0"], "max_rate"),
         (&["--initial-rate", "6000"], "initial_rate"),
         (&["--max-rate", "NaN"], "max_rate"),

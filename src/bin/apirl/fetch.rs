@@ -134,7 +134,7 @@ pub(crate) struct Args {
     #[arg(long, help_heading = "Requests")]
     idempotent: bool,
     /// Requests that are under way at most.
-    #[arg(long, help_heading = "Pace", value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, help_heading = "Pace", value_name = "N", default_value_t = 8, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: u16,
     /// Requests per second to begin with. Default: the preset's, else 2.
     #[arg(
@@ -157,7 +157,8 @@ pub(crate) struct Args {
         long,
         help_heading = "Pace",
         value_name = "CODE",
-        value_delimiter = ','
+        value_delimiter = ',',
+        allow_negative_numbers = true
     )]
     backoff_status: Vec<u16>,
     /// Settings of the API: a file of configurations, see `apirl check`.

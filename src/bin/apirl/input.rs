@@ -72,6 +72,12 @@ pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Failure {
     Failure::usage(format_args!("could not read {}: {error}", shown(path))).hint(hint)
 }
 
+/// What is wrong with the JSON of one line: of its place only the column tells something.
+pub(crate) fn in_line(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.replace(" at line 1 column ", " at column ")
+}
+
 /// A variable of the environment that must say something.
 pub(crate) fn variable(name: &str) -> Result<String, Failure> {
     let hint = "set it, and export it, before the command";
@@ -98,7 +104,7 @@ pub(crate) fn preset(name: &str) -> Result<Arc<ApiRateConfig>, Failure> {
             _ => None,
         };
         let meant = nearest.map_or_else(String::new, |name| format!(", did you mean {name:?}?"));
-        Failure::usage(format_args!("no preset is called {name:?}{meant}"))
+        Failure::usage(format_args!("no API is registered as {name:?}{meant}"))
             .hint("`apirl presets` lists them")
     })
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::check::kind;
+use crate::input::in_line;
 
 /// What the flags say about all lines.
 #[derive(Debug)]
@@ -223,13 +224,8 @@ pub(crate) fn method(text: &str) -> Option<Method> {
     text.to_ascii_uppercase().parse().ok()
 }
 
-/// What is wrong with a line's JSON: of its place only the column tells something.
 fn broken(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    format!(
-        "the line's JSON: {}",
-        text.replace(" at line 1 column ", " at column ")
-    )
+    format!("the line's JSON: {}", in_line(error))
 }
 
 /// A member that has to be a text.
