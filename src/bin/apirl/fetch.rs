@@ -424,7 +424,7 @@ fn finish(job: &Job, args: &Args, can_resume: bool, failed: u64) -> Result<(), F
         ))
         .hint(format_args!("try again after it: {go_on}"))),
         Some(Reason::Outage) => Err(Failure::failed(
-            "requests have failed for as long as max_cooldown allows, and the circuit breaker is open",
+            "requests fail, and the settings' circuit breaker lets no more of them go",
         )
         .hint(format_args!("try again when the API is back: {go_on}"))),
         Some(Reason::Fleet(problem)) => {
