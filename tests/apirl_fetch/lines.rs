@@ -340,6 +340,16 @@ fn a_summary_may_go_to_standard_output_behind_the_answers() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_summary_that_there_is_no_room_for_is_a_failure_of_the_run() {
+    let api = api();
+    let job = Job::of_pages(&api.base_url(), 2);
+    let run = job.run_files(&["--path", "/pages/{}", "--quiet", "--summary", "/dev/full"]);
+    run.refuses(1, "could not write to /dev/full: ");
+    assert_eq!(job.output().len(), 2);
+}
+
+#[test]
 fn standard_input_is_no_file_that_is_called_like_its_sign() {
     let api = api();
     let job = Job::of_pages(&api.base_url(), 3);

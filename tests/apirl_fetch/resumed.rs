@@ -50,7 +50,10 @@ fn half_a_line_is_taken_out() {
     assert_eq!(job.run_files(&PATH).code, Some(0));
     let text = job.text("output");
     job.put("output", &text[..text.len() - 7]);
-    assert_eq!(job.run_files(&args(&["--resume"])).code, Some(0));
+    // Where a copy would stand, there is no room: half a line needs none.
+    std::fs::create_dir(job.path("output.apirl-copy")).expect("a folder");
+    let run = job.run_files(&args(&["--resume"]));
+    assert_eq!(run.code, Some(0), "{run:?}");
     job.has_each_once(5);
     assert_eq!(api.stats().accepted, 6);
 }
@@ -152,8 +155,14 @@ fn a_post_of_unknown_outcome_is_an_error_and_not_sent_again() {
 fn posts_that_waited_for_their_permit_when_it_was_killed_are_sent() {
     let api = slow(0);
     let job = Job::of_pages(&api.base_url(), 30);
-    // The bucket lets one through at once; the others wait for about a minute each.
-    let rates = ["--initial-rate", "0.02", "--max-rate", "0.02"];
+    // The bucket lets one through at once, whichever comes first; the others wait for about a minute each.
+    let rates = [
+        "--initial-rate",
+        "0.02",
+        "--max-rate",
+        "0.02",
+        "--unordered",
+    ];
     let post = ["--method", "POST", "--path", "/pages/{}"];
     let running = job.start(&[&post[..], &rates].concat());
     job.wait_for_lines(1);

@@ -204,9 +204,11 @@ fn go_on(output: &Path, journal: Journal, notes: Notes, settings: &str) -> Resul
     })
 }
 
-/// What the output holds; what is of no use in it is taken out, in a copy that then takes its place, so
-/// that a kill leaves the one or the other.
+/// What the output holds. What is of no use in it is taken out: half a line at its end is cut off; the pages
+/// of an unfinished collection stand between others, so they are left out of a copy that then takes its
+/// place, and a kill leaves the one or the other.
 fn tidy(output: &Path, file: File, lines: u64) -> Result<Found, Failure> {
+    let bytes = file.metadata().map_or(u64::MAX, |about| about.len());
     let found = held::find(BufReader::new(file), lines).map_err(|problem| {
         Failure::usage(format_args!("{} {problem}", output.display()))
             .hint("it is not what `apirl fetch` left there; begin anew with another --output")
@@ -220,6 +222,10 @@ fn tidy(output: &Path, file: File, lines: u64) -> Result<Found, Failure> {
             let _ = fs::remove_file(&copy);
             unwritable(&copy)(error)
         })?;
+    } else if found.whole < bytes {
+        let out = OpenOptions::new().write(true).open(output);
+        let cut = out.and_then(|out| out.set_len(found.whole));
+        cut.map_err(unwritable(output))?;
     }
     Ok(found)
 }

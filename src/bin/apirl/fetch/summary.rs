@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::record::seconds;
 use super::resume::unwritable;
 use crate::failure::Failure;
+use crate::input::shown;
 
 /// The figures of one run; lines that earlier runs had brought are not in it.
 #[derive(Debug, Serialize)]
@@ -132,7 +133,11 @@ impl Sheet {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 Err(Failure::nobody_listens())
             }
-            written => written.map_err(unwritable(&self.path)),
+            written => written.map_err(|error| {
+                let place = shown(&self.path);
+                Failure::failed(format_args!("could not write to {place}: {error}"))
+                    .hint("the answers are complete; only the summary is missing")
+            }),
         }
     }
 }
