@@ -166,6 +166,19 @@ fn the_settings_of_a_preset_are_the_settings_of_the_run() {
 }
 
 #[test]
+fn it_says_where_round_trips_vary_too_much_for_strict_pacing() {
+    let told = |limit: &str, rtt: &str| {
+        let run = apirl(&["simulate", "--limit", limit, "--rtt", rtt]);
+        assert_eq!(run.code, Some(0), "{run:?}");
+        run.out
+            .contains("pacing refuses requests that arrive less than 100 ms apart")
+    };
+    assert!(told("pacing:10/s", "80ms..250ms"));
+    assert!(!told("pacing:10/s", "100ms"));
+    assert!(!told("token-bucket:10/s,burst=1", "80ms..250ms"));
+}
+
+#[test]
 fn flags_that_make_no_sense_are_refused() {
     let with = |args: &[&str]| apirl(&[&["simulate", "--limit", "pacing:10/s"], args].concat());
     apirl(&["simulate"]).refuses(2, "--limit <LIMIT>");

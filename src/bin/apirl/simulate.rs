@@ -335,5 +335,26 @@ fn table(args: &Args, config: &ApiRateConfig, figures: &Figures) -> String {
             config.max_rate
         );
     }
+    if let Some(gap) = args.limit.iter().find_map(|limit| blurred(limit, args.rtt)) {
+        let _ = writeln!(
+            text,
+            "pacing refuses requests that arrive less than {} apart: no client reaches all of it where round trips \
+             vary, here by {}; see --rtt.",
+            spoken(gap),
+            spoken(args.rtt.1 - args.rtt.0)
+        );
+    }
     text
+}
+
+/// The gap that strict pacing asks for, if round trips vary by more than a tenth of it.
+fn blurred(limit: &Limit, (least, most): (Duration, Duration)) -> Option<Duration> {
+    let Limit::Pacing {
+        rate_per_second, ..
+    } = limit
+    else {
+        return None;
+    };
+    let gap = Duration::try_from_secs_f64(1.0 / rate_per_second).ok()?;
+    (most - least > gap / 10).then_some(gap)
 }
