@@ -337,6 +337,28 @@ fn a_summary_may_go_to_standard_output_behind_the_answers() {
         assert_eq!(ids, [Some(1), Some(2), None], "{place}");
         assert_eq!(lines[2]["requested"], 2, "{place}");
     }
+    if cfg!(target_os = "linux") {
+        let log = std::fs::File::create(job.path("log")).expect("a file");
+        let args = [
+            "--path",
+            "/pages/{}",
+            "--input",
+            &input,
+            "--summary",
+            "/dev/stderr",
+        ];
+        let status = job
+            .command(&args)
+            .stdout(Stdio::null())
+            .stderr(log)
+            .status();
+        assert_eq!(status.expect("it runs").code(), Some(0));
+        let log = job.text("log");
+        assert!(
+            log.starts_with("2 lines in ") && log.contains("\n{\"requested\":2,"),
+            "{log}"
+        );
+    }
 }
 
 #[test]

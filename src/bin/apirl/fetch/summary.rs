@@ -102,12 +102,14 @@ impl Sheet {
     /// `taken` are files of the run that it may not replace.
     pub(crate) fn create(path: &Path, taken: &[PathBuf]) -> Result<Self, Failure> {
         let known = path.canonicalize().ok().filter(|path| path.is_file());
-        let is_stdout = path.as_os_str() == "-" || known.is_some() && known == standard_output();
-        if is_stdout {
-            return Ok(Self {
-                path: "-".into(),
-                file: Box::new(io::stdout()),
-            });
+        let stream: Option<Box<dyn Write>> = if path.as_os_str() == "-" {
+            Some(Box::new(io::stdout()))
+        } else {
+            known.as_deref().and_then(stream_into)
+        };
+        if let Some(file) = stream {
+            let path = path.to_owned();
+            return Ok(Self { path, file });
         }
         let other =
             |other: &PathBuf| other.as_os_str() != "-" && other.canonicalize().ok() == known;
@@ -142,11 +144,14 @@ impl Sheet {
     }
 }
 
-/// The file that standard output goes to, if it is one: opened by its name it would be emptied, and
-/// written to from its beginning.
-fn standard_output() -> Option<PathBuf> {
-    let file = Path::new("/dev/stdout").canonicalize().ok();
-    file.filter(|path| path.is_file())
+/// The stream of this process that goes into that file: opened once more by its name the file would be
+/// emptied, and written to from its beginning.
+fn stream_into(file: &Path) -> Option<Box<dyn Write>> {
+    let is = |name: &str| Path::new(name).canonicalize().is_ok_and(|it| it == file);
+    if is("/dev/stdout") {
+        return Some(Box::new(io::stdout()));
+    }
+    is("/dev/stderr").then(|| Box::new(io::stderr()) as Box<dyn Write>)
 }
 
 #[cfg(test)]
