@@ -23,7 +23,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use api_ratelimiter::dashboard::{self, Dashboard};
@@ -310,16 +309,15 @@ fn show(address: &str, client: &DynamicAPIClient) -> Result<Dashboard, Failure> 
 
 /// The first Ctrl-C lets what is under way finish, the second does not.
 fn listen(halt: &Arc<Halt>, client: &DynamicAPIClient) -> Result<(), Failure> {
-    let (halt, client, is_second) = (Arc::clone(halt), client.clone(), AtomicBool::new(false));
-    let listening = ctrlc::set_handler(move || {
-        if is_second.swap(true, Ordering::Relaxed) {
+    let (halt, client, mut is_second) = (Arc::clone(halt), client.clone(), false);
+    crate::stop::listen(move || {
+        if std::mem::replace(&mut is_second, true) {
             // Nothing is lost in a buffer, and half a line is taken out by --resume.
             std::process::exit(i32::from(INTERRUPTED));
         }
         halt.because(Reason::Interrupted);
         client.close();
-    });
-    listening.map_err(|error| Failure::failed(format_args!("could not listen for Ctrl-C: {error}")))
+    })
 }
 
 /// Until all is over.

@@ -11,6 +11,7 @@ mod presets;
 mod quantity;
 mod serve;
 mod simulate;
+mod stop;
 
 use std::process::ExitCode;
 

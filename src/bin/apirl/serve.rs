@@ -69,11 +69,10 @@ fn limit(text: &str) -> Result<Limit, String> {
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     // Before the start, so that no Ctrl-C finds the default, which kills.
     let (stop, stopped) = mpsc::channel();
-    ctrlc::set_handler(move || {
+    crate::stop::listen(move || {
         // Fails only if we are ending already.
         let _ = stop.send(());
-    })
-    .map_err(|error| Failure::failed(format_args!("could not listen for Ctrl-C: {error}")))?;
+    })?;
     let api = start(&args)?;
     // The address alone on standard output, for scripts; words for people on standard error.
     print(&format!("{}\n", api.base_url()))?;
