@@ -126,8 +126,9 @@ fn methods_headers_and_tokens_come_from_flags_and_the_environment() {
         &job.path("input"),
     ]);
     command
-        .env("TEST_KEY", "hunter2")
-        .env("TEST_TOKEN", "hunter3");
+        // As files of secrets end.
+        .env("TEST_KEY", "hunter2\n")
+        .env("TEST_TOKEN", "hunter3\n");
     let run = Run::of(&command.output().expect("it runs"));
     assert_eq!(run.code, Some(0), "{run:?}");
     let lines = lines_of(&run.out);

@@ -228,7 +228,8 @@ fn header_of_env(text: &str) -> Result<(String, String), Failure> {
     };
     let (name, var) = text.split_once('=').ok_or_else(bad)?;
     let name: HeaderName = name.trim().parse().map_err(|_| bad())?;
-    Ok((name.as_str().to_owned(), input::variable(var.trim())?))
+    let value = input::variable(var.trim())?;
+    Ok((name.as_str().to_owned(), value.trim().to_owned()))
 }
 
 /// As the library takes it: such headers never stand in its logs and errors.
