@@ -263,6 +263,14 @@ fn a_summary_never_replaces_another_file_of_the_run() {
         job.run_files(&[&args[..], &["--config", &config]].concat())
             .refuses(2, "the summary would replace");
     }
+    #[cfg(unix)]
+    {
+        let link = job.path("link");
+        std::os::unix::fs::symlink(&output, &link).expect("a link");
+        let files = ["--input", &input, "--output", &link, "--summary", &journal];
+        job.run(&[&["--path", "/pages/{}"], &files[..]].concat())
+            .refuses(2, "the summary would replace");
+    }
     assert_eq!(
         (job.text("input").as_str(), job.text("config")),
         ("1\n", settings)

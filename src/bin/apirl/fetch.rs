@@ -218,7 +218,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let target = resume::open(&args.output, args.resume, &settings.fingerprint(&args))?;
     let mut taken = vec![args.input.clone(), args.output.clone()];
     taken.extend(args.config.clone());
-    taken.push(resume::beside(&args.output));
+    taken.push(resume::journal_of(&args.output));
     let sheet = args
         .summary
         .as_deref()

@@ -54,8 +54,7 @@ pub(crate) fn open(output: &Path, resume: bool, settings: &str) -> Result<Target
         let out = OpenOptions::new().write(true).open(output);
         return Ok(Target::bare(Box::new(out.map_err(unwritable(output))?)));
     }
-    // A link's file is replaced, not the link.
-    let output = &fs::canonicalize(output).unwrap_or_else(|_| output.to_owned());
+    let output = &real(output);
     let may_begin = is_new(output);
     if !resume && !may_begin {
         return Err(not_empty(output));
@@ -124,8 +123,18 @@ pub(crate) fn refuse_input(input: &Path, output: &Path) -> Result<(), Failure> {
     }
 }
 
+/// Where the journal of an output is, under whatever name it is given.
+pub(crate) fn journal_of(output: &Path) -> PathBuf {
+    beside(&real(output))
+}
+
+/// A link's file is replaced, not the link.
+fn real(output: &Path) -> PathBuf {
+    fs::canonicalize(output).unwrap_or_else(|_| output.to_owned())
+}
+
 /// The journal's place.
-pub(crate) fn beside(output: &Path) -> PathBuf {
+fn beside(output: &Path) -> PathBuf {
     let mut name = OsString::from(output);
     name.push(".apirl");
     name.into()
