@@ -42,6 +42,138 @@ fn a_bad_line_is_an_error_in_its_place_and_the_others_go_on() {
 }
 
 #[test]
+fn a_bad_line_keeps_the_id_that_it_names() {
+    let api = api();
+    let job = Job::new(&api.base_url());
+    let lines = [
+        r#"{"id": "a", "path": 5}"#,
+        r#"{"id": "b", "path": "/", "pth": 1}"#,
+        r#"{"path": "/", "headers": {"X-A": 1}, "id": 7}"#,
+        r#"{"id": "d", "path": "/", "query": "x=1"}"#,
+        r#"{"id": "e", "path": "/", "method": ["GET"]}"#,
+        r#"{"id": "f", "path": "/", "method": null, "query": null, "headers": null, "body": null}"#,
+    ];
+    job.put("input", &lines.join("\n"));
+    assert_eq!(job.run_files(&[]).code, Some(1));
+    let output = job.output();
+    let ids: Vec<String> = output.iter().map(|line| line["id"].to_string()).collect();
+    assert_eq!(ids, ["\"a\"", "\"b\"", "7", "\"d\"", "\"e\"", "\"f\""]);
+    for (line, said) in output.iter().zip([
+        "path is a number, not a text",
+        "unknown field `pth`",
+        "headers, \"X-A\": is a number, not a text",
+        "query is a text, not an object",
+        "method is a list, not a text",
+    ]) {
+        let error = line["error"].as_str().expect("an error");
+        assert!(error.contains(said), "{said:?} is not in {line}");
+    }
+    assert_eq!(output[5]["status"], 200, "null is nothing: {}", output[5]);
+}
+
+#[test]
+fn errors_speak_of_flags_and_not_of_the_library() {
+    let api = api();
+    let job = Job::new(&api.base_url());
+    job.put("paths", "/a\n");
+    let base = api.base_url();
+    for (args, said, hint) in [
+        (
+            &["notoin"][..],
+            "no API is registered as \"notoin\", did you mean \"notion\"?",
+            "hint: `apirl presets` lists them",
+        ),
+        (
+            &["https://me:hunter2@127.0.0.1"],
+            "an address, not the name of a preset",
+            "hint: an address goes to --base-url",
+        ),
+        (
+            &["zendesk"],
+            "each customer of \"zendesk\" has a host",
+            "hint: give yours by --base-url URL",
+        ),
+        (
+            &["--base-url", "http://me:hunter2@127.0.0.1"],
+            "carries a user name or password",
+            "hint: --bearer-env and --header-env take credentials",
+        ),
+        (
+            &["--base-url", &base, "--dashboard=0.0.0.0:0"],
+            "--dashboard=0.0.0.0:0: others could reach it",
+            "hint: stay on 127.0.0.1; from elsewhere it is seen through a tunnel",
+        ),
+        (
+            &["--base-url", &base, "--dashboard=here"],
+            "--dashboard=here: no IP address with a port",
+            "hint: it is like --dashboard=127.0.0.1:9465; port 0 takes a free one",
+        ),
+        (
+            &["--base-url", &base, "--learned", "/dev/null"],
+            "/dev/null is no folder",
+            "hint: give a folder, which may be a new one",
+        ),
+        (
+            &["--base-url", &base, "--config", &job.path("paths")],
+            "paths is no JSON: ",
+            "hint: `apirl check FILE`",
+        ),
+    ] {
+        let run = crate::run::apirl(&[&["fetch"], args].concat());
+        run.refuses(2, said);
+        assert!(run.err.contains(hint), "{run:?}");
+        for library in [
+            "API_RATE_CONFIGS",
+            ".base_url(",
+            "bearer_auth",
+            "allow_remote",
+            "hunter2",
+        ] {
+            assert!(!run.err.contains(library), "{run:?}");
+        }
+    }
+    for args in [
+        ["--max-rate", "-1"],
+        ["--max-rate", "0"],
+        ["--initial-rate", "inf"],
+    ] {
+        let run = crate::run::apirl(&[&["fetch", "--base-url", &base][..], &args].concat());
+        assert!(
+            run.code == Some(2) && !run.err.contains("hint: raise"),
+            "{run:?}"
+        );
+    }
+}
+
+#[test]
+fn an_error_of_tls_says_what_is_wrong_and_a_body_how_long_it_may_be() {
+    let server = crate::server::Server::start(|_, _| {
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: 67108865\r\n\r\n";
+        let body = "x".repeat(64 * 1024 * 1024 + 1);
+        Some(String::leak(format!("{head}{body}")))
+    });
+    let error = |base_url: &str| {
+        let job = Job::of_pages(base_url, 1);
+        assert_eq!(job.run_files(&["--path", "/{}"]).code, Some(1));
+        job.output()[0]["error"]
+            .as_str()
+            .expect("an error")
+            .to_owned()
+    };
+    let told = error(&server.base_url);
+    assert!(
+        told.ends_with("/1: the body is longer than 64 MiB"),
+        "{told}"
+    );
+    let told = error(&api().base_url().replace("http:", "https:"));
+    assert!(told.contains("/1: TLS could not be set up: "), "{told}");
+    assert!(
+        !told.contains("source") && !told.contains("builder"),
+        "{told}"
+    );
+}
+
+#[test]
 fn bad_flags_are_told_in_a_sentence() {
     let api = api();
     let job = Job::of_pages(&api.base_url(), 1);
@@ -61,6 +193,14 @@ fn bad_flags_are_told_in_a_sentence() {
         ),
         (&["--method", "G T"], "is not a method of HTTP"),
         (&["--concurrency", "0"], "--concurrency"),
+        (
+            &["--concurrency", "-1"],
+            "invalid value '-1' for '--concurrency",
+        ),
+        (
+            &["--backoff-status", "-1"],
+            "invalid value '-1' for '--backoff-status",
+        ),
         (&["--max-rate", "0"], "max_rate"),
         (&["--initial-rate", "6000"], "initial_rate"),
         (&["--max-rate", "NaN"], "max_rate"),
@@ -115,11 +255,45 @@ fn a_summary_never_replaces_another_file_of_the_run() {
     let job = Job::of_pages(&api.base_url(), 1);
     let (input, output) = (job.path("input"), job.path("output"));
     job.put("output", "");
-    for file in [&input, &output] {
-        job.run_files(&["--path", "/pages/{}", "--summary", file])
+    let (journal, config) = (job.path("output.apirl"), job.path("config"));
+    let settings = format!("{{\"mine\": {{\"base_url\": \"{}\"}}}}", api.base_url());
+    job.put("config", &settings);
+    for file in [&input, &output, &journal, &config] {
+        let args = ["--path", "/pages/{}", "--summary", file];
+        job.run_files(&[&args[..], &["--config", &config]].concat())
             .refuses(2, "the summary would replace");
     }
-    assert_eq!(job.text("input"), "1\n");
+    #[cfg(unix)]
+    {
+        let link = job.path("link");
+        std::os::unix::fs::symlink(&output, &link).expect("a link");
+        let files = ["--input", &input, "--output", &link, "--summary", &journal];
+        job.run(&[&["--path", "/pages/{}"], &files[..]].concat())
+            .refuses(2, "the summary would replace");
+    }
+    assert_eq!(
+        (job.text("input").as_str(), job.text("config")),
+        ("1\n", settings)
+    );
+    assert_eq!(api.stats().accepted, 0);
+}
+
+#[test]
+fn an_output_that_is_the_input_is_refused_without_the_advice_to_remove_it() {
+    let api = api();
+    let job = Job::of_pages(&api.base_url(), 1);
+    let input = job.path("input");
+    let other_name = job.path("./input");
+    for (text, output) in [("1\n", &input), ("", &input), ("1\n", &other_name)] {
+        job.put("input", text);
+        for more in [&[][..], &["--resume"]] {
+            let files = ["--path", "/pages/{}", "--input", &input, "--output", output];
+            let run = job.run(&[&files[..], more].concat());
+            run.refuses(2, "is the input");
+            assert!(!run.err.contains("remove"), "{run:?}");
+        }
+        assert_eq!(job.text("input"), text);
+    }
     assert_eq!(api.stats().accepted, 0);
 }
 

@@ -115,3 +115,32 @@ fn a_second_one_stops_at_once() {
     running.interrupt();
     assert_eq!(running.wait().code, Some(130));
 }
+
+/// As when the terminal goes away.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_hang_up_ends_it_in_order_unless_it_was_started_to_ignore_it() {
+    let api = SimulatedApi::builder()
+        .round_trip(Duration::from_millis(20))
+        .start()
+        .expect("an API");
+    for (shield, code) in [("", 130), ("trap '' HUP; ", 0)] {
+        let job = Job::of_pages(&api.base_url(), 200);
+        let (input, output) = (job.path("input"), job.path("output"));
+        let files = ["--input", &input, "--output", &output];
+        let command = job.command(&[&PATH[..], &files].concat());
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &format!("{shield}exec \"$0\" \"$@\"")]);
+        shell.arg(command.get_program()).args(command.get_args());
+        shell.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut running = Running::of(shell.spawn().expect("it starts"));
+        job.wait_for_lines(5);
+        let id = running.child().id().to_string();
+        let sent = std::process::Command::new("kill")
+            .args(["-HUP", &id])
+            .status();
+        assert!(sent.expect("kill runs").success());
+        let run = running.wait();
+        assert_eq!(run.code, Some(code), "{shield:?}: {run:?}");
+    }
+}

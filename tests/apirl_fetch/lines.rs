@@ -126,8 +126,9 @@ fn methods_headers_and_tokens_come_from_flags_and_the_environment() {
         &job.path("input"),
     ]);
     command
-        .env("TEST_KEY", "hunter2")
-        .env("TEST_TOKEN", "hunter3");
+        // As files of secrets end.
+        .env("TEST_KEY", "hunter2\n")
+        .env("TEST_TOKEN", "hunter3\n");
     let run = Run::of(&command.output().expect("it runs"));
     assert_eq!(run.code, Some(0), "{run:?}");
     let lines = lines_of(&run.out);
@@ -278,6 +279,140 @@ fn refusals_are_sent_again_and_counted() {
         "{line}"
     );
     assert_eq!(line["attempts"], 4, "three more for a broken connection");
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_asked_for_again_where_that_does_no_harm() {
+    use api_ratelimiter::simulator::Fault;
+    let breaking = |chance: &str| {
+        let fault = format!("cut-in-body:{chance}").parse::<Fault>();
+        let api = SimulatedApi::builder().fault(fault.expect("a fault"));
+        api.start().expect("an API")
+    };
+    let args = ["--path", "/pages/{}", "--concurrency", "1"];
+    let api = breaking("20%");
+    let job = Job::of_pages(&api.base_url(), 60);
+    let run = job.run_files(&args);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    job.has_each_once(60);
+    let broken = api.stats().faults_injected;
+    assert!(broken > 0);
+    let attempts = job
+        .output()
+        .iter()
+        .map(|line| line["attempts"].as_u64())
+        .sum();
+    assert_eq!(Some(60 + broken), attempts);
+    let api = breaking("100%");
+    for (method, attempts) in [("GET", 4), ("PUT", 4), ("POST", 1)] {
+        let job = Job::of_pages(&api.base_url(), 1);
+        let run = job.run_files(&[&args[..], &["--method", method]].concat());
+        assert_eq!(run.code, Some(1), "{run:?}");
+        let line = &job.output()[0];
+        let error = line["error"].as_str().expect("an error");
+        assert!(error.contains("closed or reset"), "{line}");
+        assert_eq!(line["attempts"], attempts, "{line}");
+    }
+}
+
+#[test]
+fn a_summary_may_go_to_standard_output_behind_the_answers() {
+    let api = api();
+    let job = Job::of_pages(&api.base_url(), 2);
+    let input = job.path("input");
+    let mut places = vec!["-"];
+    if cfg!(target_os = "linux") {
+        places.push("/dev/stdout");
+    }
+    for place in places {
+        let out = std::fs::File::create(job.path("out")).expect("a file");
+        let args = ["--path", "/pages/{}", "--input", &input, "--summary", place];
+        let status = job
+            .command(&args)
+            .stdout(out)
+            .stderr(Stdio::null())
+            .status();
+        assert_eq!(status.expect("it runs").code(), Some(0));
+        let lines = lines_of(&job.text("out"));
+        let ids: Vec<_> = lines.iter().map(|line| line["n"].as_u64()).collect();
+        assert_eq!(ids, [Some(1), Some(2), None], "{place}");
+        assert_eq!(lines[2]["requested"], 2, "{place}");
+    }
+    if cfg!(target_os = "linux") {
+        let log = std::fs::File::create(job.path("log")).expect("a file");
+        let args = [
+            "--path",
+            "/pages/{}",
+            "--input",
+            &input,
+            "--summary",
+            "/dev/stderr",
+        ];
+        let status = job
+            .command(&args)
+            .stdout(Stdio::null())
+            .stderr(log)
+            .status();
+        assert_eq!(status.expect("it runs").code(), Some(0));
+        let log = job.text("log");
+        assert!(
+            log.starts_with("2 lines in ") && log.contains("\n{\"requested\":2,"),
+            "{log}"
+        );
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_summary_that_there_is_no_room_for_is_a_failure_of_the_run() {
+    let api = api();
+    let job = Job::of_pages(&api.base_url(), 2);
+    let run = job.run_files(&["--path", "/pages/{}", "--quiet", "--summary", "/dev/full"]);
+    run.refuses(1, "could not write to /dev/full: ");
+    assert_eq!(job.output().len(), 2);
+}
+
+#[test]
+fn standard_input_is_no_file_that_is_called_like_its_sign() {
+    let api = api();
+    let job = Job::of_pages(&api.base_url(), 3);
+    job.put("-", "/other\n");
+    let input = std::fs::File::open(job.path("input")).expect("the input");
+    let mut command = job.command(&["--path", "/pages/{}"]);
+    let folder = job.path("");
+    let run = command.stdin(input).current_dir(folder).output();
+    let run = Run::of(&run.expect("it runs"));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert_eq!(lines_of(&run.out).len(), 3, "{run:?}");
+}
+
+#[test]
+fn what_the_library_warns_of_is_told() {
+    use api_ratelimiter::simulator::Limit;
+    let limit = Limit::parse("fixed-window:5/200ms").expect("a limit");
+    let api = SimulatedApi::builder().limit(limit).start();
+    let api = api.expect("an API");
+    let job = Job::new(&api.base_url());
+    let folder = job.path("learned");
+    let args = ["--learned", &folder, "--bearer-env", "TEST_TOKEN"];
+    let run = |input: &str| {
+        job.put("input", input);
+        let path = job.path("input");
+        let mut command = job.command(&[&args[..], &["--input", &path]].concat());
+        let run = command.env("TEST_TOKEN", "hunter2").output();
+        Run::of(&run.expect("it runs"))
+    };
+    // Enough to meet the limit twice: then there is something to keep.
+    let told = run(&"/a\n".repeat(15));
+    assert!(!told.err.contains("warning"), "to this machine: {told:?}");
+    let mut files = std::fs::read_dir(&folder).expect("the folder");
+    let file = files.next().expect("a file").expect("readable").path();
+    std::fs::write(&file, "nonsense").expect("written");
+    let told = run("/b\n");
+    assert_eq!(told.code, Some(0), "{told:?}");
+    let warning = "warning: 127.0.0.1: what was learned could not be read; starting afresh: ";
+    assert_eq!(told.err.matches(warning).count(), 1, "{told:?}");
+    assert!(!told.err.contains("hunter2"), "{told:?}");
 }
 
 #[test]

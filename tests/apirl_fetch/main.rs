@@ -8,6 +8,7 @@ mod job;
 mod lines;
 mod live_page;
 mod order;
+mod outage;
 mod resumed;
 // The tools' tests use more of it.
 #[allow(dead_code)]

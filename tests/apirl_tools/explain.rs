@@ -94,7 +94,7 @@ fn a_line_that_cannot_be_read_is_told_and_the_others_are_read() {
         (&json!("a"), &json!(5))
     );
     for (line, problem) in [
-        (1, "line 2: "),
+        (1, "line 2: no JSON: expected ident at column 2"),
         (2, "status: 99"),
         (3, "headers: X"),
         (4, "\"nobody\""),
@@ -106,6 +106,27 @@ fn a_line_that_cannot_be_read_is_told_and_the_others_are_read() {
         (&lines[5]["id"], &lines[5]["wait_s"]),
         (&json!(7), &Value::Null)
     );
+}
+
+#[test]
+fn a_line_that_is_too_long_is_one_line_that_cannot_be_read() {
+    let long = format!("{{\"id\":1,\"body\":\"{}\"}}\n", "x".repeat(9 << 20));
+    let input = format!("{long}{{\"id\":\"b\",\"status\":204}}\n{}", long.trim_end());
+    let run = apirl_with(&["explain", "--json-lines"], input.as_bytes());
+    run.refuses(1, "2 of 3 lines");
+    let lines: Vec<Value> = run
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let ids: Vec<&Value> = lines.iter().map(|line| &line["id"]).collect();
+    assert_eq!(ids, [&json!(1), &json!("b"), &json!(3)]);
+    for line in [&lines[0], &lines[2]] {
+        assert!(
+            line["error"].to_string().contains("is longer than 4 MiB"),
+            "{line}"
+        );
+    }
 }
 
 #[test]
@@ -123,6 +144,8 @@ fn bad_input_is_refused_in_one_sentence_with_a_hint() {
         .refuses(2, "did you mean \"notion\"?");
     apirl(&["explain", "--status", "429", "--now", "-1"]).refuses(2, "--now");
     apirl(&["explain", "--status", "429", "--now", "NaN"]).refuses(2, "--now");
+    apirl(&["explain", "--status", "429", "--now", "1e300"]).refuses(2, "--now 1e300 is no time");
+    apirl(&["explain", "--status", "-1"]).refuses(2, "invalid value '-1' for '--status");
     apirl(&["explain", "file", "--status", "429"]).refuses(2, "cannot be used with");
     apirl(&["explain", "--header", "a: b"]).refuses(2, "--status");
 }

@@ -86,6 +86,22 @@ fn every_command_shows_examples() {
             run.out
         );
     }
+    let run = apirl(&["--help"]);
+    assert!(
+        run.out.contains("Examples:") && run.out.contains("apirl fetch"),
+        "{}",
+        run.out
+    );
+    // The examples are ones that work.
+    for line in run
+        .out
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("apirl "))
+    {
+        let (command, _) = line.split_once(' ').unwrap_or((line, ""));
+        let help = apirl(&[command, "--help"]);
+        assert_eq!(help.code, Some(0), "{line}");
+    }
 }
 
 #[test]

@@ -135,4 +135,7 @@ fn settings_that_make_no_sense_are_refused() {
     apirl(&["serve", "--shape", "gitlab"]).refuses(2, "should be one of echo, notion");
     apirl(&["serve", "--fault", "cut:lots"]).refuses(2, "is not a fault");
     apirl(&["serve", "--refusal-status", "99"]).refuses(2, "--refusal-status");
+    for flag in ["--port", "--items", "--seed", "--refusal-status"] {
+        apirl(&["serve", flag, "-1"]).refuses(2, &format!("invalid value '-1' for '{flag}"));
+    }
 }

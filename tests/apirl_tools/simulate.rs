@@ -166,13 +166,26 @@ fn the_settings_of_a_preset_are_the_settings_of_the_run() {
 }
 
 #[test]
+fn it_says_where_round_trips_vary_too_much_for_strict_pacing() {
+    let told = |limit: &str, rtt: &str| {
+        let run = apirl(&["simulate", "--limit", limit, "--rtt", rtt]);
+        assert_eq!(run.code, Some(0), "{run:?}");
+        run.out
+            .contains("pacing refuses requests that arrive less than 100 ms apart")
+    };
+    assert!(told("pacing:10/s", "80ms..250ms"));
+    assert!(!told("pacing:10/s", "100ms"));
+    assert!(!told("token-bucket:10/s,burst=1", "80ms..250ms"));
+}
+
+#[test]
 fn flags_that_make_no_sense_are_refused() {
     let with = |args: &[&str]| apirl(&[&["simulate", "--limit", "pacing:10/s"], args].concat());
     apirl(&["simulate"]).refuses(2, "--limit <LIMIT>");
     apirl(&["simulate", "--limit", "10 per second"])
         .refuses(2, "it should be like token-bucket:10/s");
     with(&["--warmup", "10m"]).refuses(2, "leaves nothing of --duration");
-    with(&["--duration", "0s"]).refuses(2, "--duration");
+    with(&["--duration", "0s"]).refuses(2, "--duration must be above zero");
     with(&["--duration", "5"]).refuses(2, "is not a duration");
     with(&["--duration", "300d", "--strategy", "fixed:50"]).refuses(2, "hint: shorten --duration");
     with(&["--rtt", "250ms..80ms"]).refuses(2, "the shorter time comes first");
@@ -188,5 +201,9 @@ fn flags_that_make_no_sense_are_refused() {
     with(&["--clients", "0"]).refuses(2, "--clients");
     with(&["--hint", "loud"]).refuses(2, "none, seconds, headers");
     with(&["--api", "nobody"]).refuses(2, "no API is registered");
+    for flag in ["--workers", "--clients", "--seed"] {
+        with(&[flag, "-1"]).refuses(2, &format!("invalid value '-1' for '{flag}"));
+    }
+    with(&["--svg", "-"]).refuses(2, "the figures go to standard output");
     with(&["--svg", "/nowhere/at/all.svg"]).refuses(2, "could not write /nowhere/at/all.svg");
 }

@@ -6,6 +6,7 @@ mod server;
 
 mod calls;
 mod conduct;
+mod guide;
 mod limiter;
 mod outage;
 mod totals;

@@ -130,7 +130,8 @@ fn verdicts(value: Value, text: &str) -> Result<Vec<(String, Option<String>)>, S
     Ok(judged.collect())
 }
 
-fn kind(value: &Value) -> &'static str {
+/// What a value is, in words.
+pub(crate) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "true or false",

@@ -36,7 +36,12 @@ pub(crate) struct Args {
     /// The answer, or with --json-lines the answers; `-` or nothing for standard input.
     file: Option<PathBuf>,
     /// The status of the answer, instead of a file.
-    #[arg(long, value_name = "CODE", conflicts_with_all = ["file", "json_lines"])]
+    #[arg(
+        long,
+        value_name = "CODE",
+        conflicts_with_all = ["file", "json_lines"],
+        allow_negative_numbers = true
+    )]
     status: Option<u16>,
     /// A header of the answer; repeatable.
     #[arg(long, value_name = "NAME: VALUE", requires = "status")]
@@ -82,7 +87,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     };
     let now = match args.now {
         Some(now) => answer::since_1970(now)
-            .ok_or_else(|| Failure::usage(format_args!("--now {now} is no time since 1970")))?,
+            .ok_or_else(|| Failure::usage(format_args!("--now {now:?} is no time since 1970")))?,
         None => wall_time(),
     };
     let answer = Answer {
@@ -152,15 +157,23 @@ fn lines(path: &Path) -> Result<(), Failure> {
             break;
         }
         number += 1;
-        if line.iter().all(u8::is_ascii_whitespace) {
+        let is_too_long = read as u64 == MOST_READ && line.last() != Some(&b'\n');
+        if is_too_long {
+            reader
+                .skip_until(b'\n')
+                .map_err(|error| input::unreadable(path, &error))?;
+            line.clear();
+        } else if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
         let parsed: Result<Value, _> = serde_json::from_slice(&line);
         let id = parsed.as_ref().ok().and_then(|value| value.get("id"));
         let id = id.cloned().unwrap_or_else(|| number.into());
-        let answer = parsed
-            .map_err(|error| error.to_string())
-            .and_then(|value| answer::from_json(&value, wall_time()));
+        let answer = match parsed {
+            _ if is_too_long => Err(format!("is longer than {} MiB", MOST_READ >> 20)),
+            Ok(value) => answer::from_json(&value, wall_time()),
+            Err(error) => Err(format!("no JSON: {}", input::in_line(&error))),
+        };
         let mut result = Map::from_iter([("id".to_owned(), id)]);
         match answer.map(|answer| facts(&answer.read())) {
             Ok(Value::Object(facts)) => result.extend(facts),

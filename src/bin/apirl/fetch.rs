@@ -8,6 +8,7 @@ mod fingerprint;
 mod halt;
 mod held;
 mod journal;
+mod problem;
 mod progress;
 mod record;
 mod resume;
@@ -15,16 +16,17 @@ mod settings;
 mod source;
 mod summary;
 mod traffic;
+mod warnings;
 mod worker;
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use api_ratelimiter::dashboard::{self, Dashboard};
-use api_ratelimiter::{ApiRateConfig, DynamicAPIClient};
+use api_ratelimiter::{ApiRateConfig, DynamicAPIClient, Error};
 use parking_lot::Mutex;
 
 use crate::failure::{Failure, INTERRUPTED};
@@ -33,7 +35,7 @@ use crate::input::{self, say};
 use contact::Contact;
 use desk::{Counts, Desk};
 use halt::{Halt, Reason};
-use journal::Journal;
+use journal::Refusals;
 use progress::{Progress, Standing, rough};
 use settings::Settings;
 use source::Source;
@@ -70,8 +72,8 @@ goes on, also after a kill: what the output holds is not fetched again. Each ans
 server may have seen its request twice, but not a POST or PATCH: one whose outcome is unknown becomes an \
 error, unless --idempotent says that it may be sent again. What is needed for that is kept in OUTPUT.apirl.
 
-Exit codes: 0 all succeeded, 1 some failed (an error, or a status of 400 or more), 2 wrong usage, 130 \
-interrupted.")]
+Exit codes: 0 all succeeded, 1 some failed (an error, or a status of 400 or more), also of what the output held \
+already, 2 wrong usage, 130 interrupted.")]
 pub(crate) struct Args {
     /// The API, a preset by its name; `apirl presets` lists them.
     #[arg(required_unless_present_any = ["base_url", "config"])]
@@ -103,7 +105,7 @@ pub(crate) struct Args {
     /// Write answers as they come, not in the order of the input.
     #[arg(long, help_heading = "Input and output")]
     unordered: bool,
-    /// Write the summary as JSON there, too.
+    /// Write the summary as JSON there, too; `-` for standard output.
     #[arg(long, help_heading = "Input and output", value_name = "FILE")]
     summary: Option<PathBuf>,
     /// A path with {} where each line goes, percent-encoded.
@@ -131,7 +133,7 @@ pub(crate) struct Args {
     #[arg(long, help_heading = "Requests")]
     idempotent: bool,
     /// Requests that are under way at most.
-    #[arg(long, help_heading = "Pace", value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, help_heading = "Pace", value_name = "N", default_value_t = 8, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: u16,
     /// Requests per second to begin with. Default: the preset's, else 2.
     #[arg(
@@ -154,7 +156,8 @@ pub(crate) struct Args {
         long,
         help_heading = "Pace",
         value_name = "CODE",
-        value_delimiter = ','
+        value_delimiter = ',',
+        allow_negative_numbers = true
     )]
     backoff_status: Vec<u16>,
     /// Settings of the API: a file of configurations, see `apirl check`.
@@ -183,6 +186,7 @@ pub(crate) struct Args {
 const MOMENT: Duration = Duration::from_millis(100);
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
+    warnings::listen();
     let settings = Settings::of(&args)?;
     let traffic = Arc::new(Traffic::default());
     let client = settings.client(&args, &traffic)?;
@@ -210,8 +214,11 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         .transpose()?;
     let halt = Arc::new(Halt::default());
     listen(&halt, &client)?;
+    resume::refuse_input(&args.input, &args.output)?;
     let target = resume::open(&args.output, args.resume, &settings.fingerprint(&args))?;
-    let taken = [&args.input, &args.output];
+    let mut taken = vec![args.input.clone(), args.output.clone()];
+    taken.extend(args.config.clone());
+    taken.push(resume::journal_of(&args.output));
     let sheet = args
         .summary
         .as_deref()
@@ -220,12 +227,17 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let total = Source::survey(&args.input, &target.marks, &target.held)?;
     if args.resume && !args.quiet {
         let held = summary::counted(target.held.count(), "line");
-        say(&format!("{held} already there."));
+        let failed = match target.failed {
+            0 => String::new(),
+            failed => format!(", {failed} of them failed"),
+        };
+        say(&format!("{held} already there{failed}."));
     }
     let can_resume = target.journal.is_some();
+    let failed_before = target.failed;
     if let Some(journal) = &target.journal {
-        let journal: Arc<Journal> = Arc::clone(journal);
-        client.limiter().add_observer(journal);
+        let refusals = Refusals::noted_in(journal, &settings.config.dialect.not_processed);
+        client.limiter().add_observer(Arc::new(refusals));
     }
     let job = Arc::new(Job {
         source: Mutex::new(
@@ -268,29 +280,44 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         tell_of_default_rate(&args, &job.client);
     }
     let told = sheet.map_or(Ok(()), |sheet| sheet.write(&summary));
-    finish(&job, &args, can_resume, summary.failed).and(told)
+    let failed = failed_before + summary.failed;
+    finish(&job, &args, can_resume, failed).and(told)
 }
 
 /// Serves the live page.
 fn show(address: &str, client: &DynamicAPIClient) -> Result<Dashboard, Failure> {
-    let page = dashboard::serve(address, client)
-        .map_err(|error| Failure::usage(error).hint("--dashboard=127.0.0.1:0 takes a free port"))?;
+    let bad = |problem: &dyn std::fmt::Display| {
+        Failure::usage(format_args!("--dashboard={address}: {problem}"))
+    };
+    let Ok(wanted) = address.parse::<SocketAddr>() else {
+        return Err(bad(&"no IP address with a port")
+            .hint("it is like --dashboard=127.0.0.1:9465; port 0 takes a free one"));
+    };
+    if !wanted.ip().is_loopback() {
+        return Err(bad(&"others could reach it, and would see the page").hint(
+            "stay on 127.0.0.1; from elsewhere it is seen through a tunnel, as `ssh -L 9465:127.0.0.1:9465 HOST` makes one",
+        ));
+    }
+    let page = dashboard::serve(address, client).map_err(|error| match error {
+        Error::InvalidConfig { problem, .. } => bad(&problem),
+        other => bad(&other),
+    });
+    let page = page.map_err(|it| it.hint("--dashboard=127.0.0.1:0 takes a free port"))?;
     say(&format!("Live page: {}", page.url()));
     Ok(page)
 }
 
 /// The first Ctrl-C lets what is under way finish, the second does not.
 fn listen(halt: &Arc<Halt>, client: &DynamicAPIClient) -> Result<(), Failure> {
-    let (halt, client, is_second) = (Arc::clone(halt), client.clone(), AtomicBool::new(false));
-    let listening = ctrlc::set_handler(move || {
-        if is_second.swap(true, Ordering::Relaxed) {
+    let (halt, client, mut is_second) = (Arc::clone(halt), client.clone(), false);
+    crate::stop::listen(move || {
+        if std::mem::replace(&mut is_second, true) {
             // Nothing is lost in a buffer, and half a line is taken out by --resume.
             std::process::exit(i32::from(INTERRUPTED));
         }
         halt.because(Reason::Interrupted);
         client.close();
-    });
-    listening.map_err(|error| Failure::failed(format_args!("could not listen for Ctrl-C: {error}")))
+    })
 }
 
 /// Until all is over.
@@ -298,6 +325,9 @@ fn watch(job: &Job, traffic: &Traffic, mut progress: Progress) {
     let mut is_closed = false;
     let mut contact = Contact::Unknown;
     loop {
+        for warning in warnings::take() {
+            progress.say(&warning);
+        }
         let snapshot = job.client.limiter().snapshot();
         if let Some(news) = snapshot.fleet.as_ref().and_then(|it| contact.news(it)) {
             progress.say(&news);
@@ -322,6 +352,9 @@ fn watch(job: &Job, traffic: &Traffic, mut progress: Progress) {
     progress.end();
     // Saves what was learned.
     job.client.close();
+    for warning in warnings::take() {
+        say(&warning);
+    }
 }
 
 fn summarise(job: &Job, traffic: &Traffic, took: Duration) -> Summary {
@@ -363,7 +396,7 @@ fn finish(job: &Job, args: &Args, can_resume: bool, failed: u64) -> Result<(), F
     let go_on = if can_resume {
         "the same command with --resume goes on"
     } else {
-        "with --output FILE a run can be gone on with, by --resume"
+        "a run with --output FILE can be gone on with by --resume"
     };
     let is_complete = || {
         // Whoever waits for input has the lock: there is more to come.
@@ -387,7 +420,11 @@ fn finish(job: &Job, args: &Args, can_resume: bool, failed: u64) -> Result<(), F
             "the API asks for a pause of {}, longer than max_cooldown allows",
             rough(*wait)
         ))
-        .hint(format_args!("after it {go_on}"))),
+        .hint(format_args!("try again after it: {go_on}"))),
+        Some(Reason::Outage) => Err(Failure::failed(
+            "requests fail, and the settings' circuit breaker lets no more of them go",
+        )
+        .hint(format_args!("try again when the API is back: {go_on}"))),
         Some(Reason::Fleet(problem)) => {
             Err(Failure::failed(format_args!("the fleet grants nothing: {problem}")).hint(go_on))
         }

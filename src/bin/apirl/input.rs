@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use api_ratelimiter::{API_RATE_CONFIGS, ApiRateConfig, DynamicAPIClient};
+use api_ratelimiter::{API_RATE_CONFIGS, ApiRateConfig, DynamicAPIClient, Error};
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -72,6 +72,12 @@ pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Failure {
     Failure::usage(format_args!("could not read {}: {error}", shown(path))).hint(hint)
 }
 
+/// What is wrong with the JSON of one line: of its place only the column tells something.
+pub(crate) fn in_line(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.replace(" at line 1 column ", " at column ")
+}
+
 /// A variable of the environment that must say something.
 pub(crate) fn variable(name: &str) -> Result<String, Failure> {
     let hint = "set it, and export it, before the command";
@@ -92,15 +98,15 @@ pub(crate) fn variable(name: &str) -> Result<String, Failure> {
 
 /// The configuration of that name; an unknown name gets the library's suggestion.
 pub(crate) fn preset(name: &str) -> Result<Arc<ApiRateConfig>, Failure> {
-    match API_RATE_CONFIGS.get(name) {
-        Some(config) => Ok(config),
-        None => match DynamicAPIClient::builder_for(name) {
-            Err(error) => Err(Failure::usage(error).hint("`apirl presets` lists them")),
-            Ok(_) => Err(Failure::usage(format_args!(
-                "no API is registered as {name:?}"
-            ))),
-        },
-    }
+    API_RATE_CONFIGS.get(name).ok_or_else(|| {
+        let nearest = match DynamicAPIClient::builder_for(name) {
+            Err(Error::UnknownApi { nearest, .. }) => nearest,
+            _ => None,
+        };
+        let meant = nearest.map_or_else(String::new, |name| format!(", did you mean {name:?}?"));
+        Failure::usage(format_args!("no API is registered as {name:?}{meant}"))
+            .hint("`apirl presets` lists them")
+    })
 }
 
 /// The configuration that `--api` and `--config` name; without either, none.
@@ -119,7 +125,10 @@ pub(crate) fn configured(
             .hint("`apirl check FILE` tells everything that is wrong with it")
     };
     let text = text(file)?;
-    let value: Value = serde_json::from_str(&text).map_err(|error| bad(&error))?;
+    let value: Value = serde_json::from_str(&text).map_err(|error| {
+        Failure::usage(format_args!("{shown} is no JSON: {error}"))
+            .hint("`apirl check FILE` tells everything that is wrong with it")
+    })?;
     if crate::check::is_one(&value) {
         let config = ApiRateConfig::from_json(&text).map_err(|error| bad(&error))?;
         return match api {

@@ -11,6 +11,7 @@ mod presets;
 mod quantity;
 mod serve;
 mod simulate;
+mod stop;
 
 use std::process::ExitCode;
 
@@ -21,6 +22,13 @@ use clap::{
 /// Call other people's APIs at the speed they allow.
 #[derive(Debug, Parser)]
 #[command(name = "apirl", version, propagate_version = true)]
+#[command(after_help = "Examples:
+  apirl fetch github --bearer-env GITHUB_TOKEN --path '/users/{}' --input names.txt --output users.jsonl
+  curl -si https://api.github.com/rate_limit | apirl explain --api github
+  apirl simulate --limit token-bucket:10/s,burst=20
+  apirl serve --limit token-bucket:5/s,burst=10 --port 8080
+
+Each command has more by --help.")]
 pub(crate) struct Cli {
     /// When to use colours.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]

@@ -32,7 +32,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LIMIT", value_parser = limit)]
     limit: Vec<Limit>,
     /// The port on 127.0.0.1; 0 for one that is free.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     port: u16,
     /// What the answers say about the limits: none, seconds, date, headers, ietf, or vendor (as --shape does).
     #[arg(long, default_value_t = Hint::None)]
@@ -47,13 +47,18 @@ pub(crate) struct Args {
     #[arg(long, default_value = "0s", value_parser = duration)]
     rtt: Duration,
     /// The status of refusals. Default: the shape's, 403 for github, else 429.
-    #[arg(long, value_name = "CODE", value_parser = clap::value_parser!(u16).range(200..=599))]
+    #[arg(long, value_name = "CODE", allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(200..=599))]
     refusal_status: Option<u16>,
     /// How many items the collection has.
-    #[arg(long, value_name = "N", default_value_t = 1000)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1000,
+        allow_negative_numbers = true
+    )]
     items: usize,
     /// Seeds the chance by which faults strike.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     seed: u64,
 }
 
@@ -64,11 +69,10 @@ fn limit(text: &str) -> Result<Limit, String> {
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     // Before the start, so that no Ctrl-C finds the default, which kills.
     let (stop, stopped) = mpsc::channel();
-    ctrlc::set_handler(move || {
+    crate::stop::listen(move || {
         // Fails only if we are ending already.
         let _ = stop.send(());
-    })
-    .map_err(|error| Failure::failed(format_args!("could not listen for Ctrl-C: {error}")))?;
+    })?;
     let api = start(&args)?;
     // The address alone on standard output, for scripts; words for people on standard error.
     print(&format!("{}\n", api.base_url()))?;

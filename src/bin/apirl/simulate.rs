@@ -48,10 +48,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME=LIMIT", value_parser = Change::parse)]
     change: Vec<Change>,
     /// Requests that each client has under way at most.
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_value_t = 16, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     workers: u32,
     /// Clients with a limiter each, all against the same limits; each starts 10 s after the last.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    #[arg(long, default_value_t = 1, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     clients: u32,
     /// The time that an accepted request takes, evenly spread.
     #[arg(long, value_name = "MIN..MAX", default_value = "80ms..250ms", value_parser = round_trip)]
@@ -63,7 +63,7 @@ pub(crate) struct Args {
     #[arg(long, default_value = "0s", value_parser = duration)]
     warmup: Duration,
     /// Seeds the chance in round trips and pauses.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, allow_negative_numbers = true)]
     seed: u64,
     /// Who paces: `learned`, as clients do; `aimd`, the same without learning; `fixed:8.5`, that many per
     /// second whatever happens.
@@ -162,6 +162,14 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         .map(|config| ApiRateConfig::clone(&config))
         .unwrap_or_default();
     let scenario = scenario(&args)?;
+    if args
+        .svg
+        .as_ref()
+        .is_some_and(|path| path.as_os_str() == "-")
+    {
+        return Err(Failure::usage("--svg -: the figures go to standard output")
+            .hint("give the picture a file"));
+    }
     check_size(&args, &config)?;
     let report = play(&args, &config, &scenario)?;
     let figures = Figures::of(&report, &scenario, args.clients, args.warmup);
@@ -188,7 +196,7 @@ fn limits_text(limits: &[Limit]) -> String {
 fn scenario(args: &Args) -> Result<Scenario, Failure> {
     if args.duration.is_zero() || args.duration > LONGEST {
         return Err(Failure::usage(
-            "--duration is not above zero and at most 366 days",
+            "--duration must be above zero and at most 366 days",
         ));
     }
     if args.warmup >= args.duration {
@@ -327,5 +335,26 @@ fn table(args: &Args, config: &ApiRateConfig, figures: &Figures) -> String {
             config.max_rate
         );
     }
+    if let Some(gap) = args.limit.iter().find_map(|limit| blurred(limit, args.rtt)) {
+        let _ = writeln!(
+            text,
+            "pacing refuses requests that arrive less than {} apart: no client reaches all of it where round trips \
+             vary, here by {}; see --rtt.",
+            spoken(gap),
+            spoken(args.rtt.1 - args.rtt.0)
+        );
+    }
     text
+}
+
+/// The gap that strict pacing asks for, if round trips vary by more than a tenth of it.
+fn blurred(limit: &Limit, (least, most): (Duration, Duration)) -> Option<Duration> {
+    let Limit::Pacing {
+        rate_per_second, ..
+    } = limit
+    else {
+        return None;
+    };
+    let gap = Duration::try_from_secs_f64(1.0 / rate_per_second).ok()?;
+    (most - least > gap / 10).then_some(gap)
 }

@@ -5,8 +5,12 @@ use std::collections::BTreeMap;
 use api_ratelimiter::http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
+
+use crate::check::kind;
+use crate::input::in_line;
 
 /// What the flags say about all lines.
 #[derive(Debug)]
@@ -52,18 +56,22 @@ pub(crate) struct Unreadable {
     pub(crate) problem: String,
 }
 
-/// The members of a line in JSON.
+/// The members of a line in JSON; `null` is as if they were not there.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
     id: Option<Box<RawValue>>,
-    method: Option<String>,
-    path: Option<String>,
-    #[serde(default)]
-    query: BTreeMap<String, Value>,
-    #[serde(default)]
-    headers: BTreeMap<String, String>,
+    method: Option<Value>,
+    path: Option<Value>,
+    query: Option<Box<RawValue>>,
+    headers: Option<Box<RawValue>>,
     body: Option<Box<RawValue>>,
+}
+
+/// What is looked for in a line that has members of other names.
+#[derive(Deserialize)]
+struct Named {
+    id: Option<Box<RawValue>>,
 }
 
 /// What stays as it is when a line is put into a path: what RFC 3986 calls unreserved. So no line can
@@ -104,8 +112,16 @@ impl Form {
     }
 
     fn read_json(&self, mut name: Name, text: &str) -> Result<Ask, Unreadable> {
-        let line: Line =
-            serde_json::from_str(text).map_err(|error| name.clone().unreadable(broken(&error)))?;
+        let line: Line = match serde_json::from_str(text) {
+            Ok(line) => line,
+            Err(error) => {
+                let named = serde_json::from_str(text).unwrap_or(Named { id: None });
+                if let Some(id) = named.id.filter(|id| plain(id).is_some()) {
+                    name.id = id;
+                }
+                return Err(name.unreadable(broken(&error)));
+            }
+        };
         let mut id_text = None;
         if let Some(id) = line.id {
             let Some(text) = plain(&id) else {
@@ -114,7 +130,11 @@ impl Form {
             id_text = Some(text);
             name.id = id;
         }
-        let path = match (line.path, &self.template, id_text) {
+        let path = match line.path.map(|path| text_of("path", path)).transpose() {
+            Ok(path) => path,
+            Err(problem) => return Err(name.unreadable(problem)),
+        };
+        let path = match (path, &self.template, id_text) {
             (Some(path), _, _) => path,
             (None, Some(template), Some(id)) => fill(template, &id),
             (None, Some(_), None) => {
@@ -124,18 +144,18 @@ impl Form {
         };
         let name = name.at(&path);
         let method = match line.method {
-            None => self.method.clone(),
-            Some(text) => match method(&text) {
-                Some(method) => method,
-                None => return Err(name.unreadable("method is not a method of HTTP")),
-            },
+            None => Ok(self.method.clone()),
+            Some(value) => text_of("method", value)
+                .and_then(|text| method(&text).ok_or("method is not a method of HTTP".to_owned())),
         };
-        let mut query = Vec::new();
-        for (key, value) in line.query {
-            if let Err(problem) = add_query(&mut query, &key, value) {
+        let query = query(line.query.as_deref());
+        let headers = headers(line.headers.as_deref());
+        let (method, query, headers) = match (method, query, headers) {
+            (Ok(method), Ok(query), Ok(headers)) => (method, query, headers),
+            (Err(problem), _, _) | (_, Err(problem), _) | (_, _, Err(problem)) => {
                 return Err(name.unreadable(problem));
             }
-        }
+        };
         let body = line.body.map(|raw| match serde_json::from_str(raw.get()) {
             Ok(text) => Body::Text(text),
             Err(_) => Body::Json(raw),
@@ -145,10 +165,28 @@ impl Form {
             path,
             method,
             query,
-            headers: line.headers.into_iter().collect(),
+            headers,
             body,
         })
     }
+}
+
+fn query(raw: Option<&RawValue>) -> Result<Vec<(String, String)>, String> {
+    let mut query = Vec::new();
+    for (key, value) in members::<Box<RawValue>>("query", raw)? {
+        add_query(&mut query, &key, &value)?;
+    }
+    Ok(query)
+}
+
+fn headers(raw: Option<&RawValue>) -> Result<Vec<(String, String)>, String> {
+    let headers = members::<Value>("headers", raw)?.into_iter();
+    headers
+        .map(|(name, value)| {
+            let value = text_of(&format!("headers, {name:?}:"), value)?;
+            Ok((name, value))
+        })
+        .collect()
 }
 
 impl Ask {
@@ -186,13 +224,30 @@ pub(crate) fn method(text: &str) -> Option<Method> {
     text.to_ascii_uppercase().parse().ok()
 }
 
-/// What is wrong with a line's JSON: of its place only the column tells something.
 fn broken(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    format!(
-        "the line's JSON: {}",
-        text.replace(" at line 1 column ", " at column ")
-    )
+    format!("the line's JSON: {}", in_line(error))
+}
+
+/// A member that has to be a text.
+fn text_of(member: &str, value: Value) -> Result<String, String> {
+    match value {
+        Value::String(text) => Ok(text),
+        other => Err(format!("{member} is {}, not a text", kind(&other))),
+    }
+}
+
+/// The members of a member that has to be an object, in the order of their names.
+fn members<T: DeserializeOwned>(
+    member: &str,
+    raw: Option<&RawValue>,
+) -> Result<BTreeMap<String, T>, String> {
+    let Some(raw) = raw else {
+        return Ok(BTreeMap::new());
+    };
+    serde_json::from_str(raw.get()).map_err(|_| {
+        let value = serde_json::from_str(raw.get()).unwrap_or_default();
+        format!("{member} is {}, not an object", kind(&value))
+    })
 }
 
 /// The template with `{}` replaced.
@@ -210,20 +265,22 @@ fn plain(raw: &RawValue) -> Option<String> {
     }
 }
 
-/// A list gives its key once for each element, `null` leaves it out.
-fn add_query(query: &mut Vec<(String, String)>, key: &str, value: Value) -> Result<(), String> {
-    let text = match value {
-        Value::Null => return Ok(()),
-        Value::String(text) => text,
-        Value::Number(number) => number.to_string(),
-        Value::Bool(value) => value.to_string(),
-        Value::Array(values) => {
-            return values.into_iter().try_for_each(|value| match value {
-                Value::Array(_) => Err(format!("query, {key:?}: a list within a list")),
-                value => add_query(query, key, value),
+/// A list gives its key once for each element, `null` leaves it out; numbers stay as they were written.
+fn add_query(query: &mut Vec<(String, String)>, key: &str, value: &RawValue) -> Result<(), String> {
+    let text = match value.get().bytes().next() {
+        Some(b'n') => return Ok(()),
+        Some(b'{') => return Err(format!("query, {key:?}: an object has no form in a URL")),
+        Some(b'[') => {
+            let values: Vec<Box<RawValue>> =
+                serde_json::from_str(value.get()).map_err(|error| broken(&error))?;
+            return values.iter().try_for_each(|value| match value.get() {
+                list if list.starts_with('[') => {
+                    Err(format!("query, {key:?}: a list within a list"))
+                }
+                _ => add_query(query, key, value),
             });
         }
-        Value::Object(_) => return Err(format!("query, {key:?}: an object has no form in a URL")),
+        _ => plain(value).unwrap_or_else(|| value.get().to_owned()),
     };
     query.push((key.to_owned(), text));
     Ok(())
@@ -262,7 +319,7 @@ mod tests {
     fn json_says_everything_about_a_request() {
         let ask = ask(
             r#"{"id": 12345678901234567890123, "method": "PATCH", "path": "/a", "headers": {"X-A": "1"},
-                "query": {"a": [1, true, null], "b": "x y", "c": null}, "body": {"z": 1, "a": 1e400}}"#,
+                "query": {"a": [1.50, true, null], "b": "x y", "c": null, "d": 12345678901234567890123}, "body": {"z": 1, "a": 1e400}}"#,
         );
         assert_eq!(ask.name.id.get(), "12345678901234567890123");
         assert_eq!(ask.method, Method::PATCH);
@@ -270,7 +327,12 @@ mod tests {
         let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
         assert_eq!(
             ask.query,
-            [pair("a", "1"), pair("a", "true"), pair("b", "x y")]
+            [
+                pair("a", "1.50"),
+                pair("a", "true"),
+                pair("b", "x y"),
+                pair("d", "12345678901234567890123")
+            ]
         );
         assert_eq!(ask.headers, [pair("X-A", "1")]);
         let Some(Body::Json(body)) = ask.body else {

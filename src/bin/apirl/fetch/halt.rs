@@ -15,6 +15,8 @@ pub(crate) enum Reason {
     FailFast,
     /// The API wants a pause that is longer than anybody should sit through.
     Pause(Duration),
+    /// Requests fail, and the circuit breaker of the settings is open for longer than anybody waits.
+    Outage,
     /// The fleet grants nothing.
     Fleet(String),
     /// The output, or what is kept beside it, can't be written to.

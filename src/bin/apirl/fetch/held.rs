@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, Write};
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 /// Lines of the input by their numbers: a bit for each.
 #[derive(Debug, Clone, Default)]
@@ -54,15 +55,20 @@ impl Lines {
 pub(crate) struct Found {
     /// Of these everything is there.
     pub(crate) held: Lines,
-    /// Whether anything else is, too: pages of collections that were not walked to their end, or a line
-    /// that breaks off.
+    /// How many of these failed.
+    pub(crate) failed: u64,
+    /// Whether anything else is, too: pages of collections that were not walked to their end.
     pub(crate) has_scraps: bool,
+    /// Bytes up to the end of the last whole line.
+    pub(crate) whole: u64,
 }
 
 /// What is looked at of a line.
 #[derive(Deserialize)]
 struct Line {
     n: u64,
+    status: Option<u16>,
+    error: Option<IgnoredAny>,
     /// There only in lines of collections.
     last: Option<bool>,
 }
@@ -70,6 +76,10 @@ struct Line {
 impl Line {
     fn is_end(&self) -> bool {
         self.last != Some(false)
+    }
+
+    fn is_failure(&self) -> bool {
+        self.error.is_some() || self.status.is_some_and(|status| status >= 400)
     }
 }
 
@@ -82,11 +92,7 @@ pub(crate) fn find(from: impl BufRead, lines: u64) -> Result<Found, String> {
     let mut found = Found::default();
     // Collections of which a page, but not yet the last, has been seen.
     let mut open = std::collections::BTreeSet::new();
-    each(from, |number, line| {
-        let Some(line) = line else {
-            found.has_scraps = true;
-            return Ok(());
-        };
+    let whole = each(from, |number, line| {
         if line.n == 0 || line.n > lines {
             return Err(format!(
                 "has n = {} in line {number}, but {lines} lines of the input were read",
@@ -99,11 +105,13 @@ pub(crate) fn find(from: impl BufRead, lines: u64) -> Result<Found, String> {
         }
         open.remove(&line.n);
         if found.held.insert(line.n) {
+            found.failed += u64::from(line.is_failure());
             return Ok(());
         }
         Err(format!("has n = {} twice, again in line {number}", line.n))
     })?;
-    found.has_scraps |= !open.is_empty();
+    found.has_scraps = !open.is_empty();
+    found.whole = whole;
     Ok(found)
 }
 
@@ -126,27 +134,27 @@ fn read(text: &[u8]) -> Option<Line> {
     serde_json::from_slice(text).ok()
 }
 
-/// `take` gets each line's number in the file and what it says; `None` for a last one that breaks off.
+/// `take` gets each line's number in the file and what it says; how many bytes these are, without a last
+/// line that breaks off.
 fn each(
     mut from: impl BufRead,
-    mut take: impl FnMut(u64, Option<Line>) -> Result<(), String>,
-) -> Result<(), String> {
-    let mut text = Vec::new();
+    mut take: impl FnMut(u64, Line) -> Result<(), String>,
+) -> Result<u64, String> {
+    let (mut text, mut whole) = (Vec::new(), 0);
     for number in 1.. {
         text.clear();
         from.read_until(b'\n', &mut text)
             .map_err(|error| format!("could not be read: {error}"))?;
-        match text.last() {
-            None => break,
-            Some(b'\n') => {}
-            Some(_) => return take(number, None),
+        if text.last() != Some(&b'\n') {
+            break;
         }
+        whole += text.len() as u64;
         match read(&text) {
-            Some(line) => take(number, Some(line))?,
+            Some(line) => take(number, line)?,
             None => return Err(format!("has no line of apirl's in line {number}")),
         }
     }
-    Ok(())
+    Ok(whole)
 }
 
 #[cfg(test)]
@@ -162,7 +170,12 @@ mod tests {
     #[test]
     fn answers_and_errors_are_held_and_half_a_line_is_not() {
         let text = "{\"n\":200,\"body\":[]}\n{\"n\":64,\"error\":\"x\"}\n{\"n\":3}";
-        assert_eq!(held(text), (vec![64, 200], true));
+        assert_eq!(held(text), (vec![64, 200], false));
+        let found = find(text.as_bytes(), 200).expect("an output");
+        assert_eq!(found.whole as usize, text.len() - "{\"n\":3}".len());
+        let text =
+            "{\"n\":1,\"status\":399}\n{\"n\":2,\"status\":400}\n{\"n\":3,\"error\":\"x\"}\n";
+        assert_eq!(find(text.as_bytes(), 9).expect("an output").failed, 2);
         assert_eq!(held(""), (vec![], false));
     }
 

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufRead, Seek as _, SeekFrom, Write as _};
+use std::sync::Arc;
 
 use api_ratelimiter::{Event, Observer};
 use parking_lot::Mutex;
@@ -60,21 +61,38 @@ pub(crate) const ONCE: &str = "once";
 const TOO_MANY_REQUESTS: u16 = 429;
 
 /// Notes at once that a request was refused: it may wait long before it goes out again.
-impl Observer for Journal {
+#[derive(Debug)]
+pub(crate) struct Refusals {
+    journal: Arc<Journal>,
+    /// Statuses of which it is known that the request was not processed.
+    not_processed: Vec<u16>,
+}
+
+impl Refusals {
+    /// `also` are those of the API, besides 429.
+    pub(crate) fn noted_in(journal: &Arc<Journal>, also: &[u16]) -> Self {
+        Self {
+            journal: Arc::clone(journal),
+            not_processed: [also, &[TOO_MANY_REQUESTS]].concat(),
+        }
+    }
+}
+
+impl Observer for Refusals {
     fn on_event(&self, event: &Event) {
         let Event::Attempt {
             about,
             refused: true,
-            status: Some(TOO_MANY_REQUESTS),
+            status: Some(status),
             ..
         } = event
         else {
             return;
         };
         let line = about.context.get(ONCE).and_then(|n| n.parse().ok());
-        if let Some(n) = line {
+        if let Some(n) = line.filter(|_| self.not_processed.contains(status)) {
             // If it can't be noted, the outcome counts as unknown.
-            let _ = self.note(&Entry::Unsent(n));
+            let _ = self.journal.note(&Entry::Unsent(n));
         }
     }
 }

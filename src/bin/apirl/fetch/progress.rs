@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
-use api_ratelimiter::Snapshot;
+use api_ratelimiter::{BreakerPhase, Snapshot};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::desk::Counts;
@@ -129,7 +129,12 @@ fn words(standing: &Standing<'_>, left: Option<Duration>) -> String {
         let pause = until.duration_since(std::time::SystemTime::now()).ok()?;
         (!pause.is_zero()).then_some(pause)
     });
+    let is_down = matches!(
+        limiter.breaker,
+        Some(BreakerPhase::Open | BreakerPhase::HalfOpen)
+    );
     match pause {
+        _ if is_down => text.push_str(", requests fail, trying now and then"),
         Some(pause) => {
             let _ = write!(text, ", pausing {}", rough(pause));
         }
@@ -172,7 +177,7 @@ pub(crate) fn rough(duration: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use api_ratelimiter::{ApiRateConfig, DynamicRateLimiter};
+    use api_ratelimiter::{ApiRateConfig, CircuitBreaker, DynamicRateLimiter};
 
     use super::*;
 
@@ -196,6 +201,29 @@ mod tests {
         let told = text(4, 1, None);
         assert!(told.starts_with("1 failed, 4 refused, "), "{told}");
         assert!(told.contains("/s, pausing 6"), "{told}");
+    }
+
+    #[test]
+    fn the_words_tell_that_the_circuit_breaker_is_open() {
+        let config = ApiRateConfig {
+            breaker: Some(CircuitBreaker::after_failures(1)),
+            ..ApiRateConfig::default()
+        };
+        let limiter = DynamicRateLimiter::new(&config).expect("a limiter");
+        let text = || {
+            let standing = Standing {
+                counts: Counts::default(),
+                refused: 0,
+                limiter: &limiter.snapshot(),
+            };
+            words(&standing, None)
+        };
+        assert_eq!(text(), "0 refused, 2.0/s, awaiting answers");
+        limiter.acquire().expect("a permit").failed();
+        assert_eq!(
+            text(),
+            "0 refused, 2.0/s, requests fail, trying now and then"
+        );
     }
 
     #[test]

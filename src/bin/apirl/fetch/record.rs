@@ -130,7 +130,9 @@ fn content(body: Vec<u8>) -> Content<'static> {
         Ok(text) => text,
         Err(error) => return Content::BodyBase64(STANDARD.encode(error.as_bytes())),
     };
-    let raw = match serde_json::from_str::<Box<RawValue>>(&text) {
+    // Which some servers put before their JSON, and no parser has to take (RFC 8259, section 8.1).
+    let bare = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let raw = match serde_json::from_str::<Box<RawValue>>(bare) {
         Ok(raw) => compact(raw),
         Err(_) => to_raw_value(&text).unwrap_or_default(),
     };
@@ -203,6 +205,7 @@ mod tests {
         assert_eq!(body_of(b""), "\"body\":\"\"");
         assert_eq!(body_of(b"two\nlines"), "\"body\":\"two\\nlines\"");
         assert_eq!(body_of(b"{broken"), "\"body\":\"{broken\"");
+        assert_eq!(body_of("\u{feff}[1]".as_bytes()), "\"body\":[1]");
         assert_eq!(body_of(b"\xff\x00"), "\"body_base64\":\"/wA=\"");
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use fs4::TryLockError;
 
-use super::held::{self, Lines};
+use super::held::{self, Found, Lines};
 use super::journal::{Entry, Journal, Mark, Notes, VERSION};
 use crate::failure::Failure;
 use crate::input::say;
@@ -21,6 +21,8 @@ pub(crate) struct Target {
     /// Only beside a file: nobody can look up what a pipe has swallowed.
     pub(crate) journal: Option<Arc<Journal>>,
     pub(crate) held: Arc<Lines>,
+    /// How many of these failed.
+    pub(crate) failed: u64,
     /// Lines whose request may have been sent, and may not be sent twice.
     pub(crate) begun: Lines,
     pub(crate) marks: VecDeque<Mark>,
@@ -32,6 +34,7 @@ impl Target {
             out,
             journal: None,
             held: Arc::default(),
+            failed: 0,
             begun: Lines::default(),
             marks: VecDeque::new(),
         }
@@ -51,8 +54,7 @@ pub(crate) fn open(output: &Path, resume: bool, settings: &str) -> Result<Target
         let out = OpenOptions::new().write(true).open(output);
         return Ok(Target::bare(Box::new(out.map_err(unwritable(output))?)));
     }
-    // A link's file is replaced, not the link.
-    let output = &fs::canonicalize(output).unwrap_or_else(|_| output.to_owned());
+    let output = &real(output);
     let may_begin = is_new(output);
     if !resume && !may_begin {
         return Err(not_empty(output));
@@ -103,6 +105,32 @@ fn without_journal(output: &Path) -> Failure {
         beside(output).display()
     ))
     .hint("it is written by `apirl fetch` beside its output; begin anew with another --output")
+}
+
+/// Fails where answers would be written behind the very lines that are read.
+pub(crate) fn refuse_input(input: &Path, output: &Path) -> Result<(), Failure> {
+    let place = |path: &Path| match path.as_os_str() == "-" {
+        true => None,
+        false => fs::canonicalize(path).ok().filter(|path| path.is_file()),
+    };
+    match place(output) {
+        Some(file) if place(input).as_ref() == Some(&file) => Err(Failure::usage(format_args!(
+            "the output, {}, is the input",
+            output.display()
+        ))
+        .hint("give --output a file of its own")),
+        _ => Ok(()),
+    }
+}
+
+/// Where the journal of an output is, under whatever name it is given.
+pub(crate) fn journal_of(output: &Path) -> PathBuf {
+    beside(&real(output))
+}
+
+/// A link's file is replaced, not the link.
+fn real(output: &Path) -> PathBuf {
+    fs::canonicalize(output).unwrap_or_else(|_| output.to_owned())
 }
 
 /// The journal's place.
@@ -169,24 +197,27 @@ fn go_on(output: &Path, journal: Journal, notes: Notes, settings: &str) -> Resul
             "give the same base URL, --method, --path, --header and --paginate or --items as then",
         ));
     }
-    let held = match File::open(output) {
+    let found = match File::open(output) {
         Ok(file) => tidy(output, file, notes.lines())?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Lines::default(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Found::default(),
         Err(error) => return Err(crate::input::unreadable(output, &error)),
     };
     let out = OpenOptions::new().append(true).create(true).open(output);
     Ok(Target {
         out: Box::new(out.map_err(unwritable(output))?),
         journal: Some(Arc::new(journal)),
-        held: Arc::new(held),
+        held: Arc::new(found.held),
+        failed: found.failed,
         begun: notes.begun,
         marks: notes.marks,
     })
 }
 
-/// What the output holds; what is of no use in it is taken out, in a copy that then takes its place, so
-/// that a kill leaves the one or the other.
-fn tidy(output: &Path, file: File, lines: u64) -> Result<Lines, Failure> {
+/// What the output holds. What is of no use in it is taken out: half a line at its end is cut off; the pages
+/// of an unfinished collection stand between others, so they are left out of a copy that then takes its
+/// place, and a kill leaves the one or the other.
+fn tidy(output: &Path, file: File, lines: u64) -> Result<Found, Failure> {
+    let bytes = file.metadata().map_or(u64::MAX, |about| about.len());
     let found = held::find(BufReader::new(file), lines).map_err(|problem| {
         Failure::usage(format_args!("{} {problem}", output.display()))
             .hint("it is not what `apirl fetch` left there; begin anew with another --output")
@@ -200,8 +231,12 @@ fn tidy(output: &Path, file: File, lines: u64) -> Result<Lines, Failure> {
             let _ = fs::remove_file(&copy);
             unwritable(&copy)(error)
         })?;
+    } else if found.whole < bytes {
+        let out = OpenOptions::new().write(true).open(output);
+        let cut = out.and_then(|out| out.set_len(found.whole));
+        cut.map_err(unwritable(output))?;
     }
-    Ok(found.held)
+    Ok(found)
 }
 
 fn rewrite(output: &Path, copy: &Path, held: &Lines) -> io::Result<()> {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use api_ratelimiter::http::{HeaderName, Uri};
-use api_ratelimiter::{ApiRateConfig, DynamicAPIClient, Fleet};
+use api_ratelimiter::{ApiRateConfig, DynamicAPIClient, Error, Fleet};
 
 use super::Args;
 use super::ask::{self, Form};
@@ -15,7 +15,7 @@ use crate::input;
 
 /// Broken connections of one request that are made good, if it may be sent twice: a list of ten thousand
 /// should not have holes where a server was restarted.
-const RETRY_TRANSPORT: u32 = 3;
+pub(crate) const RETRY_TRANSPORT: u32 = 3;
 
 /// What all requests have in common.
 #[derive(Debug)]
@@ -82,16 +82,9 @@ impl Settings {
         if let Some(fleet) = self.fleet.as_ref().filter(|_| !args.dry_run) {
             builder = builder.fleet(fleet.clone());
         }
-        builder.build().map_err(|error| {
-            let (failure, config) = (Failure::usage(error), &self.config);
-            if config.base_url.is_empty() {
-                return failure.hint("give your own host by --base-url URL");
-            }
-            if config.initial_rate > config.max_rate {
-                return failure.hint("raise the most by --max-rate, too, if the API allows it");
-            }
-            failure
-        })
+        builder
+            .build()
+            .map_err(|error| unusable(&self.config, &error))
     }
 
     /// The same for runs that send the same requests for the same lines. Tokens may change between them.
@@ -133,6 +126,13 @@ fn form(args: &Args) -> Result<Form, Failure> {
 }
 
 fn config(args: &Args) -> Result<ApiRateConfig, Failure> {
+    if args.api.as_ref().is_some_and(|api| api.contains("://")) {
+        // Not shown: it may hold a credential.
+        return Err(
+            Failure::usage("the API is an address, not the name of a preset")
+                .hint("an address goes to --base-url"),
+        );
+    }
     let found = input::configured(args.api.as_deref(), args.config.as_deref())?;
     let mut config = found.map_or_else(ApiRateConfig::default, |config| {
         ApiRateConfig::clone(&config)
@@ -164,6 +164,31 @@ fn config(args: &Args) -> Result<ApiRateConfig, Failure> {
         .hint("give its pagination by --config FILE; `apirl presets github --json` shows one"));
     }
     Ok(config)
+}
+
+/// Why there is no client, in terms of flags.
+fn unusable(config: &ApiRateConfig, error: &Error) -> Failure {
+    let name = &config.name;
+    if config.base_url.is_empty() {
+        return Failure::usage(format_args!("each customer of {name:?} has a host"))
+            .hint("give yours by --base-url URL");
+    }
+    let (problem, is_login) = match error {
+        Error::InvalidConfig { problem, .. } => problem
+            .strip_suffix("; give credentials by bearer_auth or a header")
+            .map_or((problem.as_ref(), false), |problem| (problem, true)),
+        _ => ("", false),
+    };
+    if is_login {
+        return Failure::usage(format_args!("--base-url {problem}"))
+            .hint("--bearer-env and --header-env take credentials");
+    }
+    let (first, most) = (config.initial_rate, config.max_rate);
+    let failure = Failure::usage(error);
+    if most > 0.0 && first > most && first.is_finite() {
+        return failure.hint("raise the most by --max-rate, too, if the API allows it");
+    }
+    failure
 }
 
 /// To what a flag asks for; what is no rate is left for the check to tell.
@@ -203,7 +228,8 @@ fn header_of_env(text: &str) -> Result<(String, String), Failure> {
     };
     let (name, var) = text.split_once('=').ok_or_else(bad)?;
     let name: HeaderName = name.trim().parse().map_err(|_| bad())?;
-    Ok((name.as_str().to_owned(), input::variable(var.trim())?))
+    let value = input::variable(var.trim())?;
+    Ok((name.as_str().to_owned(), value.trim().to_owned()))
 }
 
 /// As the library takes it: such headers never stand in its logs and errors.
@@ -215,6 +241,12 @@ fn looks_like_credential(name: &str) -> bool {
 }
 
 fn make_folder(folder: &Path) -> Result<(), Failure> {
+    if folder.exists() && !folder.is_dir() {
+        return Err(
+            Failure::usage(format_args!("{} is no folder", folder.display()))
+                .hint("give a folder, which may be a new one"),
+        );
+    }
     std::fs::create_dir_all(folder).map_err(|error| {
         Failure::usage(format_args!(
             "could not make the folder {}: {error}",

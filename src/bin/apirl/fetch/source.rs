@@ -90,7 +90,8 @@ impl Source {
         marks: &VecDeque<Mark>,
         held: &Arc<Lines>,
     ) -> Result<Option<u64>, Failure> {
-        if !std::fs::metadata(path).is_ok_and(|about| about.is_file()) {
+        let is_file = || std::fs::metadata(path).is_ok_and(|about| about.is_file());
+        if path.as_os_str() == "-" || !is_file() {
             return Ok(None);
         }
         let mut source = Self::open(path)?.after(marks, held);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::record::seconds;
 use super::resume::unwritable;
 use crate::failure::Failure;
+use crate::input::shown;
 
 /// The figures of one run; lines that earlier runs had brought are not in it.
 #[derive(Debug, Serialize)]
@@ -91,26 +92,38 @@ pub(crate) fn counted(count: u64, what: &str) -> String {
     }
 }
 
-/// The file for it, opened early so that a place that can't be written to is found before the work.
+/// The place for it, opened early so that one that can't be written to is found before the work.
 pub(crate) struct Sheet {
     path: PathBuf,
-    file: File,
+    file: Box<dyn Write>,
 }
 
 impl Sheet {
     /// `taken` are files of the run that it may not replace.
-    pub(crate) fn create(path: &Path, taken: &[&PathBuf]) -> Result<Self, Failure> {
+    pub(crate) fn create(path: &Path, taken: &[PathBuf]) -> Result<Self, Failure> {
         let known = path.canonicalize().ok().filter(|path| path.is_file());
-        if known.is_some() && taken.iter().any(|other| other.canonicalize().ok() == known) {
+        let stream: Option<Box<dyn Write>> = if path.as_os_str() == "-" {
+            Some(Box::new(io::stdout()))
+        } else {
+            known.as_deref().and_then(stream_into)
+        };
+        if let Some(file) = stream {
+            let path = path.to_owned();
+            return Ok(Self { path, file });
+        }
+        let other =
+            |other: &PathBuf| other.as_os_str() != "-" && other.canonicalize().ok() == known;
+        if known.is_some() && taken.iter().any(other) {
             return Err(Failure::usage(format_args!(
                 "the summary would replace {}",
                 path.display()
             ))
             .hint("give --summary a file of its own"));
         }
+        let file = File::create(path).map_err(unwritable(path))?;
         Ok(Self {
             path: path.to_owned(),
-            file: File::create(path).map_err(unwritable(path))?,
+            file: Box::new(file),
         })
     }
 
@@ -118,8 +131,27 @@ impl Sheet {
         let mut text = serde_json::to_string(summary).unwrap_or_default();
         text.push('\n');
         let written = self.file.write_all(text.as_bytes());
-        written.map_err(unwritable(&self.path))
+        match written.and_then(|()| self.file.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                Err(Failure::nobody_listens())
+            }
+            written => written.map_err(|error| {
+                let place = shown(&self.path);
+                Failure::failed(format_args!("could not write to {place}: {error}"))
+                    .hint("the answers are complete; only the summary is missing")
+            }),
+        }
     }
+}
+
+/// The stream of this process that goes into that file: opened once more by its name the file would be
+/// emptied, and written to from its beginning.
+fn stream_into(file: &Path) -> Option<Box<dyn Write>> {
+    let is = |name: &str| Path::new(name).canonicalize().is_ok_and(|it| it == file);
+    if is("/dev/stdout") {
+        return Some(Box::new(io::stdout()));
+    }
+    is("/dev/stderr").then(|| Box::new(io::stderr()) as Box<dyn Write>)
 }
 
 #[cfg(test)]

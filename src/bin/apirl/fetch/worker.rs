@@ -12,7 +12,9 @@ use super::desk::{Desk, End};
 use super::halt::{Halt, Reason};
 use super::held::Lines;
 use super::journal::{Entry, Journal, ONCE};
+use super::problem::told;
 use super::record::{self, Effort, Place};
+use super::settings::RETRY_TRANSPORT;
 use super::source::{Line, Source};
 use super::traffic::Own;
 use crate::failure::Failure;
@@ -58,7 +60,8 @@ pub(crate) enum Depth {
 
 /// Said of requests that an earlier run may have sent.
 const UNKNOWN_OUTCOME: &str = "an earlier run ended while this request was under way: whether it was \
-     done is unknown; look, or send it again by --idempotent";
+     done is unknown; look, and give the line to another run if it was not (--resume with --idempotent would \
+     have sent it again)";
 
 impl Job {
     /// Takes lines until there are no more.
@@ -111,14 +114,17 @@ impl Job {
             let text = record::failed(&name, None, UNKNOWN_OUTCOME, Effort::default());
             return self.end(turn, &text, End::Failed);
         }
-        let mut request = request(&self.client, ask, self.idempotent);
-        if is_once {
-            request = self.noted(request, name.n);
-        }
+        let request = || {
+            let request = request(&self.client, &ask, self.idempotent);
+            match is_once {
+                true => self.noted(request, name.n),
+                false => request,
+            }
+        };
         Own::take();
         let watch = Watch(Instant::now());
         let error = match self.depth {
-            Depth::Answer => match answer(request) {
+            Depth::Answer => match answer(request, !is_once) {
                 Ok((status, body)) => {
                     let text = record::answered(&name, status, body, watch.effort());
                     let end = match status {
@@ -129,11 +135,11 @@ impl Job {
                 }
                 Err(error) => error,
             },
-            Depth::Pages => match self.pages(turn, &name, request) {
+            Depth::Pages => match self.pages(turn, &name, request()) {
                 Ok(()) => return,
                 Err(error) => error,
             },
-            Depth::Items => match self.items(turn, &name, request) {
+            Depth::Items => match self.items(turn, &name, request()) {
                 Ok(()) => return,
                 Err(error) => error,
             },
@@ -146,8 +152,12 @@ impl Job {
         // Nothing was wrong with this line: another run can have it.
         let is_undone = match error {
             Error::Closed => true,
-            Error::CooldownTooLong { wait, .. } | Error::CircuitOpen { wait, .. } => {
+            Error::CooldownTooLong { wait, .. } => {
                 self.stop(Reason::Pause(*wait));
+                true
+            }
+            Error::CircuitOpen { .. } => {
+                self.stop(Reason::Outage);
                 true
             }
             Error::Fleet { problem, .. } => {
@@ -158,7 +168,7 @@ impl Job {
         };
         if !is_undone {
             let status = error.status().map(|status| status.as_u16());
-            let text = record::failed(name, status, &error.to_string(), watch.effort_of(own));
+            let text = record::failed(name, status, &told(error), watch.effort_of(own));
             return self.end(turn, &text, End::Failed);
         }
         // Refused is not done.
@@ -289,18 +299,18 @@ impl Watch {
 }
 
 /// The request, not yet sent.
-pub(crate) fn request(client: &DynamicAPIClient, ask: Ask, idempotent: bool) -> RequestBuilder {
-    let mut request = client.request(ask.method, &ask.path);
-    for (key, value) in ask.query {
+pub(crate) fn request(client: &DynamicAPIClient, ask: &Ask, idempotent: bool) -> RequestBuilder {
+    let mut request = client.request(ask.method.clone(), &ask.path);
+    for (key, value) in &ask.query {
         request = request.query(key, value);
     }
-    for (name, value) in ask.headers {
+    for (name, value) in &ask.headers {
         request = request.header(name, value);
     }
-    request = match ask.body {
+    request = match &ask.body {
         None => request,
-        Some(Body::Json(raw)) => request.json(&raw),
-        Some(Body::Text(text)) => request.body(text),
+        Some(Body::Json(raw)) => request.json(raw),
+        Some(Body::Text(text)) => request.body(text.as_bytes()),
     };
     match idempotent {
         true => request.idempotent(true),
@@ -308,7 +318,18 @@ pub(crate) fn request(client: &DynamicAPIClient, ask: Ask, idempotent: bool) -> 
     }
 }
 
-fn answer(request: RequestBuilder) -> Result<(u16, Vec<u8>), Error> {
-    let response = request.send()?;
-    Ok((response.status().as_u16(), response.bytes()?))
+/// Status and body. One that breaks off is asked for again, where that does no harm: the library does so
+/// only up to the head.
+fn answer(request: impl Fn() -> RequestBuilder, may_repeat: bool) -> Result<(u16, Vec<u8>), Error> {
+    let mut broken = 0;
+    loop {
+        let response = request().send()?;
+        let status = response.status().as_u16();
+        match response.bytes() {
+            Err(error) if may_repeat && broken < RETRY_TRANSPORT && error.is_transient() => {
+                broken += 1;
+            }
+            body => return Ok((status, body?)),
+        }
+    }
 }
