@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::breaker::{Breaker, CircuitBreaker, Passage};
 use super::bucket::Bucket;
-use super::budget::{Budgets, Last};
+use super::budget::Last;
 use super::learned::Learned;
 use super::learner::{Learner, Pace};
 use super::terms::{Change, Grant, Learning, Poll, Settings, TurnedAway};
@@ -70,7 +70,7 @@ impl Controller {
                 cost: 0,
             },
             under_way: 0,
-            budgets: Budgets::default(),
+            budgets: None,
             reset_at: Time::ZERO,
             grace: Duration::ZERO,
             told_by: 0,
@@ -269,7 +269,8 @@ impl Controller {
 
     /// The server said, without refusing anything, that nothing is left for so long: a pause, no cut.
     pub(crate) fn exhausted(&mut self, now: Time, wait: Duration, chance: f64) -> Change {
-        let wait = self.state.budgets.pause(now, wait);
+        let budgets = self.state.budgets.as_ref();
+        let wait = budgets.map_or(wait, |budgets| budgets.pause(now, wait));
         if wait.is_zero() {
             return Change::Nothing;
         }
