@@ -179,6 +179,20 @@ impl Learner {
         self.probe = None;
     }
 
+    /// A success that says nothing.
+    pub(crate) fn count(&mut self, grant: &Grant) {
+        self.ledger.count(grant.cost);
+    }
+
+    /// The rate after a success that says nothing about the limit: at most that below the ceiling, unless a
+    /// probe goes beyond it.
+    pub(crate) fn at_rest(&self, rate: Rate, law: &Law) -> Rate {
+        match self.ceiling {
+            Some(ceiling) if self.probe.is_none() => law.within(rate.min(ceiling.cruise())),
+            _ => rate,
+        }
+    }
+
     /// A success; `fresh` if it was issued after the last cut. Returns the new rate.
     pub(crate) fn success(
         &mut self,
@@ -188,7 +202,7 @@ impl Learner {
         rate: Rate,
         pace: &Pace,
     ) -> Rate {
-        self.ledger.count(grant.cost);
+        self.count(grant);
         if !fresh {
             return rate;
         }
@@ -199,13 +213,10 @@ impl Learner {
             Some(epoch) => self.resume(&epoch, grant.issued_at, rate, pace),
             None => rate,
         };
-        // A request that nobody had to wait for says nothing about the limit.
-        let is_evidence = grant.waited || grant.canary;
         match self.ceiling {
-            None if is_evidence => pace.law.grown(rate, self.search_step(&pace.law)),
-            Some(ceiling) if is_evidence => self.grow(now, rate, &ceiling, &pace.law),
-            Some(ceiling) if self.probe.is_none() => pace.law.within(rate.min(ceiling.cruise())),
-            _ => rate,
+            None if grant.is_evidence() => pace.law.grown(rate, self.search_step(&pace.law)),
+            Some(ceiling) if grant.is_evidence() => self.grow(now, rate, &ceiling, &pace.law),
+            _ => self.at_rest(rate, &pace.law),
         }
     }
 

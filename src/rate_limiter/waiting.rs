@@ -78,9 +78,6 @@ impl Place<'_> {
             } else {
                 core.queue.leave(&mut self.ticket)
             };
-            if let Turn::Granted(_) = turn {
-                self.limiter.shared.in_flight.fetch_add(1, Ordering::SeqCst);
-            }
             let ended = match turn {
                 Turn::Granted(_) => core.granted(now, now.saturating_since(began)),
                 Turn::Wait(_) | Turn::Failed(_) => None,
