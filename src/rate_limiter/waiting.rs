@@ -20,13 +20,13 @@ impl DynamicRateLimiter {
             ticket: None,
         };
         let mut signal: Option<Arc<Signal>> = None;
+        let mut now = began;
         loop {
             let mut waker = || {
                 Waker::from(Arc::clone(
                     signal.get_or_insert_with(Signal::of_this_thread),
                 ))
             };
-            let now = clock.now();
             match place.turn(began, now, cost, deadline, &mut waker) {
                 Turn::Granted(grant) => {
                     let waited = now.saturating_since(began);
@@ -39,6 +39,7 @@ impl DynamicRateLimiter {
                     }
                 }
             }
+            now = clock.now();
         }
     }
 }
