@@ -66,7 +66,8 @@ pub(crate) struct Learner {
     /// Surprises since the last probe.
     pub(super) streak: u32,
     pub(super) last_pause: Duration,
-    pub(super) windows: Windows,
+    /// When windows begin; `None` before a pause that shows one.
+    pub(super) windows: Option<Box<Windows>>,
     pub(super) reason: Reason,
 }
 
@@ -86,7 +87,7 @@ impl Learner {
             settled: false,
             streak: 0,
             last_pause: Duration::ZERO,
-            windows: Windows::default(),
+            windows: None,
             reason: Reason::Started,
         }
     }
@@ -268,7 +269,10 @@ impl Learner {
         self.canary.arm();
         if let Some(epoch) = &mut self.epoch {
             // Known windows count from the second question on: a short pause looks the same at first.
-            let mut expected = || Some(self.windows.expect(grant.issued_at)?.saturating_since(now));
+            let mut expected = || {
+                let end = self.windows.as_mut()?.expect(grant.issued_at)?;
+                Some(end.saturating_since(now))
+            };
             epoch.pause = named
                 .or_else(|| expected().filter(|left| *left > Duration::ZERO))
                 .unwrap_or_else(|| pause::next(epoch.pause, epoch.failed_at));
