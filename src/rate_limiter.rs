@@ -301,9 +301,11 @@ impl DynamicRateLimiter {
             Ok(grant) => {
                 let ended = core.granted(now, Duration::ZERO);
                 let number = ended.map(|_| self.shared.audience.next_number());
+                // The count of references lies beside the lock: it is cheapest to reach while that is held.
+                let permit = Permit::new(self.clone(), grant, Duration::ZERO);
                 drop(core);
                 self.tell_ended(number.zip(ended));
-                TryAcquire::Ready(Permit::new(self.clone(), grant, Duration::ZERO))
+                TryAcquire::Ready(permit)
             }
             Err(wait) => {
                 let is_calling = core.is_calling(now);
