@@ -5,7 +5,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -70,10 +69,6 @@ struct Shared {
     audience: Audience,
     /// The limiters of parts of the API, by name.
     scopes: Box<[(Box<str>, DynamicRateLimiter)]>,
-    /// Permits without an outcome. Changed only under the lock upwards, so that closing misses none.
-    in_flight: AtomicUsize,
-    /// Whether somebody may wait for the last of them.
-    closing: AtomicBool,
     /// Who visits the store of the fleet, if there is one.
     agent: Option<Arc<Agent>>,
 }
@@ -86,6 +81,8 @@ struct Core {
     jitter: fastrand::Rng,
     /// When the pause began after which nothing was granted yet.
     cooling_since: Option<Time>,
+    /// Permits that have not come to their end.
+    in_flight: usize,
     /// Nothing is granted any more.
     closed: bool,
     /// Who waits for the last permit to come back.
@@ -95,18 +92,37 @@ struct Core {
 impl Core {
     /// Whether the fleet's store has to be visited sooner than its visitor thinks.
     fn is_calling(&self, now: Time) -> bool {
-        let head = self.queue.costs(1).first().copied();
-        self.source.is_calling(now, self.queue.len(), head)
+        self.source
+            .is_calling(now, self.queue.len(), || self.queue.head_cost())
+    }
+
+    /// A success, if that leaves everything else as it is. See [`Source::counts`].
+    fn counts(&mut self, grant: &Grant) -> bool {
+        let counts = self.source.counts(grant);
+        self.totals.succeeded += u64::from(counts);
+        counts
     }
 
     /// A permit was granted after `waited`. Returns how long the pause was of whose end it is the sign.
     fn granted(&mut self, now: Time, waited: Duration) -> Option<Duration> {
+        self.in_flight += 1;
         self.totals.granted += 1;
         self.totals.waited += waited;
         self.cooling_since
             .take()
             .map(|since| now.saturating_since(since))
     }
+}
+
+/// Where an outcome comes from.
+#[derive(Clone, Copy)]
+enum Origin<'a> {
+    /// Nobody's permit.
+    Hand,
+    /// A request that was sent.
+    Request(&'a Grant),
+    /// One that was not: its token is back, which concerns whoever waits first.
+    Unsent,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -175,6 +191,7 @@ impl DynamicRateLimiter {
             totals: Totals::default(),
             jitter: fastrand::Rng::new(),
             cooling_since: None,
+            in_flight: 0,
             closed: false,
             closers: Vec::new(),
         };
@@ -185,8 +202,6 @@ impl DynamicRateLimiter {
             core: Mutex::new(core),
             audience: Audience::default(),
             scopes,
-            in_flight: AtomicUsize::new(0),
-            closing: AtomicBool::new(false),
             agent,
         };
         Ok(Self {
@@ -285,11 +300,12 @@ impl DynamicRateLimiter {
         match queue.try_turn(source, now, 1) {
             Ok(grant) => {
                 let ended = core.granted(now, Duration::ZERO);
-                self.shared.in_flight.fetch_add(1, Ordering::SeqCst);
                 let number = ended.map(|_| self.shared.audience.next_number());
+                // The count of references lies beside the lock: it is cheapest to reach while that is held.
+                let permit = Permit::new(self.clone(), grant, Duration::ZERO);
                 drop(core);
                 self.tell_ended(number.zip(ended));
-                TryAcquire::Ready(Permit::new(self.clone(), grant, Duration::ZERO))
+                TryAcquire::Ready(permit)
             }
             Err(wait) => {
                 let is_calling = core.is_calling(now);
@@ -303,7 +319,7 @@ impl DynamicRateLimiter {
     /// Reports a success by hand, for requests made without a permit: the rate rises by
     /// `increase_step`, to at most `max_rate`.
     pub fn on_success(&self) {
-        self.feed(None, Cause::default(), |core, now| {
+        self.feed(Origin::Hand, Cause::default(), |core, now| {
             core.totals.succeeded += 1;
             core.source.on_success(now)
         });
@@ -313,7 +329,7 @@ impl DynamicRateLimiter {
     /// `decrease_factor`, to at least `min_rate`, and nothing is granted for `retry_after` (`None` or
     /// zero: the limiter's own choice).
     pub fn on_backoff(&self, retry_after: Option<Duration>) {
-        self.feed(None, Cause::default(), |core, now| {
+        self.feed(Origin::Hand, Cause::default(), |core, now| {
             core.totals.backed_off += 1;
             let chance = core.jitter.f64();
             core.source.on_backoff(now, retry_after, chance)
@@ -376,7 +392,7 @@ impl DynamicRateLimiter {
     /// where learning is off.
     pub fn restore(&self, learned: &Learned) {
         let unix_now = self.shared.clock.unix_now();
-        self.feed(None, Cause::default(), |core, now| {
+        self.feed(Origin::Hand, Cause::default(), |core, now| {
             core.source.restore(now, learned, unix_now)
         });
     }
@@ -420,7 +436,7 @@ impl DynamicRateLimiter {
 
     /// Grants nothing for `wait`, and leaves the rate as it is.
     fn hold(&self, wait: Duration) {
-        self.feed(None, Cause::default(), |core, now| {
+        self.feed(Origin::Hand, Cause::default(), |core, now| {
             let chance = core.jitter.f64();
             core.source.exhausted(now, wait, chance)
         });
@@ -463,14 +479,16 @@ impl DynamicRateLimiter {
         }
     }
 
-    /// Gives the controller an outcome, of `grant`'s request or by hand; afterwards, without the lock,
-    /// wakes whom it concerns and logs.
+    /// Gives the controller an outcome; afterwards, without the lock, wakes whom it concerns and logs.
+    ///
+    /// A permit whose outcome leaves nothing to do has come to its end with it: returns who waited for the last
+    /// one. Else it is under way still, so that whoever waits for the last permit has heard everything.
     fn feed(
         &self,
-        grant: Option<&Grant>,
+        origin: Origin<'_>,
         cause: Cause,
         outcome: impl FnOnce(&mut Core, Time) -> Change,
-    ) {
+    ) -> Option<Vec<Waker>> {
         let now = self.shared.clock.now();
         // Most outcomes change nothing and concern nobody: they need no list.
         let (news, head, others, disagreement, is_calling) = {
@@ -500,8 +518,11 @@ impl DynamicRateLimiter {
             // The head's time may have moved either way; and whoever waits for a canary, or for word of
             // what is left, is the head.
             let is_capped = core.source.is_held_by_cap();
-            let is_awaited = |grant: &Grant| grant.canary || grant.trial || is_capped;
-            let concerns_head = is_news || grant.is_none_or(is_awaited);
+            let concerns_head = is_news
+                || match origin {
+                    Origin::Hand | Origin::Unsent => true,
+                    Origin::Request(grant) => grant.canary || grant.trial || is_capped,
+                };
             let head = if concerns_head {
                 core.queue.head()
             } else {
@@ -519,10 +540,18 @@ impl DynamicRateLimiter {
             });
             let disagreement = core.source.disagreement(now);
             let is_calling = core.is_calling(now);
+            let wakes = head.is_some() || !others.is_empty();
+            if news.is_none() && disagreement.is_none() && !wakes && !is_calling {
+                return match origin {
+                    Origin::Hand => None,
+                    Origin::Request(_) | Origin::Unsent => Some(core.landed()),
+                };
+            }
             (news, head, others, disagreement, is_calling)
         };
         self.call_agent(is_calling);
-        head.into_iter().chain(others).for_each(Waker::wake);
+        head.into_iter().for_each(Waker::wake);
+        others.into_iter().for_each(Waker::wake);
         if let Some((told, learned)) = disagreement {
             observe::limits_disagree(&self.shared.name, told, learned);
         }
@@ -530,6 +559,7 @@ impl DynamicRateLimiter {
         if let Some(news) = news.filter(|news| audience.wants(news.level())) {
             audience.decided(self.speaker(), cause.tags.as_deref(), &news);
         }
+        None
     }
 }
 

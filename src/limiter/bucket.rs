@@ -59,8 +59,13 @@ impl Bucket {
         if now < ready {
             return Err(ready);
         }
-        *self = Self::new(self.tokens(now, rate, capacity) - cost, self.as_of.max(now));
+        self.spend(now, cost, rate, capacity);
         Ok(())
+    }
+
+    /// Takes `cost` tokens that are there.
+    pub(crate) fn spend(&mut self, now: Time, cost: f64, rate: Rate, capacity: f64) {
+        *self = Self::new(self.tokens(now, rate, capacity) - cost, self.as_of.max(now));
     }
 
     /// Gives back what was taken and not used, up to the capacity.

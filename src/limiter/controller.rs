@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::breaker::{Breaker, CircuitBreaker, Passage};
 use super::bucket::Bucket;
-use super::budget::{Budgets, Last};
+use super::budget::Last;
 use super::learned::Learned;
 use super::learner::{Learner, Pace};
 use super::terms::{Change, Grant, Learning, Poll, Settings, TurnedAway};
@@ -70,7 +70,7 @@ impl Controller {
                 cost: 0,
             },
             under_way: 0,
-            budgets: Budgets::default(),
+            budgets: None,
             reset_at: Time::ZERO,
             grace: Duration::ZERO,
             told_by: 0,
@@ -94,42 +94,35 @@ impl Controller {
 
     /// May a request of this cost be sent now? `waited` says that its caller was held up before.
     pub(crate) fn poll(&mut self, now: Time, cost: u32, waited: bool) -> Poll {
-        match self.bearable_pause(now) {
-            Err(TurnedAway::Cooldown(left)) => return Poll::CooldownTooLong(left),
-            Err(TurnedAway::CircuitOpen(left)) => return Poll::CircuitOpen(left),
-            Err(TurnedAway::Apart(apart)) => return Poll::Apart(apart),
-            Ok(()) => {}
-        }
         let cooldown_until = self.state.cooldown_until;
+        let left = cooldown_until.saturating_since(now);
+        if left > self.settings.max_cooldown {
+            return Poll::CooldownTooLong(left);
+        }
         match self.passage(now) {
+            Passage::Free => {}
             Passage::At(trial) => return Poll::At(trial.max(cooldown_until)),
             Passage::AfterTrial(lost_at) => {
                 return Poll::AfterFeedback(lost_at.max(cooldown_until));
             }
-            Passage::Free | Passage::TurnedAway(_) => {}
+            Passage::TurnedAway(left) => return Poll::CircuitOpen(left),
         }
         let learner = self.state.learner.as_mut();
         if let Some(lost_at) = learner.and_then(|learner| learner.canary_awaited_until(now)) {
-            return Poll::AfterFeedback(lost_at.max(self.state.cooldown_until));
+            return Poll::AfterFeedback(lost_at.max(cooldown_until));
         }
         self.lapse(now);
         let capacity = self.capacity();
-        let State {
-            rate,
-            bucket,
-            cooldown_until,
-            ..
-        } = &mut self.state;
-        if now < *cooldown_until {
-            let ready = bucket.ready_at(f64::from(cost), *rate, capacity);
-            return Poll::At(ready.max(*cooldown_until));
-        }
+        let State { rate, bucket, .. } = &self.state;
         let ready = bucket.ready_at(f64::from(cost), *rate, capacity);
+        if now < cooldown_until {
+            return Poll::At(ready.max(cooldown_until));
+        }
         let (fixed, announced) = (self.fixed_ready_at(cost), self.announced_due(now, 0));
         let capped = fixed.max(announced);
         if ready <= now && capped <= now {
             let State { rate, bucket, .. } = &mut self.state;
-            let _ = bucket.take(now, f64::from(cost), *rate, capacity);
+            bucket.spend(now, f64::from(cost), *rate, capacity);
             return Poll::Grant(self.issue(now, cost, waited));
         }
         self.state.held_by_cap |= capped > ready.max(now);
@@ -232,6 +225,36 @@ impl Controller {
         }
     }
 
+    /// A request that the limit let through, of which nothing can be learned as nobody had to wait for it: all
+    /// that a [success](Self::success) does if neither a pause nor a cap depends on it. It needs no time.
+    /// `false`: something may.
+    pub(crate) fn counts(&mut self, grant: &Grant) -> bool {
+        let State {
+            rate,
+            learner,
+            breaker,
+            budgets,
+            held_by_cap,
+            ..
+        } = &self.state;
+        let is_watched = breaker.is_some() || budgets.is_some() || *held_by_cap;
+        if is_watched || grant.is_evidence() || !self.is_of_this_epoch(grant) {
+            return false;
+        }
+        // A pause needs no look: the only grants of this epoch are canaries then, which are evidence.
+        let law = &self.settings.law;
+        let moves = |learner: &Learner| learner.at_rest(*rate, law) != *rate;
+        if learner.as_ref().is_some_and(moves) {
+            return false;
+        }
+        self.landed();
+        self.state.cuts_in_a_row = 0;
+        if let Some(learner) = &mut self.state.learner {
+            learner.count(grant);
+        }
+        true
+    }
+
     /// A request that the server refused. `hint` is the pause it asked for; `chance`, in `0.0..1.0`,
     /// draws the jitter.
     pub(crate) fn backoff(
@@ -269,7 +292,8 @@ impl Controller {
 
     /// The server said, without refusing anything, that nothing is left for so long: a pause, no cut.
     pub(crate) fn exhausted(&mut self, now: Time, wait: Duration, chance: f64) -> Change {
-        let wait = self.state.budgets.pause(now, wait);
+        let budgets = self.state.budgets.as_ref();
+        let wait = budgets.map_or(wait, |budgets| budgets.pause(now, wait));
         if wait.is_zero() {
             return Change::Nothing;
         }

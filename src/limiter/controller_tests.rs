@@ -195,6 +195,53 @@ fn a_success_that_did_not_wait_grows_nothing() {
 }
 
 #[test]
+fn such_a_success_only_counts_unless_it_ends_a_pause_or_its_answer_is_awaited() {
+    for learning in [Learning::On, Learning::Off] {
+        let with = |breaker| {
+            let settings = Settings {
+                learning,
+                breaker,
+                ..settings()
+            };
+            Controller::new(settings, Time::ZERO)
+        };
+        let mut controller = with(None);
+        let (now, unhurried) = granted(&mut controller, Time::ZERO, false);
+        let (_, queued) = granted(&mut controller, now, true);
+        assert!(controller.counts(&unhurried));
+        assert!(!controller.counts(&queued), "it raises the rate");
+        let _ = controller.backoff(now, &queued, None, 0.0);
+        assert!(!controller.counts(&unhurried), "it is of before the cut");
+        let mut guarded = with(Some(CircuitBreaker::default()));
+        let (_, grant) = granted(&mut guarded, Time::ZERO, false);
+        assert!(!guarded.counts(&grant), "the breaker counts it, too");
+    }
+}
+
+#[test]
+fn a_success_after_a_probe_that_demand_has_left_brings_the_rate_back_and_does_not_only_count() {
+    let settings = Settings {
+        learning: Learning::On,
+        ..settings()
+    };
+    let mut controller = Controller::new(settings, Time::ZERO);
+    let learned = Learned::new(rate(4.0), rate(4.0), SECOND, Duration::ZERO);
+    let _ = controller.restore(Time::ZERO, &learned, Duration::ZERO);
+    let mut now = Time::ZERO;
+    while controller.view(now).rate <= rate(4.0) {
+        let (at, queued) = granted(&mut controller, now, true);
+        let _ = controller.success(at, &queued);
+        now = at;
+    }
+    let (now, early) = granted(&mut controller, now, false);
+    assert!(controller.counts(&early), "the probe goes on");
+    let (now, late) = granted(&mut controller, now + 10 * SECOND, false);
+    assert!(!controller.counts(&late));
+    let _ = controller.success(now, &late);
+    assert_eq!(controller.view(now).rate, rate(3.98));
+}
+
+#[test]
 fn the_pause_doubles_while_nothing_gets_through_and_starts_over_when_something_does() {
     let mut controller = controller();
     let mut now = Time::ZERO;

@@ -68,14 +68,13 @@ impl Ledger {
         cooldown_until: Time,
         rate: Rate,
     ) -> Duration {
-        let due = self.last_send.max(cooldown_until) + rate.time_for(1.0);
-        let gap = if waited {
-            Duration::ZERO
-        } else {
-            now.saturating_since(due)
-        };
-        self.idle = self.idle.saturating_add(gap);
+        let last = self.last_send.max(cooldown_until);
         self.last_send = self.last_send.max(now);
+        if waited || now <= last {
+            return Duration::ZERO;
+        }
+        let gap = now.saturating_since(last + rate.time_for(1.0));
+        self.idle = self.idle.saturating_add(gap);
         gap
     }
 

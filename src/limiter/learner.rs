@@ -67,7 +67,8 @@ pub(crate) struct Learner {
     /// Surprises since the last probe.
     pub(super) streak: u32,
     pub(super) last_pause: Duration,
-    pub(super) windows: Windows,
+    /// When windows begin; `None` before a pause that shows one.
+    pub(super) windows: Option<Box<Windows>>,
     pub(super) reason: Reason,
 }
 
@@ -87,7 +88,7 @@ impl Learner {
             settled: false,
             streak: 0,
             last_pause: Duration::ZERO,
-            windows: Windows::default(),
+            windows: None,
             reason: Reason::Started,
         }
     }
@@ -180,6 +181,20 @@ impl Learner {
         self.probe = None;
     }
 
+    /// A success that says nothing.
+    pub(crate) fn count(&mut self, grant: &Grant) {
+        self.ledger.count(grant.cost);
+    }
+
+    /// The rate after a success that says nothing about the limit: at most that below the ceiling, unless a
+    /// probe goes beyond it.
+    pub(crate) fn at_rest(&self, rate: Rate, law: &Law) -> Rate {
+        match self.ceiling {
+            Some(ceiling) if self.probe.is_none() => law.within(rate.min(ceiling.cruise())),
+            _ => rate,
+        }
+    }
+
     /// A success; `fresh` if it was issued after the last cut. Returns the new rate.
     pub(crate) fn success(
         &mut self,
@@ -189,7 +204,7 @@ impl Learner {
         rate: Rate,
         pace: &Pace,
     ) -> Rate {
-        self.ledger.count(grant.cost);
+        self.count(grant);
         if !fresh {
             return rate;
         }
@@ -200,13 +215,10 @@ impl Learner {
             Some(epoch) => self.resume(&epoch, grant.issued_at, rate, pace),
             None => rate,
         };
-        // A request that nobody had to wait for says nothing about the limit.
-        let is_evidence = grant.waited || grant.canary;
         match self.ceiling {
-            None if is_evidence => pace.law.grown(rate, self.search_step(&pace.law)),
-            Some(ceiling) if is_evidence => self.grow(now, rate, &ceiling, &pace.law),
-            Some(ceiling) if self.probe.is_none() => pace.law.within(rate.min(ceiling.cruise())),
-            _ => rate,
+            None if grant.is_evidence() => pace.law.grown(rate, self.search_step(&pace.law)),
+            Some(ceiling) if grant.is_evidence() => self.grow(now, rate, &ceiling, &pace.law),
+            _ => self.at_rest(rate, &pace.law),
         }
     }
 
@@ -258,7 +270,10 @@ impl Learner {
         self.canary.arm();
         if let Some(epoch) = &mut self.epoch {
             // Known windows count from the second question on: a short pause looks the same at first.
-            let mut expected = || Some(self.windows.expect(grant.issued_at)?.saturating_since(now));
+            let mut expected = || {
+                let end = self.windows.as_mut()?.expect(grant.issued_at)?;
+                Some(end.saturating_since(now))
+            };
             epoch.pause = named
                 .or_else(|| expected().filter(|left| *left > Duration::ZERO))
                 .unwrap_or_else(|| pause::next(epoch.pause, epoch.failed_at));

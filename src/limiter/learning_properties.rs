@@ -259,6 +259,32 @@ Poll::CircuitOpen(_) => panic!("there is no breaker"),
     }
 
     #[test]
+    fn what_only_counts_a_success_does_the_same_as_a_success(
+        steps in proptest::collection::vec(step(), 1..300), later in 0u64..100_000, learning in any::<bool>(),
+    ) {
+        let mut watched = Watched::new();
+        if !learning {
+            let settings = Settings { learning: Learning::Off, ..settings() };
+            watched.controller = Controller::new(settings, Time::ZERO);
+        }
+        // At last one that nobody waited for, if it may go.
+        for step in steps.into_iter().chain([Step::Poll { waited: false }]) {
+            watched.step(step);
+        }
+        let now = watched.now + Duration::from_millis(later);
+        for grant in &watched.open {
+            let mut counted = watched.controller.clone();
+            let counts = counted.counts(grant);
+            let mut succeeded = watched.controller.clone();
+            if counts {
+                succeeded.announced(now, grant, &Told::default());
+                prop_assert_eq!(succeeded.success(now, grant), Change::Nothing);
+            }
+            prop_assert_eq!(counted.state(), succeeded.state());
+        }
+    }
+
+    #[test]
     fn no_grant_goes_beyond_what_was_announced_before_its_reset(
         steps in proptest::collection::vec(step(), 1..300),
         answers in proptest::collection::vec((any::<usize>(), 0u64..12), 1..300),

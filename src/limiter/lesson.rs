@@ -66,7 +66,8 @@ impl Learner {
             measured,
         };
         if lesson.shows_a_window() {
-            self.windows.observe(epoch.refused, resumed);
+            let windows = self.windows.get_or_insert_default();
+            windows.observe(epoch.refused, resumed);
         }
         let probe = self.probe.take();
         let to_prove = match (epoch.cause, self.ceiling) {

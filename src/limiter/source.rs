@@ -51,6 +51,15 @@ impl Source {
         }
     }
 
+    /// A request got through, and the server told nothing: if that leaves everything as it is, it is counted.
+    /// `false`: see [`succeeded`](Self::succeeded).
+    pub(crate) fn counts(&mut self, grant: &Grant) -> bool {
+        match self {
+            Self::Own(own) => own.counts(grant),
+            Self::Fleet(_) => false,
+        }
+    }
+
     /// The server refused a request.
     pub(crate) fn refused(
         &mut self,
@@ -223,10 +232,15 @@ impl Source {
     }
 
     /// Whether the driver of the worker has to look again.
-    pub(crate) fn is_calling(&self, now: Time, waiting: usize, head: Option<u32>) -> bool {
+    pub(crate) fn is_calling(
+        &self,
+        now: Time,
+        waiting: usize,
+        head: impl FnOnce() -> Option<u32>,
+    ) -> bool {
         match self {
             Self::Own(_) => false,
-            Self::Fleet(member) => member.is_calling(now, waiting, head),
+            Self::Fleet(member) => member.is_calling(now, waiting, head()),
         }
     }
 }

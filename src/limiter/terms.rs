@@ -65,6 +65,13 @@ pub(crate) struct Grant {
     pub(crate) number: u64,
 }
 
+impl Grant {
+    /// Whether the outcome says anything about the limit: that of a request that nobody had to wait for does not.
+    pub(crate) const fn is_evidence(&self) -> bool {
+        self.waited || self.canary
+    }
+}
+
 /// The answer to "may I send now?".
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Poll {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-use super::{Core, DynamicRateLimiter, Shared};
+use super::{Core, DynamicRateLimiter, Origin, Shared};
 use crate::clock::Clock;
 use crate::config::ApiRateConfig;
 use crate::error::{Error, Result};
@@ -176,7 +176,7 @@ impl DynamicRateLimiter {
         let disagreement = result.as_ref().ok().and_then(|it| it.reply.disagreement);
         let mut told = None;
         // As any outcome: what it changed is news, and whoever waits first looks again.
-        self.feed(None, Cause::default(), |core, now| {
+        self.feed(Origin::Hand, Cause::default(), |core, now| {
             let chance = core.jitter.f64();
             let Some(member) = core.source.member() else {
                 return Change::Nothing;

@@ -1,12 +1,11 @@
 //! The end of a limiter.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
 
 use super::waiting::Signal;
-use super::{DynamicRateLimiter, Shared};
+use super::{Core, DynamicRateLimiter};
 
 impl DynamicRateLimiter {
     /// Closes the limiter for all who share it: callers who wait get [`Error::Closed`](crate::Error::Closed) at once,
@@ -18,14 +17,13 @@ impl DynamicRateLimiter {
         for (_, scope) in &self.shared.scopes {
             scope.close();
         }
-        self.shared.closing.store(true, Ordering::SeqCst);
-        let waiting = {
+        let (waiting, under_way) = {
             let mut core = self.shared.core.lock();
             core.closed = true;
-            core.queue.all()
+            (core.queue.all(), core.in_flight)
         };
         waiting.into_iter().for_each(Waker::wake);
-        self.shared.in_flight.load(Ordering::SeqCst)
+        under_way
     }
 
     /// Closes the limiter as [`close`](Self::close) does, and waits until the last permit is back, but
@@ -49,25 +47,22 @@ impl DynamicRateLimiter {
 
     /// How many permits are under way; `waker` is woken when the last of them has come to its end.
     pub(super) fn left_to_land(&self, waker: &Waker) -> usize {
-        // Before the look, so that none lands unnoticed in between.
-        let closers = &mut self.shared.core.lock().closers;
-        if !closers.iter().any(|known| known.will_wake(waker)) {
-            closers.push(waker.clone());
+        let mut core = self.shared.core.lock();
+        if !core.closers.iter().any(|known| known.will_wake(waker)) {
+            core.closers.push(waker.clone());
         }
-        self.shared.in_flight.load(Ordering::SeqCst)
+        core.in_flight
     }
+}
 
-    /// A permit has come to its end.
-    pub(super) fn landed(&self) {
-        let Shared {
-            core,
-            in_flight,
-            closing,
-            ..
-        } = &*self.shared;
-        if in_flight.fetch_sub(1, Ordering::SeqCst) == 1 && closing.load(Ordering::SeqCst) {
-            let closers = std::mem::take(&mut core.lock().closers);
-            closers.into_iter().for_each(Waker::wake);
+impl Core {
+    /// A permit has come to its end. Returns who waited for the last one, if it was that.
+    pub(super) fn landed(&mut self) -> Vec<Waker> {
+        self.in_flight -= 1;
+        if self.in_flight == 0 {
+            std::mem::take(&mut self.closers)
+        } else {
+            Vec::new()
         }
     }
 }

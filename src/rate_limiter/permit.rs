@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use http::StatusCode;
 
-use super::DynamicRateLimiter;
-use crate::limiter::{Change, Grant, Told};
+use super::{Core, DynamicRateLimiter, Origin};
+use crate::limiter::{Change, Grant, Time, Told};
 use crate::observe::Cause;
 use crate::request::Tags;
 
@@ -23,8 +24,18 @@ pub struct Permit {
     waited: Duration,
     /// What observers are told of its request.
     tags: Option<Arc<Tags>>,
-    /// Whether its outcome is still to come.
-    open: bool,
+    stage: Stage,
+}
+
+/// How far it is on its way.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Stage {
+    /// Its outcome is still to come.
+    Open,
+    /// Its outcome is being told.
+    Spent,
+    /// It has come to its end.
+    Landed,
 }
 
 impl Permit {
@@ -34,7 +45,7 @@ impl Permit {
             grant,
             waited,
             tags: None,
-            open: true,
+            stage: Stage::Open,
         }
     }
 
@@ -58,8 +69,12 @@ impl Permit {
     /// The limit let the request through; the server announced how much is left, and that nothing is
     /// left until `exhausted` from now.
     pub(crate) fn succeeded(mut self, exhausted: Option<Duration>, announced: Told) {
-        let (grant, cause) = (self.spend(), self.cause(None));
-        self.limiter.feed(Some(&grant), cause, |core, now| {
+        let grant = self.grant;
+        let is_plain = exhausted.is_none() && announced == Told::default();
+        if is_plain && !grant.is_evidence() && self.ends_quietly(|core| core.counts(&grant)) {
+            return;
+        }
+        self.ends(Origin::Request(&grant), None, |core, now| {
             core.totals.succeeded += 1;
             let jitter = &mut core.jitter;
             let chance = || jitter.f64();
@@ -80,8 +95,8 @@ impl Permit {
     /// No answer came, or one that the server did not mean (a 5xx): as neutral for the rate, but a
     /// [`CircuitBreaker`](crate::CircuitBreaker) counts it.
     pub fn failed(mut self) {
-        let (grant, cause) = (self.spend(), self.cause(None));
-        self.limiter.feed(Some(&grant), cause, |core, now| {
+        let grant = self.grant;
+        self.ends(Origin::Request(&grant), None, |core, now| {
             core.source.failed(now, &grant);
             Change::Nothing
         });
@@ -99,8 +114,8 @@ impl Permit {
         retry_after: Option<Duration>,
         announced: Told,
     ) {
-        let (grant, cause) = (self.spend(), self.cause(status));
-        self.limiter.feed(Some(&grant), cause, |core, now| {
+        let grant = self.grant;
+        self.ends(Origin::Request(&grant), status, |core, now| {
             core.totals.backed_off += 1;
             let chance = core.jitter.f64();
             core.source
@@ -110,9 +125,8 @@ impl Permit {
 
     /// The request was never sent: the token goes back.
     pub(crate) fn unused(mut self) {
-        let grant = self.spend();
-        // Of no request: the token that is back concerns whoever waits first.
-        self.limiter.feed(None, Cause::default(), |core, now| {
+        let grant = self.grant;
+        self.ends(Origin::Unsent, None, |core, now| {
             core.source.unused(now, &grant);
             Change::Nothing
         });
@@ -124,21 +138,40 @@ impl Permit {
         core.source.has_retreated_since(&self.grant)
     }
 
-    /// Its end, if nobody waits for it: without a look at the clock or at the queue.
-    fn concerns_nobody(&self) -> bool {
-        let mut core = self.limiter.shared.core.lock();
-        core.source.forgets(&self.grant)
+    /// Its end, if that leaves everything as it is: without a look at the clock or at the queue.
+    fn ends_quietly(&mut self, outcome: impl FnOnce(&mut Core) -> bool) -> bool {
+        let closers = {
+            let mut core = self.limiter.shared.core.lock();
+            if !outcome(&mut core) {
+                return false;
+            }
+            core.landed()
+        };
+        self.has_landed(closers);
+        true
     }
 
-    fn cause(&mut self, status: Option<StatusCode>) -> Cause {
-        let tags = self.tags.take();
-        Cause { status, tags }
+    /// Its end, with an outcome.
+    fn ends(
+        &mut self,
+        origin: Origin<'_>,
+        status: Option<StatusCode>,
+        outcome: impl FnOnce(&mut Core, Time) -> Change,
+    ) {
+        let cause = Cause {
+            status,
+            tags: self.tags.take(),
+        };
+        self.stage = Stage::Spent;
+        if let Some(closers) = self.limiter.feed(origin, cause, outcome) {
+            self.has_landed(closers);
+        }
     }
 
-    /// From here on dropping means nothing.
-    fn spend(&mut self) -> Grant {
-        self.open = false;
-        self.grant
+    /// Its end, for which those may have waited.
+    fn has_landed(&mut self, closers: Vec<Waker>) {
+        self.stage = Stage::Landed;
+        closers.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -146,14 +179,17 @@ impl Permit {
 /// very answer.
 impl Drop for Permit {
     fn drop(&mut self) {
-        if self.open && !self.concerns_nobody() {
-            let (grant, cause) = (self.grant, self.cause(None));
-            self.limiter.feed(Some(&grant), cause, |core, now| {
+        let grant = self.grant;
+        if self.stage == Stage::Open && !self.ends_quietly(|core| core.source.forgets(&grant)) {
+            self.ends(Origin::Request(&grant), None, |core, now| {
                 core.source.neutral(now, &grant);
                 Change::Nothing
             });
         }
-        self.limiter.landed();
+        if self.stage == Stage::Spent {
+            let closers = self.limiter.shared.core.lock().landed();
+            self.has_landed(closers);
+        }
     }
 }
 

@@ -159,6 +159,11 @@ impl Queue {
         waiting.map(|waiter| waiter.cost).collect()
     }
 
+    /// What the head would pay.
+    pub(super) fn head_cost(&self) -> Option<u32> {
+        self.waiting.first_key_value().map(|(_, head)| head.cost)
+    }
+
     /// The head's waker.
     pub(super) fn head(&self) -> Option<Waker> {
         self.waiting

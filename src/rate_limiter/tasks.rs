@@ -135,9 +135,10 @@ impl DynamicRateLimiter {
             ticket: None,
         };
         let mut alarm = Alarm::of(clock);
+        let mut first_look = Some(began);
         poll_fn(|context| {
             loop {
-                let now = clock.now();
+                let now = first_look.take().unwrap_or_else(|| clock.now());
                 let mut waker = || context.waker().clone();
                 match place.turn(began, now, cost, deadline, &mut waker) {
                     Turn::Granted(grant) => {

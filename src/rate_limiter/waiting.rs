@@ -20,13 +20,13 @@ impl DynamicRateLimiter {
             ticket: None,
         };
         let mut signal: Option<Arc<Signal>> = None;
+        let mut now = began;
         loop {
             let mut waker = || {
                 Waker::from(Arc::clone(
                     signal.get_or_insert_with(Signal::of_this_thread),
                 ))
             };
-            let now = clock.now();
             match place.turn(began, now, cost, deadline, &mut waker) {
                 Turn::Granted(grant) => {
                     let waited = now.saturating_since(began);
@@ -39,6 +39,7 @@ impl DynamicRateLimiter {
                     }
                 }
             }
+            now = clock.now();
         }
     }
 }
@@ -78,9 +79,6 @@ impl Place<'_> {
             } else {
                 core.queue.leave(&mut self.ticket)
             };
-            if let Turn::Granted(_) = turn {
-                self.limiter.shared.in_flight.fetch_add(1, Ordering::SeqCst);
-            }
             let ended = match turn {
                 Turn::Granted(_) => core.granted(now, now.saturating_since(began)),
                 Turn::Wait(_) | Turn::Failed(_) => None,

@@ -1,6 +1,8 @@
 //! Closing: who waits is told at once, who is under way finishes.
 
-use api_ratelimiter::{Error, TryAcquire};
+use std::sync::{Arc, Mutex};
+
+use api_ratelimiter::{ApiRateConfig, DynamicRateLimiter, Error, Event, Observer, TryAcquire};
 
 use crate::world::{SECOND, World, strict};
 
@@ -76,4 +78,38 @@ fn a_permit_that_is_dropped_or_whose_holder_panics_is_not_waited_for() {
     });
     assert!(died.join().is_err());
     assert_eq!(world.limiter.close_within(SECOND), 0);
+}
+
+/// Closes the limiter in the middle of each event, and notes what is under way.
+struct Closes {
+    limiter: DynamicRateLimiter,
+    under_way: Mutex<Vec<usize>>,
+}
+
+impl Observer for Closes {
+    fn on_event(&self, _: &Event) {
+        let under_way = self.limiter.close();
+        self.under_way.lock().expect("no panic").push(under_way);
+    }
+}
+
+#[test]
+fn a_permit_is_under_way_until_observers_were_told_of_its_outcome() {
+    let world = World::new(&ApiRateConfig {
+        min_rate: 500.0,
+        ..strict(1000.0)
+    });
+    let observer = Arc::new(Closes {
+        limiter: world.limiter.clone(),
+        under_way: Mutex::default(),
+    });
+    world.limiter.add_observer(observer.clone());
+    world
+        .limiter
+        .acquire()
+        .expect("a permit")
+        .backoff(Some(SECOND));
+    let under_way = observer.under_way.lock().expect("no panic").clone();
+    assert_eq!(under_way, [1, 1], "the cut and the pause");
+    assert_eq!(world.limiter.close(), 0);
 }

@@ -1,6 +1,7 @@
 //! The limiter as callers share it: threads and a queue, in virtual time.
 
 mod breaker;
+mod clock;
 mod closing;
 mod cooldown;
 mod deadlines;

@@ -59,7 +59,10 @@ impl Controller {
 
     /// When what the server announced lets a request go, as things stand, after others that cost `ahead`.
     pub(super) fn announced_due(&self, now: Time, ahead: u64) -> Time {
-        let mut budgets = self.state.budgets;
+        let Some(budgets) = &self.state.budgets else {
+            return Time::ZERO;
+        };
+        let mut budgets = **budgets;
         budgets.lapse(now, self.state.last.number);
         let bounds = Bounds {
             slowest: self.settings.law.min,
@@ -76,6 +79,9 @@ impl Controller {
     /// An answer to `grant`'s request told what is left of the server's limits.
     pub(crate) fn announced(&mut self, now: Time, grant: &Grant, told: &Told) {
         self.lapse(now);
+        if *told == Told::default() {
+            return;
+        }
         let State {
             budgets,
             grace,
@@ -85,17 +91,23 @@ impl Controller {
         if told.is_rounded_down() {
             *grace = ROUNDED_DOWN;
         }
-        if *told != Told::default() {
-            *told_by = grant.number;
-        }
+        *told_by = grant.number;
         let trip = now.saturating_since(grant.issued_at);
+        let budgets = budgets.get_or_insert_default();
         budgets.heard(now, grant.number, trip, told, *grace);
     }
 
     /// Forgets announced windows that are over.
     pub(super) fn lapse(&mut self, now: Time) {
-        if let Some(ended) = self.state.budgets.lapse(now, self.state.last.number) {
-            self.state.reset_at = ended;
+        let State {
+            budgets,
+            last,
+            reset_at,
+            ..
+        } = &mut self.state;
+        let ended = budgets.as_mut().and_then(|it| it.lapse(now, last.number));
+        if let Some(ended) = ended {
+            *reset_at = ended;
         }
     }
 
@@ -115,7 +127,7 @@ impl Controller {
             ..
         } = &mut self.state;
         let learned = learner.as_ref().and_then(Learner::ceiling)?;
-        let (told, apart) = budgets.closest(learned)?;
+        let (told, apart) = budgets.as_ref()?.closest(learned)?;
         if apart <= DISAGREEMENT {
             (*disagrees_since, *disagreement_told) = (None, false);
             return None;

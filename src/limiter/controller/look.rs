@@ -91,7 +91,9 @@ impl Controller {
                 .map(|learner| (learner.phase(), learner.reason())),
             breaker: breaker.as_ref().map(Breaker::phase),
             next_trial: breaker.as_ref().and_then(Breaker::next_trial),
-            announced: budgets.tightest(now, last.number),
+            announced: budgets
+                .as_ref()
+                .and_then(|budgets| budgets.tightest(now, last.number)),
             fleet: None,
         }
     }

@@ -32,8 +32,8 @@ pub(crate) struct State {
     pub(super) last: Last,
     /// Grants whose outcome is still to come.
     pub(super) under_way: u64,
-    /// What the server announced, until the resets.
-    pub(super) budgets: Budgets,
+    /// What the server announced, until the resets; `None` before it announced anything.
+    pub(super) budgets: Option<Box<Budgets>>,
     /// When the last announced window ended, and what is added to resets: a server that rounds them
     /// down was met.
     pub(super) reset_at: Time,
