@@ -14,7 +14,7 @@ mod register;
 mod settle;
 
 pub(crate) use ask::{Ask, Reply};
-pub(crate) use member::{Errand, MOST_WANTED, Manner, Member, Membership};
+pub(crate) use member::{Errand, MOST_TRIES, MOST_WANTED, Manner, Member, Membership};
 pub(crate) use record::Record;
 pub(crate) use settle::{Settled, settle};
 

@@ -30,7 +30,9 @@ mod window;
 pub use breaker::{BreakerPhase, CircuitBreaker};
 pub(crate) use controller::Controller;
 pub(crate) use fixed::FixedLimit;
-pub(crate) use fleet::{Ask, Errand, MOST_WANTED, Manner, Member, Record, Reply, Settled, settle};
+pub(crate) use fleet::{
+    Ask, Errand, MOST_TRIES, MOST_WANTED, Manner, Member, Record, Reply, Settled, settle,
+};
 pub(crate) use law::Law;
 pub use learned::Learned;
 pub use phase::{Phase, Reason};

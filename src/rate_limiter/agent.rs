@@ -14,14 +14,10 @@ use crate::config::ApiRateConfig;
 use crate::error::{Error, Result};
 use crate::fleet::{Fleet, Replaced, StoreError};
 use crate::limiter::{
-    Apart, Ask, Change, Errand, MOST_WANTED, Member, Record, Reply, Settings, Settled, Source,
-    Time, settle,
+    Apart, Ask, Change, Errand, MOST_TRIES, MOST_WANTED, Member, Record, Reply, Settings, Settled,
+    Source, Time, settle,
 };
 use crate::observe::{self, Cause};
-
-/// How often a visit is begun anew because somebody else was quicker. Each time one of them got through, so that many
-/// in a row are rare, and the next visit comes soon.
-const TRIES: u32 = 16;
 
 /// Said of a store in which others are quicker for ever.
 const CROWDED: &str = "what was written is never what was read before";
@@ -258,7 +254,7 @@ impl Agent {
         let Fleet { store, key, .. } = &self.fleet;
         let mut sent = clock.now();
         let mut found = store.read(key)?;
-        for _ in 0..TRIES {
+        for _ in 0..MOST_TRIES {
             let received = clock.now();
             let now = found.time();
             let record = Record::read(&found.text, now);

@@ -14,7 +14,7 @@ mod outage;
 mod reports;
 mod visits;
 
-pub(crate) use visits::MOST_WANTED;
+pub(crate) use visits::{MOST_TRIES, MOST_WANTED};
 
 /// A slot may be used so long after its instant: threads wake late on a busy machine. Later it goes back, as
 /// several of them together would be a burst.
@@ -175,11 +175,7 @@ impl Member {
         }
         let pause = self.seen.pause_left(self.to_store(now));
         if pause.is_zero() {
-            Poll::AfterFeedback(
-                self.come_at
-                    .max(now + self.lease)
-                    .min(self.waited_for_until()),
-            )
+            Poll::AfterFeedback(self.come_at.max(now + self.lease))
         } else {
             Poll::At(now + pause)
         }

@@ -11,8 +11,8 @@ use super::strategy::{Answer, Strategy};
 use crate::config::ApiRateConfig;
 use crate::error::Result;
 use crate::limiter::{
-    self, Ask, Errand, Grant, Manner, Member, Poll, Record, Reply, Settings, Settled, Time, Told,
-    settle,
+    self, Ask, Errand, Grant, MOST_TRIES, Manner, Member, Poll, Record, Reply, Settings, Settled,
+    Time, Told, settle,
 };
 use crate::simulator::Announced;
 
@@ -46,6 +46,8 @@ struct Visit {
     /// When it is where it is going.
     at: Time,
     gives_up: Time,
+    /// Writes so far.
+    tries: u32,
 }
 
 /// How far a visit is.
@@ -139,6 +141,7 @@ impl FleetWorker {
                         sent: now,
                         at: hub.arrival(now),
                         gives_up: Hub::end_of_patience(now),
+                        tries: 0,
                     });
                     Ok(())
                 }
@@ -156,6 +159,11 @@ impl FleetWorker {
             let next = visit.at.min(visit.gives_up);
             self.visit = Some(visit);
             return Err(Some(next));
+        }
+        if matches!(visit.stage, Stage::Reading(_)) && visit.tries == MOST_TRIES {
+            let chance = hub.rng.f64();
+            let _ = self.member.crowded_out(now, *visit.ask, chance);
+            return Ok(());
         }
         visit.stage = match visit.stage {
             // Whoever does not answer is waited for until patience ends.
@@ -199,6 +207,7 @@ impl FleetWorker {
                 reply,
             } => {
                 visit.at = hub.arrival(now);
+                visit.tries += 1;
                 match hub.replace(now, version, *record) {
                     None => Stage::Returning { received, reply },
                     Some(found) => {

@@ -61,7 +61,7 @@ impl Member {
         }
     }
 
-    /// When nobody waits for the visit that is under way any more.
+    /// When nobody waits for the visit that is under way any more, if somebody looks then.
     pub(super) fn waited_for_until(&self) -> Time {
         if self.is_out {
             self.asked_at + LONGEST_VISIT

@@ -20,6 +20,10 @@ const FAR: Duration = Duration::from_secs(2);
 /// A pause that grew by so much is another one: clocks are compared anew with each visit.
 const LONGER: Duration = Duration::from_millis(100);
 
+/// How often a visit writes, as long as somebody else is quicker. Each time one of them got through, so that many in a
+/// row are rare, and the next visit comes soon.
+pub(crate) const MOST_TRIES: u32 = 16;
+
 /// Most callers that a visit asks for.
 pub(crate) const MOST_WANTED: usize = 256;
 
