@@ -11,8 +11,8 @@
 
 use std::error::Error;
 
-use api_ratelimiter::simulator::SimulatedApi;
 use api_ratelimiter::{ApiRateConfig, AsyncDynamicAPIClient, Result};
+use api_ratelimiter_simulator::SimulatedApi;
 use serde_json::Value;
 
 mod common;

@@ -14,8 +14,8 @@
 
 use std::error::Error;
 
-use api_ratelimiter::simulator::{Fault, Hint, SimulatedApi};
 use api_ratelimiter::{ApiRateConfig, DynamicAPIClient, Response, Result};
+use api_ratelimiter_simulator::{Fault, Hint, SimulatedApi};
 
 mod common;
 

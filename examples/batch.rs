@@ -16,8 +16,8 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use api_ratelimiter::simulator::{Fault, Hint, SimulatedApi};
 use api_ratelimiter::{ApiRateConfig, DynamicAPIClient, Error as ApiError};
+use api_ratelimiter_simulator::{Fault, Hint, SimulatedApi};
 use serde_json::Value;
 
 mod common;

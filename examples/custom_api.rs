@@ -16,8 +16,8 @@ use std::env;
 use std::error::Error;
 use std::fs;
 
-use api_ratelimiter::simulator::SimulatedApi;
 use api_ratelimiter::{API_RATE_CONFIGS, ApiRateConfig, make_client_for};
+use api_ratelimiter_simulator::SimulatedApi;
 
 mod common;
 

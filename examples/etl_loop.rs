@@ -9,8 +9,8 @@
 
 use std::error::Error;
 
-use api_ratelimiter::simulator::SimulatedApi;
 use api_ratelimiter::{ApiRateConfig, DynamicAPIClient, Response, Result};
+use api_ratelimiter_simulator::SimulatedApi;
 use serde::Serialize;
 use serde_json::Value;
 

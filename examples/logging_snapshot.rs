@@ -12,8 +12,8 @@
 
 use std::error::Error;
 
-use api_ratelimiter::simulator::SimulatedApi;
 use api_ratelimiter::{ApiRateConfig, DynamicAPIClient};
+use api_ratelimiter_simulator::SimulatedApi;
 
 mod common;
 

@@ -9,8 +9,8 @@
 
 use std::error::Error;
 
-use api_ratelimiter::simulator::SimulatedApi;
 use api_ratelimiter::{ApiRateConfig, DynamicAPIClient, Pagination};
+use api_ratelimiter_simulator::SimulatedApi;
 use serde::Deserialize;
 use serde_json::json;
 

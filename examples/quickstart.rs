@@ -17,8 +17,8 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use api_ratelimiter::simulator::{Limit, SimulatedApi};
 use api_ratelimiter::{ApiRateConfig, DynamicAPIClient};
+use api_ratelimiter_simulator::{Limit, SimulatedApi};
 use serde::Deserialize;
 
 mod common;

@@ -18,8 +18,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use api_ratelimiter::simulator::SimulatedApi;
 use api_ratelimiter::{ApiRateConfig, DynamicAPIClient};
+use api_ratelimiter_simulator::SimulatedApi;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

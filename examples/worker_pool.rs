@@ -15,8 +15,8 @@ use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
-use api_ratelimiter::simulator::SimulatedApi;
 use api_ratelimiter::{ApiRateConfig, DynamicAPIClient, Result};
+use api_ratelimiter_simulator::SimulatedApi;
 use serde_json::Value;
 
 mod common;

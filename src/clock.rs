@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::limiter::Time;
+use api_ratelimiter_core::Time;
 
 mod manual;
 pub use manual::{JoinGuard, ManualClock};

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::limiter::{Manner, Time};
+use api_ratelimiter_core::Time;
+use api_ratelimiter_core::limiter::Manner;
 
 mod local;
 #[cfg(feature = "redis")]
@@ -242,7 +243,7 @@ fn seconds<S: serde::Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S:
 impl FleetStatus {
     fn read(found: &Stored) -> Option<Self> {
         let now = found.time();
-        let record = crate::limiter::Record::read(&found.text, now)?;
+        let record = api_ratelimiter_core::limiter::Record::read(&found.text, now)?;
         let (workers, view, changed_ago) = record.glance(now);
         Some(Self {
             workers,

@@ -69,32 +69,31 @@
 
 #[cfg(feature = "async")]
 mod async_client;
-mod attempt;
 mod blocking;
-mod builder;
+mod client;
 mod clock;
-mod config;
 #[cfg(feature = "dashboard")]
 pub mod dashboard;
-mod error;
 mod fleet;
-pub mod guidance;
-mod limiter;
 mod memory;
 mod observe;
-mod paginate;
 mod rate_limiter;
 mod registry;
-mod reply;
-mod request;
-mod settings;
-#[cfg(feature = "simulator")]
-pub mod simulator;
-mod tls;
-mod transport;
-mod url;
-mod verdict;
 
+pub use api_ratelimiter_core::config::{
+    ApiRateConfig, BodyThrottle, BucketConfig, DialectConfig, FieldPath, IdempotencyConfig,
+    LimitConfig, Pagination, ScopeConfig,
+};
+pub use api_ratelimiter_core::guidance;
+/// The vocabulary of methods, statuses and headers.
+pub use api_ratelimiter_core::http;
+pub use api_ratelimiter_core::limiter::{
+    BreakerPhase, CircuitBreaker, Learned, Learning, Phase, Reason,
+};
+pub use api_ratelimiter_core::{
+    Error, Page, Position, Rate, Reader, Reply, Resend, Result, Time, TimeoutPhase, TransportKind,
+    Verdict,
+};
 #[cfg(feature = "async")]
 pub use async_client::{
     AsyncClientBuilder, AsyncDynamicAPIClient, AsyncItems, AsyncPages, AsyncRequestBuilder,
@@ -105,34 +104,23 @@ pub use blocking::{
     make_client_for,
 };
 /// Both fronts' [`ClientBuilder`] and [`RequestBuilder`]: what they have in common.
-pub use builder::Builder as ClientBuilderOf;
+pub use client::builder::Builder as ClientBuilderOf;
+pub use client::request::Builder as RequestBuilderOf;
+pub use client::settings::{Roots, Timeouts, Tls};
 pub use clock::{Clock, JoinGuard, ManualClock, SystemClock};
-pub use config::{
-    ApiRateConfig, BodyThrottle, BucketConfig, DialectConfig, IdempotencyConfig, LimitConfig,
-    ScopeConfig,
-};
-pub use error::{Error, Result, TimeoutPhase, TransportKind};
 pub use fleet::{
     Fleet, FleetKey, FleetStatus, FleetStore, LocalStore, OnOutage, Replaced, StoreError, Stored,
 };
-/// The vocabulary of methods, statuses and headers.
-pub use http;
-pub use limiter::{BreakerPhase, CircuitBreaker, Learned, Learning, Phase, Rate, Reason, Time};
 #[cfg(feature = "prometheus")]
 pub use observe::prometheus;
 pub use observe::{About, Event, Observer, Standing};
-pub use paginate::{FieldPath, Page, Pagination, Position};
 pub use rate_limiter::{
     AnnouncedLimit, DynamicRateLimiter, FleetSnapshot, Permit, Snapshot, TryAcquire,
 };
 pub use registry::{API_RATE_CONFIGS, ApiRateConfigs};
-pub use reply::Reply;
-pub use request::Builder as RequestBuilderOf;
 #[cfg(feature = "async")]
 /// The async transport, for [`AsyncClientBuilder::http`].
 pub use reqwest;
-pub use settings::{Roots, Timeouts, Tls};
-pub use verdict::{Reader, Resend, Verdict};
 
 /// The guides, so that their code is tested.
 #[cfg(doctest)]

@@ -13,9 +13,10 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 
-use crate::limiter::{Learned, Time};
 use crate::observe;
 use crate::rate_limiter::DynamicRateLimiter;
+use api_ratelimiter_core::Time;
+use api_ratelimiter_core::limiter::Learned;
 
 /// At most so often is the file written while requests go on.
 const SAVE_EVERY: Duration = Duration::from_secs(5);

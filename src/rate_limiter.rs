@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::attempt::Attempt;
 use crate::clock::{Clock, SystemClock};
-use crate::config::ApiRateConfig;
-use crate::error::{Error, Result};
 use crate::fleet::Fleet;
-use crate::limiter::{Change, Controller, Grant, Learned, Rate, Source, Time};
 use crate::observe::{self, Audience, Cause, Heard, News, Observer, Speaker};
+use api_ratelimiter_core::attempt::Attempt;
+use api_ratelimiter_core::config::ApiRateConfig;
+use api_ratelimiter_core::error::{Error, Result};
+use api_ratelimiter_core::limiter::{Change, Controller, Grant, Learned, Source};
+use api_ratelimiter_core::{Rate, Time};
 
 mod agent;
 mod closing;
@@ -170,7 +171,7 @@ impl DynamicRateLimiter {
         fleet: Option<&Fleet>,
     ) -> Result<Self> {
         config.validate()?;
-        let scope = |scope: &crate::config::ScopeConfig| {
+        let scope = |scope: &api_ratelimiter_core::config::ScopeConfig| {
             let fleet = fleet.map(|fleet| fleet.part(&scope.name));
             let (config, clock) = (scope.limiter_config(config), Arc::clone(&clock));
             let limiter = Self::assembled(&config, clock, fleet.as_ref())?;

@@ -5,10 +5,10 @@ use std::sync::{Arc, LazyLock};
 
 use parking_lot::RwLock;
 
-use crate::config::{ApiRateConfig, overlaid};
-use crate::error::{Error, Result};
+use api_ratelimiter_core::config::{ApiRateConfig, overlaid};
+use api_ratelimiter_core::error::{Error, Result};
 
-mod presets;
+use api_ratelimiter_core::presets;
 
 /// The registry that [`make_client_for`](crate::make_client_for) looks names up in: the presets, and
 /// whatever was inserted or merged.
@@ -134,11 +134,7 @@ impl ApiRateConfigs {
     pub(crate) fn known(&self, name: &str) -> Result<Arc<ApiRateConfig>> {
         self.get(name).ok_or_else(|| {
             let names = self.names();
-            Error::UnknownApi {
-                name: name.into(),
-                nearest: nearest(name, &names).map(Into::into),
-                known: names.join(", ").into(),
-            }
+            Error::unknown_api(name, &names, nearest(name, &names))
         })
     }
 }
@@ -268,8 +264,8 @@ mod tests {
                 config.max_rate
             );
             assert_eq!(config.backoff_status_codes, *statuses, "{name}");
-            let resolved = config.dialect.resolved(name).expect("a profile");
-            assert_eq!(resolved.name(), *profile, "{name}");
+            let reader = config.reader().expect("a profile");
+            assert_eq!(reader.profile().name(), *profile, "{name}");
             let names: Vec<_> = config
                 .scopes
                 .iter()

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use api_ratelimiter::dashboard::{self, Dashboard};
-use api_ratelimiter::simulator::{Limit, SimulatedApi};
 use api_ratelimiter::{ApiRateConfig, DynamicAPIClient, Error, Event, Observer};
+use api_ratelimiter_simulator::{Limit, SimulatedApi};
 use serde_json::Value;
 
 fn config(name: &str, base_url: String) -> ApiRateConfig {

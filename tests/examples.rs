@@ -14,7 +14,7 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
-use api_ratelimiter::simulator::{Fault, Hint, Limit, SimulatedApi, SimulatedApiBuilder};
+use api_ratelimiter_simulator::{Fault, Hint, Limit, SimulatedApi, SimulatedApiBuilder};
 use serde_json::{Value, json};
 
 use run::{example, run};

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use api_ratelimiter::simulator::{Limit, SimulatedApi};
 use api_ratelimiter::{
     ApiRateConfig, DynamicAPIClient, DynamicRateLimiter, Error, Fleet, FleetKey, FleetStore,
     LocalStore, OnOutage, Replaced, StoreError, Stored, TryAcquire,
 };
+use api_ratelimiter_simulator::{Limit, SimulatedApi};
 
 fn config() -> ApiRateConfig {
     ApiRateConfig {

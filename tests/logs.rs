@@ -2,7 +2,7 @@
 //!
 //! A target of its own: a process has one logger.
 
-#[path = "client/server.rs"]
+#[path = "common/server.rs"]
 #[allow(dead_code, reason = "the helper has more than is needed here")]
 mod server;
 

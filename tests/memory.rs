@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use api_ratelimiter::simulator::{Hint, Limit, SimulatedApi};
 use api_ratelimiter::{ApiRateConfig, ClientBuilder, DynamicAPIClient, Learned, ManualClock};
+use api_ratelimiter_simulator::{Hint, Limit, SimulatedApi};
 
 const STORED: &str = r#"{"law_version": 1, "ceiling_per_second": 40.0, "rate_per_second": 39.0,
     "last_pause_seconds": 1.5, "learned_at_unix_seconds": 1767225000.0}"#;

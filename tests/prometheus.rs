@@ -5,10 +5,10 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use api_ratelimiter::prometheus::{Metrics, text_format};
-use api_ratelimiter::simulator::SimulatedApi;
 use api_ratelimiter::{
     ApiRateConfig, Clock, DynamicAPIClient, DynamicRateLimiter, Learning, ManualClock,
 };
+use api_ratelimiter_simulator::SimulatedApi;
 use prometheus_client::registry::Registry;
 
 fn config(base_url: String) -> ApiRateConfig {

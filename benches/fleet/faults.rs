@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use api_ratelimiter::ApiRateConfig;
-use api_ratelimiter::simulator::world::{Mishap, Scenario, fleet, run};
+use api_ratelimiter_simulator::world::{Mishap, Scenario, fleet, run};
 
 /// When it happens: the limit is learned by then.
 const AT: Duration = Duration::from_secs(60);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use api_ratelimiter::ApiRateConfig;
-use api_ratelimiter::simulator::Limit;
-use api_ratelimiter::simulator::world::{
+use api_ratelimiter_simulator::Limit;
+use api_ratelimiter_simulator::world::{
     Hint, Report, Scenario, Strategy, Trip, fixed, fleet, learned, run,
 };
 

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use api_ratelimiter::simulator::{Limit, SimulatedApi};
 use api_ratelimiter::{ApiRateConfig, DynamicAPIClient, Fleet};
+use api_ratelimiter_simulator::{Limit, SimulatedApi};
 
 const LIMITS: [u32; 2] = [20, 400];
 const PROCESSES: [usize; 3] = [1, 4, 16];

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api_ratelimiter::simulator::world::{Report, run};
+use api_ratelimiter_simulator::world::{Report, run};
 
 use crate::players::{self, Player, STEADY, play};
 use crate::sets::{CLIENTS, Case, Kind};

@@ -20,7 +20,7 @@ mod summary;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use api_ratelimiter::simulator::world::Hint;
+use api_ratelimiter_simulator::world::Hint;
 use figures::{Outcome, judge, needs_an_oracle, quantile};
 use players::Player;
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use api_ratelimiter::Time;
-use api_ratelimiter::simulator::world::{Report, Scenario};
+use api_ratelimiter_simulator::world::{Report, Scenario};
 
 use crate::players::{Player, play};
 
@@ -39,7 +39,7 @@ pub(crate) fn draw(title: &str, scenario: &Scenario) -> String {
 
 /// The hidden limit's long-run rate, from each of its changes on.
 fn steps(scenario: &Scenario) -> Vec<(f64, f64)> {
-    let rate = |limits: &[api_ratelimiter::simulator::Limit]| {
+    let rate = |limits: &[api_ratelimiter_simulator::Limit]| {
         limits
             .iter()
             .filter_map(|limit| limit.per_second())

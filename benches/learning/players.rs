@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use api_ratelimiter::ApiRateConfig;
-use api_ratelimiter::simulator::world::{
+use api_ratelimiter_simulator::world::{
     Demand, Learned, Report, Scenario, Strategy, fixed, learned, run,
 };
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use api_ratelimiter::Time;
-use api_ratelimiter::simulator::world::{Answer, Strategy};
+use api_ratelimiter_simulator::world::{Answer, Strategy};
 
 fn seconds(at: Time) -> f64 {
     at.saturating_since(Time::ZERO).as_secs_f64()

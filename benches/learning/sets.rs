@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use api_ratelimiter::simulator::Limit;
-use api_ratelimiter::simulator::world::{Demand, Hint, Neighbour, Scenario, Trip};
+use api_ratelimiter_simulator::Limit;
+use api_ratelimiter_simulator::world::{Demand, Hint, Neighbour, Scenario, Trip};
 use fastrand::Rng;
 
 /// The kinds of scenarios in a set, each drawn as often.

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::process::exit;
 use std::str::FromStr;
 
-use api_ratelimiter::simulator::{Limit, SimulatedApi, SimulatedApiBuilder};
+use api_ratelimiter_simulator::{Limit, SimulatedApi, SimulatedApiBuilder};
 
 /// The API that an example talks to.
 pub(crate) struct Api {

@@ -1,8 +1,8 @@
 //! What only the async front is asked for, and the last step of putting a client together.
 
 use super::client::AsyncDynamicAPIClient;
-use crate::builder::Builder;
-use crate::error::Result;
+use crate::client::builder::Builder;
+use api_ratelimiter_core::error::Result;
 
 /// What only the async front asks for: the transport's own builder.
 #[derive(Debug, Default)]
@@ -43,6 +43,9 @@ impl Builder<Async> {
     /// [`Error::InvalidConfig`](crate::Error) naming the setting, its value and the rule it breaks, or
     /// the feature that is off.
     pub fn build(self) -> Result<AsyncDynamicAPIClient> {
-        self.checked().and_then(AsyncDynamicAPIClient::assemble)
+        // Headers that a transport of the user adds by itself would follow a redirect to another host.
+        let follows_abroad = self.front.http.is_none();
+        self.checked(follows_abroad)
+            .and_then(AsyncDynamicAPIClient::assemble)
     }
 }

@@ -12,16 +12,16 @@ use super::drive::{Wire, drive};
 use super::request::AsyncRequestBuilder;
 use super::response::{AsyncResponse, Fresh};
 use super::transport::{self, Http};
-use crate::attempt::{Attempt, NoAnswer};
-use crate::builder::Checked;
-use crate::config::ApiRateConfig;
-use crate::error::{Error, Result};
+use crate::client::builder::Checked;
+use crate::client::settings::{self, ClientSettings};
 use crate::memory::Memory;
 use crate::observe;
 use crate::rate_limiter::DynamicRateLimiter;
 use crate::registry::API_RATE_CONFIGS;
-use crate::request::RequestParts;
-use crate::settings::{self, ClientSettings};
+use api_ratelimiter_core::attempt::{Attempt, NoAnswer};
+use api_ratelimiter_core::config::ApiRateConfig;
+use api_ratelimiter_core::error::{Error, Result};
+use api_ratelimiter_core::request::RequestParts;
 
 /// An HTTP client that paces itself, for async code on tokio.
 ///
@@ -98,11 +98,10 @@ impl AsyncDynamicAPIClient {
     pub(super) fn assemble(checked: Checked<Async>) -> Result<Self> {
         let Checked {
             front,
-            mut settings,
+            settings,
             limiter,
             memory,
         } = checked;
-        settings.follows_abroad = front.http.is_none();
         let http = transport::client(front.http, &settings)?;
         if let Some(memory) = &memory {
             memory.load(&limiter);
@@ -209,8 +208,12 @@ impl AsyncDynamicAPIClient {
             ..
         } = &*self.inner;
         // One key for all attempts of the call.
-        parts.mark_repeatable(&settings.idempotency, &settings.base, fastrand::u128(..));
-        let attempt = Attempt::new(Arc::clone(settings), parts);
+        let random = fastrand::u128(..);
+        settings
+            .call
+            .idempotency
+            .mark(&mut parts, &settings.call.base, random);
+        let attempt = Attempt::new(Arc::clone(&settings.call), parts);
         let outcome = drive(limiter, attempt, &*self.inner).await;
         if let Some(memory) = memory {
             memory.tend(limiter);
@@ -232,7 +235,7 @@ impl Wire for Inner {
             _ => None,
         };
         let warned = &self.warned_of_credential;
-        observe::warn_of_credential(warned, &self.settings.name, parts, token.is_some());
+        observe::warn_of_credential(warned, &self.settings.call.name, parts, token.is_some());
         parts.going_out().map_err(NoAnswer::Unsent)?;
         let clock = self.limiter.clock();
         let ends = parts.time_left(clock.now()).map(|left| clock.now() + left);

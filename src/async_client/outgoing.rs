@@ -11,9 +11,9 @@ use hyper::body::{Body, Bytes, Frame, SizeHint};
 use parking_lot::Mutex;
 
 use super::transport::timed_out;
-use crate::attempt::Failure;
-use crate::error::TimeoutPhase;
-use crate::settings::Timeouts;
+use crate::client::settings::Timeouts;
+use api_ratelimiter_core::attempt::Failure;
+use api_ratelimiter_core::error::TimeoutPhase;
 
 /// Bytes that are handed over at once: what is handed over counts as sent.
 const PIECE: usize = 64 * 1024;

@@ -13,9 +13,10 @@ use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::client::AsyncDynamicAPIClient;
-use crate::error::{Error, Result};
-use crate::paginate::{FieldPath, Page, Pagination, Position, Shelf, Walk};
-use crate::request::RequestParts;
+use api_ratelimiter_core::config::{FieldPath, Pagination};
+use api_ratelimiter_core::error::{Error, Result};
+use api_ratelimiter_core::paginate::{Page, Position, Shelf, Walk};
+use api_ratelimiter_core::request::RequestParts;
 
 /// The pages of a collection as a [`Stream`], one request each; made by
 /// [`AsyncRequestBuilder::pages`](crate::AsyncRequestBuilder::pages) and
@@ -144,7 +145,7 @@ impl Stream for AsyncPages {
                 return Poll::Pending;
             };
             let now = this.client.limiter().clock().now();
-            let retry_transport = this.client.settings().retry_transport;
+            let retry_transport = this.client.settings().call.retry_transport;
             match outcome {
                 Ok((status, headers, body)) => {
                     return Poll::Ready(Some(this.walk.arrived(status, headers, body)));

@@ -3,9 +3,9 @@
 use super::client::AsyncDynamicAPIClient;
 use super::pages::AsyncPages;
 use super::response::AsyncResponse;
-use crate::error::Result;
-use crate::paginate::Pagination;
-use crate::request::Builder;
+use crate::client::request::Builder;
+use api_ratelimiter_core::config::Pagination;
+use api_ratelimiter_core::error::Result;
 
 /// A request of the async client.
 pub type AsyncRequestBuilder = Builder<AsyncDynamicAPIClient>;

@@ -9,13 +9,13 @@ use serde::de::DeserializeOwned;
 
 use super::drive::Answer;
 use super::transport::{self, within};
-use crate::attempt::{Attempt, Failure};
+use crate::client::settings::ClientSettings;
+use crate::client::transport::DRAIN_FOR;
 use crate::clock::Clock;
-use crate::error::{Error, Result, TimeoutPhase, TransportKind};
-use crate::limiter::Time;
-use crate::reply::{HeaderNames, Reply};
-use crate::settings::ClientSettings;
-use crate::transport::DRAIN_FOR;
+use api_ratelimiter_core::Time;
+use api_ratelimiter_core::attempt::{Attempt, Failure};
+use api_ratelimiter_core::error::{Error, Result, TimeoutPhase, TransportKind};
+use api_ratelimiter_core::reply::{HeaderNames, Reply};
 
 /// An answer of any status from 2xx to 5xx, its body not yet read.
 ///
@@ -91,11 +91,8 @@ impl AsyncResponse {
             return Ok(self);
         }
         let patience = self.settings.timeouts.body;
-        let reply = Box::new(self.answer.reply(patience).await);
-        Err(Error::Status {
-            request: self.request,
-            reply,
-        })
+        let reply = self.answer.reply(patience).await;
+        Err(Error::of_status(self.request, reply))
     }
 
     /// The body as text; what is no UTF-8 is replaced by U+FFFD.
@@ -132,10 +129,7 @@ impl AsyncResponse {
         let patience = self.settings.timeouts.body;
         match self.answer.fill(patience, limit).await {
             Ok(End::Complete) => Ok(self.answer.seen),
-            Ok(End::TooLong) => Err(Error::BodyTooLarge {
-                request: self.request,
-                limit,
-            }),
+            Ok(End::TooLong) => Err(Error::body_too_large(self.request, limit)),
             Err(failure) => Err(failed(self.request, failure)),
         }
     }
@@ -160,11 +154,7 @@ impl AsyncResponse {
 
 fn failed(request: Box<str>, failure: Failure) -> Error {
     let Failure { kind, source } = failure;
-    Error::Transport {
-        request,
-        kind,
-        source,
-    }
+    Error::transport(request, kind, source)
 }
 
 impl Fresh {

@@ -2,8 +2,8 @@
 
 use reqwest::ClientBuilder;
 
-use crate::error::Result;
-use crate::settings::{ClientSettings, Tls};
+use crate::client::settings::{ClientSettings, Tls};
+use api_ratelimiter_core::error::Result;
 
 #[cfg(feature = "native-tls")]
 mod native;

@@ -10,14 +10,14 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::outgoing::Outgoing;
 use super::tls as front_tls;
-use crate::attempt::Failure;
-use crate::attempt::NoAnswer::{self, Failed, Unsent};
-use crate::error::{Error, Result, TimeoutPhase, TransportKind};
-use crate::limiter::Time;
-use crate::request::RequestParts;
-use crate::settings::ClientSettings;
-use crate::tls;
-use crate::transport::{MOST_IDLE_CONNECTIONS, io_kind};
+use crate::client::settings::ClientSettings;
+use crate::client::tls;
+use crate::client::transport::{MOST_IDLE_CONNECTIONS, io_kind};
+use api_ratelimiter_core::Time;
+use api_ratelimiter_core::attempt::Failure;
+use api_ratelimiter_core::attempt::NoAnswer::{self, Failed, Unsent};
+use api_ratelimiter_core::error::{Error, Result, TimeoutPhase, TransportKind};
+use api_ratelimiter_core::request::RequestParts;
 
 /// What carries requests.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub(super) fn client(
             tls::check(settings)?;
             let builder = reqwest::Client::builder().pool_max_idle_per_host(MOST_IDLE_CONNECTIONS);
             // A proxy is for the way out; what runs on this machine is not out there.
-            let builder = if settings.base.origin().is_loopback() {
+            let builder = if settings.call.base.origin().is_loopback() {
                 builder.no_proxy()
             } else {
                 builder
@@ -59,7 +59,7 @@ pub(super) fn client(
         .referer(false)
         .connect_timeout(settings.timeouts.connect)
         .build()
-        .map_err(|error| Error::config(&settings.name, "http", Causes(&error)))?;
+        .map_err(|error| Error::config(&settings.call.name, "http", Causes(&error)))?;
     Ok(Http {
         client,
         speaks_https,

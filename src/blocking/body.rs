@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::patience;
 use crate::clock::Clock;
-use crate::limiter::Time;
+use api_ratelimiter_core::Time;
 
 /// Bytes asked of the transport at once.
 const CHUNK: usize = 16 * 1024;

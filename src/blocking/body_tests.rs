@@ -1,7 +1,7 @@
 //! Throttles in bodies, and what a body says about sending again.
 
 use super::*;
-use crate::config::{BodyThrottle, DialectConfig, IdempotencyConfig};
+use api_ratelimiter_core::config::{BodyThrottle, DialectConfig, IdempotencyConfig};
 
 #[test]
 fn a_throttle_in_a_200_is_waited_out_and_sent_again_with_every_method() {
@@ -101,7 +101,8 @@ fn a_key_makes_a_post_one_that_is_sent_again_with_the_same_key() {
         |config| config.idempotency = IdempotencyConfig::default().automatic(),
     );
     let mut parts = world.parts(Method::POST);
-    parts.mark_repeatable(&world.settings.idempotency, &world.settings.base, 7);
+    let call = &world.settings.call;
+    call.idempotency.mark(&mut parts, &call.base, 7);
     let key = parts.headers["idempotency-key"].clone();
     assert_eq!(key, "00000000-0000-4000-8000-000000000007");
     let outcome = world.call(parts, &[Answers(503, &[]), ok()]);
@@ -121,7 +122,8 @@ fn neither_key_nor_body_leave_for_another_host() {
         |config| config.idempotency = IdempotencyConfig::default().automatic(),
     );
     let mut parts = world.parts(Method::POST);
-    parts.mark_repeatable(&world.settings.idempotency, &world.settings.base, 7);
+    let call = &world.settings.call;
+    call.idempotency.mark(&mut parts, &call.base, 7);
     let away = Answers(307, &[("location", "https://other.example/")]);
     assert_eq!(
         world
@@ -152,7 +154,8 @@ fn a_post_that_only_reads_is_sent_again_and_needs_no_key() {
         },
     );
     let mut parts = world.parts(Method::POST);
-    parts.mark_repeatable(&world.settings.idempotency, &world.settings.base, 7);
+    let call = &world.settings.call;
+    call.idempotency.mark(&mut parts, &call.base, 7);
     assert!(!parts.headers.contains_key("idempotency-key"));
     let outcome = world.call(parts, &[Answers(503, &[]), ok()]);
     assert_eq!(outcome.expect("it ends well"), (200, 2));

@@ -1,8 +1,8 @@
 //! The last step of putting a client together.
 
 use super::client::DynamicAPIClient;
-use crate::builder::{Builder, Checked};
-use crate::error::Result;
+use crate::client::builder::{Builder, Checked};
+use api_ratelimiter_core::error::Result;
 
 /// What only the blocking front asks for: nothing.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +24,7 @@ impl Builder<Blocking> {
             settings,
             limiter,
             memory,
-        } = self.checked()?;
+        } = self.checked(true)?;
         DynamicAPIClient::assemble(settings, limiter, memory)
     }
 }

@@ -12,15 +12,15 @@ use super::drive::drive;
 use super::request::RequestBuilder;
 use super::response::{Fresh, Response};
 use super::transport;
-use crate::attempt::{Attempt, NoAnswer};
-use crate::config::ApiRateConfig;
-use crate::error::{Error, Result};
+use crate::client::settings::{self, ClientSettings};
 use crate::memory::Memory;
 use crate::observe;
 use crate::rate_limiter::DynamicRateLimiter;
 use crate::registry::API_RATE_CONFIGS;
-use crate::request::RequestParts;
-use crate::settings::{self, ClientSettings};
+use api_ratelimiter_core::attempt::{Attempt, NoAnswer};
+use api_ratelimiter_core::config::ApiRateConfig;
+use api_ratelimiter_core::error::{Error, Result};
+use api_ratelimiter_core::request::RequestParts;
 
 /// A blocking HTTP client that paces itself.
 ///
@@ -214,8 +214,12 @@ impl DynamicAPIClient {
         } = &*self.inner;
         let clock = limiter.clock();
         // One key for all attempts of the call.
-        parts.mark_repeatable(&settings.idempotency, &settings.base, fastrand::u128(..));
-        let attempt = Attempt::new(Arc::clone(settings), parts);
+        let random = fastrand::u128(..);
+        settings
+            .call
+            .idempotency
+            .mark(&mut parts, &settings.call.base, random);
+        let attempt = Attempt::new(Arc::clone(&settings.call), parts);
         let outcome = drive(limiter, attempt, |attempt| {
             let parts = attempt.parts();
             let token = match &settings.token_source {
@@ -225,7 +229,7 @@ impl DynamicAPIClient {
                 _ => None,
             };
             let warned = &self.inner.warned_of_credential;
-            observe::warn_of_credential(warned, &settings.name, parts, token.is_some());
+            observe::warn_of_credential(warned, &settings.call.name, parts, token.is_some());
             parts.going_out().map_err(NoAnswer::Unsent)?;
             let answer = transport::send(agent, settings, parts, token, clock.now())?;
             Ok(Fresh::new(&parts.method, answer, clock, settings))

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 
-use crate::attempt::{Attempt, Feedback, Next, NoAnswer, Onward};
-use crate::error::Result;
 use crate::rate_limiter::{DynamicRateLimiter, Permits, give};
-use crate::reply::Reply;
+use api_ratelimiter_core::attempt::{Attempt, Feedback, Next, NoAnswer, Onward};
+use api_ratelimiter_core::error::Result;
+use api_ratelimiter_core::reply::Reply;
 
 /// An answer whose head has come and whose body has not been read.
 pub(super) trait Answer {

@@ -7,13 +7,13 @@ use std::time::Duration;
 use http::Method;
 
 use super::*;
-use crate::attempt::Failure;
+use crate::client::settings::{ClientSettings, Draft};
 use crate::clock::{Clock, JoinGuard, ManualClock};
-use crate::config::{ApiRateConfig, BucketConfig};
-use crate::error::{Error, TimeoutPhase, TransportKind};
-use crate::limiter::CircuitBreaker;
-use crate::request::RequestParts;
-use crate::settings::{ClientSettings, Draft};
+use api_ratelimiter_core::attempt::Failure;
+use api_ratelimiter_core::config::{ApiRateConfig, BucketConfig};
+use api_ratelimiter_core::error::{Error, TimeoutPhase, TransportKind};
+use api_ratelimiter_core::limiter::CircuitBreaker;
+use api_ratelimiter_core::request::RequestParts;
 
 /// The wall clock of whoever reads an answer.
 const UNIX: Duration = Duration::from_secs(1_767_225_600);
@@ -100,7 +100,7 @@ fn world_with(
     let config = draft.overlay(config);
     let clock = ManualClock::auto();
     let limiter = DynamicRateLimiter::with_clock(&config, Arc::new(clock.clone())).expect("valid");
-    let settings = Arc::new(draft.check(&config).expect("valid"));
+    let settings = Arc::new(draft.check(&config, true).expect("valid"));
     let joined = clock.join();
     World {
         clock,
@@ -113,13 +113,13 @@ fn world_with(
 
 impl World {
     fn parts(&self, method: Method) -> RequestParts {
-        let mut headers = self.settings.headers.clone();
+        let mut headers = self.settings.call.headers.clone();
         headers.insert("authorization", "Bearer s3cret".parse().expect("valid"));
         headers.insert("x-own", "1".parse().expect("valid"));
         let body = (method == Method::POST).then(|| Arc::from(&b"body"[..]));
         RequestParts {
             method,
-            address: self.settings.base.join("/a?token=t").expect("valid"),
+            address: self.settings.call.base.join("/a?token=t").expect("valid"),
             headers,
             body,
             idempotent: None,
@@ -134,7 +134,7 @@ impl World {
 
     fn call(&self, parts: RequestParts, script: &[Does]) -> Result<(u16, u32)> {
         let mut script = script.iter();
-        let attempt = Attempt::new(Arc::clone(&self.settings), parts);
+        let attempt = Attempt::new(Arc::clone(&self.settings.call), parts);
         let outcome = drive(&self.limiter, attempt, |attempt| {
             let parts = attempt.parts();
             self.sent.borrow_mut().push(Sent {
@@ -788,7 +788,7 @@ fn a_401_is_sent_once_more_with_a_fresh_token() {
 #[test]
 fn a_call_that_was_never_sent_gives_its_permit_back() {
     let world = world(|_| {});
-    let attempt = Attempt::new(Arc::clone(&world.settings), world.parts(Method::GET));
+    let attempt = Attempt::new(Arc::clone(&world.settings.call), world.parts(Method::GET));
     let outcome = drive(&world.limiter, attempt, |_| {
         Err::<Scripted, _>(NoAnswer::Unsent(Error::request("x", "y")))
     });

@@ -9,9 +9,10 @@ use serde::de::DeserializeOwned;
 
 use super::client::DynamicAPIClient;
 use super::response::Response;
-use crate::error::Result;
-use crate::paginate::{FieldPath, Page, Pagination, Position, Shelf, Walk};
-use crate::request::RequestParts;
+use api_ratelimiter_core::config::{FieldPath, Pagination};
+use api_ratelimiter_core::error::Result;
+use api_ratelimiter_core::paginate::{Page, Position, Shelf, Walk};
+use api_ratelimiter_core::request::RequestParts;
 
 /// The pages of a collection, one request each; made by [`RequestBuilder::pages`] and
 /// [`RequestBuilder::pages_by`].
@@ -120,7 +121,7 @@ impl Pages {
 
     fn fetch(&mut self, mut parts: RequestParts) -> Result<Page> {
         let clock = self.client.limiter().clock();
-        let retry_transport = self.client.settings().retry_transport;
+        let retry_transport = self.client.settings().call.retry_transport;
         parts.deadline = self.deadline.map(|deadline| clock.now() + deadline);
         loop {
             let response = self

@@ -16,10 +16,10 @@ use std::sync::Arc;
 use ureq::Timeout;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
+use crate::client::transport::io_kind;
 use crate::clock::Clock;
-use crate::error::TransportKind;
-use crate::limiter::Time;
-use crate::transport::io_kind;
+use api_ratelimiter_core::Time;
+use api_ratelimiter_core::error::TransportKind;
 
 thread_local! {
     /// Until when reads on this thread may last; a body is read on the thread that asks for it.

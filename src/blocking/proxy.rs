@@ -4,9 +4,9 @@
 use ureq::ProxyProtocol;
 use ureq::config::Config;
 
-use crate::error::{Error, Result};
-use crate::settings::ClientSettings;
-use crate::tls;
+use crate::client::settings::ClientSettings;
+use crate::client::tls;
+use api_ratelimiter_core::error::{Error, Result};
 
 /// Whether the feature `socks-proxy` is on.
 #[cfg(feature = "socks-proxy")]
@@ -17,7 +17,7 @@ const SOCKS: bool = false;
 
 /// Refuses it, unless the environment excepts the API's host.
 pub(super) fn check(config: &Config, settings: &ClientSettings) -> Result<()> {
-    let base = settings.base.to_string().parse();
+    let base = settings.call.base.to_string().parse();
     let (Some(proxy), Ok(base)) = (config.proxy(), base) else {
         return Ok(());
     };
@@ -33,5 +33,5 @@ pub(super) fn check(config: &Config, settings: &ClientSettings) -> Result<()> {
             "the environment's proxy speaks SOCKS, which needs the feature `socks-proxy`; or ignore it by no_proxy()"
         }
     };
-    Err(Error::config(&settings.name, "proxy", problem))
+    Err(Error::config(&settings.call.name, "proxy", problem))
 }

@@ -3,9 +3,9 @@
 use super::client::DynamicAPIClient;
 use super::pages::Pages;
 use super::response::Response;
-use crate::error::Result;
-use crate::paginate::Pagination;
-use crate::request::Builder;
+use crate::client::request::Builder;
+use api_ratelimiter_core::config::Pagination;
+use api_ratelimiter_core::error::Result;
 
 /// A request of the blocking client.
 pub type RequestBuilder = Builder<DynamicAPIClient>;

@@ -11,12 +11,12 @@ use serde::de::DeserializeOwned;
 use super::body::{Body, End};
 use super::drive::Answer;
 use super::transport::body_failure;
-use crate::attempt::{Attempt, Failure};
+use crate::client::settings::ClientSettings;
+use crate::client::transport::DRAIN_FOR;
 use crate::clock::Clock;
-use crate::error::{Error, Result};
-use crate::reply::{HeaderNames, Reply};
-use crate::settings::ClientSettings;
-use crate::transport::DRAIN_FOR;
+use api_ratelimiter_core::attempt::{Attempt, Failure};
+use api_ratelimiter_core::error::{Error, Result};
+use api_ratelimiter_core::reply::{HeaderNames, Reply};
 
 /// An answer of any status from 2xx to 5xx, its body not yet read.
 ///
@@ -83,10 +83,7 @@ impl Response {
         }
         let request = self.context.request.clone();
         let patience = self.context.settings.timeouts.body;
-        Err(Error::Status {
-            request,
-            reply: Box::new(self.into_reply(patience)),
-        })
+        Err(Error::of_status(request, self.into_reply(patience)))
     }
 
     /// The body as text; what is no UTF-8 is replaced by U+FFFD.
@@ -129,10 +126,7 @@ impl Response {
             Ok(End::Late) => Err(context.error(io::Error::other(ureq::Error::Timeout(
                 ureq::Timeout::RecvBody,
             )))),
-            Ok(End::TooLong) => Err(Error::BodyTooLarge {
-                request: context.request,
-                limit,
-            }),
+            Ok(End::TooLong) => Err(Error::body_too_large(context.request, limit)),
             Err(error) => Err(context.error(error)),
         }
     }
@@ -263,11 +257,7 @@ impl Answer for Fresh<'_> {
 impl Context {
     fn error(self, error: io::Error) -> Error {
         let Failure { kind, source } = body_failure(error);
-        Error::Transport {
-            request: self.request,
-            kind,
-            source,
-        }
+        Error::transport(self.request, kind, source)
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::*;
-use crate::attempt::Wanted;
-use crate::config::{DialectConfig, LimitConfig, ScopeConfig};
+use api_ratelimiter_core::attempt::Wanted;
+use api_ratelimiter_core::config::{DialectConfig, LimitConfig, ScopeConfig};
 
 /// Ten requests a second, of which one every ten seconds may be to `/a`.
 fn scoped(name: &str, change: impl FnOnce(&mut ApiRateConfig)) -> World {
@@ -148,7 +148,7 @@ fn a_slow_scope_holds_up_nobody_in_the_common_queue() {
                 .expect("in time");
             permits.give(Feedback::Failed);
         }
-        assert!(clock.now() < crate::limiter::Time::ZERO + 5 * SECOND);
+        assert!(clock.now() < api_ratelimiter_core::Time::ZERO + 5 * SECOND);
         assert_eq!(
             done.load(Ordering::SeqCst),
             0,
@@ -193,7 +193,10 @@ fn a_pause_that_begins_in_the_scope_meanwhile_sends_both_permits_back() {
     } = world;
     drop(mine);
     let at = waiter.join().expect("no panic");
-    assert!(at >= crate::limiter::Time::ZERO + 30 * SECOND, "{at:?}");
+    assert!(
+        at >= api_ratelimiter_core::Time::ZERO + 30 * SECOND,
+        "{at:?}"
+    );
     assert_eq!(slow.snapshot().granted, 2);
     assert_eq!(limiter.snapshot().granted, 2, "one of them went back");
 }
@@ -271,7 +274,7 @@ fn sixteen_threads_with_refusals_lose_nothing_and_never_stand_still() {
                     if turn % 7 == 3 {
                         refusals.fetch_add(1, Ordering::SeqCst);
                         permits.give(Feedback::Refused {
-                            announced: crate::limiter::Told::default(),
+                            announced: api_ratelimiter_core::limiter::Told::default(),
                             status: StatusCode::TOO_MANY_REQUESTS,
                             retry_after: Some(SECOND),
                             all: number % 4 == 0,
@@ -281,7 +284,7 @@ fn sixteen_threads_with_refusals_lose_nothing_and_never_stand_still() {
                     } else {
                         served.fetch_add(1, Ordering::SeqCst);
                         permits.give(Feedback::Success {
-                            announced: crate::limiter::Told::default(),
+                            announced: api_ratelimiter_core::limiter::Told::default(),
                             exhausted: None,
                             all: false,
                         });

@@ -12,14 +12,14 @@ use super::patience::PatientConnector;
 use super::proxy;
 use super::resolver::{BoundedResolver, Unresolved};
 use super::tls as front_tls;
-use crate::attempt::Failure;
-use crate::attempt::NoAnswer::{self, Failed, Unsent};
-use crate::error::{Error, Result, TimeoutPhase, TransportKind};
-use crate::limiter::Time;
-use crate::request::RequestParts;
-use crate::settings::ClientSettings;
-use crate::tls;
-use crate::transport::{MOST_IDLE_CONNECTIONS, io_kind};
+use crate::client::settings::ClientSettings;
+use crate::client::tls;
+use crate::client::transport::{MOST_IDLE_CONNECTIONS, io_kind};
+use api_ratelimiter_core::Time;
+use api_ratelimiter_core::attempt::Failure;
+use api_ratelimiter_core::attempt::NoAnswer::{self, Failed, Unsent};
+use api_ratelimiter_core::error::{Error, Result, TimeoutPhase, TransportKind};
+use api_ratelimiter_core::request::RequestParts;
 
 /// A transport with the settings' timeouts, which follows no redirects and takes no status for an
 /// error.
@@ -41,7 +41,7 @@ pub(super) fn agent(settings: &ClientSettings) -> Result<Agent> {
         .max_idle_connections(MOST_IDLE_CONNECTIONS)
         .max_idle_connections_per_host(MOST_IDLE_CONNECTIONS);
     // A proxy is for the way out; what runs on this machine is not out there.
-    if !settings.proxy_from_environment || settings.base.origin().is_loopback() {
+    if !settings.proxy_from_environment || settings.call.base.origin().is_loopback() {
         config = config.proxy(None);
     }
     let config = front_tls::configure(config, settings).build();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::Clock;
-use crate::limiter::Time;
+use api_ratelimiter_core::Time;
 
 /// A clock that is moved by hand, or jumps by itself once everybody waits.
 ///

@@ -7,7 +7,7 @@ use ::redis::{Client, Cmd, Connection, ErrorKind, RedisError, RedisResult, Scrip
 use parking_lot::Mutex;
 
 use super::{Fleet, FleetKey, FleetStore, Replaced, StoreError, Stored};
-use crate::error::{Error, Result};
+use api_ratelimiter_core::error::{Error, Result};
 
 /// How long an answer may take: workers come for slots a tenth of a second ahead.
 const PATIENCE: Duration = Duration::from_millis(50);

@@ -11,9 +11,9 @@ use parking_lot::RwLock;
 use super::event::unix_seconds;
 use super::log_lines::{LogLines, TARGET};
 use super::{About, Event, Heard, News, Observer, call};
-use crate::attempt::Attempt;
-use crate::error::Error;
-use crate::request::Tags;
+use api_ratelimiter_core::attempt::Attempt;
+use api_ratelimiter_core::error::Error;
+use api_ratelimiter_core::request::Tags;
 
 /// Numbers that one decision may need; those it does not use are left out.
 const PER_DECISION: u64 = 8;

@@ -6,10 +6,10 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode, header};
 
 use super::{About, Event};
-use crate::attempt::{Attempt, Feedback};
-use crate::error::{Error, TransportKind};
-use crate::limiter::Time;
-use crate::request::{RequestParts, Tags};
+use api_ratelimiter_core::Time;
+use api_ratelimiter_core::attempt::{Attempt, Feedback};
+use api_ratelimiter_core::error::{Error, TransportKind};
+use api_ratelimiter_core::request::{RequestParts, Tags};
 
 /// A request as it goes out: a redirect would change what the call holds of it.
 #[derive(Debug)]

@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::limiter::{BreakerPhase, Phase, Reason, seconds};
+use api_ratelimiter_core::limiter::{BreakerPhase, Phase, Reason};
+use api_ratelimiter_core::seconds;
 
 /// Whoever wants to know what a limiter does and how requests fare.
 ///

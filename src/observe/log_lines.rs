@@ -7,10 +7,10 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Event, Observer};
-use crate::config::ApiRateConfig;
-use crate::limiter::Rate;
-use crate::request::RequestParts;
-use crate::settings;
+use api_ratelimiter_core::Rate;
+use api_ratelimiter_core::config::ApiRateConfig;
+use api_ratelimiter_core::headers;
+use api_ratelimiter_core::request::RequestParts;
 
 /// The target of every log line.
 pub(super) const TARGET: &str = "api_ratelimiter";
@@ -217,7 +217,7 @@ pub(crate) fn warn_of_credential(
     let origin = parts.address.origin();
     let in_clear = !origin.is_https() && !origin.is_loopback();
     let is_credential =
-        |name, value: &http::HeaderValue| value.is_sensitive() || settings::is_sensitive(name);
+        |name, value: &http::HeaderValue| value.is_sensitive() || headers::is_sensitive(name);
     let credential = || {
         let mut headers = parts.headers.iter();
         has_token || headers.any(|(name, value)| is_credential(name, value))

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use super::{About, Event, Standing};
-use crate::limiter::{Belief, BreakerPhase, Change, Phase, Rate, Time, View};
-use crate::request::Tags;
+use api_ratelimiter_core::limiter::{Belief, BreakerPhase, Change, Phase, View};
+use api_ratelimiter_core::request::Tags;
+use api_ratelimiter_core::{Rate, Time};
 
 /// What led to a change.
 #[derive(Debug, Clone, Default)]
@@ -154,7 +155,7 @@ impl fmt::Display for Mind<'_> {
             Some(BreakerPhase::HalfOpen) => {
                 return f.write_str("circuit breaker half open: a trial is under way");
             }
-            Some(BreakerPhase::Closed) | None => {}
+            _ => {}
         }
         let Some((phase, reason)) = learning else {
             let doing = if cooldown_until.is_some() {

@@ -10,14 +10,15 @@ use parking_lot::{Condvar, Mutex};
 
 use super::{Core, DynamicRateLimiter, Origin, Shared};
 use crate::clock::Clock;
-use crate::config::ApiRateConfig;
-use crate::error::{Error, Result};
 use crate::fleet::{Fleet, Replaced, StoreError};
-use crate::limiter::{
-    Apart, Ask, Change, Errand, MOST_TRIES, MOST_WANTED, Member, Record, Reply, Settings, Settled,
-    Source, Time, settle,
-};
 use crate::observe::{self, Cause};
+use api_ratelimiter_core::Time;
+use api_ratelimiter_core::config::ApiRateConfig;
+use api_ratelimiter_core::error::{Error, Result};
+use api_ratelimiter_core::limiter::{
+    Apart, Ask, Change, Errand, MOST_TRIES, MOST_WANTED, Member, Record, Reply, Settings, Settled,
+    Source, settle,
+};
 
 /// Said of a store in which others are quicker for ever.
 const CROWDED: &str = "what was written is never what was read before";

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::clock::ManualClock;
-use crate::config::BucketConfig;
-use crate::limiter::{Announced, Learning, Told};
+use api_ratelimiter_core::config::BucketConfig;
+use api_ratelimiter_core::limiter::{Announced, Learning, Told};
 
 const SECOND: Duration = Duration::from_secs(1);
 

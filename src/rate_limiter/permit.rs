@@ -8,9 +8,10 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::{Core, DynamicRateLimiter, Origin};
-use crate::limiter::{Change, Grant, Time, Told};
 use crate::observe::Cause;
-use crate::request::Tags;
+use api_ratelimiter_core::Time;
+use api_ratelimiter_core::limiter::{Change, Grant, Told};
+use api_ratelimiter_core::request::Tags;
 
 /// The right to send one request, which takes its outcome back.
 ///

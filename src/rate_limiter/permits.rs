@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{DynamicRateLimiter, Permit};
-use crate::attempt::{Feedback, Longer, Wanted};
-use crate::error::Result;
-use crate::request::Tags;
+use api_ratelimiter_core::attempt::{Feedback, Longer, Wanted};
+use api_ratelimiter_core::error::Result;
+use api_ratelimiter_core::request::Tags;
 
 /// The right to send one request, whichever limits it falls under.
 #[must_use = "report the outcome by give() or unused()"]

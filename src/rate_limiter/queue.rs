@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::task::Waker;
 use std::time::Duration;
 
-use crate::error::Error;
-use crate::limiter::{Grant, Poll, Source, Time, TurnedAway};
+use api_ratelimiter_core::Time;
+use api_ratelimiter_core::error::Error;
+use api_ratelimiter_core::limiter::{Grant, Poll, Source, TurnedAway};
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {

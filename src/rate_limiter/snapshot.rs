@@ -7,8 +7,9 @@ use serde::{Serialize, Serializer};
 
 use super::Totals;
 use super::agent::Agent;
-use crate::limiter::{BreakerPhase, Phase, Rate, Reason, Time, View};
 use crate::observe::Mind;
+use api_ratelimiter_core::limiter::{BreakerPhase, Phase, Reason, View};
+use api_ratelimiter_core::{Rate, Time};
 
 /// What a limiter is doing at one moment.
 ///

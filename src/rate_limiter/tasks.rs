@@ -11,10 +11,10 @@ use super::permits::Held;
 use super::queue::Turn;
 use super::waiting::Place;
 use super::{DynamicRateLimiter, Permit, Permits};
-use crate::attempt::Wanted;
 use crate::clock::Clock;
-use crate::error::Result;
-use crate::limiter::Time;
+use api_ratelimiter_core::Time;
+use api_ratelimiter_core::attempt::Wanted;
+use api_ratelimiter_core::error::Result;
 
 /// Needs the feature `async`.
 ///

@@ -7,8 +7,8 @@ use std::thread::{self, Thread};
 
 use super::queue::Turn;
 use super::{DynamicRateLimiter, Permit};
-use crate::error::{Error, Result};
-use crate::limiter::Time;
+use api_ratelimiter_core::Time;
+use api_ratelimiter_core::error::{Error, Result};
 
 impl DynamicRateLimiter {
     /// The one loop behind every blocking wait.

@@ -1,6 +1,3 @@
-//! Journeys that are run one at a time: they keep a core busy, or meet a limit so strict that another program shows.
+//! Journeys that are run one at a time: they keep a core busy.
 
-mod memory;
-mod strict;
-#[cfg(feature = "rustls")]
 mod tasks;

@@ -5,8 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use api_ratelimiter::simulator::{Limit, SimulatedApi};
 use api_ratelimiter::{ApiRateConfig, DynamicAPIClient, Timeouts, dashboard};
+use api_ratelimiter_simulator::{Limit, SimulatedApi};
 use serde_json::{Value, json};
 
 /// A browser on a busy machine.

@@ -4,15 +4,10 @@
 //! requests were refused they print, for a quiet machine; bounds on that are checked in virtual time.
 
 mod alone;
-mod fetch;
-#[cfg(feature = "redis")]
-mod fleet_faults;
-#[cfg(feature = "redis")]
-mod fleet_store;
 mod live_page;
 mod nginx;
+#[path = "../common/nginx.rs"]
+mod nginx_server;
 mod outage;
 mod quickstart;
-#[cfg(feature = "redis")]
-mod redis_server;
 mod vendors;

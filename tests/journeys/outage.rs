@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use api_ratelimiter::simulator::{Fault, SimulatedApi};
 use api_ratelimiter::{ApiRateConfig, CircuitBreaker, DynamicAPIClient, Event, Observer};
+use api_ratelimiter_simulator::{Fault, SimulatedApi};
 
 const BEFORE: Duration = Duration::from_secs(3);
 const OUTAGE: Duration = Duration::from_secs(30);

@@ -11,8 +11,8 @@ mod vendor_walk;
 use std::io::{self, Write};
 use std::time::Instant;
 
-use api_ratelimiter::simulator::Stats;
 use api_ratelimiter::{DynamicAPIClient, Pages};
+use api_ratelimiter_simulator::Stats;
 use vendor_walk::{
     Walk, fieldguide_clients, github_repos, notion_query, notion_users, vanta_tests,
 };

@@ -4,9 +4,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use api_ratelimiter::simulator::Limit;
-use api_ratelimiter::simulator::world::{self, Scenario, learned};
 use api_ratelimiter::{ApiRateConfig, Clock, DynamicAPIClient, Learning, ManualClock, TryAcquire};
+use api_ratelimiter_simulator::Limit;
+use api_ratelimiter_simulator::world::{self, Scenario, learned};
 
 use crate::server::{Server, answer, ok};
 use crate::world::{SECOND, World, strict};

@@ -9,7 +9,7 @@ mod faults;
 mod learning;
 mod pacing;
 mod queue;
-#[path = "../client/server.rs"]
+#[path = "../common/server.rs"]
 #[allow(dead_code, reason = "the helper has more than is needed here")]
 mod server;
 mod world;

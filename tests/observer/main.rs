@@ -1,6 +1,6 @@
 //! What observers are told, and when.
 
-#[path = "../client/server.rs"]
+#[path = "../common/server.rs"]
 #[allow(dead_code, reason = "the helper has more than is needed here")]
 mod server;
 

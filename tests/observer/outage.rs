@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use api_ratelimiter::simulator::{Fault, SimulatedApi};
 use api_ratelimiter::{ApiRateConfig, CircuitBreaker, DynamicAPIClient, Error, Event};
+use api_ratelimiter_simulator::{Fault, SimulatedApi};
 
 use super::recorder;
 

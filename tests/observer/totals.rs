@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use api_ratelimiter::simulator::{Fault, Limit, SimulatedApi};
 use api_ratelimiter::{ApiRateConfig, DynamicAPIClient, Event};
+use api_ratelimiter_simulator::{Fault, Limit, SimulatedApi};
 
 use super::recorder;
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use api_ratelimiter::simulator::{SimulatedApi, SimulatedApiBuilder, Stats};
 use api_ratelimiter::{API_RATE_CONFIGS, ApiRateConfig};
+use api_ratelimiter_simulator::{SimulatedApi, SimulatedApiBuilder, Stats};
 use serde::Deserialize;
 use serde_json::json;
 

@@ -4,7 +4,7 @@
     dead_code,
     reason = "another suite's front, of which this one needs a part"
 )]
-#[path = "../client_async/front.rs"]
+#[path = "../blocking_suite_on_async/front.rs"]
 mod front;
 #[path = "../pagination/helpers.rs"]
 mod helpers;

@@ -2,8 +2,8 @@
 
 use reqwest::ClientBuilder;
 
-use crate::error::Result;
-use crate::settings::ClientSettings;
+use crate::client::settings::ClientSettings;
+use api_ratelimiter_core::error::Result;
 
 pub(super) fn configure(builder: ClientBuilder, _: &ClientSettings) -> Result<ClientBuilder> {
     Ok(builder)

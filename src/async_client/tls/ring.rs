@@ -7,14 +7,14 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 
 use super::platform;
-use crate::error::{Error, Result};
-use crate::settings::{ClientSettings, Roots};
+use crate::client::settings::{ClientSettings, Roots};
+use api_ratelimiter_core::error::{Error, Result};
 
 pub(super) fn configure(
     builder: ClientBuilder,
     settings: &ClientSettings,
 ) -> Result<ClientBuilder> {
-    let unusable = |error| Error::config(&settings.name, "roots", error);
+    let unusable = |error| Error::config(&settings.call.name, "roots", error);
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(unusable)?;

@@ -3,7 +3,7 @@
 use ureq::config::ConfigBuilder;
 use ureq::typestate::AgentScope;
 
-use crate::settings::ClientSettings;
+use crate::client::settings::ClientSettings;
 
 /// Leaves the transport as it is.
 pub(in crate::blocking) fn configure(

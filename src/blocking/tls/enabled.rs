@@ -4,7 +4,7 @@ use ureq::config::ConfigBuilder;
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 use ureq::typestate::AgentScope;
 
-use crate::settings::{ClientSettings, Roots, Tls};
+use crate::client::settings::{ClientSettings, Roots, Tls};
 
 /// Hands provider and roots to the transport.
 pub(in crate::blocking) fn configure(

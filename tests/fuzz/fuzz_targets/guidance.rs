@@ -15,8 +15,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use libfuzzer_sys::fuzz_target;
 
 #[allow(dead_code, unused_imports)]
-#[path = "../../../src/guidance/mod.rs"]
-mod guidance;
+
+use api_ratelimiter_core::guidance;
 
 use guidance::{BodyRule, Profile};
 

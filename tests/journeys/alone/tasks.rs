@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use api_ratelimiter::simulator::{Limit, SimulatedApi};
 use api_ratelimiter::{ApiRateConfig, DynamicRateLimiter, reqwest};
+use api_ratelimiter_simulator::{Limit, SimulatedApi};
 
 const TASKS: usize = 10_000;
 

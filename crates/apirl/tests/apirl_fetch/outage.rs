@@ -1,0 +1,53 @@
+//! While the API is down, with a circuit breaker in the settings.
+
+use std::time::Duration;
+
+use api_ratelimiter_simulator::{Fault, SimulatedApi};
+use serde_json::json;
+
+use crate::job::Job;
+
+/// With a circuit breaker that opens at the second failure.
+fn settings(job: &Job, base_url: &str, patience: f64) -> String {
+    let breaker = json!({"failures": 2, "trial_interval_seconds": 0.05});
+    let config = json!({"mine": {
+        "base_url": base_url, "breaker": breaker, "max_cooldown_seconds": patience,
+    }});
+    job.put("config", &config.to_string());
+    job.path("config")
+}
+
+#[test]
+fn a_run_waits_for_its_end_and_loses_nothing() {
+    let (soon, long) = (Duration::ZERO, Duration::from_millis(500));
+    let cut = Fault::cut_before_answer(1.0).expect("a fault");
+    let api = SimulatedApi::builder().outage(soon, long, cut).start();
+    let api = api.expect("an API");
+    let job = Job::of_pages(&api.base_url(), 20);
+    let config = settings(&job, &api.base_url(), 60.0);
+    let run = job.run_files(&["--path", "/pages/{}", "--config", &config]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    job.has_each_once(20);
+    assert!(api.stats().met_outage > 0);
+    assert_eq!(api.stats().served_twice, 0);
+}
+
+#[test]
+fn one_that_does_not_end_ends_the_run_and_leaves_the_lines_to_another() {
+    let down = {
+        let api = SimulatedApi::builder().start().expect("an API");
+        api.base_url()
+    };
+    let job = Job::of_pages(&down, 20);
+    let config = settings(&job, &down, 0.2);
+    let args = ["--path", "/pages/{}", "--config", &config];
+    let run = job.run_files(&args);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    for told in [
+        "error: requests fail, and the settings' circuit breaker",
+        "--resume goes on",
+    ] {
+        assert!(run.err.contains(told), "{run:?}");
+    }
+    assert!(job.output().len() < 20, "{run:?}");
+}

@@ -1,0 +1,88 @@
+//! Every vector of `tests/data/header-dialects.json` through the built program.
+
+use serde_json::Value;
+
+use crate::run::apirl_with;
+
+/// Vectors are written as decimals.
+const TOLERANCE: f64 = 1e-6;
+
+fn same(expected: &Value, found: &Value) -> bool {
+    match (expected.as_f64(), found.as_f64()) {
+        (Some(expected), Some(found)) => (expected - found).abs() < TOLERANCE,
+        _ => expected == found,
+    }
+}
+
+/// As expected, as tolerated, or above the least that is tolerated.
+fn fits(expect: &Value, key: &str, found: &Value) -> bool {
+    let tolerated = expect[format!("accept_{key}")]
+        .as_array()
+        .is_some_and(|values| values.iter().any(|value| same(value, found)));
+    let least = expect[format!("accept_{key}_min")].as_f64();
+    let above = least
+        .zip(found.as_f64())
+        .is_some_and(|(least, found)| found >= least);
+    same(&expect[key], found) || tolerated || above
+}
+
+fn wrong(expect: &Value, found: &Value) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for key in ["wait_s", "limit", "remaining", "window_s", "reset_at_unix"] {
+        if !fits(expect, key, &found[key]) {
+            wrong.push(format!("{key}: {}, expected {}", found[key], expect[key]));
+        }
+    }
+    if expect
+        .get("retryable")
+        .is_some_and(|expected| *expected != found["retryable"])
+    {
+        wrong.push(format!("retryable: {}", found["retryable"]));
+    }
+    if let Some(expected) = expect.get("policies").and_then(Value::as_array) {
+        let found = found["policies"].as_array().expect("a list");
+        let alike = expected.len() == found.len()
+            && expected.iter().zip(found).all(|(expected, found)| {
+                let numbers = ["limit", "remaining", "window_s", "reset_at_unix"];
+                expected["name"] == found["name"]
+                    && expected["unit"] == found["unit"]
+                    && numbers.iter().all(|key| fits(expected, key, &found[*key]))
+            });
+        if !alike {
+            wrong.push(format!("policies: {found:?}"));
+        }
+    }
+    wrong
+}
+
+#[test]
+fn every_vector_is_explained_as_its_source_says() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../core/tests/data/header-dialects.json"
+    );
+    let text = std::fs::read_to_string(path).expect("the vectors are there");
+    let vectors: Vec<Value> = serde_json::from_str(&text).expect("the vectors are JSON");
+    assert!(vectors.len() >= 190, "only {} vectors", vectors.len());
+    let mut input = String::new();
+    for vector in &vectors {
+        let mut asked = vector.clone();
+        asked.as_object_mut().expect("an object").remove("expect");
+        input.push_str(&asked.to_string());
+        input.push('\n');
+    }
+
+    let run = apirl_with(&["explain", "--json-lines"], input.as_bytes());
+    assert_eq!((run.code, run.err.as_str()), (Some(0), ""));
+    let results: Vec<Value> = run
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+        .collect();
+    assert_eq!(results.len(), vectors.len());
+    for (vector, result) in vectors.iter().zip(&results) {
+        assert_eq!(vector["id"], result["id"]);
+        let wrong = wrong(&vector["expect"], result);
+        assert!(wrong.is_empty(), "{}: {}", vector["id"], wrong.join("; "));
+    }
+}

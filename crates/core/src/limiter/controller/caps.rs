@@ -1,0 +1,161 @@
+//! The caps beside the learned rate: limits that are known, and what the server announced.
+
+use std::time::Duration;
+
+use super::{Controller, State};
+use crate::limiter::budget::Bounds;
+use crate::limiter::learner::Learner;
+use crate::limiter::{Grant, Told};
+use crate::rate::Rate;
+use crate::time::Time;
+
+/// How much sooner than it should a reset comes that is told in whole seconds and rounded down.
+const ROUNDED_DOWN: Duration = Duration::from_secs(1);
+
+/// Ratio from which the announced and the learned limit disagree: a fifth apart.
+const DISAGREEMENT: f64 = 1.2;
+
+/// How long they must disagree before it is told: a window may be half over, and an estimate be new.
+const DISAGREEMENT_LASTS: Duration = Duration::from_secs(60);
+
+/// Answers that don't come for so long are lost: those of workers that were killed never come.
+const LOST_AFTER: Duration = Duration::from_secs(10);
+
+impl Controller {
+    /// The same without counting on answers that are lost, as nothing was granted for a while.
+    pub(in crate::limiter) fn without_lost_answers(mut self, now: Time) -> Self {
+        if now.saturating_since(self.state.last.at) > LOST_AFTER {
+            self.state.under_way = 0;
+        }
+        self
+    }
+
+    /// Begins with a part of what another controller's known limits have left at its time `seen_now`.
+    pub(in crate::limiter) fn take_part_of_fixed(
+        &mut self,
+        now: Time,
+        seen: &Self,
+        seen_now: Time,
+        part: f64,
+    ) {
+        let limits = seen.settings.fixed.iter().zip(&seen.state.fixed);
+        let left = limits.map(|(limit, bucket)| limit.part_left(bucket, seen_now, part, now));
+        self.state.fixed = left.collect();
+    }
+
+    /// So much was sent beside this controller's grants: it used up the limits that are known.
+    pub(in crate::limiter) fn charge_fixed(&mut self, now: Time, sent: u64) {
+        for (limit, bucket) in self.settings.fixed.iter().zip(&mut self.state.fixed) {
+            limit.charge(bucket, now, sent as f64);
+        }
+    }
+
+    /// When the limits that are known let a request of this cost go.
+    pub(super) fn fixed_ready_at(&self, cost: u32) -> Time {
+        let limits = self.settings.fixed.iter().zip(&self.state.fixed);
+        limits
+            .map(|(limit, bucket)| limit.ready_at(bucket, f64::from(cost)))
+            .max()
+            .unwrap_or(Time::ZERO)
+    }
+
+    /// When what the server announced lets a request go, as things stand, after others that cost `ahead`.
+    pub(super) fn announced_due(&self, now: Time, ahead: u64) -> Time {
+        let Some(budgets) = &self.state.budgets else {
+            return Time::ZERO;
+        };
+        let mut budgets = **budgets;
+        budgets.lapse(now, self.state.last.number);
+        let bounds = Bounds {
+            slowest: self.settings.law.min,
+            longest: self.settings.max_cooldown,
+        };
+        budgets.due(&self.state.last, ahead, &bounds)
+    }
+
+    /// Whether the outcome of every grant is known: nothing can tell that more is left than was told.
+    pub(crate) fn has_all_answers(&self) -> bool {
+        self.state.under_way == 0
+    }
+
+    /// An answer to `grant`'s request told what is left of the server's limits.
+    pub fn announced(&mut self, now: Time, grant: &Grant, told: &Told) {
+        self.lapse(now);
+        if *told == Told::default() {
+            return;
+        }
+        let State {
+            budgets,
+            grace,
+            told_by,
+            ..
+        } = &mut self.state;
+        if told.is_rounded_down() {
+            *grace = ROUNDED_DOWN;
+        }
+        *told_by = grant.number;
+        let trip = now.saturating_since(grant.issued_at);
+        let budgets = budgets.get_or_insert_default();
+        budgets.heard(now, grant.number, trip, told, *grace);
+    }
+
+    /// Forgets announced windows that are over.
+    pub(super) fn lapse(&mut self, now: Time) {
+        let State {
+            budgets,
+            last,
+            reset_at,
+            ..
+        } = &mut self.state;
+        let ended = budgets.as_mut().and_then(|it| it.lapse(now, last.number));
+        if let Some(ended) = ended {
+            *reset_at = ended;
+        }
+    }
+
+    /// Whether somebody is held up by a limit that is announced or known: any answer may change that.
+    pub(crate) fn is_held_by_cap(&self) -> bool {
+        self.state.held_by_cap
+    }
+
+    /// The announced rate that is closest to the learned ceiling, and that: once, when they have
+    /// disagreed for a while.
+    pub(crate) fn disagreement(&mut self, now: Time) -> Option<(Rate, Rate)> {
+        let State {
+            learner,
+            budgets,
+            disagrees_since,
+            disagreement_told,
+            ..
+        } = &mut self.state;
+        let learned = learner.as_ref().and_then(Learner::ceiling)?;
+        let (told, apart) = budgets.as_ref()?.closest(learned)?;
+        if apart <= DISAGREEMENT {
+            (*disagrees_since, *disagreement_told) = (None, false);
+            return None;
+        }
+        let since = *disagrees_since.get_or_insert(now);
+        let lasts = now.saturating_since(since) >= DISAGREEMENT_LASTS;
+        let begins = lasts && !std::mem::replace(disagreement_told, true);
+        begins.then_some((told, learned))
+    }
+
+    /// A refusal right after an announced reset, whose answer does not tell of it: this server rounds its
+    /// resets down.
+    pub(super) fn note_early_reset(&mut self, grant: &Grant) {
+        if self.state.told_by == grant.number {
+            return;
+        }
+        let since = grant.issued_at.saturating_since(self.state.reset_at);
+        if self.state.reset_at > Time::ZERO
+            && grant.issued_at >= self.state.reset_at
+            && since <= ROUNDED_DOWN
+        {
+            self.state.grace = ROUNDED_DOWN;
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "caps_tests.rs"]
+mod tests;

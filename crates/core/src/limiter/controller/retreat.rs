@@ -1,0 +1,114 @@
+//! How the rate moves, and how long nothing goes after a refusal.
+
+use std::time::Duration;
+
+use super::Controller;
+use crate::limiter::Change;
+use crate::rate::Rate;
+use crate::time::Time;
+
+/// Shortest pause after a refusal without a hint: below it, a limit of a few requests per second has
+/// nothing to give yet.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Longest pause that is chosen without a hint, unless the preset names a longer one: a minute is the
+/// longest window that most vendors use.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Jitter on top of a pause, as a share of it: enough to part clients that were refused together.
+const JITTER: f64 = 0.1;
+
+/// Tokens that survive a cut: the one that lets the first request ask whether the pause was enough.
+const TOKENS_AFTER_CUT: f64 = 1.0;
+
+impl Controller {
+    /// Every change of the rate goes through here: what accrued so far accrued at the old rate.
+    pub(super) fn change_rate(&mut self, now: Time, to: Rate) -> Rate {
+        let capacity = self.capacity();
+        self.state.bucket.settle(now, self.state.rate, capacity);
+        std::mem::replace(&mut self.state.rate, to)
+    }
+
+    pub(super) fn raise(&mut self, now: Time) -> Change {
+        self.moved(now, self.settings.law.increased(self.state.rate))
+    }
+
+    pub(super) fn moved(&mut self, now: Time, to: Rate) -> Change {
+        if to == self.state.rate {
+            return Change::Nothing;
+        }
+        let from = self.change_rate(now, to);
+        if to > from {
+            Change::Raised { from, to }
+        } else {
+            Change::Nothing
+        }
+    }
+
+    pub(super) fn cut(&mut self, now: Time, hint: Option<Duration>, chance: f64) -> Change {
+        let to = self.settings.law.decreased(self.state.rate);
+        let pause = hint
+            .filter(|hint| !hint.is_zero())
+            .unwrap_or_else(|| self.own_pause(to));
+        self.retreat(now, to, pause, chance)
+    }
+
+    /// Nothing is granted before then, nor saved up: others send in its place. No pause that anybody asked for.
+    pub(in crate::limiter) fn idle_until(&mut self, until: Time) {
+        if let Some(learner) = &mut self.state.learner {
+            learner.interrupted();
+        }
+        self.state.bucket.hold(until, TOKENS_AFTER_CUT);
+    }
+
+    /// So much was sent in its place: it is part of what the limit allows.
+    pub(in crate::limiter) fn count_beside(&mut self, sent: u64) {
+        if let Some(learner) = &mut self.state.learner {
+            learner.count_beside(sent);
+        }
+    }
+
+    /// Ends the epoch: another rate, a pause, and at most one token for the time after it.
+    pub(super) fn retreat(&mut self, now: Time, to: Rate, pause: Duration, chance: f64) -> Change {
+        let from = self.change_rate(now, to);
+        self.state.epoch = self.state.epoch.saturating_add(1);
+        self.state.cuts_in_a_row = self.state.cuts_in_a_row.saturating_add(1);
+        // A pause that is under way already, and longer, stays.
+        let _ = self.hold(now, self.jittered(pause, chance));
+        self.state
+            .bucket
+            .hold(self.state.cooldown_until, TOKENS_AFTER_CUT);
+        let cooldown = self.state.cooldown_until.saturating_since(now);
+        Change::Cut { from, to, cooldown }
+    }
+
+    /// The pause when the server does not say: about one interval, doubled while nothing gets through.
+    pub(super) fn own_pause(&self, rate: Rate) -> Duration {
+        let interval = || rate.time_for(1.0).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+        let first = self.settings.default_cooldown.unwrap_or_else(interval);
+        let longest = LONGEST_PAUSE.max(first).min(self.settings.max_cooldown);
+        let doublings = 2_u32.saturating_pow(self.state.cuts_in_a_row);
+        first.saturating_mul(doublings).min(longest)
+    }
+
+    /// Up to a tenth more than `pause`, never less, and never beyond what callers are made to wait.
+    pub(super) fn jittered(&self, pause: Duration, chance: f64) -> Duration {
+        let jitter =
+            Duration::try_from_secs_f64(pause.as_secs_f64() * JITTER * chance).unwrap_or_default();
+        pause
+            .saturating_add(jitter)
+            .min(self.settings.max_cooldown.max(pause))
+    }
+
+    pub(super) fn hold(&mut self, now: Time, pause: Duration) -> Change {
+        let until = now + pause;
+        if until <= self.state.cooldown_until {
+            return Change::Nothing;
+        }
+        let capacity = self.capacity();
+        self.state.bucket.settle(now, self.state.rate, capacity);
+        self.state.bucket.hold(until, TOKENS_AFTER_CUT);
+        self.state.cooldown_until = until;
+        Change::Held { cooldown: pause }
+    }
+}

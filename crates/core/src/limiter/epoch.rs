@@ -1,0 +1,55 @@
+//! A pause after a refusal, from the request that was refused first to the first that gets through.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::rate::Rate;
+use crate::time::Time;
+
+/// What the limiter was doing when it was refused: it decides what the refusal teaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Cause {
+    /// Nothing was known about the limit, or nothing that this run has confirmed.
+    Search,
+    /// Our own probe went beyond the ceiling.
+    Probe,
+    /// The ceiling had been raised a little and that was not proven yet.
+    Raise,
+    /// The proven ceiling itself was refused: a surprise.
+    Cruise,
+}
+
+impl Cause {
+    /// Refusals that we brought about fall back to what is proven; only the others are cuts.
+    pub(crate) const fn is_our_own(self) -> bool {
+        matches!(self, Self::Probe | Self::Raise)
+    }
+}
+
+/// A pause that has not ended yet.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Epoch {
+    pub(crate) cause: Cause,
+    /// When the first and the last of the refused requests were sent, as far as they count.
+    pub(crate) refused: [Time; 2],
+    /// When the first refusal arrived.
+    pub(crate) began: Time,
+    /// The rate that was refused.
+    pub(crate) failed_at: Rate,
+    /// The pause that was chosen last, without its jitter.
+    pub(crate) pause: Duration,
+    /// Whether a request that was sent after a pause was refused too.
+    pub(crate) blocked: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_refusals_that_surprise_are_cuts() {
+        assert!(Cause::Probe.is_our_own() && Cause::Raise.is_our_own());
+        assert!(!Cause::Search.is_our_own() && !Cause::Cruise.is_our_own());
+    }
+}

@@ -1,0 +1,109 @@
+//! The store's clock, told by the local one.
+
+use std::time::Duration;
+
+use crate::time::Time;
+
+/// How far two clocks drift apart: more than any that is disciplined, 100 µs in each second.
+const DRIFT: f64 = 1e-4;
+
+/// One comparison of two clocks: which of the store's times was which local time.
+///
+/// The store read its clock at some moment of the visit; the visit's end is taken for it, so that nothing goes
+/// early. What goes late goes late by no more than that visit took.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Mapping {
+    store: Time,
+    local: Time,
+    /// How long the visit took.
+    uncertainty: Duration,
+}
+
+impl Mapping {
+    /// The store said `store` to a question of `sent`, and the answer came at `received`.
+    pub(crate) const fn new(store: Time, sent: Time, received: Time) -> Self {
+        Self {
+            store,
+            local: received,
+            uncertainty: received.saturating_since(sent),
+        }
+    }
+
+    /// The better of two comparisons: a short visit tells more than a long one, until the clocks may have drifted
+    /// by the difference. If the two can't both be true, somebody set the store's clock, and the `newer` is.
+    pub(crate) fn or(self, newer: Self) -> Self {
+        let age = newer.local.saturating_since(self.local);
+        let drift = age.mul_f64(DRIFT);
+        let expected = self.to_local(newer.store);
+        let apart = expected
+            .saturating_since(newer.local)
+            .max(newer.local.saturating_since(expected));
+        let explained = self.uncertainty + newer.uncertainty + drift;
+        if apart <= explained && self.uncertainty + drift < newer.uncertainty {
+            self
+        } else {
+            newer
+        }
+    }
+
+    /// The local time of one of the store's.
+    pub(crate) fn to_local(self, store: Time) -> Time {
+        shifted(store, self.store, self.local)
+    }
+
+    /// The store's time of a local one.
+    pub(crate) fn to_store(self, local: Time) -> Time {
+        shifted(local, self.local, self.store)
+    }
+}
+
+/// `time`, as far from `to` as it is from `from`.
+fn shifted(time: Time, from: Time, to: Time) -> Time {
+    if time >= from {
+        to + time.saturating_since(from)
+    } else {
+        let back = from.as_nanos() - time.as_nanos();
+        Time::from_nanos(to.as_nanos().saturating_sub(back))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Time {
+        Time::from_nanos(millis * 1_000_000)
+    }
+
+    #[test]
+    fn times_go_there_and_back() {
+        let mapping = Mapping::new(at(900_000), at(98), at(100));
+        assert_eq!(mapping.to_local(at(900_050)), at(150));
+        assert_eq!(mapping.to_store(at(150)), at(900_050));
+        assert_eq!(mapping.to_local(at(899_950)), at(50));
+        assert_eq!(mapping.to_local(at(1)), Time::ZERO);
+    }
+
+    #[test]
+    fn of_two_visits_the_shorter_one_counts() {
+        let short = Mapping::new(at(900_000), at(99), at(100));
+        let long = Mapping::new(at(900_100), at(170), at(210));
+        assert_eq!(short.or(long), short);
+        assert_eq!(long.or(short), short);
+    }
+
+    #[test]
+    fn a_comparison_is_replaced_before_the_clocks_drift_apart() {
+        let old = Mapping::new(at(900_000), at(99), at(100));
+        // 100 s later they may be 10 ms apart.
+        let new = Mapping::new(at(1_000_000), at(100_098), at(100_106));
+        assert_eq!(old.or(new), new);
+    }
+
+    #[test]
+    fn a_store_whose_clock_was_set_is_believed() {
+        let before = Mapping::new(at(900_000), at(99), at(100));
+        let after = Mapping::new(at(300_000), at(180), at(200));
+        assert_eq!(before.or(after), after);
+    }
+}

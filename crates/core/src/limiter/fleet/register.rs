@@ -1,0 +1,340 @@
+//! Who is there, and whose turn it is: a few counters, however many workers there are.
+//!
+//! A worker that finds no slot near takes a *ticket* and comes back when it is nearly its turn. Turns open as fast
+//! as slots come; a ticket whose holder does not come (it was killed, or has nothing to send any more) is passed
+//! over, and may still be used later.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::rate::Rate;
+use crate::time::Time;
+
+/// Workers are counted over so long: those who came in this period or in the last one.
+const PERIOD: Duration = Duration::from_secs(20);
+
+/// A worker that waits comes back at least so often, so that it is counted, hears of new rates, and takes what others
+/// have left lying: 200 visits each second, and within these bounds.
+const VISIT_OF_EACH: Duration = Duration::from_millis(5);
+const VISIT_WITHIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(10)];
+
+/// A turn that is not taken for so long is passed over: some lateness of a timer and a few visits to the store.
+const PASSED_OVER_AFTER: Duration = Duration::from_millis(100);
+
+/// Shortest time between two visits of a worker that only wants more slots.
+pub(super) const SHORTEST_LEASE: Duration = Duration::from_millis(100);
+
+/// Longest such time: what a worker has to report should not get older.
+const LONGEST_LEASE: Duration = Duration::from_secs(10);
+
+/// What each worker adds to the lease, so that the store sees some 100 visits for slots each second,
+/// however many workers there are.
+const LEASE_OF_EACH: Duration = Duration::from_millis(10);
+
+/// When nobody but workers that were alone has written for so long, all of them were.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// The same in turns, each of which writes.
+const QUIET_TURNS: f64 = 3.0;
+
+/// Longest time until all others have come back, too: the longest wait between two tries, and the time for one.
+const GATHERING: Duration = Duration::from_secs(5);
+
+/// What is added to it after short outages: visits take their time.
+const GATHERING_TAKES: Duration = Duration::from_millis(300);
+
+/// How quickly the usual size of a batch is learned: half of it from the last three.
+const SMOOTHING: f64 = 0.2;
+
+/// The counters.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Register {
+    /// Tickets given out so far: the number of the next one.
+    next: u64,
+    /// Turns taken or passed over.
+    served: u64,
+    /// Tickets below this one were passed over or used.
+    floor: u64,
+    /// Since when a turn is open that nobody has taken.
+    open_since: Time,
+    /// The number of the period, and the workers that came in it and in the one before.
+    period: u64,
+    present: u32,
+    present_before: u32,
+    /// When somebody wrote last who was not alone before.
+    joined_at: Time,
+    /// After an outage, workers that were alone meet then.
+    meets_at: Time,
+    /// Slots that are usually taken in one turn.
+    batch: f64,
+}
+
+impl Register {
+    pub(super) const fn new(now: Time) -> Self {
+        Self {
+            next: 0,
+            served: 0,
+            floor: 0,
+            open_since: now,
+            period: 0,
+            present: 0,
+            present_before: 0,
+            joined_at: Time::ZERO,
+            meets_at: Time::ZERO,
+            batch: 1.0,
+        }
+    }
+
+    /// A worker visits, and was not alone before.
+    pub(super) const fn joined(&mut self, now: Time) {
+        self.joined_at = now;
+    }
+
+    /// A worker comes back that was alone for so long. Returns whether all of them were, and it is the first: they meet
+    /// again together, as each of them goes on with its part of the speed until it is back.
+    pub(super) fn gather(&mut self, now: Time, alone_for: Duration, rate: Rate) -> bool {
+        // A slow fleet is quiet by itself.
+        let quiet = QUIET.max(rate.time_for(QUIET_TURNS * self.batch));
+        let is_first = now >= self.meets_at && self.joined_at + quiet <= now;
+        if is_first {
+            // Nobody waits longer for its next try than twice the time that it has been alone.
+            let others = alone_for.saturating_mul(2).saturating_add(GATHERING_TAKES);
+            self.meets_at = now + others.min(GATHERING);
+        }
+        is_first
+    }
+
+    /// When workers that were alone meet: a time that is over, if there is no need to.
+    pub(super) const fn meets_at(&self) -> Time {
+        self.meets_at
+    }
+
+    /// Counts a worker that was last counted in the period `counted`. Returns the period if it was not yet.
+    pub(super) fn attend(&mut self, now: Time, counted: Option<u64>) -> Option<u64> {
+        let period = now.as_nanos() / PERIOD.as_nanos() as u64;
+        if period != self.period {
+            let follows = period == self.period.saturating_add(1);
+            self.present_before = if follows { self.present } else { 0 };
+            (self.present, self.period) = (0, period);
+        }
+        let is_new = counted != Some(period);
+        self.present = self.present.saturating_add(u32::from(is_new));
+        is_new.then_some(period)
+    }
+
+    /// Workers alive, at least one.
+    pub(crate) fn workers(&self) -> u32 {
+        self.present.max(self.present_before).max(1)
+    }
+
+    /// How long a worker makes do with one visit.
+    pub(super) fn lease(&self, visit: Duration) -> Duration {
+        self.shortest_stay(visit).max(SHORTEST_LEASE)
+    }
+
+    /// How long a worker that waits stays away at most.
+    pub(super) fn longest_stay(&self) -> Duration {
+        let by_size = VISIT_OF_EACH.saturating_mul(self.workers());
+        by_size.clamp(VISIT_WITHIN[0], VISIT_WITHIN[1])
+    }
+
+    /// How long it stays away at least, whoever waits, if a visit takes so long: so that the store sees no more visits
+    /// than it should, and they don't get in each other's way.
+    pub(super) fn shortest_stay(&self, visit: Duration) -> Duration {
+        let of_each = LEASE_OF_EACH.max(visit);
+        let by_size = of_each.saturating_mul(self.workers());
+        by_size.min(LONGEST_LEASE)
+    }
+
+    /// Most slots of one turn: a worker's part of what comes during a lease.
+    pub(super) fn most(&self, rate: Rate, visit: Duration) -> usize {
+        let part = rate.amount_in(self.lease(visit)) / f64::from(self.workers());
+        part.ceil().max(1.0) as usize
+    }
+
+    /// Turns that may be taken side by side, whoever of them comes first: as many as the slots of the time `lead`
+    /// are enough for.
+    fn abreast(&self, rate: Rate, lead: Duration) -> u64 {
+        (rate.amount_in(lead) / self.batch).ceil().max(1.0) as u64
+    }
+
+    /// Passes over whoever did not come.
+    pub(super) fn pass_over(&mut self, now: Time, rate: Rate, lead: Duration) {
+        let unused = now.saturating_since(self.open_since).as_nanos();
+        let passes = (unused / PASSED_OVER_AFTER.as_nanos()) as u64;
+        if passes > 0 {
+            let passed = self.abreast(rate, lead).saturating_mul(passes);
+            self.served = self.served.saturating_add(passed).min(self.next);
+            self.floor = self.served;
+            self.open_since = now;
+        }
+    }
+
+    /// A new ticket.
+    pub(super) fn ticket(&mut self) -> u64 {
+        let ticket = self.next;
+        self.next = self.next.saturating_add(1);
+        ticket
+    }
+
+    /// Whether such a ticket was given out.
+    pub(super) const fn has_given(&self, ticket: u64) -> bool {
+        ticket < self.next
+    }
+
+    /// Whether the holder of `ticket` may take slots that come within `lead`.
+    pub(super) fn is_turn(&self, ticket: u64, rate: Rate, lead: Duration) -> bool {
+        ticket < self.served.saturating_add(self.abreast(rate, lead))
+    }
+
+    /// The holder of `ticket` has taken so many slots. The next turn opens at `opens`.
+    pub(super) fn taken(&mut self, ticket: u64, slots: usize, opens: Time) {
+        self.given_up(ticket);
+        self.open_since = opens;
+        self.batch += SMOOTHING * (slots as f64 - self.batch);
+        self.batch = self.batch.max(1.0);
+    }
+
+    /// The holder of `ticket` needs nothing any more.
+    pub(super) fn given_up(&mut self, ticket: u64) {
+        // One that was passed over was counted then.
+        if ticket >= self.floor {
+            self.served = self.served.saturating_add(1).min(self.next);
+        }
+    }
+
+    /// No turn is open before this time.
+    pub(super) fn closed_until(&mut self, time: Time) {
+        self.open_since = self.open_since.max(time);
+    }
+
+    /// When the holder of `ticket` should come, if the next turn opens at `opens`: one after the other, though several
+    /// may be let in.
+    pub(super) fn come_at(&self, ticket: u64, rate: Rate, opens: Time) -> Time {
+        let ahead = ticket.saturating_sub(self.served) as f64;
+        opens + rate.time_for(ahead * self.batch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAD: Duration = Duration::from_millis(100);
+
+    fn rate(requests: f64) -> Rate {
+        Rate::per_second(requests).expect("a valid rate")
+    }
+
+    fn at(seconds: f64) -> Time {
+        Time::ZERO + Duration::from_secs_f64(seconds)
+    }
+
+    #[test]
+    fn workers_are_those_of_this_period_and_the_last_one() {
+        let mut register = Register::new(Time::ZERO);
+        let first = register.attend(at(1.0), None);
+        assert_eq!(register.attend(at(2.0), first), None, "counted once");
+        register.attend(at(3.0), None);
+        assert_eq!(register.workers(), 2);
+        register.attend(at(21.0), first);
+        assert_eq!(register.workers(), 2, "the last period counts");
+        register.attend(at(41.0), first);
+        assert_eq!(register.workers(), 1);
+        register.attend(at(500.0), first);
+        assert_eq!(register.workers(), 1);
+    }
+
+    #[test]
+    fn the_lease_grows_with_the_fleet() {
+        let mut register = Register::new(Time::ZERO);
+        assert_eq!(register.lease(Duration::ZERO), SHORTEST_LEASE);
+        for _ in 0..64 {
+            register.attend(at(1.0), None);
+        }
+        assert_eq!(register.lease(Duration::ZERO), Duration::from_millis(640));
+        assert_eq!(register.most(rate(2000.0), Duration::ZERO), 20);
+        assert_eq!(register.most(rate(3.0), Duration::ZERO), 1);
+        for _ in 0..100_000 {
+            register.attend(at(1.0), None);
+        }
+        assert_eq!(register.lease(Duration::ZERO), LONGEST_LEASE);
+    }
+
+    #[test]
+    fn turns_come_in_the_order_of_the_tickets() {
+        let mut register = Register::new(Time::ZERO);
+        let tickets = [register.ticket(), register.ticket(), register.ticket()];
+        let turn = |register: &Register, ticket| register.is_turn(ticket, rate(3.0), LEAD);
+        assert!(turn(&register, tickets[0]) && !turn(&register, tickets[1]));
+        register.taken(tickets[0], 1, at(0.3));
+        assert!(turn(&register, tickets[1]) && !turn(&register, tickets[2]));
+        // A third of a second each.
+        let come = register.come_at(tickets[2], rate(3.0), at(0.3));
+        assert_eq!(come, at(0.3) + rate(3.0).time_for(1.0));
+    }
+
+    #[test]
+    fn at_a_high_rate_several_may_come_in_any_order() {
+        let mut register = Register::new(Time::ZERO);
+        let tickets: Vec<u64> = (0..30).map(|_| register.ticket()).collect();
+        // Ten slots come within the lead.
+        for order in [9, 3, 0, 1, 2, 8, 7, 6, 5, 4, 19, 18, 17] {
+            assert!(
+                register.is_turn(tickets[order], rate(100.0), LEAD),
+                "{order}"
+            );
+            register.taken(tickets[order], 1, at(0.0));
+        }
+        assert!(!register.is_turn(tickets[23], rate(100.0), LEAD));
+        assert!(register.is_turn(tickets[22], rate(100.0), LEAD));
+    }
+
+    #[test]
+    fn holders_that_never_come_are_passed_over_and_may_come_late() {
+        let mut register = Register::new(Time::ZERO);
+        let tickets: Vec<u64> = (0..10).map(|_| register.ticket()).collect();
+        register.pass_over(at(0.09), rate(3.0), LEAD);
+        assert!(!register.is_turn(tickets[1], rate(3.0), LEAD));
+        register.pass_over(at(0.25), rate(3.0), LEAD);
+        assert!(register.is_turn(tickets[2], rate(3.0), LEAD));
+        assert!(!register.is_turn(tickets[3], rate(3.0), LEAD));
+        // Ticket 0 comes after all: it was counted when it was passed over.
+        assert!(register.is_turn(tickets[0], rate(3.0), LEAD));
+        register.taken(tickets[0], 1, at(0.3));
+        assert!(!register.is_turn(tickets[3], rate(3.0), LEAD));
+    }
+
+    #[test]
+    fn the_first_worker_that_comes_back_names_the_time_to_meet() {
+        let mut register = Register::new(Time::ZERO);
+        let gather = |register: &mut Register, now, alone| {
+            let alone = Duration::from_secs_f64(alone);
+            let is_first = register.gather(at(now), alone, rate(40.0));
+            (is_first, register.meets_at())
+        };
+        register.joined(at(90.0));
+        assert_eq!(gather(&mut register, 100.0, 10.0), (true, at(105.0)));
+        // Long after the first one, and nobody has come between them.
+        assert_eq!(gather(&mut register, 103.0, 13.0), (false, at(105.0)));
+        // Others were there all the time.
+        register.joined(at(199.0));
+        assert_eq!(gather(&mut register, 199.5, 10.0), (false, at(105.0)));
+        // After a short outage the others are back soon.
+        assert_eq!(gather(&mut register, 300.0, 1.0), (true, at(302.3)));
+    }
+
+    #[test]
+    fn after_an_idle_time_the_next_ticket_is_served_at_once() {
+        let mut register = Register::new(Time::ZERO);
+        for _ in 0..5 {
+            register.ticket();
+        }
+        register.pass_over(at(3600.0), rate(3.0), LEAD);
+        let ticket = register.ticket();
+        assert!(register.is_turn(ticket, rate(3.0), LEAD));
+        let further = register.ticket();
+        assert!(!register.is_turn(further, rate(3.0), LEAD));
+    }
+}

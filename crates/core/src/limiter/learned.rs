@@ -1,0 +1,165 @@
+//! What outlives a limiter: the part of its knowledge that the next run can start from.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::rate::Rate;
+
+/// Version of the law that a piece of knowledge belongs to. Another law would read other meanings into
+/// the same numbers, so it starts afresh.
+const LAW_VERSION: u32 = 1;
+
+/// How long knowledge is taken at its word. A job that runs every day should start where it ended.
+const FRESH: Duration = Duration::from_secs(36 * 60 * 60);
+
+/// What a limiter has learned, to be stored until the next run: a small value without any secret.
+///
+/// ```
+/// use std::time::Duration;
+/// use api_ratelimiter_core::limiter::Controller;
+/// use api_ratelimiter_core::{ApiRateConfig, Learned, Rate, Time};
+///
+/// let unix_now = Duration::from_secs(4_000_000_000);
+/// let mut limiter = Controller::new(ApiRateConfig::default().settings()?, Time::ZERO);
+/// assert!(limiter.learned(unix_now).is_none(), "nothing was refused yet");
+///
+/// let stored = r#"{"law_version": 1, "ceiling_per_second": 4.0, "rate_per_second": 3.9,
+///                  "last_pause_seconds": 1.0, "learned_at_unix_seconds": 4000000000.0}"#;
+/// let learned: Learned = serde_json::from_str(stored).unwrap();
+/// let _ = limiter.restore(Time::ZERO, &learned, unix_now);
+/// assert_eq!(limiter.view(Time::ZERO).ceiling, Rate::per_second(4.0));
+/// # Ok::<(), api_ratelimiter_core::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Learned {
+    law_version: u32,
+    /// The proven ceiling.
+    #[serde(rename = "ceiling_per_second")]
+    ceiling: Rate,
+    /// The rate at the end.
+    #[serde(rename = "rate_per_second")]
+    rate: Rate,
+    /// How long the last pause took: the next one begins with a part of it.
+    #[serde(rename = "last_pause_seconds", with = "crate::seconds")]
+    last_pause: Duration,
+    /// When that was, by the wall clock.
+    #[serde(rename = "learned_at_unix_seconds", with = "crate::seconds")]
+    at: Duration,
+}
+
+impl Learned {
+    pub(crate) const fn new(
+        ceiling: Rate,
+        rate: Rate,
+        last_pause: Duration,
+        unix_now: Duration,
+    ) -> Self {
+        Self {
+            law_version: LAW_VERSION,
+            ceiling,
+            rate,
+            last_pause,
+            at: unix_now,
+        }
+    }
+
+    /// The proven ceiling, in requests per second.
+    #[must_use]
+    pub const fn ceiling(&self) -> Rate {
+        self.ceiling
+    }
+
+    /// How old it is; zero for what a clock that went back says is still to come.
+    pub(crate) const fn age(&self, unix_now: Duration) -> Duration {
+        unix_now.saturating_sub(self.at)
+    }
+
+    /// When it was learned, by the wall clock.
+    pub(crate) const fn at(&self) -> Duration {
+        self.at
+    }
+
+    /// The same for one of several that share the limit.
+    pub(crate) fn scaled(&self, factor: f64) -> Self {
+        Self {
+            ceiling: self.ceiling.scaled(factor),
+            rate: self.rate.scaled(factor),
+            ..*self
+        }
+    }
+
+    /// Whether it says the same about the limit, whenever.
+    pub fn is_as(&self, other: &Self) -> bool {
+        Self {
+            at: other.at,
+            ..*self
+        } == *other
+    }
+
+    pub(crate) const fn last_pause(&self) -> Duration {
+        self.last_pause
+    }
+
+    /// The ceiling to start from after `age`: as it was while it is fresh, then ever nearer to the
+    /// configured start, by half of the (logarithmic) way when it is twice as old. `None` if it belongs
+    /// to another law.
+    pub(crate) fn ceiling_after(&self, age: Duration, start: Rate) -> Option<Rate> {
+        if self.law_version != LAW_VERSION {
+            return None;
+        }
+        let trust = FRESH.as_secs_f64() / age.max(FRESH).as_secs_f64();
+        let ratio = self.ceiling.as_per_second() / start.as_per_second();
+        Some(start.scaled(ratio.powf(trust)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rate(requests: f64) -> Rate {
+        Rate::per_second(requests).expect("a valid rate")
+    }
+
+    fn learned() -> Learned {
+        Learned::new(
+            rate(32.0),
+            rate(30.0),
+            Duration::from_millis(1500),
+            Duration::from_secs(9),
+        )
+    }
+
+    #[test]
+    fn fresh_knowledge_is_taken_at_its_word_and_old_knowledge_decays_to_the_start() {
+        let after = |age| {
+            learned()
+                .ceiling_after(age, rate(2.0))
+                .expect("this law's")
+                .as_per_second()
+        };
+        assert_eq!(after(FRESH), 32.0);
+        assert_eq!(after(2 * FRESH), 8.0);
+        assert!(after(1000 * FRESH) < 2.01);
+    }
+
+    #[test]
+    fn knowledge_of_another_law_is_not_used() {
+        let other = Learned {
+            law_version: LAW_VERSION + 1,
+            ..learned()
+        };
+        assert_eq!(other.ceiling_after(Duration::ZERO, rate(2.0)), None);
+    }
+
+    #[test]
+    fn knowledge_survives_a_round_trip_through_text() {
+        let text = serde_json::to_string(&learned()).expect("plain numbers");
+        assert_eq!(
+            serde_json::from_str::<Learned>(&text).expect("the same"),
+            learned()
+        );
+    }
+}

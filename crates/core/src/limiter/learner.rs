@@ -1,0 +1,320 @@
+//! Cruise, raise, probe: how the rate moves between refusals, and what a refusal asks for.
+//!
+//! While nothing is known, the rate grows until it is refused. Then there is a ceiling: requests cruise
+//! just below it for an interval, and a probe grows the rate beyond it until it is refused again. What
+//! the first success after each pause teaches is in [`lesson`](super::lesson).
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::canary::Canary;
+use super::ceiling::{Ceiling, FIRST_RAISE};
+use super::epoch::{Cause, Epoch};
+use super::estimate::Ledger;
+use super::law::Law;
+use super::learned::Learned;
+use super::phase::{Phase, Reason};
+use super::probe::{Probe, Probes};
+use super::window::Windows;
+use super::{Grant, pause};
+use crate::rate::Rate;
+use crate::time::Time;
+
+/// Growth per success, per second, while no refusal was ever met: 50 times the rate in some 13 s.
+const SEARCH_STEP: f64 = 0.3;
+
+/// The same in increase steps of the law, for those who want to grow faster.
+const SEARCH_STEPS: f64 = 3.0;
+
+/// Time without demand that ends a probe: what follows is another burst of demand.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// The settings that learning looks at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Pace {
+    pub(crate) law: Law,
+    /// Time of queued demand between probes.
+    pub(crate) probe_interval: Duration,
+}
+
+/// What a refusal asks for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Retreat {
+    pub(crate) rate: Rate,
+    pub(crate) pause: Duration,
+}
+
+/// What was learned and how.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Learner {
+    pub(super) canary: Canary,
+    pub(super) ceiling: Option<Ceiling>,
+    /// The ceiling is an earlier run's and nothing has confirmed it yet.
+    pub(super) on_trust: bool,
+    pub(super) probes: Probes,
+    pub(super) probe: Option<Probe>,
+    /// No probe before this time.
+    pub(super) hold_until: Time,
+    pub(super) ledger: Ledger,
+    /// The pause that is under way, if any.
+    pub(super) epoch: Option<Epoch>,
+    pub(super) refused_once: bool,
+    /// Measurements put off since then.
+    pub(super) deferred: u32,
+    /// Whether a probe, or a raise that was refused and measured like what is proven, has found the limit
+    /// where the ceiling is. Until then estimates rest on a few seconds of a steep search, and are looked
+    /// at again soon.
+    pub(super) settled: bool,
+    /// Surprises since the last probe.
+    pub(super) streak: u32,
+    pub(super) last_pause: Duration,
+    /// When windows begin; `None` before a pause that shows one.
+    pub(super) windows: Option<Box<Windows>>,
+    pub(super) reason: Reason,
+}
+
+impl Learner {
+    pub(crate) fn new(now: Time) -> Self {
+        Self {
+            canary: Canary::None,
+            ceiling: None,
+            on_trust: false,
+            probes: Probes::default(),
+            probe: None,
+            hold_until: now,
+            ledger: Ledger::new(now),
+            epoch: None,
+            refused_once: false,
+            deferred: 0,
+            settled: false,
+            streak: 0,
+            last_pause: Duration::ZERO,
+            windows: None,
+            reason: Reason::Started,
+        }
+    }
+
+    /// Takes over a ceiling that an earlier run has learned, to be confirmed by a short hold. Returns
+    /// the rate to start at.
+    pub(crate) fn restore(&mut self, now: Time, ceiling: Rate, learned: &Learned) -> Rate {
+        let ceiling = Ceiling::trusted(ceiling);
+        *self = Self::new(now);
+        self.ceiling = Some(ceiling);
+        self.on_trust = true;
+        self.refused_once = true;
+        self.last_pause = learned.last_pause();
+        self.hold_until = now + self.short_hold(FIRST_RAISE, Duration::ZERO);
+        self.reason = Reason::Restored;
+        ceiling.cruise()
+    }
+
+    /// What the next run can start from, once there is a ceiling.
+    pub(crate) fn learned(&self, rate: Rate, unix_now: Duration) -> Option<Learned> {
+        self.ceiling
+            .map(|ceiling| Learned::new(ceiling.proven, rate, self.last_pause, unix_now))
+    }
+
+    /// Whether a permit's request was ever refused: from then on bursts would only blur what is learned.
+    pub(crate) fn has_met_the_limit(&self) -> bool {
+        self.refused_once || self.epoch.is_some()
+    }
+
+    pub(crate) fn ceiling(&self) -> Option<Rate> {
+        self.ceiling.map(|ceiling| ceiling.rate)
+    }
+
+    pub(crate) fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        match (&self.epoch, &self.ceiling, &self.probe) {
+            (Some(epoch), ..) if epoch.blocked => Phase::Blocked,
+            (Some(_), ..) => Phase::Cooling,
+            (None, None, _) => Phase::Searching,
+            (None, Some(_), Some(_)) => Phase::Probing,
+            (None, Some(_), None) => Phase::Cruising,
+        }
+    }
+
+    /// The time until which everybody waits for the canary's answer, if it is out.
+    pub(crate) fn canary_awaited_until(&mut self, now: Time) -> Option<Time> {
+        self.canary.awaited_until(now)
+    }
+
+    /// A grant is made. Returns whether it is the canary.
+    pub(crate) fn grant(
+        &mut self,
+        now: Time,
+        waited: bool,
+        cooldown_until: Time,
+        rate: Rate,
+    ) -> bool {
+        let canary = self.canary.release(now);
+        let gap = self
+            .ledger
+            .send(now, waited || canary, cooldown_until, rate);
+        if gap > IDLE {
+            self.probe = None;
+        }
+        if self.probe.is_none() {
+            // Time without demand proves nothing.
+            self.hold_until = self.hold_until + gap;
+        }
+        canary
+    }
+
+    /// A canary came back without a word about the limit: the next request goes alone again.
+    pub(crate) fn canary_lost(&mut self, grant: &Grant) {
+        self.canary.lost(grant.issued_at);
+    }
+
+    /// So much was sent beside this learner's grants. Nearly all of it got through, and is part of what the limit
+    /// allows; how far a probe went can't be told any more.
+    pub(crate) fn count_beside(&mut self, sent: u64) {
+        self.ledger.count(u32::try_from(sent).unwrap_or(u32::MAX));
+        self.probe = None;
+    }
+
+    /// Others send in its place for a while: nobody sees when a pause that is under way ends.
+    pub(crate) const fn interrupted(&mut self) {
+        self.epoch = None;
+        self.probe = None;
+    }
+
+    /// A success that says nothing.
+    pub(crate) fn count(&mut self, grant: &Grant) {
+        self.ledger.count(grant.cost);
+    }
+
+    /// The rate after a success that says nothing about the limit: at most that below the ceiling, unless a
+    /// probe goes beyond it.
+    pub(crate) fn at_rest(&self, rate: Rate, law: &Law) -> Rate {
+        match self.ceiling {
+            Some(ceiling) if self.probe.is_none() => law.within(rate.min(ceiling.cruise())),
+            _ => rate,
+        }
+    }
+
+    /// A success; `fresh` if it was issued after the last cut. Returns the new rate.
+    pub(crate) fn success(
+        &mut self,
+        now: Time,
+        grant: &Grant,
+        fresh: bool,
+        rate: Rate,
+        pace: &Pace,
+    ) -> Rate {
+        self.count(grant);
+        if !fresh {
+            return rate;
+        }
+        if grant.canary {
+            self.canary.stand_down();
+        }
+        let rate = match self.epoch.take() {
+            Some(epoch) => self.resume(&epoch, grant.issued_at, rate, pace),
+            None => rate,
+        };
+        match self.ceiling {
+            None if grant.is_evidence() => pace.law.grown(rate, self.search_step(&pace.law)),
+            Some(ceiling) if grant.is_evidence() => self.grow(now, rate, &ceiling, &pace.law),
+            _ => self.at_rest(rate, &pace.law),
+        }
+    }
+
+    fn grow(&mut self, now: Time, rate: Rate, ceiling: &Ceiling, law: &Law) -> Rate {
+        let cruise = law.within(ceiling.cruise());
+        if now < self.hold_until || rate < cruise {
+            return law.increased(rate).min(cruise);
+        }
+        let accepted = self.ledger.accepted();
+        let (probe, rate) = match self.probe {
+            Some(probe) => (probe, rate),
+            None => (self.begin_probe(now), rate.min(cruise)),
+        };
+        self.probes
+            .grown(&probe, accepted, now, ceiling.rate, rate, law)
+    }
+
+    /// The ceiling has held for as long as it had to.
+    fn begin_probe(&mut self, now: Time) -> Probe {
+        let probe = Probe {
+            began: now,
+            accepted_before: self.ledger.accepted(),
+        };
+        self.probe = Some(probe);
+        self.on_trust = false;
+        self.streak = 0;
+        probe
+    }
+
+    fn search_step(&self, law: &Law) -> f64 {
+        // A step of zero is a fixed rate, for the search too.
+        if self.refused_once || law.increase_step == 0.0 {
+            law.increase_step
+        } else {
+            (SEARCH_STEPS * law.increase_step).max(SEARCH_STEP)
+        }
+    }
+
+    /// A refusal of a request that was issued after the last cut. `named` is the pause that the server
+    /// or the configuration asks for.
+    pub(crate) fn refuse(
+        &mut self,
+        now: Time,
+        grant: &Grant,
+        named: Option<Duration>,
+        rate: Rate,
+        law: &Law,
+    ) -> Retreat {
+        self.canary.arm();
+        if let Some(epoch) = &mut self.epoch {
+            // Known windows count from the second question on: a short pause looks the same at first.
+            let mut expected = || {
+                let end = self.windows.as_mut()?.expect(grant.issued_at)?;
+                Some(end.saturating_since(now))
+            };
+            epoch.pause = named
+                .or_else(|| expected().filter(|left| *left > Duration::ZERO))
+                .unwrap_or_else(|| pause::next(epoch.pause, epoch.failed_at));
+            epoch.blocked = true;
+            epoch.refused[1] = grant.issued_at;
+            return Retreat {
+                rate,
+                pause: epoch.pause,
+            };
+        }
+        let round_trip = now.saturating_since(grant.issued_at);
+        let pause = named.unwrap_or_else(|| pause::first(rate, round_trip, self.last_pause));
+        let cause = self.cause();
+        self.epoch = Some(Epoch {
+            cause,
+            refused: [grant.issued_at; 2],
+            began: now,
+            failed_at: rate,
+            pause,
+            blocked: false,
+        });
+        let to = match &self.ceiling {
+            Some(ceiling) if cause.is_our_own() => law.within(rate.min(ceiling.fallback())),
+            _ => law.decreased(rate),
+        };
+        Retreat { rate: to, pause }
+    }
+
+    fn cause(&self) -> Cause {
+        match &self.ceiling {
+            Some(_) if self.on_trust => Cause::Search,
+            Some(_) if self.probe.is_some() => Cause::Probe,
+            Some(ceiling) if ceiling.is_raised() => Cause::Raise,
+            Some(_) => Cause::Cruise,
+            None => Cause::Search,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "learner_tests.rs"]
+mod tests;

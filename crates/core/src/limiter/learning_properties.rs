@@ -1,0 +1,367 @@
+//! What holds for the learning controller whatever happens to it.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::{Announced, Change, Controller, Grant, Law, Learning, Poll, Settings, Told};
+use crate::rate::Rate;
+use crate::time::Time;
+
+/// One thing that happens.
+#[derive(Debug, Clone)]
+enum Step {
+    Advance {
+        millis: u64,
+    },
+    Poll {
+        waited: bool,
+    },
+    Success {
+        nth: usize,
+    },
+    Refused {
+        nth: usize,
+        hint_millis: Option<u64>,
+    },
+    Neutral {
+        nth: usize,
+    },
+    Unused {
+        nth: usize,
+    },
+    Announced {
+        nth: usize,
+        told: Box<Told>,
+    },
+}
+
+/// What a server may say, nonsense included.
+fn told() -> impl Strategy<Value = Told> {
+    proptest::collection::vec(announced(), 1..6).prop_map(|limits| limits.into_iter().collect())
+}
+
+fn announced() -> impl Strategy<Value = Announced> {
+    let count = prop_oneof![0u64..100, Just(u64::MAX), 0u64..5];
+    let seconds = prop_oneof![0u64..120, Just(0), Just(1 << 31)];
+    let window = proptest::option::of(prop_oneof![0u64..120, Just(1 << 31)]);
+    (proptest::option::of(count.clone()), window, count, seconds).prop_map(
+        |(limit, window, remaining, reset)| Announced {
+            limit,
+            window: window.map(Duration::from_secs),
+            remaining,
+            reset_after: Duration::from_secs(reset),
+        },
+    )
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (0u64..4000).prop_map(|millis| Step::Advance { millis }),
+        6 => any::<bool>().prop_map(|waited| Step::Poll { waited }),
+        5 => any::<usize>().prop_map(|nth| Step::Success { nth }),
+        2 => (any::<usize>(), proptest::option::of(1u64..5000))
+            .prop_map(|(nth, hint_millis)| Step::Refused { nth, hint_millis }),
+        1 => any::<usize>().prop_map(|nth| Step::Neutral { nth }),
+        1 => any::<usize>().prop_map(|nth| Step::Unused { nth }),
+        2 => (any::<usize>(), told().prop_map(Box::new))
+            .prop_map(|(nth, told)| Step::Announced { nth, told }),
+    ]
+}
+
+fn rate(requests: f64) -> Rate {
+    Rate::per_second(requests).expect("a valid rate")
+}
+
+const MIN: f64 = 0.2;
+const MAX: f64 = 50.0;
+
+fn settings() -> Settings {
+    Settings {
+        initial: rate(2.0),
+        law: Law {
+            min: rate(MIN),
+            max: rate(MAX),
+            increase_step: 0.2,
+            decrease_factor: 0.7,
+        },
+        capacity: None,
+        initial_tokens: None,
+        default_cooldown: None,
+        max_cooldown: Duration::from_secs(300),
+        learning: Learning::On,
+        probe_interval: Duration::from_secs(60),
+        breaker: None,
+        fixed: Vec::new(),
+    }
+}
+
+/// A controller with what an onlooker knows of it.
+struct Watched {
+    controller: Controller,
+    now: Time,
+    open: Vec<Grant>,
+    /// The highest epoch in which a refusal has cut.
+    cut_epochs: Vec<u64>,
+}
+
+impl Watched {
+    fn new() -> Self {
+        let controller = Controller::new(settings(), Time::ZERO);
+        Self {
+            controller,
+            now: Time::ZERO,
+            open: Vec::new(),
+            cut_epochs: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, nth: usize) -> Option<Grant> {
+        (!self.open.is_empty()).then(|| self.open.swap_remove(nth % self.open.len()))
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Advance { millis } => self.now = self.now + Duration::from_millis(millis),
+            Step::Poll { waited } => self.poll(waited),
+            Step::Success { nth } => {
+                if let Some(grant) = self.take(nth) {
+                    let _ = self.controller.success(self.now, &grant);
+                }
+            }
+            Step::Refused { nth, hint_millis } => {
+                if let Some(grant) = self.take(nth) {
+                    self.refused(&grant, hint_millis.map(Duration::from_millis));
+                }
+            }
+            Step::Neutral { nth } => {
+                if let Some(grant) = self.take(nth) {
+                    self.controller.neutral(&grant);
+                }
+            }
+            Step::Announced { nth, told } => {
+                if !self.open.is_empty() {
+                    let grant = self.open[nth % self.open.len()];
+                    let before = self.controller.view(self.now).rate;
+                    self.controller.announced(self.now, &grant, &told);
+                    assert_eq!(
+                        before,
+                        self.controller.view(self.now).rate,
+                        "by words alone"
+                    );
+                }
+            }
+            Step::Unused { nth } => {
+                if let Some(grant) = self.take(nth) {
+                    self.controller.unused(&grant);
+                }
+            }
+        }
+        let view = self.controller.view(self.now);
+        let per_second = view.rate.as_per_second();
+        assert!(
+            (MIN..=MAX).contains(&per_second),
+            "{per_second}/s is out of bounds"
+        );
+        assert!(view.tokens <= (2.0 * per_second).max(1.0) + 1e-9);
+    }
+
+    fn poll(&mut self, waited: bool) {
+        let cooldown = self.controller.view(self.now).cooldown_until;
+        match self.controller.poll(self.now, 1, waited) {
+            Poll::Grant(grant) => {
+                assert_eq!(cooldown, None, "granted before the cooldown's end");
+                assert!(
+                    !self.open.iter().any(|open| self.is_current_canary(open)),
+                    "beside a canary"
+                );
+                self.open.push(grant);
+            }
+            Poll::At(later) | Poll::AfterFeedback(later) => {
+                assert!(later > self.now, "a wait of zero");
+                if let Some(end) = cooldown {
+                    assert!(later >= end, "told to come before the cooldown's end");
+                }
+            }
+            Poll::Apart(_) => panic!("there is no fleet"),
+            Poll::CircuitOpen(_) => panic!("there is no breaker"),
+            Poll::CooldownTooLong(left) => panic!("no hint was that long: {left:?}"),
+        }
+    }
+
+    /// Whether `open` is the canary that everybody waits for now.
+    fn is_current_canary(&self, open: &Grant) -> bool {
+        let epoch = self.cut_epochs.len() as u64;
+        let patience = Duration::from_secs(10);
+        open.canary
+            && open.epoch == epoch
+            && self.now < open.issued_at + patience
+            && !self.resumed(open)
+    }
+
+    fn resumed(&self, canary: &Grant) -> bool {
+        // A canary of this epoch that was lost before came back with good news.
+        let phase = self
+            .controller
+            .view(self.now)
+            .learning
+            .map(|(phase, _)| phase);
+        canary.canary && !matches!(phase, Some(super::Phase::Cooling | super::Phase::Blocked))
+    }
+
+    fn refused(&mut self, grant: &Grant, hint: Option<Duration>) {
+        let before = self.controller.view(self.now).rate;
+        let change = self.controller.backoff(self.now, grant, hint, 0.5);
+        let after = self.controller.view(self.now).rate;
+        if matches!(change, Change::Cut { .. }) {
+            assert!(
+                !self.cut_epochs.contains(&grant.epoch),
+                "two cuts in epoch {}",
+                grant.epoch
+            );
+            self.cut_epochs.push(grant.epoch);
+        } else {
+            assert_eq!(before, after, "a stale refusal moved the rate");
+        }
+        if let (Some(hint), Some(until)) = (hint, self.controller.view(self.now).cooldown_until) {
+            assert!(until >= self.now + hint, "shorter than the server asked");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_the_invariants_hold(steps in proptest::collection::vec(step(), 1..300)) {
+        let mut watched = Watched::new();
+        for step in steps {
+            watched.step(step);
+        }
+    }
+
+    #[test]
+    fn whatever_happened_a_grant_comes_at_last(steps in proptest::collection::vec(step(), 1..300)) {
+        let mut watched = Watched::new();
+        for step in steps {
+            watched.step(step);
+        }
+        // Every permit is lost and nobody answers: a few named instants later there is a grant.
+        let granted = (0..5).any(|_| match watched.controller.poll(watched.now, 1, true) {
+            Poll::Grant(_) => true,
+            Poll::At(later) | Poll::AfterFeedback(later) => {
+                watched.now = later;
+                false
+            }
+            Poll::Apart(_) => panic!("there is no fleet"),
+Poll::CircuitOpen(_) => panic!("there is no breaker"),
+            Poll::CooldownTooLong(left) => panic!("no hint was that long: {left:?}"),
+        });
+        prop_assert!(granted);
+    }
+
+    #[test]
+    fn what_only_counts_a_success_does_the_same_as_a_success(
+        steps in proptest::collection::vec(step(), 1..300), later in 0u64..100_000, learning in any::<bool>(),
+    ) {
+        let mut watched = Watched::new();
+        if !learning {
+            let settings = Settings { learning: Learning::Off, ..settings() };
+            watched.controller = Controller::new(settings, Time::ZERO);
+        }
+        // At last one that nobody waited for, if it may go.
+        for step in steps.into_iter().chain([Step::Poll { waited: false }]) {
+            watched.step(step);
+        }
+        let now = watched.now + Duration::from_millis(later);
+        for grant in &watched.open {
+            let mut counted = watched.controller.clone();
+            let counts = counted.counts(grant);
+            let mut succeeded = watched.controller.clone();
+            if counts {
+                succeeded.announced(now, grant, &Told::default());
+                prop_assert_eq!(succeeded.success(now, grant), Change::Nothing);
+            }
+            prop_assert_eq!(counted.state(), succeeded.state());
+        }
+    }
+
+    #[test]
+    fn no_grant_goes_beyond_what_was_announced_before_its_reset(
+        steps in proptest::collection::vec(step(), 1..300),
+        answers in proptest::collection::vec((any::<usize>(), 0u64..12), 1..300),
+        reset in 5u64..100,
+    ) {
+        // Answers in any order, of one window that says no rate, mixed with everything else.
+        let mut watched = Watched::new();
+        let reset = Time::ZERO + Duration::from_secs(reset);
+        let mut last: Option<(u64, u64)> = None;
+        for (step, (nth, remaining)) in steps.into_iter().zip(answers) {
+            let before = watched.open.len();
+            match step {
+                Step::Announced { .. } if watched.open.is_empty() || watched.now >= reset => {}
+                Step::Announced { .. } => {
+                    let grant = watched.open[nth % before];
+                    let (newest, least) = last.unwrap_or((0, u64::MAX));
+                    last = Some((newest.max(grant.number), least.min(remaining)));
+                    let told = Announced {
+                        limit: None,
+                        window: None,
+                        remaining,
+                        reset_after: reset.saturating_since(watched.now),
+                    };
+                    let told = [told].into_iter().collect();
+                    watched.controller.announced(watched.now, &grant, &told);
+                }
+                step => watched.step(step),
+            }
+            let granted = watched.open.get(before..).and_then(<[Grant]>::first);
+            if let (Some(granted), Some((newest, least))) = (granted, last) {
+                prop_assert!(
+                    watched.now >= reset || granted.number <= newest + least,
+                    "{} of {newest} and {least}", granted.number
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_learned_survives_its_serialised_form(steps in proptest::collection::vec(step(), 1..200)) {
+        let mut watched = Watched::new();
+        for step in steps {
+            watched.step(step);
+        }
+        let state = serde_json::to_string(watched.controller.state()).expect("plain numbers");
+        let again = serde_json::from_str(&state).expect("the same");
+        prop_assert_eq!(watched.controller.state(), &again);
+        if let Some(learned) = watched.controller.learned(Duration::ZERO) {
+            let text = serde_json::to_string(&learned).expect("plain numbers");
+            prop_assert_eq!(serde_json::from_str::<super::Learned>(&text).expect("the same"), learned);
+        }
+    }
+
+    #[test]
+    fn never_more_than_the_burst_and_the_integral_of_the_rate(
+        seconds in 1u64..60, refuse_every in 5u32..50,
+    ) {
+        let mut watched = Watched::new();
+        let (mut sent, mut allowed) = (0.0, 1.0);
+        let tick = Duration::from_millis(1);
+        for millis in 0..seconds * 1000 {
+            watched.now = Time::ZERO + Duration::from_millis(millis);
+            let rate = watched.controller.view(watched.now).rate.as_per_second();
+            allowed += rate * tick.as_secs_f64();
+            while let Poll::Grant(grant) = watched.controller.poll(watched.now, 1, true) {
+                sent += 1.0;
+                if sent as u32 % refuse_every == 0 {
+                    let _ = watched.controller.backoff(watched.now, &grant, None, 0.0);
+                } else {
+                    let _ = watched.controller.success(watched.now, &grant);
+                }
+                // What rises within a tick may be used within it.
+                let risen = watched.controller.view(watched.now).rate.as_per_second();
+                allowed += (risen - rate).max(0.0) * tick.as_secs_f64();
+            }
+            // The burst of the start, one second's worth.
+            prop_assert!(sent <= 2.0 + allowed, "{sent} of {allowed} after {millis} ms");
+        }
+    }
+}

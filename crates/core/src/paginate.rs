@@ -1,0 +1,30 @@
+//! How a collection continues from page to page: a page and a style in, the next request, the end or
+//! an error out.
+//!
+//! ```text
+//! request() ── parts ──► a front sends them ──► arrived(head, body) ──► a page, and where the next begins
+//!     │  ▲                                  └─► broke_off(error) ────► once more, or the error
+//!     │  └──────────────────────────────────────────────────────────────┘
+//!     └─ None: the walk is over, by its end or by an error
+//! ```
+
+mod link;
+mod page;
+mod params;
+mod position;
+mod seen;
+mod step;
+mod walk;
+
+pub use page::Page;
+pub use position::Position;
+
+pub use page::Shelf;
+pub use walk::Walk;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod step_tests;
+#[cfg(test)]
+mod walk_tests;

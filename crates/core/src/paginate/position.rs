@@ -1,0 +1,225 @@
+//! Where a page starts.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Number, Value};
+
+use super::seen::fingerprint;
+use crate::config::field_path::kind;
+
+/// Where the next page of a walk starts: plain data, to be stored and to go on from later.
+///
+/// As JSON it holds the cursor or the URL's path and query in full, which an API may treat as secret:
+/// store it as you store the data. `Debug` shows a fingerprint only.
+///
+/// It belongs to one path and one style of pagination; going on from it anywhere else is an error.
+/// How long a cursor stays valid is the API's affair.
+///
+/// ```
+/// use api_ratelimiter_core::Position;
+///
+/// let stored = r#"{"style":"cursor","path":"/v1/users","page":3,"at":{"cursor":"c-3"}}"#;
+/// let position: Position = serde_json::from_str(stored)?;
+/// assert_eq!(serde_json::to_string(&position)?, stored);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Position {
+    pub(super) style: Box<str>,
+    pub(super) path: Box<str>,
+    pub(super) page: u64,
+    pub(super) at: At,
+}
+
+/// What the next request carries.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum At {
+    /// The request as it was given.
+    Start,
+    Cursor(Cursor),
+    /// A page's number or an offset.
+    Number(u64),
+    /// Path and query, relative to the origin.
+    Url(Box<str>),
+    /// There is no next page.
+    End,
+}
+
+/// What an API calls the place where a page starts; a few use numbers.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Cursor {
+    Text(Box<str>),
+    Number(Number),
+}
+
+/// Bytes of a cursor or URL: the longest URL that can be sent, and no more for each position in memory
+/// than a job can bear.
+pub(super) const LONGEST: usize = 64 * 1024;
+
+impl Position {
+    /// The how-many-th page of the walk starts there, from 1.
+    #[must_use]
+    pub fn page(&self) -> u64 {
+        self.page
+    }
+
+    /// Whether the walk was over: nothing follows.
+    #[must_use]
+    pub fn is_end(&self) -> bool {
+        self.at == At::End
+    }
+}
+
+impl Cursor {
+    /// # Errors
+    ///
+    /// What is wrong with it as a cursor.
+    pub(super) fn of(value: &Value) -> Result<Option<Self>, String> {
+        match value {
+            Value::String(text) if text.is_empty() => Ok(None),
+            Value::String(text) if text.len() > LONGEST => {
+                Err(format!("is a text of {} bytes", text.len()))
+            }
+            Value::String(text) => Ok(Some(Self::Text(text.as_str().into()))),
+            Value::Number(number) if !number.is_f64() => Ok(Some(Self::Number(number.clone()))),
+            other => Err(format!("is {}", kind(other))),
+        }
+    }
+
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Text(text) => text.to_string(),
+            Self::Number(number) => number.to_string(),
+        }
+    }
+
+    pub(super) fn json(&self) -> Value {
+        match self {
+            Self::Text(text) => Value::String(text.to_string()),
+            Self::Number(number) => Value::Number(number.clone()),
+        }
+    }
+}
+
+impl At {
+    /// Equal for places that are the same; `None` for those that are no place of the server's.
+    pub(super) fn fingerprint(&self) -> Option<u64> {
+        match self {
+            Self::Cursor(cursor) => Some(fingerprint(cursor.text().as_bytes())),
+            Self::Url(url) => Some(fingerprint(url.as_bytes())),
+            Self::Start | Self::Number(_) | Self::End => None,
+        }
+    }
+}
+
+/// Cursors and queries may hold what nobody wants in a log; a fingerprint tells two of them apart.
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, length) = match self {
+            Self::Start => return f.write_str("the beginning"),
+            Self::End => return f.write_str("the end"),
+            Self::Number(number) => return write!(f, "{number}"),
+            Self::Cursor(cursor) => ("cursor", cursor.text().len()),
+            Self::Url(url) => ("URL", url.len()),
+        };
+        let fingerprint = self.fingerprint().unwrap_or_default() >> 32;
+        write!(f, "{what} of {length} bytes ({fingerprint:08x})")
+    }
+}
+
+impl fmt::Debug for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl fmt::Debug for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Position")
+            .field("style", &self.style)
+            .field("path", &self.path)
+            .field("page", &self.page)
+            .field("at", &self.at)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn position(at: At) -> Position {
+        Position {
+            style: "cursor".into(),
+            path: "/v1/users".into(),
+            page: 3,
+            at,
+        }
+    }
+
+    #[test]
+    fn positions_are_plain_json() {
+        for (at, text) in [
+            (At::Start, r#""start""#),
+            (At::End, r#""end""#),
+            (At::Number(u64::MAX), r#"{"number":18446744073709551615}"#),
+            (At::Cursor(Cursor::Text("c".into())), r#"{"cursor":"c"}"#),
+            (At::Cursor(Cursor::Number(7.into())), r#"{"cursor":7}"#),
+            (
+                At::Url("/v1/users?a=b".into()),
+                r#"{"url":"/v1/users?a=b"}"#,
+            ),
+        ] {
+            let position = position(at);
+            let json = serde_json::to_string(&position).expect("JSON");
+            let expected =
+                format!(r#"{{"style":"cursor","path":"/v1/users","page":3,"at":{text}}}"#);
+            assert_eq!(json, expected);
+            assert_eq!(
+                serde_json::from_str::<Position>(&json).expect("a position"),
+                position
+            );
+        }
+        assert!(
+            serde_json::from_str::<Position>(
+                r#"{"style":"cursor","path":"/","page":1,"at":"start","x":1}"#
+            )
+            .is_err()
+        );
+    }
+
+    #[test]
+    fn debug_shows_no_cursor_and_no_query() {
+        for at in [
+            At::Cursor(Cursor::Text("hunter2".into())),
+            At::Url("/v1/users?token=hunter2".into()),
+        ] {
+            let shown = format!("{:?} {:?} {at}", position(at.clone()), at);
+            assert!(!shown.contains("hunter2"), "{shown}");
+            assert!(shown.contains("bytes"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn texts_and_whole_numbers_are_cursors_and_nothing_else_is() {
+        use serde_json::json;
+        for (value, expected) in [
+            (json!("c"), Ok(Some("c".to_owned()))),
+            (json!(""), Ok(None)),
+            (json!(-7), Ok(Some("-7".to_owned()))),
+            (json!(u64::MAX), Ok(Some(u64::MAX.to_string()))),
+            (json!(1.5), Err(())),
+            (json!(true), Err(())),
+            (json!([]), Err(())),
+            (json!({"a": 1}), Err(())),
+            (json!("x".repeat(LONGEST + 1)), Err(())),
+        ] {
+            let found = Cursor::of(&value).map(|cursor| cursor.map(|cursor| cursor.text()));
+            assert_eq!(found.map_err(drop), expected);
+        }
+    }
+}

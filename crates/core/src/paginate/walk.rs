@@ -1,0 +1,304 @@
+//! A whole walk: which request comes next, what its answer means, when it is over.
+
+use http::{HeaderMap, StatusCode};
+use serde_json::Value;
+
+use super::page::Page;
+use super::params::path_and_query;
+use super::position::{At, Position};
+use super::seen::{Seen, fingerprint};
+use super::step::Answer;
+use crate::config::field_path::FieldPath;
+use crate::config::pagination::Pagination;
+use crate::error::{Error, Result, TransportKind};
+use crate::request::RequestParts;
+use crate::time::Time;
+
+/// Empty pages in a row that are believed: servers that filter after paging send a few. A caller who
+/// waits for the next item must not wait for ever.
+const MOST_EMPTY_PAGES: u32 = 1_000;
+
+/// A walk through a collection.
+///
+/// A page counts only once [`arrived`](Self::arrived) has returned it: until then its position is the
+/// walk's, so that none is lost or delivered twice however often it is fetched.
+pub struct Walk {
+    /// What is walked; or why it can't be, which the first request tells.
+    plan: Result<Plan, Option<Error>>,
+    /// Where the next page starts.
+    position: Position,
+    under_way: Option<RequestParts>,
+    seen: Seen,
+    /// Of the page before, where it could come again.
+    last_items: Option<u64>,
+    empty_pages: u32,
+    broken_bodies: u32,
+    over: bool,
+}
+
+struct Plan {
+    pagination: Pagination,
+    /// The request as it was given.
+    template: RequestParts,
+}
+
+impl Walk {
+    pub fn new(pagination: Option<Pagination>, parts: Result<RequestParts>) -> Self {
+        let style = pagination
+            .as_ref()
+            .map_or("none", |pagination| pagination.next.name());
+        let path = parts
+            .as_ref()
+            .ok()
+            .and_then(|parts| path_and_query(&parts.address).ok())
+            .map_or_else(String::new, |(path, _)| path);
+        let position = Position {
+            style: style.into(),
+            path: path.into(),
+            page: 1,
+            at: At::Start,
+        };
+        let plan = parts.and_then(|mut template| {
+            let pagination = pagination.ok_or_else(|| {
+                Error::request(
+                    "pagination",
+                    "the configuration does not say how this API paginates; give it by `pages_by`",
+                )
+            })?;
+            // It only reads, also where it is a POST.
+            template.idempotent.get_or_insert(true);
+            Ok(Plan {
+                pagination,
+                template,
+            })
+        });
+        Self {
+            plan: plan.map_err(Some),
+            position,
+            under_way: None,
+            seen: Seen::default(),
+            last_items: None,
+            empty_pages: 0,
+            broken_bodies: 0,
+            over: false,
+        }
+    }
+
+    /// Takes the items from there.
+    pub fn items_at(&mut self, place: FieldPath) {
+        if let Ok(plan) = &mut self.plan {
+            plan.pagination.items = Some(place);
+        }
+    }
+
+    /// Goes on where an earlier walk was.
+    pub fn resume(&mut self, from: Position) {
+        let problem = if from.style != self.position.style {
+            format!(
+                "is one of the style {:?}, and this is {:?}",
+                from.style, self.position.style
+            )
+        } else if from.path != self.position.path {
+            "belongs to another path".to_owned()
+        } else {
+            self.position = from;
+            return;
+        };
+        if self.plan.is_ok() {
+            self.plan = Err(Some(Error::request("position", problem)));
+        }
+    }
+
+    /// Where the next page starts; after an error, the page that could not be had.
+    pub fn position(&self) -> &Position {
+        &self.position
+    }
+
+    /// Ends the walk where it is.
+    pub fn stop(&mut self) {
+        self.over = true;
+    }
+
+    /// Whether it has ended, by an error or because there is no next page.
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// The request for the next page; `None` when the walk is over.
+    pub fn request(&mut self) -> Option<Result<RequestParts>> {
+        if self.over || self.position.is_end() {
+            self.over = true;
+            return None;
+        }
+        let prepared = match &mut self.plan {
+            Ok(plan) => plan.prepare(&self.position.at),
+            Err(error) => Err(error.take()?),
+        };
+        match prepared {
+            Ok((parts, start)) => {
+                if let (None, Some(start)) = (&self.under_way, start.fingerprint()) {
+                    self.seen.is_new(start);
+                }
+                self.under_way = Some(parts.clone());
+                self.broken_bodies = 0;
+                Some(Ok(parts))
+            }
+            Err(error) => Some(Err(self.failed(error))),
+        }
+    }
+
+    /// No answer came, or one that is an error: the walk is over.
+    pub fn failed(&mut self, error: Error) -> Error {
+        self.over = true;
+        error
+    }
+
+    /// The body broke off. `Ok`: the same request is sent again.
+    ///
+    /// # Errors
+    ///
+    /// `error`, if that would be of no use or once too often; the walk is over then.
+    pub fn broke_off(
+        &mut self,
+        error: Error,
+        sent: &RequestParts,
+        retry_transport: u32,
+        now: Time,
+    ) -> Result<()> {
+        self.broken_bodies += 1;
+        let may_work = matches!(
+            error,
+            Error::Transport {
+                kind: TransportKind::Closed | TransportKind::Timeout(_) | TransportKind::Other,
+                ..
+            }
+        );
+        let in_time = sent.deadline.is_none_or(|deadline| now < deadline);
+        if may_work && in_time && sent.is_idempotent() && self.broken_bodies <= retry_transport {
+            return Ok(());
+        }
+        Err(self.failed(error))
+    }
+
+    /// A whole answer came: the page, and the walk is behind it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Pagination`] for a page that is not what a page should be; the walk is over then.
+    pub fn arrived(
+        &mut self,
+        status: StatusCode,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<Page> {
+        let (request, page) = match &self.under_way {
+            Some(parts) => (parts.label(), self.position.page),
+            None => ("".into(), self.position.page),
+        };
+        match self.understand(status, &headers, &body) {
+            Ok((items, next)) => {
+                self.position.page = page.saturating_add(1);
+                self.position.at = next;
+                Ok(Page {
+                    request,
+                    number: page,
+                    status,
+                    headers,
+                    body,
+                    items,
+                    next: self.position.clone(),
+                })
+            }
+            Err(problem) => {
+                let at = &self.position.at;
+                let problem = format!("{problem} (the page starts at {at})").into();
+                Err(self.failed(Error::Pagination {
+                    request,
+                    page,
+                    problem,
+                }))
+            }
+        }
+    }
+
+    fn understand(
+        &mut self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<(Vec<Value>, At), String> {
+        let (Ok(plan), Some(request)) = (&self.plan, &self.under_way) else {
+            return Err("nothing was asked".into());
+        };
+        if !status.is_success() {
+            return Err(format!("status {} brings no page", status.as_u16()));
+        }
+        let mut body: Value = serde_json::from_slice(body).map_err(|error| {
+            let place = format!("at line {} column {}", error.line(), error.column());
+            format!("the body is no JSON {place}")
+        })?;
+        let pagination = &plan.pagination;
+        let items = pagination.items_of(&body)?;
+        let next = pagination.next(&Answer {
+            request,
+            headers,
+            body: &body,
+            items,
+        })?;
+        if next
+            .fingerprint()
+            .is_some_and(|next| !self.seen.is_new(next))
+        {
+            return Err(format!("leads back to where this walk has been, {next}"));
+        }
+        if pagination.counts() {
+            let items = records(items);
+            if items.is_some() && items == self.last_items {
+                return Err(
+                    "has the same items as the page before; does the API know this parameter?"
+                        .into(),
+                );
+            }
+            self.last_items = items;
+        }
+        self.empty_pages = if items.is_empty() {
+            self.empty_pages + 1
+        } else {
+            0
+        };
+        if self.empty_pages > MOST_EMPTY_PAGES {
+            return Err(format!("is empty, as the {MOST_EMPTY_PAGES} before"));
+        }
+        Ok((pagination.items_place().take_array(&mut body), next))
+    }
+}
+
+impl Plan {
+    /// The request for the page that starts there, and where that is in the server's terms.
+    fn prepare(&self, at: &At) -> Result<(RequestParts, At)> {
+        let broken = |part: &str| {
+            let part = part.to_owned();
+            move |problem: String| Error::request(part, problem)
+        };
+        self.pagination.check().map_err(broken("pagination"))?;
+        if self.pagination.items.is_none() {
+            return Err(Error::request(
+                "pagination",
+                "where the items stand depends on the path; say it by `.items_at(\"…\")`",
+            ));
+        }
+        let parts = self
+            .pagination
+            .request(&self.template, at)
+            .map_err(broken("position"))?;
+        let start = self.pagination.start(&parts).map_err(broken("position"))?;
+        Ok((parts, start))
+    }
+}
+
+/// What tells a page of records from another; numbers and texts alone may well come again.
+fn records(items: &[Value]) -> Option<u64> {
+    let has_records = items.iter().any(|item| item.is_object() || item.is_array());
+    let text = has_records.then(|| serde_json::to_string(items).ok())??;
+    Some(fingerprint(text.as_bytes()))
+}

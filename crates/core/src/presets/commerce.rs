@@ -1,0 +1,82 @@
+//! Payments and shops.
+
+use super::preset;
+use crate::config::Pagination;
+use crate::config::{ApiRateConfig, IdempotencyConfig, LimitConfig, ScopeConfig};
+
+pub(super) fn all() -> Vec<ApiRateConfig> {
+    vec![
+        stripe("stripe", 100.0, "live mode"),
+        stripe("stripe_sandbox", 25.0, "a sandbox"),
+        shopify("shopify", 2.0, "40"),
+        shopify("shopify_advanced", 4.0, "80"),
+        shopify("shopify_plus", 20.0, "400"),
+        shopify_graphql(),
+    ]
+}
+
+/// docs.stripe.com/rate-limits, docs.stripe.com/api/idempotent_requests
+fn stripe(name: &str, most: f64, mode: &str) -> ApiRateConfig {
+    ApiRateConfig {
+        idempotency: IdempotencyConfig::default().automatic(),
+        pagination: Some(
+            Pagination::last_item("starting_after", "id")
+                .more_if("has_more")
+                .items("data"),
+        ),
+        scopes: vec![
+            ScopeConfig::new(
+                "search",
+                "/{resource}/search",
+                LimitConfig::per_second(20.0),
+            ),
+            ScopeConfig::new("file_reads", "/files/**", LimitConfig::per_second(20.0))
+                .methods(["GET"]),
+            ScopeConfig::new("file_writes", "/files/**", LimitConfig::per_second(20.0))
+                .methods(["POST"]),
+        ],
+        ..preset(
+            name,
+            "https://api.stripe.com/v1",
+            most,
+            &format!(
+                "{most} requests per second per account in {mode} (25 in a sandbox, 100 live), 25 per endpoint, 20 for \
+                 searches, 20 reads and 20 writes of files; 429 with Stripe-Rate-Limited-Reason, exponential back-off \
+                 with jitter; Idempotency-Key, kept for 24 h or more. The endpoint's own 25 is left to its refusals."
+            ),
+        )
+    }
+}
+
+/// shopify.dev, API limits (REST Admin)
+fn shopify(name: &str, most: f64, bucket: &str) -> ApiRateConfig {
+    ApiRateConfig {
+        pagination: Some(Pagination::link_header()),
+        ..preset(
+            name,
+            "",
+            most,
+            &format!(
+                "a leaky bucket of {bucket} requests per app and store that leaks {most} per second (2 by default, 4 on \
+                 Advanced, 20 on Plus); 429 with Retry-After, and the bucket's state in a header. Where the items of a \
+                 page stand depends on the path."
+            ),
+        )
+    }
+}
+
+/// shopify.dev, API limits (GraphQL Admin)
+fn shopify_graphql() -> ApiRateConfig {
+    ApiRateConfig {
+        initial_rate: 1.0,
+        min_rate: 0.1,
+        max_rate: 10.0,
+        increase_step: 0.1,
+        documented_limit_desc: Some(
+            "Documented: 100 to 2,000 points per second by plan, of which a query costs up to 1,000; refused by a 200 \
+             with THROTTLED, wait (cost - available) / restore rate. All rates are a guess: cost is not known before."
+                .into(),
+        ),
+        ..preset("shopify_graphql", "", 10.0, "")
+    }
+}

@@ -1,0 +1,126 @@
+//! Pages, tables and tasks.
+
+use std::time::Duration;
+
+use super::{per_minute, preset};
+use crate::config::Pagination;
+use crate::config::{ApiRateConfig, DialectConfig, IdempotencyConfig, LimitConfig, ScopeConfig};
+
+pub(super) fn all() -> Vec<ApiRateConfig> {
+    vec![
+        notion("notion", 180.0),
+        notion("notion_business", 600.0),
+        airtable(),
+        asana("asana", 150.0, "the free plan"),
+        asana("asana_paid", 1500.0, "paid plans"),
+        jira(),
+        monday(),
+    ]
+}
+
+/// developers.notion.com/reference/request-limits and errors
+fn notion(name: &str, requests: f64) -> ApiRateConfig {
+    ApiRateConfig {
+        name: name.into(),
+        base_url: "https://api.notion.com/v1".into(),
+        initial_rate: per_minute(requests) * 5.0 / 6.0,
+        min_rate: 0.1,
+        max_rate: per_minute(requests),
+        increase_step: per_minute(requests) / 30.0,
+        documented_limit_desc: Some(format!(
+            "Documented: {requests} requests in a fixed window of 60 s per connection (180, 3/s on average; Business and \
+             Enterprise plans 600), a shared limit per workspace of unpublished size whose Retry-After may exceed a \
+             minute; 429 and 529 with Retry-After in seconds, upon which all requests pause. A guess: the start at five \
+             sixths, the minimum, the step."
+        )),
+        backoff_status_codes: vec![429, 529],
+        max_cooldown: Duration::from_secs(10 * 60),
+        default_headers: [("notion-version".into(), "2022-06-28".into())].into(),
+        dialect: DialectConfig::default().not_processed([529]).pause_all(),
+        idempotency: IdempotencyConfig::default()
+            .reading_post("/search")
+            .reading_post("/databases/{id}/query")
+            .reading_post("/data_sources/{id}/query"),
+        // Documented: the query string on GET, the JSON body on POST.
+        pagination: Some(
+            Pagination::cursor("start_cursor", "next_cursor")
+                .more_if("has_more")
+                .items("results"),
+        ),
+        ..Default::default()
+    }
+}
+
+/// support.airtable.com, managing API call limits
+fn airtable() -> ApiRateConfig {
+    ApiRateConfig {
+        name: "airtable".into(),
+        base_url: "https://api.airtable.com/v0".into(),
+        initial_rate: 4.0,
+        min_rate: 0.2,
+        max_rate: 5.0,
+        documented_limit_desc: Some(
+            "Documented: 5 requests per second per base on all plans (50 per second per user), wait 30 s after a 429. \
+             A guess: the start at 4/s, the minimum. Use a client for each base."
+                .into(),
+        ),
+        default_cooldown: Some(Duration::from_secs(30)),
+        // Its `offset` is a text to hand back, and none a count. From memory, not read in the documentation.
+        pagination: Some(Pagination::cursor("offset", "offset").items("records")),
+        ..Default::default()
+    }
+}
+
+/// developers.asana.com, rate limits
+fn asana(name: &str, requests: f64, plan: &str) -> ApiRateConfig {
+    ApiRateConfig {
+        scopes: vec![ScopeConfig::new(
+            "search",
+            "/workspaces/{gid}/tasks/search",
+            LimitConfig::per_minute(60.0),
+        )],
+        // From memory, not read in the documentation.
+        pagination: Some(Pagination::cursor("offset", "next_page.offset").items("data")),
+        ..preset(
+            name,
+            "https://app.asana.com/api/1.0",
+            per_minute(requests),
+            &format!(
+                "{requests} requests a minute per token on {plan} (150 free, 1,500 paid), 60 searches, 50 reads and 15 \
+                 writes at once, a quota of cost; 429 with Retry-After; refused calls count."
+            ),
+        )
+    }
+}
+
+/// developer.atlassian.com, Jira Cloud rate limiting
+fn jira() -> ApiRateConfig {
+    let writes = |name, method| {
+        ScopeConfig::new(name, "**", LimitConfig::per_second(50.0)).methods([method])
+    };
+    ApiRateConfig {
+        backoff_status_codes: vec![429, 503],
+        scopes: vec![writes("put", "PUT"), writes("delete", "DELETE")],
+        // From memory, not read in the documentation.
+        pagination: Some(Pagination::offset("startAt").total("total")),
+        ..preset(
+            "jira",
+            "",
+            100.0,
+            "100 reads and 100 creations per second and endpoint, 50 changes and 50 deletions, 20 writes in 2 s per issue, \
+             and a quota of 65,000 points an hour; 429, some 503, with Retry-After and the reason in a header; back off \
+             from 2 to 5 s, doubling.",
+        )
+    }
+}
+
+/// developer.monday.com, rate limits
+fn monday() -> ApiRateConfig {
+    preset(
+        "monday",
+        "https://api.monday.com/v2",
+        per_minute(1000.0),
+        "1,000, 2,500 or 5,000 requests a minute by plan, 40 to 250 at once, points of complexity; 429, or 200 with \
+         errors and retry_in_seconds; serialise writes. The lowest plan's number is taken.",
+    )
+}

@@ -1,0 +1,138 @@
+//! What an error keeps of an answer.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode};
+
+use crate::guidance::{self, Profile};
+pub use crate::headers::HeaderNames;
+
+/// An answer as an error keeps it: status, headers and the first 64 KiB of the body.
+///
+/// `Debug` shows the names of the headers and the length of the body, never their contents: both can
+/// hold secrets. Read them by the accessors.
+#[derive(Clone)]
+pub struct Reply {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Box<[u8]>,
+    truncated: bool,
+    retry_after: Option<Duration>,
+}
+
+impl Reply {
+    /// Bytes of a body that are kept: enough for any vendor's error text, and no more for ten
+    /// thousand failures in memory than a job can bear.
+    pub const MOST_BODY: usize = 64 * 1024;
+
+    /// What came of an answer, read at `unix_now` by the client's wall clock.
+    pub fn new(
+        status: StatusCode,
+        headers: HeaderMap,
+        mut body: Vec<u8>,
+        truncated: bool,
+        unix_now: Duration,
+    ) -> Self {
+        let truncated = truncated || body.len() > Self::MOST_BODY;
+        body.truncate(Self::MOST_BODY);
+        let retry_after =
+            guidance::read(status, &headers, &body, unix_now, Profile::default()).wait;
+        Self {
+            status,
+            headers,
+            body: body.into_boxed_slice(),
+            truncated,
+            retry_after,
+        }
+    }
+
+    /// The status of the answer.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The headers of the answer.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The body's beginning, at most 64 KiB, decoded.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The body's beginning as text; what is no UTF-8 is replaced by U+FFFD.
+    #[must_use]
+    pub fn text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+
+    /// How long the answer asked to wait, counted from when it came.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// Whether the body went on, or broke off, after what is kept here.
+    #[must_use]
+    pub fn is_truncated(&self) -> bool {
+        self.truncated
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("status", &self.status)
+            .field("headers", &HeaderNames(&self.headers))
+            .field("body_bytes", &self.body.len())
+            .field("truncated", &self.truncated)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_most_64_kib_of_a_body_are_kept() {
+        let reply = Reply::new(
+            StatusCode::OK,
+            HeaderMap::new(),
+            vec![b'x'; 100_000],
+            false,
+            Duration::ZERO,
+        );
+        assert_eq!(reply.body().len(), 65_536);
+        assert!(reply.is_truncated());
+    }
+
+    #[test]
+    fn debug_shows_no_contents() {
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            "set-cookie",
+            "session=hunter2".parse().expect("a header value"),
+        );
+        let shown = format!(
+            "{:?}",
+            Reply::new(
+                StatusCode::OK,
+                headers,
+                b"hunter2".to_vec(),
+                false,
+                Duration::ZERO
+            )
+        );
+        assert!(
+            shown.contains("set-cookie") && shown.contains("body_bytes: 7"),
+            "{shown}"
+        );
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}

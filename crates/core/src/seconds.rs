@@ -1,0 +1,25 @@
+//! A duration as a number of seconds, in text: for serde's `with`.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+pub fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_f64(value.as_secs_f64())
+}
+
+pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    checked(f64::deserialize(from)?)
+}
+
+pub fn checked<E: Error>(seconds: f64) -> Result<Duration, E> {
+    // As a float it is rounded up, to more than can be counted.
+    if seconds == Duration::MAX.as_secs_f64() {
+        return Ok(Duration::MAX);
+    }
+    Duration::try_from_secs_f64(seconds).map_err(|_| {
+        E::custom(format_args!(
+            "{seconds} is not a number of seconds of at least 0"
+        ))
+    })
+}

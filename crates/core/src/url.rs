@@ -1,0 +1,312 @@
+//! Addresses: paths joined under a base, links relative to it, the origin test, redaction.
+//!
+//! RFC 3986 as far as http(s) needs it. What could leave the base or mean two things to two programs
+//! (`..`, `\`, userinfo, control characters) is refused and never repaired.
+
+mod encode;
+mod path;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use http::Uri;
+
+pub use encode::{encoded, form_encode};
+use path::{check_characters, is_parent, split_query, without_dots, without_dots_in_path};
+
+/// What an [`crate::ApiRateConfig::base_url`] became: origin and path, without a slash at the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base {
+    origin: Origin,
+    path: Box<str>,
+}
+
+impl fmt::Display for Base {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.origin, self.path)
+    }
+}
+
+/// Scheme, host and port; the default port is written out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    https: bool,
+    /// In lower case, IPv6 in brackets.
+    host: Box<str>,
+    port: u16,
+}
+
+/// A whole address that can be sent to: absolute, http(s), without userinfo and fragment.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Address {
+    origin: Origin,
+    /// Begins with a slash.
+    path: String,
+    query: Option<String>,
+}
+
+impl Base {
+    /// # Errors
+    ///
+    /// What is wrong, as the end of a sentence that begins with the URL.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let address = Address::parse(text)?;
+        if address.query.is_some() || text.contains('#') {
+            return Err("has a query or a fragment; give scheme, host and path only".into());
+        }
+        let path = address.path.trim_end_matches('/').into();
+        Ok(Self {
+            origin: address.origin,
+            path,
+        })
+    }
+
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The address of `path` under this base, whatever slashes either has; an absolute URL only of
+    /// the same origin.
+    pub fn join(&self, path: &str) -> Result<Address, String> {
+        check_characters(path)?;
+        if has_scheme(path) {
+            let address = Address::parse(path)?;
+            if address.origin != self.origin {
+                return Err(format!(
+                    "leads to {}; this client calls {} only",
+                    address.origin, self.origin
+                ));
+            }
+            return Ok(address);
+        }
+        if path.starts_with("//") {
+            return Err("begins with //, which names another host; begin with one slash".into());
+        }
+        let (path, query) = split_query(path)?;
+        let path = path.trim_start_matches('/');
+        let joined = if path.is_empty() {
+            format!("{}/", self.path)
+        } else {
+            format!("{}/{path}", self.path)
+        };
+        // A base without a path of its own and an empty path: the root, and not two slashes.
+        let joined = if path.is_empty() && !self.path.is_empty() {
+            self.path.to_string()
+        } else {
+            joined
+        };
+        Address::new(self.origin.clone(), &joined, query)
+    }
+}
+
+impl Origin {
+    /// Whether the host is this very machine: a name or address of the loopback range.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.host.trim_start_matches('[').trim_end_matches(']');
+        host == "localhost"
+            || host.ends_with(".localhost")
+            || host
+                .parse::<core::net::IpAddr>()
+                .is_ok_and(|address| address.is_loopback())
+    }
+
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, default) = if self.https {
+            ("https", HTTPS_PORT)
+        } else {
+            ("http", HTTP_PORT)
+        };
+        write!(f, "{scheme}://{}", self.host)?;
+        if self.port == default {
+            Ok(())
+        } else {
+            write!(f, ":{}", self.port)
+        }
+    }
+}
+
+const HTTP_PORT: u16 = 80;
+const HTTPS_PORT: u16 = 443;
+
+impl Address {
+    fn new(origin: Origin, path: &str, query: Option<&str>) -> Result<Self, String> {
+        if path.split('/').any(is_parent) {
+            return Err("contains `..`, which could leave the base; write the path out".into());
+        }
+        Ok(Self {
+            origin,
+            path: encoded(path),
+            query: query.map(encoded),
+        })
+    }
+
+    /// An absolute http(s) URL.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        check_characters(text)?;
+        let (scheme, rest) = text
+            .split_once("://")
+            .ok_or("is not an absolute URL such as https://host/path")?;
+        let https = match scheme.to_ascii_lowercase().as_str() {
+            "https" => true,
+            "http" => false,
+            _ => return Err("is neither http:// nor https://".into()),
+        };
+        let rest = rest.split_once('#').map_or(rest, |(rest, _)| rest);
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        if authority.contains('@') {
+            return Err(
+                "carries a user name or password; give credentials by bearer_auth or a header"
+                    .into(),
+            );
+        }
+        // `http` knows the grammar of hosts and ports.
+        let authority: http::uri::Authority = authority.parse().map_err(|_| "has no valid host")?;
+        let port = match authority.as_str().strip_prefix(authority.host()) {
+            Some("" | ":") => Some(if https { HTTPS_PORT } else { HTTP_PORT }),
+            _ => authority.port_u16(),
+        };
+        let port = port
+            .filter(|_| !authority.host().is_empty())
+            .ok_or("has no valid host and port")?;
+        let origin = Origin {
+            https,
+            host: authority.host().to_ascii_lowercase().into(),
+            port,
+        };
+        let (path, query) = path
+            .split_once('?')
+            .map_or((path, None), |(path, query)| (path, Some(query)));
+        Self::new(origin, if path.is_empty() { "/" } else { path }, query)
+    }
+
+    /// What a `Location` or `Link` of an answer from this address leads to (RFC 3986, section 5.2).
+    pub(crate) fn resolve(&self, reference: &str) -> Result<Self, String> {
+        let reference = reference.trim();
+        check_characters(reference)?;
+        let reference = reference
+            .split_once('#')
+            .map_or(reference, |(reference, _)| reference);
+        if scheme_of(reference).is_some() {
+            return Self::parse(&without_dots_in_path(reference));
+        }
+        if let Some(authority) = reference.strip_prefix("//") {
+            let scheme = if self.origin.https { "https" } else { "http" };
+            return Self::parse(&without_dots_in_path(&format!("{scheme}://{authority}")));
+        }
+        let (path, query) = reference
+            .split_once('?')
+            .map_or((reference, None), |(path, query)| (path, Some(query)));
+        if path.is_empty() {
+            let query = query.map(encoded).or_else(|| self.query.clone());
+            return Ok(Self {
+                query,
+                ..self.clone()
+            });
+        }
+        let directory = self
+            .path
+            .rsplit_once('/')
+            .map_or("", |(directory, _)| directory);
+        let path = if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("{directory}/{path}")
+        };
+        Self::new(self.origin.clone(), &without_dots(&path), query)
+    }
+
+    /// The same address with `key=value` after what its query has.
+    pub fn push_query(&mut self, key: &str, value: &str) {
+        let query = self.query.get_or_insert_default();
+        if !query.is_empty() {
+            query.push('&');
+        }
+        form_encode(query, key);
+        query.push('=');
+        form_encode(query, value);
+    }
+
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The path from the host on.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The path from the base on; `None` if it is elsewhere.
+    pub(crate) fn path_under(&self, base: &Base) -> Option<&str> {
+        let path = self.path.strip_prefix(&*base.path)?;
+        let is_under = path.is_empty() || path.starts_with('/');
+        (is_under && self.origin == base.origin).then_some(path)
+    }
+
+    /// As `http` and the transport want it.
+    pub fn to_uri(&self) -> Result<Uri, String> {
+        let query = self
+            .query
+            .as_ref()
+            .map_or(String::new(), |query| format!("?{query}"));
+        format!("{}{}{query}", self.origin, self.path)
+            .parse()
+            .map_err(|error| format!("is no valid URL: {error}"))
+    }
+}
+
+/// Shows an address without its query, where tokens tend to stand.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.origin, self.path)
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}{}", if self.query.is_some() { "?…" } else { "" })
+    }
+}
+
+/// The name before a colon at the start (RFC 3986, section 3.1).
+fn scheme_of(text: &str) -> Option<&str> {
+    let (scheme, _) = text.split_once(':')?;
+    let is_name = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+    is_name.then_some(scheme)
+}
+
+/// A whole URL; a path that a caller gives may begin with `a:b`, an id with a colon, say.
+fn has_scheme(text: &str) -> bool {
+    scheme_of(text).is_some_and(|scheme| text[scheme.len()..].starts_with("://"))
+}
+
+/// A URL that nobody has checked, as errors show it: without userinfo, query and fragment, escaped,
+/// not too long.
+pub struct Shown<'a>(pub &'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Whoever put a password into a URL does not want to read it in a log; and where it is broken,
+        // nobody knows which part is the password.
+        let is_path = self.0.starts_with('/') && !self.0.starts_with("//");
+        if self.0.contains('@') && !is_path {
+            return match scheme_of(self.0) {
+                Some(scheme) => write!(f, "\"{scheme}:…\""),
+                None => f.write_str("\"…\""),
+            };
+        }
+        let text = self.0.split(['?', '#']).next().unwrap_or_default();
+        let short: String = text.chars().take(80).collect();
+        write!(f, "{short:?}")
+    }
+}

@@ -1,0 +1,302 @@
+//! How a client is put together, the same for every front.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::client::settings::{ClientSettings, Draft, Roots, Timeouts, Tls};
+use crate::clock::{Clock, SystemClock};
+use crate::fleet::Fleet;
+use crate::memory::Memory;
+use crate::observe::Observer;
+use crate::rate_limiter::DynamicRateLimiter;
+use api_ratelimiter_core::config::ApiRateConfig;
+use api_ratelimiter_core::error::{Error, Result};
+use api_ratelimiter_core::limiter::CircuitBreaker;
+
+/// Puts a client together; made by the `builder` and the `builder_for` of either client.
+///
+/// # Default
+///
+/// No credential; the configuration's base URL, backoff statuses and `max_cooldown`; 20 retries after
+/// refusals; transport errors are not retried (but see [`retry_transport`](Self::retry_transport));
+/// [`Timeouts::default`]; bodies read whole up to 64 MiB; proxies from the environment
+/// (`ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`); rustls with Mozilla's roots; a limiter of
+/// its own on the system's clock.
+#[must_use = "call build()"]
+pub struct Builder<F> {
+    /// What only this front asks for.
+    pub(crate) front: F,
+    config: ApiRateConfig,
+    draft: Draft,
+    limiter: Option<DynamicRateLimiter>,
+    clock: Option<Arc<dyn Clock>>,
+    fleet: Option<Fleet>,
+    memory: Option<PathBuf>,
+    observers: Vec<Arc<dyn Observer>>,
+}
+
+/// What a client is made of.
+pub(crate) struct Checked<F> {
+    pub(crate) front: F,
+    pub(crate) settings: ClientSettings,
+    pub(crate) limiter: DynamicRateLimiter,
+    pub(crate) memory: Option<Memory>,
+}
+
+impl<F> Builder<F> {
+    pub(crate) fn new(config: ApiRateConfig, front: F) -> Self {
+        Self {
+            front,
+            config,
+            draft: Draft::default(),
+            limiter: None,
+            clock: None,
+            fleet: None,
+            memory: None,
+            observers: Vec::new(),
+        }
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Draft)) -> Self {
+        change(&mut self.draft);
+        self
+    }
+
+    /// Sends `Authorization: Bearer <token>` with every request. Defaults to none.
+    pub fn bearer_auth(self, token: impl Into<String>) -> Self {
+        let token = token.into();
+        self.with(|draft| draft.bearer = Some(token))
+    }
+
+    /// Asks for a token before each attempt, and once more after a 401, which is then sent once more.
+    ///
+    /// Called without any lock, from the thread that sends; keep the token in your own cache until it
+    /// expires. Takes the place of [`bearer_auth`](Self::bearer_auth). An error ends the call and gives
+    /// the permit back.
+    pub fn bearer_auth_with<E>(
+        self,
+        source: impl Fn() -> Result<String, E> + Send + Sync + 'static,
+    ) -> Self
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.with(|draft| {
+            draft.bearer = None;
+            draft.token_source = Some(Arc::new(move || source().map_err(Into::into)));
+        })
+    }
+
+    /// Sends a header with every request, unless the request has one of that name. Defaults to none.
+    pub fn default_header(self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let header = (name.into(), value.into());
+        self.with(|draft| draft.headers.push(header))
+    }
+
+    /// What the `User-Agent` header says. Defaults to `dynamic-api-rate-limiter/` and the version.
+    pub fn user_agent(self, agent: impl Into<String>) -> Self {
+        let agent = agent.into();
+        self.with(|draft| draft.user_agent = Some(agent))
+    }
+
+    /// Where paths are joined to. Defaults to the configuration's.
+    pub fn base_url(self, url: impl Into<String>) -> Self {
+        let url = url.into();
+        self.with(|draft| draft.base_url = Some(url))
+    }
+
+    /// The statuses that mean "slower"; **replaces** the whole set. Defaults to the configuration's.
+    pub fn backoff_status_codes(self, codes: impl IntoIterator<Item = u16>) -> Self {
+        let codes = codes.into_iter().collect();
+        self.with(|draft| draft.backoff_status_codes = Some(codes))
+    }
+
+    /// How often a refused request is sent again before [`Error::BackoffExhausted`](crate::Error).
+    /// Defaults to 20.
+    pub fn max_retries_on_backoff(self, retries: u32) -> Self {
+        self.with(|draft| draft.max_retries_on_backoff = retries)
+    }
+
+    /// The longest pause that callers wait through. Defaults to the configuration's.
+    pub fn max_cooldown(self, longest: Duration) -> Self {
+        self.with(|draft| draft.max_cooldown = Some(longest))
+    }
+
+    /// Stops sending while requests fail: calls wait, and one at a time tries whether the server is
+    /// back. Defaults to the configuration's, which is none in every preset.
+    pub fn circuit_breaker(self, breaker: CircuitBreaker) -> Self {
+        self.with(|draft| draft.breaker = Some(breaker))
+    }
+
+    /// How often a request is sent again whose connection failed. Defaults to 0.
+    ///
+    /// Requests that never reached the server are sent again whatever their method; others only if
+    /// they are idempotent. An idempotent request whose connection was closed or reset before an
+    /// answer came is sent once more even with 0: a server may close an idle connection at any moment.
+    /// What fails as the trial of an open [`circuit_breaker`](Self::circuit_breaker) is not counted.
+    pub fn retry_transport(self, retries: u32) -> Self {
+        self.with(|draft| draft.retry_transport = retries)
+    }
+
+    /// How long each part of a request may take.
+    pub fn timeouts(self, timeouts: Timeouts) -> Self {
+        self.with(|draft| draft.timeouts = timeouts)
+    }
+
+    /// Longest body that is read whole, in decoded bytes. Defaults to 64 MiB.
+    pub fn max_body(self, bytes: u64) -> Self {
+        self.with(|draft| draft.max_body = bytes)
+    }
+
+    /// Ignores the proxy variables of the environment. They are always ignored for a base URL on this
+    /// machine (`localhost`, `127.0.0.0/8`, `[::1]`).
+    ///
+    /// Nobody goes around a proxy for want of a feature: where they name one by SOCKS and `socks-proxy` is
+    /// off, `build()` fails (in the async client each call does).
+    pub fn no_proxy(self) -> Self {
+        self.with(|draft| draft.proxy_from_environment = false)
+    }
+
+    /// Which library speaks TLS. Defaults to [`Tls::Rustls`], whatever features are on.
+    pub fn tls(self, tls: Tls) -> Self {
+        self.with(|draft| draft.tls = tls)
+    }
+
+    /// Which certificates are trusted. Defaults to [`Roots::WebPki`], whatever features are on.
+    pub fn roots(self, roots: Roots) -> Self {
+        self.with(|draft| draft.roots = roots)
+    }
+
+    /// Joins a limiter that others use too, instead of one of its own: one queue and one rate for
+    /// all that share a credential. Rates, cooldowns and clock are then the limiter's; `max_cooldown`
+    /// or `clock` beside it make `build()` fail.
+    pub fn limiter(mut self, limiter: DynamicRateLimiter) -> Self {
+        self.limiter = Some(limiter);
+        self
+    }
+
+    /// The clock of the client's own limiter, for tests in virtual time. Defaults to the system's.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Shares the limit with the other workers of `fleet`: processes and machines that use the same store and
+    /// key. Defaults to a limit of its own.
+    ///
+    /// ```
+    /// use api_ratelimiter::{DynamicAPIClient, Fleet, LocalStore};
+    ///
+    /// let client = DynamicAPIClient::builder_for("notion")?
+    ///     .fleet(Fleet::new(LocalStore::new(), "notion/workspace-42"))
+    ///     .build()?;
+    /// assert!(client.limiter().snapshot().fleet.is_some());
+    /// # Ok::<(), api_ratelimiter::Error>(())
+    /// ```
+    pub fn fleet(mut self, fleet: Fleet) -> Self {
+        self.fleet = Some(fleet);
+        self
+    }
+
+    /// Remembers in this folder what is learned about the limit, so that the next run starts where this
+    /// one ends. Defaults to no memory.
+    ///
+    /// One file for each name, base URL and [`label`](Self::label), readable by its owner only, without
+    /// any secret. It is read by `build()`, written at most every 5 s by a request that has finished,
+    /// and when the last clone of the client goes. A file that is damaged is one warning and a fresh
+    /// start. Knowledge older than 36 hours decays towards the configured start.
+    pub fn remember_in(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.memory = Some(folder.into());
+        self
+    }
+
+    /// Has `observer` told of every [`Event`](crate::Event) of the client's own limiter and of the calls
+    /// through it; may be given several times. Defaults to the log lines alone. With a shared
+    /// [`limiter`](Self::limiter), use its
+    /// [`add_observer`](crate::DynamicRateLimiter::add_observer).
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observers.push(observer);
+        self
+    }
+
+    /// Tells credentials apart that call the same API: each has a limit of its own. Events of the
+    /// client's own limiter show it. Defaults to none.
+    pub fn label(self, tenant: impl Into<String>) -> Self {
+        let tenant = tenant.into();
+        self.with(|draft| draft.label = Some(tenant))
+    }
+
+    /// Everything checked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidConfig`].
+    pub(crate) fn checked(self, follows_abroad: bool) -> Result<Checked<F>> {
+        let Self {
+            front,
+            config,
+            draft,
+            limiter,
+            clock,
+            fleet,
+            memory,
+            observers,
+        } = self;
+        let config = draft.overlay(config);
+        let of_limiter = [
+            ("clock", clock.is_some()),
+            ("fleet", fleet.is_some()),
+            ("max_cooldown", draft.max_cooldown.is_some()),
+            ("circuit_breaker", draft.breaker.is_some()),
+            ("observer", !observers.is_empty()),
+        ];
+        let misplaced = of_limiter.iter().find(|(_, is_given)| *is_given);
+        let label = draft.label.clone();
+        let settings = draft.check(&config, follows_abroad)?;
+        let limiter = match (limiter, misplaced) {
+            (Some(_), Some((field, _))) => {
+                let problem = "belongs to the limiter that is shared; set it where that is made";
+                return Err(Error::config(&config.name, field, problem));
+            }
+            (Some(limiter), None) => limiter,
+            (None, _) => {
+                let limiter = match (fleet, clock) {
+                    (Some(_), Some(_)) => {
+                        let problem = "a fleet's clock is its store's; leave one of the two out";
+                        return Err(Error::config(&config.name, "clock", problem));
+                    }
+                    (Some(fleet), None) => DynamicRateLimiter::in_fleet(&config, &fleet)?,
+                    (None, clock) => {
+                        let clock = clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
+                        DynamicRateLimiter::with_clock(&config, clock)?
+                    }
+                };
+                observers
+                    .into_iter()
+                    .for_each(|observer| limiter.add_observer(observer));
+                match &label {
+                    Some(label) => limiter.with_label(label),
+                    None => limiter,
+                }
+            }
+        };
+        let memory = memory.map(|folder| {
+            Memory::new(&folder, &config.name, settings.call.base.to_string(), label)
+        });
+        Ok(Checked {
+            front,
+            settings,
+            limiter,
+            memory,
+        })
+    }
+}
+
+impl<F> fmt::Debug for Builder<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("api", &self.config.name)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,38 @@
+//! The suite of the blocking client once more, on the async client: what holds for the one holds for the
+//! other.
+//!
+//! The tests are those of `tests/client`, word for word; `front` makes each call of theirs an async one.
+
+#[path = "../blocking/bodies.rs"]
+mod bodies;
+#[path = "../blocking/connections.rs"]
+mod connections;
+#[allow(dead_code, reason = "another suite's needs are here, too")]
+mod front;
+#[cfg(feature = "gzip")]
+#[path = "../blocking/gzip.rs"]
+mod gzip;
+#[path = "../blocking/helpers.rs"]
+mod helpers;
+#[path = "../blocking/hostile.rs"]
+mod hostile;
+#[path = "../blocking/limits.rs"]
+mod limits;
+#[path = "../blocking/presets.rs"]
+mod presets;
+#[path = "../blocking/proxies.rs"]
+mod proxies;
+#[path = "../blocking/redirects.rs"]
+mod redirects;
+#[path = "../blocking/requests.rs"]
+mod requests;
+#[path = "../blocking/retries.rs"]
+mod retries;
+#[path = "../blocking/secrets.rs"]
+mod secrets;
+#[path = "../common/server.rs"]
+mod server;
+#[path = "../blocking/threads.rs"]
+mod threads;
+
+use helpers::*;
