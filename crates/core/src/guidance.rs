@@ -48,7 +48,7 @@ pub use self::policy::{Policy, Unit};
 pub use self::profile::{Profile, Refusal, Scope};
 
 use self::profile::{Dialect, Means, Place, When};
-use self::reset::Clocks;
+use self::reset::ServerClock;
 use crate::headers::lines::{lines, text};
 
 /// What one answer says about limits.
@@ -67,8 +67,8 @@ pub struct Guidance {
     pub remaining: Option<u64>,
     /// The binding limit: its window.
     pub window: Option<Duration>,
-    /// When the binding limit resets, on the client's clock, since 1970; when only a wait is known, its end.
-    pub reset: Option<Duration>,
+    /// The binding limit: time from the response until it resets. If only a wait is known, that wait.
+    pub reset_after: Option<Duration>,
     /// Every limit that was announced, at most 64. The binding one is the exhausted one with the latest
     /// reset, else the one with the least left.
     pub policies: Vec<Policy>,
@@ -115,7 +115,7 @@ const THROTTLES: [u16; 3] = [429, 503, 529];
 /// Reads an answer: its status, headers and the start of its body, which may be empty or break off.
 ///
 /// `now_unix` is the client's wall time since 1970. Absolute times are taken against the answer's `Date`
-/// and given on the client's clock, so that neither clock need be right. It cannot fail: what makes no
+/// and given as time from now, so that neither clock need be right. It cannot fail: what makes no
 /// sense counts as not said.
 ///
 /// ```
@@ -157,10 +157,10 @@ pub(crate) fn read_by(
 ) -> Guidance {
     let dialect = profile.dialect();
     let status = status.as_u16();
-    let clocks = Clocks::new(now_unix, headers);
-    let mut limits = rate_limit::read(headers, &clocks, dialect);
-    let header_wait = retry_after::wait(headers, limits.retry_after, &clocks);
-    let facts = body::read(status, body_prefix, &clocks, dialect, rules);
+    let clock = ServerClock::new(now_unix, headers);
+    let mut limits = rate_limit::read(headers, &clock, dialect);
+    let header_wait = retry_after::wait(headers, limits.retry_after, &clock);
+    let facts = body::read(status, body_prefix, &clock, dialect, rules);
     let bucket = facts.bucket();
     if reset::age(headers) > 0 {
         // The limits of an answer from a cache are of another time
@@ -179,7 +179,7 @@ pub(crate) fn read_by(
     let wait = header_wait
         .map(|wait| (wait, Source::Header))
         .or(body_wait.map(|wait| (wait, Source::Body)))
-        .or_else(|| policy_wait(&policies, &facts.violated, throttled, &clocks));
+        .or_else(|| policy_wait(&policies, &facts.violated, throttled));
 
     let (reason, scope) = match refusal {
         Some(_) => reason(headers, &facts, dialect),
@@ -187,8 +187,8 @@ pub(crate) fn read_by(
     };
     let binding = policy::binding(&policies);
     let asked = wait.filter(|(_, source)| matches!(source, Source::Header | Source::Body));
-    let end_of_wait = asked.map(|(wait, _)| now_unix.saturating_add(wait));
-    let nothing_left = policy_wait(&policies, &[], false, &clocks)
+    let asked = asked.map(|(wait, _)| wait);
+    let nothing_left = policy_wait(&policies, &[], false)
         .filter(|(_, source)| *source == Source::Reset)
         .map(|(wait, _)| wait);
     let never = facts.never || is_ordinary_error(status, refusal, body_prefix, dialect);
@@ -202,7 +202,7 @@ pub(crate) fn read_by(
         limit: binding.and_then(|policy| policy.limit),
         remaining: binding.and_then(|policy| policy.remaining),
         window: binding.and_then(|policy| policy.window),
-        reset: binding.and_then(|policy| policy.reset).or(end_of_wait),
+        reset_after: binding.and_then(|policy| policy.reset_after).or(asked),
         retryable: if facts.never {
             Some(false)
         } else {
@@ -252,14 +252,8 @@ fn policy_wait(
     policies: &[Policy],
     violated: &[Box<str>],
     throttled: bool,
-    clocks: &Clocks,
 ) -> Option<(Duration, Source)> {
-    let now = clocks.on_client(0);
-    let until = |policy: &Policy| {
-        policy
-            .reset
-            .map(|reset| (reset.saturating_sub(now), Source::Reset))
-    };
+    let until = |policy: &Policy| policy.reset_after.map(|reset| (reset, Source::Reset));
     let window = |policy: &Policy| {
         policy
             .window

@@ -96,8 +96,8 @@ fn limit(answer: &Answer, policy: &Policy) -> String {
     if let Some(remaining) = policy.remaining {
         let _ = write!(text, ", {remaining} left");
     }
-    if let Some(reset) = policy.reset {
-        let left = reset.saturating_sub(answer.now);
+    if let Some(left) = policy.reset_after {
+        let reset = answer.now.saturating_add(left);
         let _ = write!(
             text,
             ", resets in {} (at {})",

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::dialects::COMMON;
 use super::policy::{Policy, Unit, start};
 use super::profile::{Cost, Dialect, LONGEST_WORD, Means, Place, Refusal, Scope, Sign, When};
-use super::reset::{Clocks, span};
+use super::reset::{ServerClock, span};
 use super::retry_after;
 use super::walk::{Value, walk};
 use crate::duration;
@@ -65,7 +65,7 @@ impl BodyRule {
 pub(super) fn read(
     status: u16,
     body: &[u8],
-    clocks: &Clocks,
+    clock: &ServerClock,
     dialect: &Dialect,
     rules: &[BodyRule],
 ) -> Facts {
@@ -85,7 +85,7 @@ pub(super) fn read(
         .map_or(0, |last| last + 1);
     let body = &body[..end];
     walk(body, &mut |path, value| {
-        facts.note(path, value, status, clocks, dialect);
+        facts.note(path, value, status, clock, dialect);
         let under_list = path.strip_prefix("*.").unwrap_or(path);
         let fits = |rule: &BodyRule| {
             rule.fits(status, path, value) || rule.fits(status, under_list, value)
@@ -104,7 +104,7 @@ impl Facts {
         path: &str,
         value: &Value<'_>,
         status: u16,
-        clocks: &Clocks,
+        clock: &ServerClock,
         dialect: &Dialect,
     ) {
         // Lists of errors are as good as the one in them (Salesforce, Google's streams).
@@ -120,7 +120,7 @@ impl Facts {
             }
         }
         let key = path.rsplit('.').next().unwrap_or(path);
-        if let Some(wait) = wait(key, value, clocks) {
+        if let Some(wait) = wait(key, value, clock) {
             self.wait = self.wait.max(Some(wait));
         }
         if path == "violated-policies.*" && self.violated.len() < MOST_VIOLATED {
@@ -199,7 +199,7 @@ impl Sign {
 }
 
 /// The wait that a value under this key names.
-fn wait(key: &str, value: &Value<'_>, clocks: &Clocks) -> Option<Duration> {
+fn wait(key: &str, value: &Value<'_>, clock: &ServerClock) -> Option<Duration> {
     // Cheap first: no key about a wait begins otherwise.
     if !key
         .get(..5)
@@ -223,5 +223,5 @@ fn wait(key: &str, value: &Value<'_>, clocks: &Clocks) -> Option<Duration> {
         return retry_after::units(&text, unit);
     }
     let with_unit = || duration::nanos(&text).filter(|nanos| *nanos >= 0).map(span);
-    retry_after::read_line(&text, clocks).or_else(with_unit)
+    retry_after::read_line(&text, clock).or_else(with_unit)
 }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::policy::Policy;
-use super::reset::{Clocks, span};
+use super::reset::span;
 use super::structured::{self, Item};
 use crate::duration;
 use crate::headers::lines::{BLANKS, MOST_PARTS, parts, unquoted};
@@ -140,10 +140,8 @@ pub(super) fn policy(quota: &Item) -> Policy {
 ///
 /// It is one with the same amount; of several the one with the shortest window that the reset fits in
 /// (draft 06: `10;w=1, 10;w=60`). A policy without a number is the only one in force, if there is one.
-pub(super) fn complete(policy: &mut Policy, quotas: &[Item], told: &mut [bool], clocks: &Clocks) {
-    let ahead = policy
-        .reset
-        .map(|reset| reset.saturating_sub(clocks.on_client(0)));
+pub(super) fn complete(policy: &mut Policy, quotas: &[Item], told: &mut [bool]) {
+    let ahead = policy.reset_after;
     let found = match policy.limit {
         Some(limit) => {
             let same = || {
