@@ -12,21 +12,26 @@ use crate::limiter::{CircuitBreaker, FixedLimit, Law, Learning, Settings};
 use crate::rate::Rate;
 use crate::verdict::Reader;
 
+mod bucket;
 mod dialect;
 pub(crate) mod field_path;
 mod idempotency;
+mod limit;
 pub(crate) mod pagination;
+mod pattern;
 mod scope;
 
+pub use bucket::BucketConfig;
 pub use dialect::{BodyThrottle, DialectConfig};
 pub use field_path::FieldPath;
 pub use idempotency::Idempotency;
 pub use idempotency::IdempotencyConfig;
+pub use limit::LimitConfig;
 pub use pagination::Pagination;
-pub use scope::{LimitConfig, ScopeConfig};
-pub use scope::{ScopeRule, narrowest};
+pub use pattern::{ScopeRule, narrowest};
+pub use scope::ScopeConfig;
 
-use scope::Pattern;
+use pattern::Pattern;
 
 /// Requests per second at the start: slow enough for most public APIs.
 const DEFAULT_INITIAL_RATE: f64 = 2.0;
@@ -49,6 +54,12 @@ const DEFAULT_PROBE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Below it a client would be probing all the time.
 const SHORTEST_PROBE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A scope's lowest rate as a share of its limit: a tenth keeps asking without pestering.
+const LOWEST_SHARE: f64 = 0.1;
+
+/// What a success adds, as a share of the limit: from the lowest rate to the limit in 18 successes.
+const STEP_SHARE: f64 = 0.05;
 
 /// What is known of an API's limits, and how to adapt within them.
 ///
@@ -137,36 +148,6 @@ pub struct ApiRateConfig {
     pub limits: Vec<LimitConfig>,
     /// Parts of the API with a limit of their own. Defaults to none.
     pub scopes: Vec<ScopeConfig>,
-}
-
-/// The size of the token bucket, where the default does not fit.
-///
-/// ```
-/// use api_ratelimiter_core::{ApiRateConfig, BucketConfig};
-///
-/// let one_by_one = ApiRateConfig { bucket: BucketConfig::of(1.0, 1.0), ..Default::default() };
-/// one_by_one.validate().unwrap();
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct BucketConfig {
-    /// Tokens at the start, at least 0. Defaults to one second's worth, from 1 to 10.
-    pub initial_tokens: Option<f64>,
-    /// Tokens that the bucket holds at most, at least 1: the longest burst after a rest. Defaults to
-    /// two seconds' worth of the current rate.
-    pub capacity: Option<f64>,
-}
-
-impl BucketConfig {
-    /// A bucket that starts with `initial_tokens` and holds at most `capacity`.
-    #[must_use]
-    pub const fn of(initial_tokens: f64, capacity: f64) -> Self {
-        Self {
-            initial_tokens: Some(initial_tokens),
-            capacity: Some(capacity),
-        }
-    }
 }
 
 impl Default for ApiRateConfig {
@@ -333,7 +314,7 @@ impl ApiRateConfig {
             let pattern = Pattern::path(&scope.path)
                 .and_then(|pattern| pattern.with_methods(&scope.methods))
                 .map_err(|problem| bad(format!("{:?} {problem}", scope.path)))?;
-            scope.limiter_config(self).settings()?;
+            self.of_scope(scope).settings()?;
             Ok(ScopeRule {
                 name: scope.name.as_str().into(),
                 pause_all: scope.pause_all,
@@ -341,6 +322,25 @@ impl ApiRateConfig {
             })
         };
         self.scopes.iter().enumerate().map(rule).collect()
+    }
+
+    /// Returns the configuration of a scope's own limiter: this one, with the rates of the scope.
+    pub fn of_scope(&self, scope: &ScopeConfig) -> Self {
+        let rate = scope.limit.rate();
+        Self {
+            name: format!("{}/{}", self.name, scope.name),
+            initial_rate: rate,
+            min_rate: rate * LOWEST_SHARE,
+            max_rate: rate,
+            increase_step: rate * STEP_SHARE,
+            decrease_factor: self.decrease_factor,
+            default_cooldown: self.default_cooldown,
+            max_cooldown: self.max_cooldown,
+            learning: self.learning,
+            probe_interval: self.probe_interval,
+            bucket: scope.bucket,
+            ..Self::default()
+        }
     }
 
     /// What the limiter runs on.

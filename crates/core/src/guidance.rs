@@ -17,8 +17,10 @@
 
 mod body;
 mod date;
+mod dialect;
 mod dialects;
 mod family;
+mod json;
 mod name;
 mod pairs;
 mod policy;
@@ -28,7 +30,6 @@ mod rate_limit;
 mod reset;
 mod retry_after;
 mod structured;
-mod walk;
 
 #[cfg(test)]
 mod dialect_tests;
@@ -44,10 +45,11 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode};
 
 pub use self::body::BodyRule;
+pub use self::dialect::{Refusal, Scope};
 pub use self::policy::{Policy, Unit};
-pub use self::profile::{Profile, Refusal, Scope};
+pub use self::profile::Profile;
 
-use self::profile::{Dialect, Means, Place, When};
+use self::dialect::{Dialect, Means, ReasonLocation, When};
 use self::reset::ServerClock;
 use crate::headers::lines::{lines, text};
 
@@ -58,7 +60,7 @@ pub struct Guidance {
     /// How long the server asks to wait, at most 2^31 seconds; zero is "now". `None`: it does not say.
     pub wait: Option<Duration>,
     /// Who asks for that wait: on a 2xx a `Retry-After` is a hint on polling, an exhausted limit is not.
-    pub source: Option<Source>,
+    pub source: Option<WaitSource>,
     /// What to wait at least, by the vendor's documentation, after a refusal that names no wait.
     pub least_wait: Option<Duration>,
     /// The binding limit: how much is allowed.
@@ -89,7 +91,7 @@ pub struct Guidance {
 /// Who asks for a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Source {
+pub enum WaitSource {
     /// `Retry-After` or one of its kind.
     Header,
     /// The body.
@@ -143,11 +145,12 @@ pub fn read(
     now_unix: Duration,
     profile: Profile,
 ) -> Guidance {
-    read_by(status, headers, body_prefix, now_unix, profile, &[])
+    read_with_rules(status, headers, body_prefix, now_unix, profile, &[])
 }
 
-/// The same, with throttles in bodies that the profile does not know of.
-pub(crate) fn read_by(
+/// Reads a response as [`read`] does, by rules for refusals in bodies in addition to those of the profile.
+#[must_use]
+pub fn read_with_rules(
     status: StatusCode,
     headers: &HeaderMap,
     body_prefix: &[u8],
@@ -177,8 +180,8 @@ pub(crate) fn read_by(
     let cost_wait = bucket.and_then(|(_, wait)| wait);
     let body_wait = facts.wait.or(cost_wait).filter(|_| throttled);
     let wait = header_wait
-        .map(|wait| (wait, Source::Header))
-        .or(body_wait.map(|wait| (wait, Source::Body)))
+        .map(|wait| (wait, WaitSource::Header))
+        .or(body_wait.map(|wait| (wait, WaitSource::Body)))
         .or_else(|| policy_wait(&policies, &facts.violated, throttled));
 
     let (reason, scope) = match refusal {
@@ -186,10 +189,10 @@ pub(crate) fn read_by(
         None => (None, None),
     };
     let binding = policy::binding(&policies);
-    let asked = wait.filter(|(_, source)| matches!(source, Source::Header | Source::Body));
+    let asked = wait.filter(|(_, source)| matches!(source, WaitSource::Header | WaitSource::Body));
     let asked = asked.map(|(wait, _)| wait);
     let nothing_left = policy_wait(&policies, &[], false)
-        .filter(|(_, source)| *source == Source::Reset)
+        .filter(|(_, source)| *source == WaitSource::Reset)
         .map(|(wait, _)| wait);
     let never = facts.never || is_ordinary_error(status, refusal, body_prefix, dialect);
     let told = should_retry(headers);
@@ -252,13 +255,13 @@ fn policy_wait(
     policies: &[Policy],
     violated: &[Box<str>],
     throttled: bool,
-) -> Option<(Duration, Source)> {
-    let until = |policy: &Policy| policy.reset_after.map(|reset| (reset, Source::Reset));
+) -> Option<(Duration, WaitSource)> {
+    let until = |policy: &Policy| policy.reset_after.map(|reset| (reset, WaitSource::Reset));
     let window = |policy: &Policy| {
         policy
             .window
             .filter(|_| policy.rolling)
-            .map(|window| (window, Source::Window))
+            .map(|window| (window, WaitSource::Window))
     };
     let named = |policy: &Policy| {
         policy
@@ -290,12 +293,12 @@ fn reason(
 ) -> (Option<Box<str>>, Option<Scope>) {
     let (mut reason, mut scope) = (None, None);
     for place in dialect.reasons.iter().chain(dialects::COMMON_REASONS) {
-        if let Place::Header(name) = place.place {
+        if let ReasonLocation::Header(name) = place.place {
             let line = lines(headers, name).find(|line| !line.is_empty());
             scope = scope.or_else(|| place.scope(line.as_deref()?));
             let word = line.filter(|line| !matches!(line.as_ref(), "true" | "false"));
             reason = reason.or_else(|| {
-                word.map(|word| Box::from(policy::start(&word, profile::LONGEST_WORD)))
+                word.map(|word| Box::from(policy::start(&word, dialect::LONGEST_WORD)))
             });
         }
     }

@@ -78,12 +78,24 @@ pub fn value(name: &str, text: &str, sensitive: bool) -> Result<HeaderValue, Inv
     Ok(value)
 }
 
-/// Whether a header of that name tends to hold a credential.
+/// Parts of the names of headers that tend to hold a credential.
+const SENSITIVE: [&str; 5] = ["auth", "key", "token", "secret", "cookie"];
+
+/// Returns whether a header of that name tends to hold a credential, by parts of the name such as `auth`,
+/// `key` or `token`. The case of letters does not matter.
+///
+/// This is the only list of such names: logs, errors and settings all go by it.
+///
+/// ```
+/// use api_ratelimiter_core::headers::is_sensitive;
+///
+/// assert!(is_sensitive("X-Api-Key"));
+/// assert!(!is_sensitive("Notion-Version"));
+/// ```
 #[must_use]
-pub fn is_sensitive(name: &HeaderName) -> bool {
-    ["auth", "key", "token", "secret", "cookie"]
-        .iter()
-        .any(|part| name.as_str().contains(part))
+pub fn is_sensitive(name: impl AsRef<str>) -> bool {
+    let name = name.as_ref().to_ascii_lowercase();
+    SENSITIVE.iter().any(|part| name.contains(part))
 }
 
 /// Shows the names of headers only.

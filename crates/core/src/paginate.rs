@@ -19,7 +19,7 @@ mod walk;
 pub use page::Page;
 pub use position::Position;
 
-pub use page::Shelf;
+pub use page::RemainingItems;
 pub use walk::Walk;
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use http::{HeaderName, HeaderValue, Method};
 use serde::{Deserialize, Serialize};
 
-use super::scope::Pattern;
+use super::pattern::Pattern;
 use crate::request::RequestParts;
 use crate::url::Base;
 

@@ -5,12 +5,14 @@
 
 use std::time::Duration;
 
+use super::dialect::{
+    Cost, Dialect, LONGEST_WORD, Means, ReasonLocation, Refusal, Scope, Sign, When,
+};
 use super::dialects::COMMON;
+use super::json::{Scalar, walk};
 use super::policy::{Policy, Unit, start};
-use super::profile::{Cost, Dialect, LONGEST_WORD, Means, Place, Refusal, Scope, Sign, When};
 use super::reset::{ServerClock, span};
 use super::retry_after;
-use super::walk::{Value, walk};
 use crate::duration;
 use crate::number::SECOND;
 
@@ -53,7 +55,7 @@ pub struct BodyRule {
 }
 
 impl BodyRule {
-    fn fits(&self, status: u16, path: &str, value: &Value<'_>) -> bool {
+    fn fits(&self, status: u16, path: &str, value: &Scalar<'_>) -> bool {
         self.statuses.contains(&status) && self.path == path && {
             let text = value.text().to_lowercase();
             self.words.iter().any(|word| text.contains(word))
@@ -102,7 +104,7 @@ impl Facts {
     fn note(
         &mut self,
         path: &str,
-        value: &Value<'_>,
+        value: &Scalar<'_>,
         status: u16,
         clock: &ServerClock,
         dialect: &Dialect,
@@ -127,10 +129,10 @@ impl Facts {
             self.violated.push(value.text().into());
         }
         for reason in dialect.reasons {
-            if matches!(reason.place, Place::Body(place) if place == path) {
+            if matches!(reason.place, ReasonLocation::Body(place) if place == path) {
                 let text = value.text();
                 self.scope = self.scope.or_else(|| reason.scope(&text));
-                if self.reason.is_none() && matches!(value, Value::Text(_)) {
+                if self.reason.is_none() && matches!(value, Scalar::Text(_)) {
                     self.reason = Some(start(&text, LONGEST_WORD).into());
                 }
             }
@@ -181,7 +183,7 @@ impl Cost {
 
 impl Sign {
     /// Whether a value of the body is this sign.
-    fn fits(&self, path: &str, value: &Value<'_>) -> bool {
+    fn fits(&self, path: &str, value: &Scalar<'_>) -> bool {
         match self.when {
             When::Is(place, words) if place == path => {
                 let text = value.text();
@@ -199,7 +201,7 @@ impl Sign {
 }
 
 /// The wait that a value under this key names.
-fn wait(key: &str, value: &Value<'_>, clock: &ServerClock) -> Option<Duration> {
+fn wait(key: &str, value: &Scalar<'_>, clock: &ServerClock) -> Option<Duration> {
     // Cheap first: no key about a wait begins otherwise.
     if !key
         .get(..5)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::{Guidance, Policy, Profile, Refusal, Scope, Source, read};
+use super::{Guidance, Policy, Profile, Refusal, Scope, WaitSource, read};
 
 /// 2026-01-01T00:00:00Z in seconds: what the client's clock shows.
 const NOW: u64 = 1_767_225_600;
@@ -183,7 +183,7 @@ mod retry_after {
             let guidance = generic(status, &[("retry-after", "3")]);
             assert_eq!(
                 (wait(&guidance), guidance.source, guidance.refusal),
-                (Some(3.0), Some(Source::Header), None),
+                (Some(3.0), Some(WaitSource::Header), None),
                 "{status}"
             );
         }
@@ -470,7 +470,7 @@ mod cousins {
             );
             assert_eq!(
                 (wait(&guidance), guidance.source),
-                (Some(12.0), Some(Source::Reset)),
+                (Some(12.0), Some(WaitSource::Reset)),
                 "{names:?}"
             );
         }
@@ -949,7 +949,7 @@ mod vendors {
         );
         assert_eq!(
             (wait(&throttled), throttled.source, throttled.is_throttle()),
-            (Some(15.0), Some(Source::Body), true)
+            (Some(15.0), Some(WaitSource::Body), true)
         );
         assert_eq!(
             (throttled.limit, throttled.remaining, throttled.reset_after),
@@ -1262,7 +1262,7 @@ mod vendors {
         let guidance = answer("hubspot", 429, &headers, "");
         assert_eq!(
             (wait(&guidance), guidance.source, guidance.reset_after),
-            (Some(10.0), Some(Source::Window), None)
+            (Some(10.0), Some(WaitSource::Window), None)
         );
         let day = answer(
             "hubspot",

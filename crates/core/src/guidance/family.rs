@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use super::dialect::Dialect;
 use super::name::{Field, Name};
 use super::pairs::{self, Row};
 use super::policy::{Policy, Unit};
-use super::profile::Dialect;
 use super::quota::{self, Amount, amounts, limits};
 use super::reset::{self, ServerClock, span};
 use super::structured::Item;

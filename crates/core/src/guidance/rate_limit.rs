@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
+use super::dialect::Dialect;
 use super::family::Family;
 use super::name::{self, Field};
 use super::policy::{Policy, Unit};
-use super::profile::Dialect;
 use super::reset::{LONGEST, ServerClock};
 use super::structured::{self, Item};
 use super::{quota, retry_after};

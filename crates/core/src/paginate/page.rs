@@ -87,7 +87,7 @@ impl fmt::Debug for Page {
 }
 
 /// What is left of a page whose items are handed out one by one.
-pub struct Shelf {
+pub struct RemainingItems {
     request: Box<str>,
     page: u64,
     body_bytes: usize,
@@ -98,7 +98,7 @@ pub struct Shelf {
     spoilt: bool,
 }
 
-impl Shelf {
+impl RemainingItems {
     pub fn of(page: Page, start: Position) -> Self {
         Self {
             request: page.request,

@@ -19,12 +19,9 @@ pub(super) struct Answer<'a> {
     pub(super) items: &'a [Value],
 }
 
-/// What is wrong, as the end of a sentence that begins with the page.
-type Result<T> = std::result::Result<T, String>;
-
 impl Pagination {
     /// Where the page starts that a request asks for as it was given.
-    pub(super) fn start(&self, request: &RequestParts) -> Result<At> {
+    pub(super) fn start(&self, request: &RequestParts) -> Result<At, String> {
         match &self.next {
             Style::Cursor { parameter, .. } | Style::LastItem { parameter, .. } => {
                 let given = self.place.get(request, parameter)?;
@@ -41,7 +38,7 @@ impl Pagination {
     }
 
     /// The request for the page that starts there; `template` is the request as it was given.
-    pub(super) fn request(&self, template: &RequestParts, at: &At) -> Result<RequestParts> {
+    pub(super) fn request(&self, template: &RequestParts, at: &At) -> Result<RequestParts, String> {
         let mut parts = template.clone();
         match (&self.next, at) {
             (_, At::Start) => {
@@ -64,7 +61,7 @@ impl Pagination {
     }
 
     /// Where the page after an answer starts.
-    pub(super) fn next(&self, answer: &Answer<'_>) -> Result<At> {
+    pub(super) fn next(&self, answer: &Answer<'_>) -> Result<At, String> {
         let told = self.told(answer)?;
         if told == Some(false) {
             return Ok(At::End);
@@ -128,7 +125,7 @@ impl Pagination {
     }
 
     /// The items of an answer.
-    pub(super) fn items_of<'a>(&self, body: &'a Value) -> Result<&'a [Value]> {
+    pub(super) fn items_of<'a>(&self, body: &'a Value) -> Result<&'a [Value], String> {
         let place = self.items_place();
         match place.find(body)? {
             Some(Value::Array(items)) => Ok(items),
@@ -149,7 +146,7 @@ impl Pagination {
     }
 
     /// Whether the answer says that more pages follow; `None` if it is silent.
-    fn told(&self, answer: &Answer<'_>) -> Result<Option<bool>> {
+    fn told(&self, answer: &Answer<'_>) -> Result<Option<bool>, String> {
         let flag = |path: &FieldPath| match path.find(answer.body)? {
             Some(Value::Bool(flag)) => Ok(*flag),
             Some(other) => Err(format!("{path} is {}, not true or false", kind(other))),
@@ -180,7 +177,7 @@ impl Pagination {
     }
 
     /// How much of the total is there with this page: pages, or items.
-    fn counted(&self, answer: &Answer<'_>) -> Result<u64> {
+    fn counted(&self, answer: &Answer<'_>) -> Result<u64, String> {
         match &self.next {
             Style::PageNumber { parameter, first } => {
                 let number = self.number(answer.request, parameter, *first)?;
@@ -191,14 +188,19 @@ impl Pagination {
         }
     }
 
-    fn next_offset(&self, answer: &Answer<'_>, parameter: &FieldPath) -> Result<u64> {
+    fn next_offset(&self, answer: &Answer<'_>, parameter: &FieldPath) -> Result<u64, String> {
         let offset = self.number(answer.request, parameter, 0)?;
         let next = offset.checked_add(answer.items.len() as u64);
         next.ok_or_else(|| "is the last that can be numbered".into())
     }
 
     /// The page's number, or the offset, that a request asks for.
-    fn number(&self, request: &RequestParts, parameter: &FieldPath, default: u64) -> Result<u64> {
+    fn number(
+        &self,
+        request: &RequestParts,
+        parameter: &FieldPath,
+        default: u64,
+    ) -> Result<u64, String> {
         match self.place.get(request, parameter)? {
             None => Ok(default),
             Some(value) => whole_number(&value)
@@ -214,14 +216,14 @@ fn whole_number(value: &Value) -> Option<u64> {
     }
 }
 
-fn cursor_at(value: &Value, path: &FieldPath) -> Result<Option<Cursor>> {
+fn cursor_at(value: &Value, path: &FieldPath) -> Result<Option<Cursor>, String> {
     let found = path.find(value)?.map(Cursor::of).transpose();
     let found = found.map_err(|problem| format!("{path} {problem}, which is no cursor"))?;
     Ok(found.flatten())
 }
 
 /// What a link leads to, which must be the same origin: the credential goes with the request.
-fn at_home(from: &Address, link: &str) -> Result<Address> {
+fn at_home(from: &Address, link: &str) -> Result<Address, String> {
     let target = from
         .resolve(link)
         .map_err(|problem| format!("the link to the next page {problem}"))?;
@@ -236,7 +238,7 @@ fn at_home(from: &Address, link: &str) -> Result<Address> {
     Ok(target)
 }
 
-fn relative(address: &Address) -> Result<At> {
+fn relative(address: &Address) -> Result<At, String> {
     let (path, query) = path_and_query(address)?;
     let url = if query.is_empty() {
         path
