@@ -51,13 +51,13 @@ pub fn pair(name: &str, text: &str) -> Result<(HeaderName, HeaderValue), Invalid
     let key: HeaderName = name.parse().map_err(|_| {
         InvalidHeader::new(
             format_args!("header {:?}", name),
-            "is not a valid name of a header",
+            "is not a valid header name",
         )
     })?;
     if key == header::CONTENT_LENGTH || key == header::TRANSFER_ENCODING {
         return Err(InvalidHeader::new(
             format_args!("header {key}"),
-            "is made from the body; leave it out",
+            "is set from the body: leave it out",
         ));
     }
     let value = value(key.as_str(), text, is_sensitive(&key))?;
@@ -71,7 +71,7 @@ pub fn value(name: &str, text: &str, sensitive: bool) -> Result<HeaderValue, Inv
         .map_err(|_| {
             InvalidHeader::new(
                 format_args!("header {name}"),
-                "the value contains a control character (a line break?)",
+                "the value contains a control character, such as a line break",
             )
         })?;
     value.set_sensitive(sensitive);

@@ -27,7 +27,7 @@ fn a_bad_line_is_an_error_in_its_place_and_the_others_go_on() {
         (5, "unknown field `what`"),
         (6, "UTF-8"),
         (7, "neither a text nor a number"),
-        (8, "not a valid name of a header"),
+        (8, "not a valid header name"),
     ] {
         let line = &lines[n - 1];
         let error = line["error"].as_str().expect("an error");

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The size of the token bucket, where the default does not fit.
+/// Sets the size of the token bucket where the default does not fit.
 ///
 /// ```
 /// use api_ratelimiter_core::{ApiRateConfig, BucketConfig};
@@ -16,13 +16,13 @@ use serde::{Deserialize, Serialize};
 pub struct BucketConfig {
     /// Tokens at the start, at least 0. Defaults to one second's worth, from 1 to 10.
     pub initial_tokens: Option<f64>,
-    /// Tokens that the bucket holds at most, at least 1: the longest burst after a rest. Defaults to
-    /// two seconds' worth of the current rate.
+    /// Maximum number of tokens, at least 1: the longest burst after a rest. Defaults to two seconds' worth
+    /// of the current rate.
     pub capacity: Option<f64>,
 }
 
 impl BucketConfig {
-    /// A bucket that starts with `initial_tokens` and holds at most `capacity`.
+    /// Creates a bucket that starts with `initial_tokens` and holds at most `capacity`.
     #[must_use]
     pub const fn of(initial_tokens: f64, capacity: f64) -> Self {
         Self {

@@ -75,16 +75,15 @@ impl BodyThrottle {
     fn check(&self) -> Result<(), String> {
         let bad = |status: &&u16| !(200..600).contains(*status);
         if let Some(status) = self.statuses.iter().find(bad) {
-            return Err(format!("status {status} is not between 200 and 599"));
+            return Err(format!(
+                "{status} is not a valid status (expected 200 to 599)"
+            ));
         }
         if self.statuses.is_empty() || self.path.is_empty() {
-            return Err("names no status or no path".into());
+            return Err("has no status or no path (expected both)".into());
         }
         if self.words.is_empty() || self.words.iter().any(String::is_empty) {
-            return Err(format!(
-                "has no words, or an empty one, for {:?}",
-                self.path
-            ));
+            return Err(format!("has no words or an empty word for {:?}", self.path));
         }
         Ok(())
     }
@@ -126,7 +125,10 @@ impl DialectConfig {
             None => Ok(Profile::named(config_name).unwrap_or_default()),
             Some(name) => Profile::named(name).ok_or_else(|| {
                 let known: Vec<_> = Profile::names().collect();
-                format!("{name:?} is none of {}", known.join(", "))
+                format!(
+                    "{name:?} is not a valid profile (expected one of {})",
+                    known.join(", ")
+                )
             }),
         }
     }
@@ -157,7 +159,7 @@ impl DialectConfig {
         match self.not_processed.iter().find(bad) {
             Some(status) => Err((
                 "dialect.not_processed",
-                format!("{status} is not between 400 and 599"),
+                format!("{status} is not a valid status (expected 400 to 599)"),
             )),
             None => Ok(()),
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// So much in so long.
+/// A quota: `requests` per `per`.
 ///
 /// ```
 /// use api_ratelimiter_core::LimitConfig;
@@ -15,54 +15,58 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct LimitConfig {
-    /// Requests, above 0.
+    /// Number of requests, above 0. In [`limits`](crate::ApiRateConfig::limits) it is a whole number.
     pub requests: f64,
-    /// The window, above 0.
+    /// Length of the window, above 0. In JSON `per_seconds`, in seconds.
     #[serde(rename = "per_seconds", with = "crate::seconds")]
     pub per: Duration,
 }
 
 impl LimitConfig {
-    /// `requests` in each `per`.
+    /// Creates a quota of `requests` per `per`.
     #[must_use]
     pub const fn new(requests: f64, per: Duration) -> Self {
         Self { requests, per }
     }
 
-    /// So many requests a second.
+    /// Creates a quota of `requests` per second.
     #[must_use]
     pub const fn per_second(requests: f64) -> Self {
         Self::new(requests, Duration::from_secs(1))
     }
 
-    /// So many requests a minute.
+    /// Creates a quota of `requests` per minute.
     #[must_use]
     pub const fn per_minute(requests: f64) -> Self {
         Self::new(requests, Duration::from_secs(60))
     }
 
-    /// So many requests an hour.
+    /// Creates a quota of `requests` per hour.
     #[must_use]
     pub const fn per_hour(requests: f64) -> Self {
         Self::new(requests, Duration::from_secs(3600))
     }
 
-    /// Requests per second on average.
+    /// Returns the average rate in requests per second.
     pub(crate) fn rate(&self) -> f64 {
         self.requests / self.per.as_secs_f64()
     }
 
-    /// Which rule it breaks.
+    /// Checks the quota for use as a rate.
+    ///
+    /// # Errors
+    ///
+    /// Says which rule it breaks.
     pub(crate) fn check(&self) -> Result<(), String> {
         let Self { requests, per } = self;
         if !(requests.is_finite() && *requests > 0.0) {
             return Err(format!(
-                "{requests} requests is not a finite number above 0"
+                "{requests} is not a valid number of requests (expected a finite number above 0)"
             ));
         }
         if per.is_zero() || !(self.rate().is_finite() && self.rate() > 0.0) {
             return Err(format!(
-                "{requests} requests per {per:?} is no rate; give a window above 0"
+                "{requests} requests per {per:?} is not a valid quota (expected a window above 0)"
             ));
         }
         Ok(())

@@ -305,12 +305,12 @@ impl Pagination {
         match &self.more {
             Some(More::Total(_)) if !counts => {
                 return Err(
-                    "counts neither pages nor items; `total` is for page_number and offset".into(),
+                    "counts neither pages nor items (`total` is for page_number and offset)".into(),
                 );
             }
             Some(More::ShortPage(_)) if !counts && !matches!(self.next, Style::LastItem { .. }) => {
                 return Err(
-                    "does not count; a short page ends only page_number, offset and last_item"
+                    "does not count (a short page ends only page_number, offset and last_item)"
                         .into(),
                 );
             }
@@ -324,7 +324,7 @@ impl Pagination {
             return Ok(());
         };
         if parameter.keys().iter().any(String::is_empty) || parameter.keys().is_empty() {
-            return Err("has an empty name of a parameter".into());
+            return Err("has an empty parameter name".into());
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Patterns of methods and paths, and the most specific of those that cover a request.
+//! Patterns of methods and paths, and which of several is the most specific for a request.
 
 use std::cmp::Ordering;
 
@@ -6,7 +6,7 @@ use http::Method;
 
 use crate::url::{Address, Base};
 
-/// A pattern of methods and paths.
+/// A pattern that requests are matched with by method and path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pattern {
     methods: Vec<Method>,
@@ -14,7 +14,7 @@ pub(crate) struct Pattern {
     segments: Vec<Segment>,
 }
 
-/// Ordered by how much it tells.
+/// One segment of a pattern's path, ordered from general to specific.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Segment {
     Rest,
@@ -37,7 +37,7 @@ impl Segment {
             "*" => Ok(Self::Any),
             name if name.starts_with('{') && name.ends_with('}') => Ok(Self::Any),
             text if text.contains(['*', '{', '}', '?', '#', '\\']) || text == ".." => Err(format!(
-                "has the segment {text:?}; give a text, `*`, `{{name}}`, or `**` at the end"
+                "contains the invalid segment {text:?} (expected a text, `*`, `{{name}}`, or `**` at the end)"
             )),
             text => Ok(Self::Literal(crate::url::encoded(text))),
         }
@@ -45,14 +45,16 @@ impl Segment {
 }
 
 impl Pattern {
+    /// Parses the path of a pattern that covers every method.
+    ///
     /// # Errors
     ///
-    /// What is wrong, as the end of a sentence that begins with the path.
+    /// Says what is wrong, as the end of a sentence that begins with the path.
     pub(crate) fn path(path: &str) -> Result<Self, String> {
         let from_host = path.starts_with('^');
         let path = path.strip_prefix('^').unwrap_or(path);
         if path.is_empty() || (from_host && !path.starts_with('/')) {
-            return Err("is no path such as /search/{kind}".into());
+            return Err("is not a valid path (expected one such as /search/{kind})".into());
         }
         let segments = path
             .split('/')
@@ -63,7 +65,7 @@ impl Pattern {
             .iter()
             .position(|segment| *segment == Segment::Rest);
         if rest.is_some_and(|at| at + 1 < segments.len()) {
-            return Err("has `**` before its end".into());
+            return Err("contains `**` before its end".into());
         }
         Ok(Self {
             methods: Vec::new(),
@@ -72,19 +74,23 @@ impl Pattern {
         })
     }
 
+    /// Restricts the pattern to these methods; an empty list leaves it as it is.
+    ///
     /// # Errors
     ///
-    /// The method that is none.
+    /// Names the invalid method.
     pub(crate) fn with_methods(mut self, methods: &[String]) -> Result<Self, String> {
         for method in methods {
-            let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes())
-                .map_err(|_| format!("{method:?} is no method"))?;
+            let method =
+                Method::from_bytes(method.to_ascii_uppercase().as_bytes()).map_err(|_| {
+                    format!("{method:?} is not a valid method (expected one such as GET)")
+                })?;
             self.methods.push(method);
         }
         Ok(self)
     }
 
-    /// Whether a request falls under it.
+    /// Returns whether the pattern covers a request.
     pub(crate) fn covers(&self, method: &Method, address: &Address, base: &Base) -> bool {
         let path = if self.from_host {
             Some(address.path())
@@ -108,7 +114,7 @@ impl Pattern {
         segments.next().is_none()
     }
 
-    /// `Greater`: it says more than `other`, which covers the same request.
+    /// Compares two patterns that cover the same request; `Greater` if this one is the more specific.
     fn specificity(&self, other: &Self) -> Ordering {
         let ranks = |pattern: &Self| {
             let ranks: Vec<u8> = pattern.segments.iter().map(Segment::rank).collect();
@@ -120,7 +126,7 @@ impl Pattern {
     }
 }
 
-/// A scope as requests are matched with it.
+/// A scope in the form that requests are matched with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScopeRule {
     pub(crate) name: Box<str>,
@@ -128,14 +134,14 @@ pub struct ScopeRule {
     pub(crate) pattern: Pattern,
 }
 
-/// The most specific scope that covers the request.
+/// Returns the most specific scope that covers a request, or the first of several equals.
 pub fn narrowest<'a>(
     rules: &'a [ScopeRule],
     method: &Method,
     address: &Address,
     base: &Base,
 ) -> Option<&'a ScopeRule> {
-    // The first of equals: `max_by` takes the last.
+    // `max_by` takes the last of equals, so the order is reversed.
     rules
         .iter()
         .rev()

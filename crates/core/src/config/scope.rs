@@ -7,14 +7,14 @@ use super::limit::LimitConfig;
 
 /// A part of an API with a limit of its own: an endpoint, or a kind of request.
 ///
-/// A request that falls under it takes a permit of this limiter first and then one of the client's. So a
-/// slow scope holds up nobody else. A refusal belongs to the narrowest scope, unless the server names
-/// another or [`pause_all`](Self::pause_all) is set.
+/// A request in a scope takes a permit of the scope's limiter first, and then one of the client's. So a slow
+/// scope delays no other requests. A refusal slows down the narrowest scope only, unless the server says
+/// otherwise or [`pause_all`](Self::pause_all) is set.
 ///
-/// A path's segments are literal, or `*` or `{any_name}` for any one segment; `**` at the end stands for any
-/// rest. It is relative to the base URL; one that begins with `^/` is relative to the host. Of several scopes
-/// that fit, the most specific one counts: a literal segment before a wildcard, from the left, then
-/// one that names methods, then the first.
+/// A segment of the path is literal, or `*` or `{any_name}` for any one segment; `**` at the end stands for
+/// any rest. The path is relative to the base URL, or to the host if it begins with `^/`. If several scopes
+/// cover a request, the most specific one counts: compared from the left, a literal segment comes before a
+/// wildcard; then a scope that names methods comes first; then the one that is listed first.
 ///
 /// ```
 /// use std::time::Duration;
@@ -35,25 +35,25 @@ use super::limit::LimitConfig;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ScopeConfig {
-    /// Its name, unique in its configuration; logs show it after the configuration's own.
+    /// Name, unique in its configuration. Logs show it after the configuration's own name.
     pub name: String,
-    /// The methods that it covers; none stand for all. Defaults to all.
+    /// Methods that the scope covers. Defaults to an empty list, which stands for all methods.
     #[serde(default)]
     pub methods: Vec<String>,
-    /// The paths that it covers.
+    /// Pattern of the paths that the scope covers.
     pub path: String,
-    /// How much is allowed: the highest rate, and the one at the start. It never rises above it.
+    /// Limit of the scope: the rate starts there and never exceeds it.
     pub limit: LimitConfig,
-    /// The size of its token bucket.
+    /// Size of the scope's token bucket. Defaults to a size that follows from the rate.
     #[serde(default)]
     pub bucket: BucketConfig,
-    /// Whether a refusal under this scope holds up the whole client. Defaults to no.
+    /// Whether a refusal in this scope pauses the whole client. Defaults to `false`.
     #[serde(default)]
     pub pause_all: bool,
 }
 
 impl ScopeConfig {
-    /// A scope of all methods on `path`.
+    /// Creates a scope that covers every method on `path`.
     #[must_use]
     pub fn new(name: impl Into<String>, path: impl Into<String>, limit: LimitConfig) -> Self {
         Self {
@@ -66,22 +66,23 @@ impl ScopeConfig {
         }
     }
 
-    /// Covers these methods only.
+    /// Restricts the scope to these methods.
     #[must_use]
     pub fn methods<M: Into<String>>(mut self, methods: impl IntoIterator<Item = M>) -> Self {
         self.methods = methods.into_iter().map(Into::into).collect();
         self
     }
 
-    /// No bursts: one request, then the next an interval later.
+    /// Allows no bursts: each request waits for one interval after the one before.
     #[must_use]
     pub const fn one_by_one(mut self) -> Self {
         self.bucket = BucketConfig::of(1.0, 1.0);
         self
     }
 
-    /// A refusal under this scope, and what its headers say, concerns the whole client: for a scope that
-    /// only keeps requests apart, of which the server knows nothing.
+    /// Applies refusals in this scope, and what their headers announce, to the whole client.
+    ///
+    /// For a scope that only spaces requests out, and that the server does not know.
     #[must_use]
     pub const fn pause_all(mut self) -> Self {
         self.pause_all = true;

@@ -47,11 +47,11 @@ pub(super) struct Facts {
 /// A throttle in bodies that somebody else than a profile knows of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BodyRule {
-    pub(crate) statuses: Vec<u16>,
+    pub statuses: Vec<u16>,
     /// Written as those of profiles.
-    pub(crate) path: String,
+    pub path: String,
     /// In lower case.
-    pub(crate) words: Vec<String>,
+    pub words: Vec<String>,
 }
 
 impl BodyRule {
