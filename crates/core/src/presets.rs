@@ -1,4 +1,7 @@
-//! The presets: each says what its vendor documents and what is a guess. Read in November 2026.
+//! The presets: configurations for known vendors, read from their documentation in November 2026.
+//!
+//! Each preset says in [`documented_limit_desc`](ApiRateConfig::documented_limit_desc) which values the
+//! vendor documents and which are guesses. The registry that looks presets up by name is part of the library.
 
 use crate::config::ApiRateConfig;
 

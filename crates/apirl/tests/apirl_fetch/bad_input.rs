@@ -95,7 +95,7 @@ fn errors_speak_of_flags_and_not_of_the_library() {
         ),
         (
             &["--base-url", "http://me:hunter2@127.0.0.1"],
-            "carries a user name or password",
+            "contains a user name or password",
             "hint: --bearer-env and --header-env take credentials",
         ),
         (

@@ -222,10 +222,10 @@ fn what_was_wrong_with_the_request_is_told_by_the_first_next() {
     assert!(bad(&mut broken).contains("path: is broken"));
     let array = request(Method::POST, "/a", Some(&json!([1])));
     let mut no_object = Walk::new(Some(cursor()), Ok(array));
-    assert!(bad(&mut no_object).contains("no JSON object"));
+    assert!(bad(&mut no_object).contains("not a JSON object"));
     let worded = request(Method::GET, "/a?page=two", None);
     let mut no_number = Walk::new(Some(Pagination::page_number("page").items("")), Ok(worded));
-    assert!(bad(&mut no_number).contains("no whole number"));
+    assert!(bad(&mut no_number).contains("not a whole number"));
 
     let mut placed = Walk::new(Some(Pagination::cursor("cursor", "next")), get());
     placed.items_at("members".into());

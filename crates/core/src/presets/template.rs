@@ -1,14 +1,14 @@
-//! What several presets are made of.
+//! What several presets are made from.
 
 use crate::config::ApiRateConfig;
 
-/// Requests per second of a quota per minute.
+/// Converts a quota per minute to requests per second.
 pub(super) const fn per_minute(requests: f64) -> f64 {
     requests / 60.0
 }
 
-/// A preset whose documented limit is `most` per second: it starts at four fifths of it, and falls to a
-/// twentieth at the lowest. The shares are a guess of ours.
+/// Creates a preset for a documented limit of `most` requests per second. It starts at four fifths of the
+/// limit and never falls below a twentieth; both shares are our guess.
 pub(super) fn preset(name: &str, base_url: &str, most: f64, described: &str) -> ApiRateConfig {
     ApiRateConfig {
         name: name.into(),
