@@ -386,7 +386,7 @@ mod drafts {
     }
 }
 
-mod cousins {
+mod similar_headers {
     use super::*;
 
     fn trio(prefix: [&'static str; 3], values: [&str; 3]) -> Guidance {

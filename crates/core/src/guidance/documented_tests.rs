@@ -58,11 +58,11 @@ const ROWS: &[Row] = &[
     ("a thousands separator is a list", "generic", 429, &["retry-after: 1,000"], "", wait(1.0)),
     ("a date of the past is now", "generic", 429, &["retry-after: Wed, 31 Dec 2025 23:59:59 GMT"], "", wait(0.0)),
     ("no such day", "generic", 429, &["retry-after: Mon, 30 Feb 2026 00:00:00 GMT"], "", NOTHING),
-    // Its cousins
+    // Its similar_headers
     ("Azure OpenAI: retry-after-ms beside seconds", "generic", 429, &["retry-after: 2", "retry-after-ms: 1250"], "", wait(1.25)),
     ("Azure Cosmos DB: x-ms-retry-after-ms", "generic", 429, &["x-ms-retry-after-ms: 9"], "", wait(0.009)),
     ("Okta, Kong and others: X-RateLimit-Retry-After", "generic", 429, &["x-ratelimit-retry-after: 17"], "", wait(17.0)),
-    // X-RateLimit and its cousins
+    // X-RateLimit and its similar_headers
     ("docs.github.com: epoch seconds", "github", 403, &["x-ratelimit-limit: 60", "x-ratelimit-remaining: 0", "x-ratelimit-used: 60", "x-ratelimit-reset: 1767227400", "x-ratelimit-resource: core"], "", (Some(1800.0), Some(60), Some(0), Some(3600.0), Some(1800.0))),
     ("docs.x.com: x-rate-limit-*, epoch seconds", "x", 429, &["x-rate-limit-limit: 900", "x-rate-limit-remaining: 0", "x-rate-limit-reset: 1767226000"], "", (Some(400.0), Some(900), Some(0), Some(900.0), Some(400.0))),
     ("docs.datadoghq.com: a period and a delta", "datadog", 429, &["x-ratelimit-limit: 300", "x-ratelimit-period: 3600", "x-ratelimit-remaining: 0", "x-ratelimit-reset: 1200", "x-ratelimit-name: logs_public_search_api"], "", (Some(1200.0), Some(300), Some(0), Some(3600.0), Some(1200.0))),
