@@ -57,14 +57,14 @@ use self::dialect::{Dialect, Means, ReasonLocation, When};
 use self::reset::ServerClock;
 use crate::headers::lines::{lines, text};
 
-/// What one response says about limits.
+/// Limits, waits and advice that one response contains.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Guidance {
     /// How long the server asks to wait, at most 2^31 seconds; zero means "now". `None` if the response asks
     /// for no wait.
     pub wait: Option<Duration>,
-    /// What asks for that wait. On a 2xx, `Retry-After` is a hint for polling, but an exhausted limit is not.
+    /// Source of that wait. On a 2xx, `Retry-After` is a hint for polling, but an exhausted limit is not.
     pub source: Option<WaitSource>,
     /// Minimum wait that the vendor documents, after a refusal that announces no wait.
     pub least_wait: Option<Duration>,
@@ -79,7 +79,7 @@ pub struct Guidance {
     /// Every announced limit, at most 64. The binding one is the exhausted limit with the latest reset; if
     /// none is exhausted, the limit with the least left.
     pub policies: Vec<Policy>,
-    /// What the server says about a retry, which overrides any table of statuses; `None` if it says nothing.
+    /// The server's word on a retry, which overrides any table of statuses; `None` if it says nothing.
     pub retryable: Option<bool>,
     /// Why the response is a refusal, whatever its status: by the profile's rules, a 200, 400 or 403 may be
     /// one. `None` if it is not a refusal, or if its status alone does not tell (a 503).
@@ -88,12 +88,12 @@ pub struct Guidance {
     pub scope: Option<Scope>,
     /// The server's own word for the limit or the reason of a refusal, at most 128 bytes, not escaped.
     pub reason: Option<Box<str>>,
-    /// Time until an exhausted limit resets, whatever else asks for a wait: a server may send `Retry-After`
+    /// Time until an exhausted limit resets, apart from any other wait: a server may send `Retry-After`
     /// on every response.
     pub(crate) nothing_left: Option<Duration>,
 }
 
-/// What asks for a wait.
+/// Source of a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitSource {
@@ -335,7 +335,7 @@ fn should_retry(headers: &HeaderMap) -> Option<bool> {
 }
 
 /// Returns whether the response is an ordinary error under a status that the vendor also refuses with, so
-/// that a retry does not help. Without a body it does not tell.
+/// that a retry does not help. Without a body the response does not tell.
 fn is_ordinary_error(
     status: u16,
     refusal: Option<Refusal>,

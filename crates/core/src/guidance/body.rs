@@ -28,7 +28,7 @@ const MOST_VIOLATED: usize = 16;
 /// without one the unit is a second.
 const WAITS: [&str; 4] = ["retryafterin", "retryafter", "retryin", "retrydelay"];
 
-/// What a body says.
+/// Facts that a body contains.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
     /// Refusal by one of the profile's signs or by a rule.

@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_date_is_none() {
+    fn an_invalid_date_is_none() {
         let texts = [
             "",
             "soon",

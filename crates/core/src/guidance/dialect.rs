@@ -77,7 +77,7 @@ pub(super) struct Sign {
     pub(super) means: Means,
 }
 
-/// What a sign looks like.
+/// Appearance of a sign.
 pub(super) enum When {
     /// A limit is exhausted.
     Exhausted,
@@ -89,7 +89,7 @@ pub(super) enum When {
     Contains(&'static str, &'static [&'static str]),
 }
 
-/// What a sign means.
+/// Meaning of a sign.
 pub(super) enum Means {
     /// The response is a refusal.
     Refused(Refusal),

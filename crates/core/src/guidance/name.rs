@@ -34,7 +34,7 @@ const SCOPES: [&str; 17] = [
     "write",
 ];
 
-/// What a header contains. If a name has words for several, the one that is later here counts:
+/// Contents of a header. If a name has words for several, the one that is later here counts:
 /// `X-RateLimit-Limit-Count`, `X-RateLimit-Quota-Remaining`, `X-RateLimit-Window-Reset`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Field {
@@ -119,9 +119,9 @@ pub(super) struct Name<'a> {
     pub(super) family: &'a str,
     /// The prefix, if it names what is limited.
     scope: Option<&'a str>,
-    /// What is limited, joined by `-`; empty if the name does not say.
+    /// The thing that is limited, joined by `-`; empty if the name does not say.
     pub(super) dimension: String,
-    /// What the header contains.
+    /// Contents of the header.
     pub(super) field: Field,
     /// Unit of a time, in nanoseconds, if the name has one.
     pub(super) unit: Option<i128>,
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn units_and_windows_are_told_from_what_is_limited() {
+    fn units_and_windows_are_distinguished_from_dimensions() {
         let of = |name| {
             read(name, &["app-limit"])
                 .map(|read| (read.unit, read.window.map(|nanos| nanos / SECOND)))

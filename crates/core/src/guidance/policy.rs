@@ -18,13 +18,13 @@ pub struct Policy {
     /// announce when it is full, or when it allows one more request: `remaining` divided by this is not a
     /// rate.
     pub reset_after: Option<Duration>,
-    /// What the limit counts.
+    /// Unit that the limit counts in.
     pub unit: Unit,
     /// Whether the window rolls, so that a reset can take its whole length and no longer.
     pub rolling: bool,
 }
 
-/// What a limit counts. Only a limit in requests can become a rate of requests.
+/// Unit that a limit counts in. Only a limit in requests can become a rate of requests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unit {

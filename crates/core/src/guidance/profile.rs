@@ -25,7 +25,7 @@ impl Profile {
     /// use api_ratelimiter_core::guidance::Profile;
     ///
     /// assert_eq!(Profile::named("notion_business").map(Profile::name), Some("notion"));
-    /// assert_eq!(Profile::named("nobody"), None);
+    /// assert_eq!(Profile::named("unknown"), None);
     /// ```
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
@@ -98,8 +98,8 @@ mod tests {
             Some("notion")
         );
         assert_eq!(Profile::named("generic"), Some(Profile::default()));
-        assert_eq!(Profile::named("nobody"), None);
-        assert_eq!(Profile::named("nobody_else"), None);
+        assert_eq!(Profile::named("unknown"), None);
+        assert_eq!(Profile::named("unknown_variant"), None);
         assert_eq!(Profile::named(""), None);
     }
 

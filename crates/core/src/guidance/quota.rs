@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_amount_yields_nothing() {
+    fn an_invalid_amount_yields_nothing() {
         for part in [
             "",
             "-1",

@@ -37,7 +37,7 @@ const USAGES: [(&str, Option<Duration>); 2] = [
     ("sforce-limit-info", Some(Duration::from_secs(86_400))),
 ];
 
-/// What the headers say about limits.
+/// Limits and waits in the headers.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
     pub(super) policies: Vec<Policy>,
@@ -93,7 +93,7 @@ pub(super) fn read(headers: &HeaderMap, clock: &ServerClock, dialect: &Dialect) 
     limits
 }
 
-/// What the headers contain, before it is put together.
+/// Contents of the headers, before they are put together.
 #[derive(Default)]
 struct Gathered<'a> {
     families: Vec<Family<'a>>,

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_passed_is_zero_or_behind_and_never_a_wait() {
+    fn a_reset_in_the_past_is_never_a_wait() {
         assert_eq!(seconds("-30"), Some(0.0));
         assert_eq!(seconds("-1767225660"), Some(0.0));
         assert_eq!(seconds("-5m"), Some(0.0));

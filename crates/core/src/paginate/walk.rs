@@ -25,7 +25,7 @@ const MOST_EMPTY_PAGES: u32 = 1_000;
 /// returned twice, however often it is fetched.
 #[derive(Debug)]
 pub struct Walk {
-    /// What is walked, or the error that the first request reports.
+    /// Plan of the walk, or the error that the first request reports.
     plan: Result<Plan, Option<Error>>,
     /// Where the next page starts.
     position: Position,
@@ -39,7 +39,7 @@ pub struct Walk {
     over: bool,
 }
 
-/// What a valid walk goes by.
+/// Style and first request of a valid walk.
 #[derive(Debug)]
 struct Plan {
     pagination: Pagination,
