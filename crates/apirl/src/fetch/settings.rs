@@ -176,7 +176,7 @@ fn unusable(config: &ApiRateConfig, error: &Error) -> Failure {
     }
     let (problem, is_login) = match error {
         Error::InvalidConfig { problem, .. } => problem
-            .strip_suffix("; give credentials by bearer_auth or a header")
+            .strip_suffix(": give credentials by bearer_auth or a header")
             .map_or((problem.as_ref(), false), |problem| (problem, true)),
         _ => ("", false),
     };
