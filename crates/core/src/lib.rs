@@ -30,9 +30,9 @@ pub use config::{
 };
 pub use error::{Error, Result, TimeoutPhase, TransportKind};
 pub use guidance::Guidance;
-pub use limiter::{BreakerPhase, CircuitBreaker, Learned, Learning, Phase, Reason};
 /// The vocabulary of methods, statuses and headers.
 pub use http;
+pub use limiter::{BreakerPhase, CircuitBreaker, Learned, Learning, Phase, Reason};
 pub use paginate::{Page, Position};
 pub use rate::Rate;
 pub use reply::Reply;
