@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use api_ratelimiter::ApiRateConfig;
-use api_ratelimiter_simulator::world::{Mishap, Scenario, fleet, run};
+use api_ratelimiter_simulator::world::{FleetFault, Scenario, fleet, run};
 
 /// When it happens: the limit is learned by then.
 const AT: Duration = Duration::from_secs(60);
@@ -28,35 +28,35 @@ pub(crate) fn table() {
     );
     println!("| what happens | refused % | of the limit | refused % afterwards | of the limit |");
     println!("|---|---|---|---|---|");
-    let away = |lasts| Mishap::Away {
+    let down = |lasts| FleetFault::StoreDown {
         from: AT,
         until: AT + lasts,
     };
-    let slow = |by| Mishap::Slow {
+    let slow = |by| FleetFault::StoreSlow {
         from: AT,
         until: AT + 15 * SECOND,
         by,
     };
-    let emptied = Mishap::Emptied { at: AT };
-    let rows: [(&str, usize, &[Mishap], Duration); 8] = [
+    let wiped = FleetFault::StoreWiped { at: AT };
+    let rows: [(&str, usize, &[FleetFault], Duration); 8] = [
         ("nothing, 4 workers", 4, &[], Duration::ZERO),
         (
             "3 of 6 workers are killed",
             6,
-            &[Mishap::Killed { workers: 3, at: AT }],
+            &[FleetFault::WorkersKilled { workers: 3, at: AT }],
             Duration::ZERO,
         ),
         (
             "the store stands still for 10 s",
             4,
-            &[away(10 * SECOND)],
+            &[down(10 * SECOND)],
             10 * SECOND,
         ),
-        ("the store is emptied", 4, &[emptied], Duration::ZERO),
+        ("the store is emptied", 4, &[wiped], Duration::ZERO),
         (
             "the store is restarted, empty",
             4,
-            &[emptied, away(SECOND / 5)],
+            &[wiped, down(SECOND / 5)],
             Duration::ZERO,
         ),
         (
@@ -74,16 +74,16 @@ pub(crate) fn table() {
         (
             "3 workers join 3",
             6,
-            &[Mishap::Late { workers: 3, at: AT }],
+            &[FleetFault::WorkersLate { workers: 3, at: AT }],
             Duration::ZERO,
         ),
     ];
-    for (name, workers, mishaps, lasts) in rows {
-        println!("{}", row(name, workers, mishaps, lasts));
+    for (name, workers, faults, lasts) in rows {
+        println!("{}", row(name, workers, faults, lasts));
     }
 }
 
-fn row(name: &str, workers: usize, mishaps: &[Mishap], lasts: Duration) -> String {
+fn row(name: &str, workers: usize, faults: &[FleetFault], lasts: Duration) -> String {
     let settled = AT + lasts + AFTERWARDS;
     let end = settled + CALM;
     let limit = format!("token-bucket:{ALLOWED}/s,burst={ALLOWED}");
@@ -100,7 +100,7 @@ fn row(name: &str, workers: usize, mishaps: &[Mishap], lasts: Duration) -> Strin
     };
     let runs: Vec<[f64; 4]> = (1..=SEEDS)
         .map(|seed| {
-            let workers = fleet(&config, workers, Duration::from_micros(500), mishaps, seed);
+            let workers = fleet(&config, workers, Duration::from_micros(500), faults, seed);
             let (report, _) = run(&scenario, workers.expect("valid"), seed);
             let used = |from: Duration, to: Duration| {
                 report.accepted(from, to) as f64 / (to - from).as_secs_f64() / ALLOWED

@@ -5,7 +5,7 @@ use std::time::Duration;
 use api_ratelimiter::ApiRateConfig;
 use api_ratelimiter_simulator::Limit;
 use api_ratelimiter_simulator::world::{
-    Hint, Report, Scenario, Strategy, Trip, fixed, fleet, learned, run,
+    LimitHint, Report, Scenario, Strategy, Trip, fixed, fleet, learned, run,
 };
 
 /// Workers of each fleet, and the hidden limits per second.
@@ -38,11 +38,11 @@ const SETTLED: Duration = Duration::from_secs(300);
 const GRANTS: f64 = 20.0;
 
 /// Limits of other kinds, each of 20 per second, and what refusals say of the wait.
-const KINDS: [(&str, Hint); 4] = [
-    ("fixed-window:200/10s", Hint::None),
-    ("fixed-window:200/10s", Hint::RetryAfter),
-    ("sliding-window:200/10s", Hint::None),
-    ("pacing:20/s", Hint::None),
+const KINDS: [(&str, LimitHint); 4] = [
+    ("fixed-window:200/10s", LimitHint::None),
+    ("fixed-window:200/10s", LimitHint::RetryAfter),
+    ("sliding-window:200/10s", LimitHint::None),
+    ("pacing:20/s", LimitHint::None),
 ];
 
 /// Per second.
@@ -67,7 +67,7 @@ pub(crate) fn table(only: Option<usize>) {
     {
         for limit in LIMITS {
             let text = format!("token-bucket:{limit}/s,burst={}", (2 * limit).max(5));
-            println!("{}", row(size, &text, limit, Hint::None, LEG));
+            println!("{}", row(size, &text, limit, LimitHint::None, LEG));
         }
     }
     for size in SIZES[1..3]
@@ -80,13 +80,13 @@ pub(crate) fn table(only: Option<usize>) {
         for leg in FAR {
             for limit in [20, 200] {
                 let text = format!("token-bucket:{limit}/s,burst={}", 2 * limit);
-                println!("{}", row(*size, &text, limit, Hint::None, leg));
+                println!("{}", row(*size, &text, limit, LimitHint::None, leg));
             }
         }
     }
 }
 
-fn row(size: usize, text: &str, per_second: u32, hint: Hint, leg: Duration) -> String {
+fn row(size: usize, text: &str, per_second: u32, hint: LimitHint, leg: Duration) -> String {
     let limit: Limit = text.parse().expect("a limit");
     // Everybody gets a few dozen grants in the time that is judged.
     let judged = (GRANTS * size as f64 / f64::from(per_second) * 1.2).max(1500.0);
@@ -156,7 +156,7 @@ fn row(size: usize, text: &str, per_second: u32, hint: Hint, leg: Duration) -> S
         .map(|_| fixed(f64::from(per_second) / size as f64))
         .collect();
     let shares = others(&scenario, shares, per_second, single);
-    let hint = if hint == Hint::None {
+    let hint = if hint == LimitHint::None {
         ""
     } else {
         ", Retry-After"

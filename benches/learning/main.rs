@@ -20,7 +20,7 @@ mod summary;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use api_ratelimiter_simulator::world::Hint;
+use api_ratelimiter_simulator::world::LimitHint;
 use figures::{Outcome, judge, needs_an_oracle, quantile};
 use players::Player;
 use serde_json::{Value, json};
@@ -58,8 +58,16 @@ impl Args {
 
 fn draw(directory: &str) {
     for (name, text, hint) in [
-        ("token-bucket", "token-bucket:10/s,burst=20", Hint::None),
-        ("fixed-window", "fixed-window:100/60s", Hint::RetryAfter),
+        (
+            "token-bucket",
+            "token-bucket:10/s,burst=20",
+            LimitHint::None,
+        ),
+        (
+            "fixed-window",
+            "fixed-window:100/60s",
+            LimitHint::RetryAfter,
+        ),
     ] {
         let title = format!("{text}, halved at 600 s, doubled at 1200 s");
         let svg = pictures::draw(&title, &named::pictured(text, hint));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use api_ratelimiter_simulator::Limit;
-use api_ratelimiter_simulator::world::{Demand, Hint, Neighbour, Scenario, Trip};
+use api_ratelimiter_simulator::world::{Demand, LimitHint, Neighbour, Scenario, Trip};
 
 use crate::sets::{CHANGE, Case, Kind, Shape, times};
 
@@ -39,7 +39,7 @@ fn steady(seed: u64) -> Vec<Case> {
         ("sliding-window:600/60s", 16),
     ];
     for (text, workers) in plain {
-        for hint in [Hint::None, Hint::RetryAfter] {
+        for hint in [LimitHint::None, LimitHint::RetryAfter] {
             let limit = phased(limit(text), seed);
             let shape = match limit {
                 Limit::FixedWindow { .. } => Shape::Fixed,
@@ -76,7 +76,7 @@ fn steady(seed: u64) -> Vec<Case> {
         ..Scenario::new([busy])
     };
     let mut case = Case::new(
-        Kind::Steady(Shape::Bucket, Hint::None),
+        Kind::Steady(Shape::Bucket, LimitHint::None),
         busy,
         scenario,
         seed,
@@ -89,7 +89,7 @@ fn steady(seed: u64) -> Vec<Case> {
     ];
     let scenario = Scenario::new(both);
     cases.push(Case::new(
-        Kind::Steady(Shape::Fixed, Hint::None),
+        Kind::Steady(Shape::Fixed, LimitHint::None),
         both[1],
         scenario,
         seed,
@@ -118,7 +118,7 @@ fn changing(seed: u64) -> Vec<Case> {
             cases.push(case);
         }
     }
-    for hint in [Hint::None, Hint::RetryAfter] {
+    for hint in [LimitHint::None, LimitHint::RetryAfter] {
         let limit = limit("token-bucket:100/s,burst=200");
         // One request at once, the next not before the limit is back.
         let blackout = Limit::token_bucket(0.32, 1.0).expect("a limit");
@@ -220,7 +220,7 @@ fn spread(time: Duration, seed: u64) -> Duration {
 }
 
 /// For the pictures: half an hour in which a limit is halved and comes back twice as high.
-pub(crate) fn pictured(text: &str, hint: Hint) -> Scenario {
+pub(crate) fn pictured(text: &str, hint: LimitHint) -> Scenario {
     let limit = limit(text);
     let changes = vec![
         (Duration::from_secs(600), vec![times(limit, 0.5)]),

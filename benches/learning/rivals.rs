@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use api_ratelimiter::Time;
-use api_ratelimiter_simulator::world::{Answer, Strategy};
+use api_ratelimiter_simulator::world::{Decision, Strategy};
 
 fn seconds(at: Time) -> f64 {
     at.saturating_since(Time::ZERO).as_secs_f64()
@@ -57,16 +57,16 @@ const MAX_RATE: f64 = 1000.0;
 impl Strategy for Reference {
     type Permit = ();
 
-    fn poll(&mut self, now: Time, _waited: bool) -> Answer<()> {
+    fn poll(&mut self, now: Time, _waited: bool) -> Decision<()> {
         if now < self.cooldown_until {
-            return Answer::At(self.cooldown_until);
+            return Decision::WaitUntil(self.cooldown_until);
         }
         self.refill(now);
         if self.tokens < 1.0 {
-            return Answer::At(later(now, (1.0 - self.tokens) / self.rate));
+            return Decision::WaitUntil(later(now, (1.0 - self.tokens) / self.rate));
         }
         self.tokens -= 1.0;
-        Answer::Send(())
+        Decision::Send(())
     }
 
     fn success(&mut self, now: Time, (): ()) {
@@ -165,19 +165,19 @@ impl Cubic {
 impl Strategy for Cubic {
     type Permit = ();
 
-    fn poll(&mut self, now: Time, _waited: bool) -> Answer<()> {
+    fn poll(&mut self, now: Time, _waited: bool) -> Decision<()> {
         if !self.enabled {
-            return Answer::Send(());
+            return Decision::Send(());
         }
         if now < self.cooldown_until {
-            return Answer::At(self.cooldown_until);
+            return Decision::WaitUntil(self.cooldown_until);
         }
         self.refill(now);
         if self.tokens < 1.0 {
-            return Answer::At(later(now, (1.0 - self.tokens) / self.rate));
+            return Decision::WaitUntil(later(now, (1.0 - self.tokens) / self.rate));
         }
         self.tokens -= 1.0;
-        Answer::Send(())
+        Decision::Send(())
     }
 
     fn success(&mut self, now: Time, (): ()) {
@@ -246,14 +246,14 @@ impl Goodput {
 impl Strategy for Goodput {
     type Permit = ();
 
-    fn poll(&mut self, now: Time, _waited: bool) -> Answer<()> {
+    fn poll(&mut self, now: Time, _waited: bool) -> Decision<()> {
         self.turn(now);
         let due = self.next.max(self.cooldown_until);
         if now < due {
-            return Answer::At(due);
+            return Decision::WaitUntil(due);
         }
         self.next = later(now, 1.0 / self.rate_per_second());
-        Answer::Send(())
+        Decision::Send(())
     }
 
     fn success(&mut self, now: Time, (): ()) {

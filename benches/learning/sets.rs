@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use api_ratelimiter_simulator::Limit;
-use api_ratelimiter_simulator::world::{Demand, Hint, Neighbour, Scenario, Trip};
+use api_ratelimiter_simulator::world::{Demand, LimitHint, Neighbour, Scenario, Trip};
 use fastrand::Rng;
 
 /// The kinds of scenarios in a set, each drawn as often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    Steady(Shape, Hint),
+    Steady(Shape, LimitHint),
     Pacing,
     /// The server announces how much is left, in every answer.
     Announced(Shape),
@@ -33,12 +33,12 @@ pub(crate) enum Shape {
 
 impl Kind {
     pub(crate) const ALL: [Self; 18] = [
-        Self::Steady(Shape::Bucket, Hint::None),
-        Self::Steady(Shape::Bucket, Hint::RetryAfter),
-        Self::Steady(Shape::Fixed, Hint::None),
-        Self::Steady(Shape::Fixed, Hint::RetryAfter),
-        Self::Steady(Shape::Sliding, Hint::None),
-        Self::Steady(Shape::Sliding, Hint::RetryAfter),
+        Self::Steady(Shape::Bucket, LimitHint::None),
+        Self::Steady(Shape::Bucket, LimitHint::RetryAfter),
+        Self::Steady(Shape::Fixed, LimitHint::None),
+        Self::Steady(Shape::Fixed, LimitHint::RetryAfter),
+        Self::Steady(Shape::Sliding, LimitHint::None),
+        Self::Steady(Shape::Sliding, LimitHint::RetryAfter),
         Self::Pacing,
         Self::Start,
         Self::Double,
@@ -57,7 +57,10 @@ impl Kind {
     pub(crate) fn name(self) -> String {
         match self {
             Self::Steady(shape, hint) => {
-                format!("{shape:?}{}", if hint == Hint::None { "" } else { "+hint" })
+                format!(
+                    "{shape:?}{}",
+                    if hint == LimitHint::None { "" } else { "+hint" }
+                )
             }
             Self::Fair(shape) => format!("Fair{shape:?}"),
             Self::Announced(shape) => format!("Announced{shape:?}"),
@@ -103,9 +106,9 @@ impl Case {
             ..
         } = &self.scenario;
         let hint = match hint {
-            Hint::None => "",
-            Hint::Headers => ", announced",
-            Hint::HeadersRoundedDown => ", announced, rounded down",
+            LimitHint::None => "",
+            LimitHint::Headers => ", announced",
+            LimitHint::HeadersRoundedDown => ", announced, rounded down",
             _ => ", hint",
         };
         // The phase is another one with each seed.
@@ -172,13 +175,13 @@ pub(crate) fn draw(set: u64, kind: Kind, index: u64) -> Case {
 /// What each kind is about, beyond its limit.
 fn furnish(rng: &mut Rng, drawn: &mut Case, limit: Limit) {
     let scenario = &mut drawn.scenario;
-    let any_hint = [Hint::None, Hint::RetryAfter][rng.usize(0..2)];
+    let any_hint = [LimitHint::None, LimitHint::RetryAfter][rng.usize(0..2)];
     match drawn.kind {
         Kind::Steady(_, hint) => scenario.hint = hint,
         Kind::Pacing => {}
         // Servers differ in how they round the seconds until the reset.
         Kind::Announced(_) => {
-            scenario.hint = [Hint::Headers, Hint::HeadersRoundedDown][rng.usize(0..2)];
+            scenario.hint = [LimitHint::Headers, LimitHint::HeadersRoundedDown][rng.usize(0..2)];
         }
         Kind::Start => {
             scenario.hint = any_hint;

@@ -42,14 +42,14 @@ fn an_injected_status_replaces_the_answer() {
 
 #[test]
 fn a_connection_cut_before_the_answer_ends_without_a_byte() {
-    let api = with(Fault::cut_before_answer(1.0));
+    let api = with(Fault::cut_before_response(1.0));
     assert_eq!(answer(&api, never), (String::new(), End::Closed));
     assert_eq!(counts(&api), (1, 0, 1));
 }
 
 #[test]
 fn a_connection_reset_before_the_answer_is_reset_without_a_byte() {
-    let api = with(Fault::cut_before_answer(1.0).map(Fault::by_reset));
+    let api = with(Fault::cut_before_response(1.0).map(Fault::by_reset));
     assert_eq!(answer(&api, never), (String::new(), End::Reset));
     assert_eq!(counts(&api), (1, 0, 1));
 }
@@ -79,7 +79,7 @@ fn a_connection_reset_in_the_body_is_reset_before_its_end() {
 
 #[test]
 fn an_answer_stalled_before_its_head_is_silence() {
-    let api = with(Fault::stall_before_answer(LONG, 1.0));
+    let api = with(Fault::stall_before_response(LONG, 1.0));
     let mut raw = Raw::connect(&api);
     raw.send("GET", "/pages/1");
     wait_until("a request", || counts(&api) == (1, 0, 1));
@@ -98,7 +98,7 @@ fn an_answer_stalled_in_its_body_stops_half_way() {
 
 #[test]
 fn an_answer_that_was_stalled_is_served_in_the_end() {
-    for fault in [Fault::stall_before_answer, Fault::stall_in_body] {
+    for fault in [Fault::stall_before_response, Fault::stall_in_body] {
         let api = with(fault(Duration::from_millis(3), 1.0));
         assert_eq!(statuses(&agent(), &api, "/pages/1", 2), [200; 2]);
         assert_eq!(counts(&api), (2, 2, 2));

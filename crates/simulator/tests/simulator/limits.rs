@@ -95,7 +95,7 @@ fn limits_change_when_their_time_has_come_and_not_before() {
 fn a_place_is_taken_until_the_answer_is_out_or_the_client_gone() {
     let api = SimulatedApi::builder()
         .limit(limit("concurrency:2"))
-        .fault(Fault::stall_before_answer(Duration::from_secs(3600), 1.0).expect("a fault"))
+        .fault(Fault::stall_before_response(Duration::from_secs(3600), 1.0).expect("a fault"))
         .start()
         .expect("a server");
     let mut waiting = [Raw::connect(&api), Raw::connect(&api)];
