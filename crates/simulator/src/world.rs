@@ -17,6 +17,7 @@
 mod client;
 mod fleet;
 mod learned;
+mod limited_api;
 mod report;
 mod scenario;
 mod simulation;

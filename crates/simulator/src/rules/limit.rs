@@ -29,8 +29,8 @@ const LONGEST_WINDOW: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 /// | `pacing:10/s` | at least a tenth of a second between requests |
 /// | `concurrency:5` | at most 5 requests in flight |
 ///
-/// A duration is a number with the unit `ns`, `us`, `ms`, `s`, `min`, `h` or `d`; a unit alone means one
-/// of it.
+/// A duration is a number with the unit `ns`, `us`, `ms`, `s`, `m`, `h` or `d`, or several of them like
+/// `1m30s`; a unit alone means one of it.
 ///
 /// ```
 /// use api_ratelimiter_simulator::Limit;

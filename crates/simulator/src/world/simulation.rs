@@ -8,10 +8,10 @@ use api_ratelimiter_core::Time;
 use fastrand::Rng;
 
 use super::client::Client;
+use super::limited_api::{LimitedApi, LimitedResponse};
 use super::report::Report;
-use super::scenario::{Demand, LimitHint, Scenario};
+use super::scenario::{Demand, Scenario};
 use super::strategy::{Decision, Strategy};
-use crate::rules::{Admission, LimitState, Limits};
 
 /// Shortest time to the next timer. With a wait of zero, a strategy could ask for timers forever.
 const SHORTEST_WAIT: Duration = Duration::from_nanos(1);
@@ -39,9 +39,7 @@ enum Event {
     Response {
         client: usize,
         worker: usize,
-        refused: bool,
-        hint: Option<Duration>,
-        state: Option<LimitState>,
+        response: LimitedResponse,
     },
     /// The limits change.
     Change { index: usize },
@@ -57,7 +55,7 @@ struct Simulation<'a, S: Strategy> {
     events: BinaryHeap<Reverse<(Time, u64, Event)>>,
     /// Number of planned events. Events at one time happen in the order in which they were planned.
     planned: u64,
-    limits: Limits,
+    api: LimitedApi,
     clients: Vec<Client<S>>,
     report: Report,
 }
@@ -75,7 +73,7 @@ impl<'a, S: Strategy> Simulation<'a, S> {
             now: Time::ZERO,
             events: BinaryHeap::new(),
             planned: 0,
-            limits: Limits::new(Time::ZERO, scenario.limits.iter().copied()),
+            api: LimitedApi::new(scenario),
             report: Report::new(scenario, clients.len()),
             clients,
         };
@@ -120,17 +118,15 @@ impl<'a, S: Strategy> Simulation<'a, S> {
             Event::Timer { client, number } => self.timer(client, number),
             Event::Background { client, number } => self.background(client, number),
             Event::Arrival { client, worker } => self.arrival(client, worker),
-            Event::Leave => self.limits.leave(self.now),
+            Event::Leave => self.api.leave(self.now),
             Event::Response {
                 client,
                 worker,
-                refused,
-                hint,
-                state,
-            } => self.response(client, worker, refused, hint, state),
+                response,
+            } => self.response(client, worker, response),
             Event::Change { index } => {
                 let limits = self.scenario.changes[index].1.iter().copied();
-                self.limits.replace(self.now, limits);
+                self.api.replace_limits(self.now, limits);
             }
             Event::Neighbour => self.neighbour(),
         }
@@ -243,68 +239,33 @@ impl<'a, S: Strategy> Simulation<'a, S> {
     /// Decides about a request and plans its response.
     fn arrival(&mut self, client: usize, worker: usize) {
         let trip = self.scenario.trip;
-        let (stay, refused, hint) = match self.limits.arrive(self.now) {
-            Admission::Accepted => {
-                self.plan(trip.service, Event::Leave);
-                (trip.service, false, self.exhausted_for())
-            }
-            Admission::Refused { retry_after } => (Duration::ZERO, true, self.hint(retry_after)),
-        };
-        self.report.arrival(client, self.now, !refused);
+        let response = self.api.respond(self.now);
+        self.report.arrival(client, self.now, !response.refused);
+
+        // An accepted request stays on the server for a while.
+        let mut stay = Duration::ZERO;
+        if !response.refused {
+            stay = trip.service;
+            self.plan(stay, Event::Leave);
+        }
         let way = stay + trip.back + self.jitter(trip.back_jitter);
         self.plan(
             way,
             Event::Response {
                 client,
                 worker,
-                refused,
-                hint,
-                state: self.announced_state(),
+                response,
             },
         );
     }
 
-    /// Returns the wait that a refusal names.
-    fn hint(&self, retry_after: Duration) -> Option<Duration> {
-        match self.scenario.hint {
-            LimitHint::None => None,
-            LimitHint::RetryAfter => Some(whole_seconds(retry_after)),
-            LimitHint::Headers | LimitHint::HeadersRoundedDown => {
-                let reset_after = self.announced_state().map(|state| state.reset_after);
-                Some(reset_after.unwrap_or_else(|| whole_seconds(retry_after)))
-            }
-        }
-    }
-
-    /// Returns the time until the reset, if an accepted request is told that no request remains.
-    fn exhausted_for(&self) -> Option<Duration> {
-        let state = self.announced_state()?;
-        (state.remaining == 0).then_some(state.reset_after)
-    }
-
-    /// Returns the state of the limit that every response announces, if the scenario has such hints.
-    fn announced_state(&self) -> Option<LimitState> {
-        let rounded = match self.scenario.hint {
-            LimitHint::Headers => whole_seconds,
-            LimitHint::HeadersRoundedDown => |wait: Duration| Duration::from_secs(wait.as_secs()),
-            LimitHint::None | LimitHint::RetryAfter => return None,
-        };
-        let state = self.limits.binding_state(self.now)?;
-        Some(LimitState {
-            reset_after: rounded(state.reset_after),
-            ..state
-        })
-    }
-
     /// Gives a response to the strategy of its client.
-    fn response(
-        &mut self,
-        client: usize,
-        worker: usize,
-        refused: bool,
-        hint: Option<Duration>,
-        state: Option<LimitState>,
-    ) {
+    fn response(&mut self, client: usize, worker: usize, response: LimitedResponse) {
+        let LimitedResponse {
+            refused,
+            hint,
+            state,
+        } = response;
         let chance = self.rng.f64();
         let it = &mut self.clients[client];
         let Some(permit) = it.in_flight[worker].take() else {
@@ -354,7 +315,7 @@ impl<'a, S: Strategy> Simulation<'a, S> {
         if self.now > Time::ZERO + neighbour.until {
             return;
         }
-        if self.limits.arrive(self.now) == Admission::Accepted {
+        if !self.api.respond(self.now).refused {
             self.plan(self.scenario.trip.service, Event::Leave);
         }
         let pause = (0.5 + self.rng.f64()) / neighbour.per_second;
@@ -372,12 +333,6 @@ impl<'a, S: Strategy> Simulation<'a, S> {
         self.events
             .push(Reverse((self.now + after, self.planned, event)));
     }
-}
-
-/// Rounds up to whole seconds, at least one: a `Retry-After` of 0 would be no hint.
-fn whole_seconds(wait: Duration) -> Duration {
-    let up = u64::from(wait.subsec_nanos() > 0);
-    Duration::from_secs((wait.as_secs() + up).max(1))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use api_ratelimiter_core::config::ApiRateConfig;
 use super::*;
 use crate::rules::Limit;
 use crate::world::learned::learned;
+use crate::world::scenario::LimitHint;
 
 const MINUTE: Duration = Duration::from_secs(60);
 

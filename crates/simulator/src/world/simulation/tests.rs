@@ -5,7 +5,7 @@ use api_ratelimiter_core::config::ApiRateConfig;
 use super::*;
 use crate::rules::Limit;
 use crate::world::learned::{Learned, learned};
-use crate::world::scenario::{Neighbour, Trip};
+use crate::world::scenario::{LimitHint, Neighbour, Trip};
 use crate::world::strategy::fixed;
 
 const MINUTE: Duration = Duration::from_secs(60);
