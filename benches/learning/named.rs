@@ -1,4 +1,4 @@
-//! The scenarios that stand in the guides.
+//! The scenarios of the guides.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::sets::{CHANGE, Case, Kind, Shape, times};
 
 const HALF_HOUR: Duration = Duration::from_secs(1800);
 
-/// Every named scenario, to be played with the seed `seed`.
+/// Returns every named scenario, to be run with `seed`.
 pub(crate) fn all(seed: u64) -> Vec<Case> {
     let mut cases = steady(seed);
     cases.extend(changing(seed));
@@ -17,6 +17,7 @@ pub(crate) fn all(seed: u64) -> Vec<Case> {
     cases
 }
 
+/// Returns scenarios with a constant limit.
 fn steady(seed: u64) -> Vec<Case> {
     let mut cases = Vec::new();
     let plain = [
@@ -65,7 +66,7 @@ fn steady(seed: u64) -> Vec<Case> {
         };
         cases.push(Case::new(Kind::Pacing, limit(text), scenario, seed));
     }
-    // Five at once, each taking a tenth of a second and a round trip: that many workers would reach this.
+    // Five requests at once, each with a service time of a tenth of a second and a round trip.
     let busy = Limit::concurrency(5).expect("a limit");
     let trip = Trip {
         service: Duration::from_millis(100),
@@ -97,6 +98,7 @@ fn steady(seed: u64) -> Vec<Case> {
     cases
 }
 
+/// Returns scenarios with a limit that changes.
 fn changing(seed: u64) -> Vec<Case> {
     let mut cases = Vec::new();
     for text in [
@@ -120,7 +122,7 @@ fn changing(seed: u64) -> Vec<Case> {
     }
     for hint in [LimitHint::None, LimitHint::RetryAfter] {
         let limit = limit("token-bucket:100/s,burst=200");
-        // One request at once, the next not before the limit is back.
+        // One request is accepted, the next one only after the end of the blackout.
         let blackout = Limit::token_bucket(0.32, 1.0).expect("a limit");
         let at = spread(CHANGE, seed);
         let changes = vec![
@@ -157,6 +159,7 @@ fn changing(seed: u64) -> Vec<Case> {
     cases
 }
 
+/// Returns scenarios with special demand: several clients, bursts, starts and restarts.
 fn demanding(seed: u64) -> Vec<Case> {
     let mut cases = Vec::new();
     for (text, shape) in [
@@ -209,17 +212,17 @@ fn limit(text: &str) -> Limit {
     text.parse().expect("a limit")
 }
 
-/// Windows begin somewhere else with each seed.
+/// Returns the limit with a phase that differs between seeds.
 fn phased(limit: Limit, seed: u64) -> Limit {
     limit.with_phase(spread(Duration::ZERO, seed))
 }
 
-/// Up to a minute later, spread evenly over the seeds by the golden ratio.
+/// Returns `time` plus up to a minute, spread evenly over the seeds by the golden ratio.
 fn spread(time: Duration, seed: u64) -> Duration {
     time + Duration::from_secs_f64(60.0 * (seed as f64 * 0.618_034).fract())
 }
 
-/// For the pictures: half an hour in which a limit is halved and comes back twice as high.
+/// Returns the scenario of a picture: half an hour in which a limit is halved and then doubled.
 pub(crate) fn pictured(text: &str, hint: LimitHint) -> Scenario {
     let limit = limit(text);
     let changes = vec![
