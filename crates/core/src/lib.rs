@@ -28,11 +28,11 @@ pub use config::{
     ApiRateConfig, BodyThrottle, BucketConfig, DialectConfig, FieldPath, IdempotencyConfig,
     LimitConfig, Pagination, ScopeConfig,
 };
-pub use error::{Error, Result, TimeoutPhase, TransportKind};
+pub use error::{Effort, Error, Result, TimeoutPhase, TransportKind};
 pub use guidance::Guidance;
-pub use limiter::{BreakerPhase, CircuitBreaker, Learned, Learning, Phase, Reason};
 /// The vocabulary of methods, statuses and headers.
 pub use http;
+pub use limiter::{BreakerPhase, CircuitBreaker, Learned, Learning, Phase, Reason};
 pub use paginate::{Page, Position};
 pub use rate::Rate;
 pub use reply::Reply;
