@@ -15,7 +15,7 @@ fn sixteen_workers_meet_an_outage_with_few_requests_and_finish_every_job() {
         .outage(
             Duration::from_millis(200),
             outage,
-            Fault::cut_before_answer(1.0).expect("valid"),
+            Fault::cut_before_response(1.0).expect("valid"),
         )
         .start()
         .expect("a port");
@@ -107,8 +107,8 @@ fn a_closed_client_ends_its_calls_and_lets_what_is_under_way_finish() {
         let status = under_way.join().expect("no panic").expect("an answer");
         assert_eq!(status.as_u16(), 200);
         let waited = waiting.join().expect("no panic");
-        assert!(matches!(waited, Err(Error::Closed)), "{waited:?}");
+        assert!(matches!(waited, Err(Error::Closed { .. })), "{waited:?}");
     });
-    assert!(matches!(client.get("/").send(), Err(Error::Closed)));
+    assert!(matches!(client.get("/").send(), Err(Error::Closed { .. })));
     assert_eq!(api.stats().accepted, 1);
 }

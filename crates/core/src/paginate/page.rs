@@ -149,6 +149,7 @@ impl RemainingItems {
             request,
             bytes,
             problem,
+            effort,
         } = error
         else {
             return error;
@@ -160,6 +161,7 @@ impl RemainingItems {
             request,
             bytes,
             problem: format!("page {page}, item {item}: {problem}").into(),
+            effort,
         }
     }
 }

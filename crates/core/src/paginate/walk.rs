@@ -10,7 +10,7 @@ use super::seen::{Seen, fingerprint};
 use super::step::ReceivedPage;
 use crate::config::field_path::FieldPath;
 use crate::config::pagination::Pagination;
-use crate::error::{Error, Result, TransportKind};
+use crate::error::{Effort, Error, Result, TransportKind};
 use crate::request::RequestParts;
 use crate::time::Time;
 
@@ -231,6 +231,7 @@ impl Walk {
                     request,
                     page,
                     problem,
+                    effort: Effort::default(),
                 }))
             }
         }
