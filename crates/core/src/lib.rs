@@ -11,6 +11,7 @@ pub mod attempt;
 pub mod config;
 pub mod error;
 pub mod guidance;
+pub mod hash;
 pub mod headers;
 pub mod limiter;
 pub mod paginate;
@@ -30,9 +31,9 @@ pub use config::{
 };
 pub use error::{Error, Result, TimeoutPhase, TransportKind};
 pub use guidance::Guidance;
-pub use limiter::{BreakerPhase, CircuitBreaker, Learned, Learning, Phase, Reason};
 /// The vocabulary of methods, statuses and headers.
 pub use http;
+pub use limiter::{BreakerPhase, CircuitBreaker, Learned, Learning, Phase, Reason};
 pub use paginate::{Page, Position};
 pub use rate::Rate;
 pub use reply::Reply;
