@@ -103,7 +103,7 @@ pub struct ApiRateConfig {
     pub backoff_status_codes: Vec<u16>,
     /// The pause after a refusal that names none. Defaults to one interval at the new rate, from 1 to
     /// 60 s, doubled while nothing gets through.
-    #[serde(rename = "default_cooldown_seconds", with = "optional_seconds")]
+    #[serde(rename = "default_cooldown_seconds", with = "crate::seconds::optional")]
     pub default_cooldown: Option<Duration>,
     /// The longest pause that callers wait through; of a longer one they are told at once by
     /// [`Error::CooldownTooLong`]. Defaults to 5 minutes.
@@ -492,28 +492,6 @@ pub fn overlaid(
     }
     ApiRateConfig::deserialize(serde_json::Value::Object(merged))
         .map_err(|error| Error::config(entry, "JSON", error))
-}
-
-/// A duration as a number of seconds, or `null`.
-mod optional_seconds {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(
-        value: &Option<Duration>,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        value.map(|value| value.as_secs_f64()).serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Option<Duration>, D::Error> {
-        Option::<f64>::deserialize(from)?
-            .map(crate::seconds::checked)
-            .transpose()
-    }
 }
 
 #[cfg(test)]

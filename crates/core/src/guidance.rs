@@ -18,11 +18,8 @@
 mod body;
 mod date;
 mod dialects;
-mod duration;
 mod family;
-mod lines;
 mod name;
-mod number;
 mod pairs;
 mod policy;
 mod profile;
@@ -52,6 +49,7 @@ pub use self::profile::{Profile, Refusal, Scope};
 
 use self::profile::{Dialect, Means, Place, When};
 use self::reset::Clocks;
+use crate::headers::lines::{lines, text};
 
 /// What one answer says about limits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -299,7 +297,7 @@ fn reason(
     let (mut reason, mut scope) = (None, None);
     for place in dialect.reasons.iter().chain(dialects::COMMON_REASONS) {
         if let Place::Header(name) = place.place {
-            let line = lines::lines(headers, name).find(|line| !line.is_empty());
+            let line = lines(headers, name).find(|line| !line.is_empty());
             scope = scope.or_else(|| place.scope(line.as_deref()?));
             let word = line.filter(|line| !matches!(line.as_ref(), "true" | "false"));
             reason = reason.or_else(|| {
@@ -320,14 +318,13 @@ fn should_retry(headers: &HeaderMap) -> Option<bool> {
     let named = headers
         .iter()
         .filter(|(name, _)| name.as_str().ends_with("-should-retry"));
-    let words =
-        named.filter_map(
-            |(_, value)| match lines::text(value)?.to_ascii_lowercase().as_str() {
-                "true" => Some(true),
-                "false" => Some(false),
-                _ => None,
-            },
-        );
+    let words = named.filter_map(
+        |(_, value)| match text(value)?.to_ascii_lowercase().as_str() {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        },
+    );
     words.min()
 }
 

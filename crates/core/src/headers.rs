@@ -1,4 +1,6 @@
-//! Names and values of headers: checked, and marked where they tend to hold a credential.
+//! Headers: names and values, checked and marked where they tend to hold a credential, and their lines.
+
+pub(crate) mod lines;
 
 use std::fmt;
 

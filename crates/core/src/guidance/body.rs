@@ -6,12 +6,13 @@
 use std::time::Duration;
 
 use super::dialects::COMMON;
-use super::number::SECOND;
 use super::policy::{Policy, Unit, start};
 use super::profile::{Cost, Dialect, LONGEST_WORD, Means, Place, Refusal, Scope, Sign, When};
 use super::reset::{Clocks, span};
+use super::retry_after;
 use super::walk::{Value, walk};
-use super::{duration, retry_after};
+use crate::duration;
+use crate::number::SECOND;
 
 /// How much of a body is looked at, in bytes: what a reply keeps of it.
 const LONGEST_BODY: usize = 64 * 1024;
@@ -216,11 +217,11 @@ fn wait(key: &str, value: &Value<'_>, clocks: &Clocks) -> Option<Duration> {
     // A letter alone may belong to another word: `retry_ind`.
     let unit = match unit {
         "" | "s" => SECOND,
-        unit => duration::unit(unit).filter(|_| unit.len() > 1)?,
+        unit => duration::unit_nanos(unit).filter(|_| unit.len() > 1)?,
     };
     if unit != SECOND {
         return retry_after::units(&text, unit);
     }
-    let with_unit = || duration::parse(&text).filter(|nanos| *nanos >= 0).map(span);
+    let with_unit = || duration::nanos(&text).filter(|nanos| *nanos >= 0).map(span);
     retry_after::read_line(&text, clocks).or_else(with_unit)
 }

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use super::number::{MILLISECOND, SECOND};
 use super::profile::{Cost, Dialect, Means, Place, Reason, Refusal, Scope, Sign, When};
+use crate::number::{MILLISECOND, SECOND};
 
 /// 429 is a refusal everywhere (RFC 6585, section 4).
 const BY_STATUS: &[(u16, Refusal)] = &[(429, Refusal::Limit)];

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::lines::{MOST_PARTS, parts, unquoted};
 use super::name::{Field, Name};
 use super::pairs::{self, Row};
 use super::policy::{Policy, Unit};
@@ -10,6 +9,7 @@ use super::profile::Dialect;
 use super::quota::{self, Amount, amounts, limits};
 use super::reset::{self, Clocks, span};
 use super::structured::Item;
+use crate::headers::lines::{MOST_PARTS, parts, unquoted};
 
 /// What a family without any other name is called if its window rolls: HubSpot's `-Interval-`.
 const ROLLING: &str = "interval";

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use super::lines::{BLANKS, MOST_PARTS, unquoted};
 use super::name::Field;
-use super::number::{Number, SECOND};
 use super::quota;
 use super::reset::{self, Clocks};
+use crate::headers::lines::{BLANKS, MOST_PARTS, unquoted};
+use crate::number::{Number, SECOND};
 
 /// One limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

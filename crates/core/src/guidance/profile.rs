@@ -9,8 +9,8 @@ use std::time::Duration;
 use http::HeaderMap;
 
 use super::dialects::{DIALECTS, GENERIC};
-use super::lines::lines;
 use super::policy::{Policy, start};
+use crate::headers::lines::lines;
 
 /// How an API speaks of its limits.
 ///

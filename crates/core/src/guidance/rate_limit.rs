@@ -9,14 +9,14 @@ use std::time::Duration;
 use http::HeaderMap;
 
 use super::family::Family;
-use super::lines::{MOST_PARTS, text};
 use super::name::{self, Field};
-use super::number::{Number, SECOND};
 use super::policy::{Policy, Unit};
 use super::profile::Dialect;
 use super::reset::Clocks;
 use super::structured::{self, Item};
 use super::{quota, retry_after};
+use crate::headers::lines::{MOST_PARTS, text};
+use crate::number::{Number, SECOND};
 
 /// Most limits that are kept of one answer: ten times what the most talkative server sends.
 pub(super) const MOST_POLICIES: usize = 64;

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
-use super::lines::lines;
-use super::number::{MILLISECOND, Number, SECOND};
-use super::{date, duration};
+use super::date;
+use crate::duration;
+use crate::headers::lines::lines;
+use crate::number::{MILLISECOND, Number, SECOND};
 
 /// Longest time that anything here names: 2^31 seconds, 68 years, what RFC 9111 (section 1.2.2) makes of
 /// delta-seconds that overflow. Small enough to be added to any clock.
@@ -118,7 +119,7 @@ pub(super) fn read(text: &str, unit: i128, clocks: &Clocks) -> Option<i128> {
             _ => Some(number.times(unit).max(0)),
         };
     }
-    match duration::parse(text) {
+    match duration::nanos(text) {
         Some(nanos) => Some(nanos.max(0)),
         None => clocks.date_ahead(text).and_then(credible),
     }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName};
 
-use super::lines::{MOST_PARTS, lines, parts, text};
 use super::name;
-use super::number::{MILLISECOND, Number, SECOND};
 use super::reset::{CREDIBLE, Clocks, epoch, span};
+use crate::headers::lines::{MOST_PARTS, lines, parts, text};
+use crate::number::{MILLISECOND, Number, SECOND};
 
 /// Waits in milliseconds, most exact and therefore first: Azure and openai-python's, Cosmos DB's, AWS's
 /// (milliseconds despite its name: botocore `retries/standard.py`).

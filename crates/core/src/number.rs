@@ -5,17 +5,17 @@
 //! is too large saturates instead of failing.
 
 /// Nanoseconds in a second.
-pub(super) const SECOND: i128 = 1_000_000_000;
+pub(crate) const SECOND: i128 = 1_000_000_000;
 
 /// Nanoseconds in a millisecond.
-pub(super) const MILLISECOND: i128 = 1_000_000;
+pub(crate) const MILLISECOND: i128 = 1_000_000;
 
 /// Digits of a fraction that are kept: one nanosecond of a second; later ones are dropped.
 const FRACTION_DIGITS: usize = 9;
 
 /// A decimal number as it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Number {
+pub(crate) struct Number {
     negative: bool,
     /// The whole part, saturating.
     whole: u64,
@@ -25,7 +25,7 @@ pub(super) struct Number {
 
 impl Number {
     /// The whole text as a number: `["-"] 1*DIGIT ["." 1*DIGIT]`.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (negative, digits) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text),
@@ -35,7 +35,7 @@ impl Number {
     }
 
     /// The number that the text begins with, without a sign, and what follows it.
-    pub(super) fn take(text: &str) -> Option<(Self, &str)> {
+    pub(crate) fn take(text: &str) -> Option<(Self, &str)> {
         let (digits, rest) = split_digits(text)?;
         let whole = digits.bytes().fold(0_u64, |sum, digit| {
             sum.saturating_mul(10)
@@ -57,7 +57,7 @@ impl Number {
     }
 
     /// So many units of `unit` nanoseconds, in nanoseconds.
-    pub(super) fn times(self, unit: i128) -> i128 {
+    pub(crate) fn times(self, unit: i128) -> i128 {
         let whole = i128::from(self.whole).saturating_mul(unit);
         let size = whole.saturating_add(i128::from(self.billionths).saturating_mul(unit) / SECOND);
         if self.negative { -size } else { size }
@@ -65,28 +65,28 @@ impl Number {
 
     /// The number as a count of requests or tokens: a fraction of one is none (Reddit writes `96.0`),
     /// and below zero it is no count (servers write `-1` for "no limit").
-    pub(super) fn count(self) -> Option<u64> {
+    pub(crate) fn count(self) -> Option<u64> {
         (!self.is_negative()).then_some(self.whole)
     }
 
     /// Whether it is above zero and below one.
-    pub(super) fn is_fraction(self) -> bool {
+    pub(crate) fn is_fraction(self) -> bool {
         self.whole == 0 && self.billionths > 0 && !self.negative
     }
 
     /// Whether it is below zero.
-    pub(super) fn is_negative(self) -> bool {
+    pub(crate) fn is_negative(self) -> bool {
         self.negative && (self.whole, self.billionths) != (0, 0)
     }
 
     /// The whole part, saturating, without the sign.
-    pub(super) fn whole(self) -> u64 {
+    pub(crate) fn whole(self) -> u64 {
         self.whole
     }
 }
 
 /// The digits that a text begins with, at least one, and the rest.
-pub(super) fn split_digits(text: &str) -> Option<(&str, &str)> {
+pub(crate) fn split_digits(text: &str) -> Option<(&str, &str)> {
     let end = text.bytes().take_while(u8::is_ascii_digit).count();
     (end > 0).then(|| text.split_at(end))
 }
