@@ -91,8 +91,8 @@ pub use api_ratelimiter_core::limiter::{
     BreakerPhase, CircuitBreaker, Learned, Learning, Phase, Reason,
 };
 pub use api_ratelimiter_core::{
-    Error, Page, Position, Rate, Reader, Reply, Resend, Result, Time, TimeoutPhase, TransportKind,
-    Verdict,
+    Effort, Error, Page, Position, Rate, Reader, Reply, Resend, Result, Time, TimeoutPhase,
+    TransportKind, Verdict,
 };
 #[cfg(feature = "async")]
 pub use async_client::{

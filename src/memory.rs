@@ -13,7 +13,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 
-use crate::observe;
+use crate::observe::Event;
 use crate::rate_limiter::DynamicRateLimiter;
 use api_ratelimiter_core::Time;
 use api_ratelimiter_core::limiter::Learned;
@@ -79,7 +79,7 @@ impl Memory {
                 }
             }
             Ok(None) => {}
-            Err(error) => self.warn("read; starting afresh", &error),
+            Err(error) => self.warn(limiter, "read", &error),
         }
     }
 
@@ -123,13 +123,19 @@ impl Memory {
         match replace(&self.path, &record) {
             Ok(()) => *saved = Some(learned),
             // A disk that is full may have room again when it is time for the next look.
-            Err(error) => self.warn("written; the next run may have to start afresh", &error),
+            Err(error) => self.warn(limiter, "write", &error),
         }
     }
 
-    fn warn(&self, done: &str, error: &io::Error) {
+    /// Tells observers of the first failure.
+    fn warn(&self, limiter: &DynamicRateLimiter, operation: &str, error: &io::Error) {
         if !self.warned.swap(true, Ordering::Relaxed) {
-            observe::memory_failed(&self.key.api, done, &self.path, error);
+            limiter.tell(log::Level::Warn, |about| Event::MemoryFailed {
+                about,
+                operation: operation.to_owned(),
+                path: self.path.display().to_string(),
+                problem: error.to_string(),
+            });
         }
     }
 

@@ -13,7 +13,5 @@ pub mod prometheus;
 pub(crate) use audience::{Audience, Speaker};
 pub(crate) use call::Heard;
 pub use event::{About, Event, Observer, Standing};
-pub(crate) use log_lines::{
-    created, fleet_is_back, fleet_is_lost, limits_disagree, memory_failed, warn_of_credential,
-};
+pub(crate) use log_lines::created;
 pub(crate) use news::{Cause, Mind, News};

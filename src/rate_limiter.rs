@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use crate::clock::{Clock, SystemClock};
 use crate::fleet::Fleet;
-use crate::observe::{self, Audience, Cause, Heard, News, Observer, Speaker};
+use crate::observe::{self, About, Audience, Cause, Event, Heard, News, Observer, Speaker};
 use api_ratelimiter_core::attempt::Attempt;
 use api_ratelimiter_core::config::ApiRateConfig;
 use api_ratelimiter_core::error::{Error, Result};
@@ -469,6 +469,20 @@ impl DynamicRateLimiter {
         }
     }
 
+    /// Tells an event that is not a decision of this limiter, if an observer wants it or it is logged.
+    pub(crate) fn tell(&self, level: log::Level, event: impl FnOnce(About) -> Event) {
+        let audience = &self.shared.audience;
+        audience.tell_if_wanted(self.speaker(), level, event);
+    }
+
+    fn tell_disagreement(&self, announced: Rate, learned: Rate) {
+        self.tell(log::Level::Info, |about| Event::LimitsDisagree {
+            about,
+            announced_rate: announced.as_per_second(),
+            learned_ceiling: learned.as_per_second(),
+        });
+    }
+
     /// A pause that is over, with the event's number.
     fn tell_ended(&self, ended: Option<(u64, Duration)>) {
         let Some((number, lasted)) = ended else {
@@ -554,7 +568,7 @@ impl DynamicRateLimiter {
         head.into_iter().for_each(Waker::wake);
         others.into_iter().for_each(Waker::wake);
         if let Some((told, learned)) = disagreement {
-            observe::limits_disagree(&self.shared.name, told, learned);
+            self.tell_disagreement(told, learned);
         }
         let audience = &self.shared.audience;
         if let Some(news) = news.filter(|news| audience.wants(news.level())) {

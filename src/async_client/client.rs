@@ -13,9 +13,9 @@ use super::request::AsyncRequestBuilder;
 use super::response::{AsyncResponse, Fresh};
 use super::transport::{self, Http};
 use crate::client::builder::Checked;
+use crate::client::credential;
 use crate::client::settings::{self, ClientSettings};
 use crate::memory::Memory;
-use crate::observe;
 use crate::rate_limiter::DynamicRateLimiter;
 use crate::registry::API_RATE_CONFIGS;
 use api_ratelimiter_core::attempt::{Attempt, NoAnswer};
@@ -235,7 +235,7 @@ impl Wire for Inner {
             _ => None,
         };
         let warned = &self.warned_of_credential;
-        observe::warn_of_credential(warned, &self.settings.call.name, parts, token.is_some());
+        credential::warn_if_exposed(warned, &self.limiter, parts, token.is_some());
         parts.going_out().map_err(NoAnswer::Unsent)?;
         let clock = self.limiter.clock();
         let ends = parts.time_left(clock.now()).map(|left| clock.now() + left);

@@ -38,6 +38,7 @@ pub(super) async fn drive<W: Wire>(
     match to_the_end(limiter, &mut attempt, wire).await {
         Ok(answer) => Ok((answer, attempt)),
         Err(error) => {
+            let error = error.with_effort(attempt.effort());
             limiter.tell_gave_up(&attempt, &error);
             Err(error)
         }

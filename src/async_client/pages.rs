@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::client::AsyncDynamicAPIClient;
 use api_ratelimiter_core::config::{FieldPath, Pagination};
-use api_ratelimiter_core::error::{Error, Result};
+use api_ratelimiter_core::error::{Effort, Error, Result};
 use api_ratelimiter_core::paginate::{Page, Position, Shelf, Walk};
 use api_ratelimiter_core::request::RequestParts;
 
@@ -50,9 +50,9 @@ pub struct AsyncPages {
 }
 
 /// A page on its way.
-type Fetch = Pin<Box<dyn Future<Output = Result<Answer, Lost>> + Send>>;
+type Fetch = Pin<Box<dyn Future<Output = Result<Fetched, Lost>> + Send>>;
 
-type Answer = (StatusCode, HeaderMap, Vec<u8>);
+type Fetched = (StatusCode, HeaderMap, Vec<u8>, Effort);
 
 /// Why a page did not come.
 enum Lost {
@@ -114,8 +114,9 @@ impl AsyncPages {
             let response = client.run(parts).await.map_err(Lost::Call)?;
             let response = response.error_for_status().await.map_err(Lost::Call)?;
             let (status, headers) = (response.status(), response.headers().clone());
+            let effort = response.effort();
             let body = response.bytes().await.map_err(Lost::Body)?;
-            Ok((status, headers, body))
+            Ok((status, headers, body, effort))
         })
     }
 }
@@ -147,8 +148,10 @@ impl Stream for AsyncPages {
             let now = this.client.limiter().clock().now();
             let retry_transport = this.client.settings().call.retry_transport;
             match outcome {
-                Ok((status, headers, body)) => {
-                    return Poll::Ready(Some(this.walk.arrived(status, headers, body)));
+                Ok((status, headers, body, effort)) => {
+                    let page = this.walk.arrived(status, headers, body);
+                    let page = page.map_err(|error| error.with_effort(effort));
+                    return Poll::Ready(Some(page));
                 }
                 Err(Lost::Call(error)) => return Poll::Ready(Some(Err(this.walk.failed(error)))),
                 Err(Lost::Body(error)) => {

@@ -14,7 +14,7 @@ use crate::client::transport::DRAIN_FOR;
 use crate::clock::Clock;
 use api_ratelimiter_core::Time;
 use api_ratelimiter_core::attempt::{Attempt, Failure};
-use api_ratelimiter_core::error::{Error, Result, TimeoutPhase, TransportKind};
+use api_ratelimiter_core::error::{Effort, Error, Result, TimeoutPhase, TransportKind};
 use api_ratelimiter_core::reply::{HeaderNames, Reply};
 
 /// An answer of any status from 2xx to 5xx, its body not yet read.
@@ -81,6 +81,10 @@ impl AsyncResponse {
         self.waited
     }
 
+    pub(super) fn effort(&self) -> Effort {
+        Effort::new(self.attempts, self.waited)
+    }
+
     /// The answer itself, if its status is below 400.
     ///
     /// # Errors
@@ -92,7 +96,8 @@ impl AsyncResponse {
         }
         let patience = self.settings.timeouts.body;
         let reply = self.answer.reply(patience).await;
-        Err(Error::of_status(self.request, reply))
+        let effort = self.effort();
+        Err(Error::of_status(self.request, reply).with_effort(effort))
     }
 
     /// The body as text; what is no UTF-8 is replaced by U+FFFD.
@@ -114,9 +119,10 @@ impl AsyncResponse {
     /// [`Error::Decode`] if it is none or has another shape, without its contents; and as for
     /// [`text`](Self::text).
     pub async fn json<T: DeserializeOwned>(self) -> Result<T> {
-        let request = self.request.clone();
+        let (request, effort) = (self.request.clone(), self.effort());
         let bytes = self.bytes().await?;
-        serde_json::from_slice(&bytes).map_err(|error| Error::decode(&request, bytes.len(), &error))
+        serde_json::from_slice(&bytes)
+            .map_err(|error| Error::decode(&request, bytes.len(), &error).with_effort(effort))
     }
 
     /// The body as bytes, decoded.
@@ -127,11 +133,13 @@ impl AsyncResponse {
     pub async fn bytes(mut self) -> Result<Vec<u8>> {
         let limit = self.settings.max_body;
         let patience = self.settings.timeouts.body;
-        match self.answer.fill(patience, limit).await {
-            Ok(End::Complete) => Ok(self.answer.seen),
-            Ok(End::TooLong) => Err(Error::body_too_large(self.request, limit)),
-            Err(failure) => Err(failed(self.request, failure)),
-        }
+        let effort = self.effort();
+        let error = match self.answer.fill(patience, limit).await {
+            Ok(End::Complete) => return Ok(self.answer.seen),
+            Ok(End::TooLong) => Error::body_too_large(self.request, limit),
+            Err(failure) => failed(self.request, failure),
+        };
+        Err(error.with_effort(effort))
     }
 
     /// The next piece of the body, decoded; `None` at its end. Without a bound on its length or on the
@@ -147,7 +155,7 @@ impl AsyncResponse {
         }
         match self.answer.chunk().await {
             Ok(chunk) => Ok(chunk.map(|chunk| chunk.as_ref().to_vec())),
-            Err(failure) => Err(failed(self.request.clone(), failure)),
+            Err(failure) => Err(failed(self.request.clone(), failure).with_effort(self.effort())),
         }
     }
 }

@@ -12,9 +12,9 @@ use super::drive::drive;
 use super::request::RequestBuilder;
 use super::response::{Fresh, Response};
 use super::transport;
+use crate::client::credential;
 use crate::client::settings::{self, ClientSettings};
 use crate::memory::Memory;
-use crate::observe;
 use crate::rate_limiter::DynamicRateLimiter;
 use crate::registry::API_RATE_CONFIGS;
 use api_ratelimiter_core::attempt::{Attempt, NoAnswer};
@@ -136,7 +136,7 @@ impl DynamicAPIClient {
     /// let client = make_client_for("notion")?;
     /// let clone = client.clone();             // in a handler of Ctrl-C, say
     /// clone.close();
-    /// assert!(matches!(client.get("/pages/1").send(), Err(Error::Closed)));
+    /// assert!(matches!(client.get("/pages/1").send(), Err(Error::Closed { .. })));
     /// # Ok::<(), api_ratelimiter::Error>(())
     /// ```
     pub fn close(&self) -> usize {
@@ -229,7 +229,7 @@ impl DynamicAPIClient {
                 _ => None,
             };
             let warned = &self.inner.warned_of_credential;
-            observe::warn_of_credential(warned, &settings.call.name, parts, token.is_some());
+            credential::warn_if_exposed(warned, limiter, parts, token.is_some());
             parts.going_out().map_err(NoAnswer::Unsent)?;
             let answer = transport::send(agent, settings, parts, token, clock.now())?;
             Ok(Fresh::new(&parts.method, answer, clock, settings))

@@ -28,6 +28,7 @@ pub(super) fn drive<A: Answer>(
     match to_the_end(limiter, &mut attempt, send) {
         Ok(answer) => Ok((answer, attempt)),
         Err(error) => {
+            let error = error.with_effort(attempt.effort());
             limiter.tell_gave_up(&attempt, &error);
             Err(error)
         }

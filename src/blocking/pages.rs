@@ -130,8 +130,12 @@ impl Pages {
                 .and_then(Response::error_for_status)
                 .map_err(|error| self.walk.failed(error))?;
             let (status, headers) = (response.status(), response.headers().clone());
+            let effort = response.effort();
             match response.bytes() {
-                Ok(body) => return self.walk.arrived(status, headers, body),
+                Ok(body) => {
+                    let page = self.walk.arrived(status, headers, body);
+                    return page.map_err(|error| error.with_effort(effort));
+                }
                 Err(error) => self
                     .walk
                     .broke_off(error, &parts, retry_transport, clock.now())?,

@@ -15,7 +15,7 @@ use crate::client::settings::ClientSettings;
 use crate::client::transport::DRAIN_FOR;
 use crate::clock::Clock;
 use api_ratelimiter_core::attempt::{Attempt, Failure};
-use api_ratelimiter_core::error::{Error, Result};
+use api_ratelimiter_core::error::{Effort, Error, Result};
 use api_ratelimiter_core::reply::{HeaderNames, Reply};
 
 /// An answer of any status from 2xx to 5xx, its body not yet read.
@@ -72,6 +72,10 @@ impl Response {
         self.waited
     }
 
+    pub(super) fn effort(&self) -> Effort {
+        Effort::new(self.attempts, self.waited)
+    }
+
     /// The answer itself, if its status is below 400.
     ///
     /// # Errors
@@ -83,7 +87,8 @@ impl Response {
         }
         let request = self.context.request.clone();
         let patience = self.context.settings.timeouts.body;
-        Err(Error::of_status(request, self.into_reply(patience)))
+        let effort = self.effort();
+        Err(Error::of_status(request, self.into_reply(patience)).with_effort(effort))
     }
 
     /// The body as text; what is no UTF-8 is replaced by U+FFFD.
@@ -105,9 +110,10 @@ impl Response {
     /// [`Error::Decode`] if it is none or has another shape, without its contents; and as for
     /// [`text`](Self::text).
     pub fn json<T: DeserializeOwned>(self) -> Result<T> {
-        let request = self.context.request.clone();
+        let (request, effort) = (self.context.request.clone(), self.effort());
         let bytes = self.bytes()?;
-        serde_json::from_slice(&bytes).map_err(|error| Error::decode(&request, bytes.len(), &error))
+        serde_json::from_slice(&bytes)
+            .map_err(|error| Error::decode(&request, bytes.len(), &error).with_effort(effort))
     }
 
     /// The body as bytes, decoded.
@@ -116,19 +122,21 @@ impl Response {
     ///
     /// As for [`text`](Self::text).
     pub fn bytes(self) -> Result<Vec<u8>> {
+        let effort = self.effort();
         let Self {
             mut body, context, ..
         } = self;
         let limit = context.settings.max_body;
         let until = context.clock.now() + context.settings.timeouts.body;
-        match body.fill(&context.clock, until, until, limit) {
-            Ok(End::Complete) => Ok(body.into_seen()),
-            Ok(End::Late) => Err(context.error(io::Error::other(ureq::Error::Timeout(
+        let error = match body.fill(&context.clock, until, until, limit) {
+            Ok(End::Complete) => return Ok(body.into_seen()),
+            Ok(End::Late) => context.error(io::Error::other(ureq::Error::Timeout(
                 ureq::Timeout::RecvBody,
-            )))),
-            Ok(End::TooLong) => Err(Error::body_too_large(context.request, limit)),
-            Err(error) => Err(context.error(error)),
-        }
+            ))),
+            Ok(End::TooLong) => Error::body_too_large(context.request, limit),
+            Err(error) => context.error(error),
+        };
+        Err(error.with_effort(effort))
     }
 
     /// The body as a reader, without a bound on its length or on the time it takes in all; only the

@@ -261,23 +261,27 @@ impl<F> Builder<F> {
             }
             (Some(limiter), None) => limiter,
             (None, _) => {
-                let limiter = match (fleet, clock) {
+                let prepare = |limiter: DynamicRateLimiter| {
+                    for observer in observers {
+                        limiter.add_observer(observer);
+                    }
+                    match &label {
+                        Some(label) => limiter.with_label(label),
+                        None => limiter,
+                    }
+                };
+                match (fleet, clock) {
                     (Some(_), Some(_)) => {
                         let problem = "a fleet's clock is its store's; leave one of the two out";
                         return Err(Error::config(&config.name, "clock", problem));
                     }
-                    (Some(fleet), None) => DynamicRateLimiter::in_fleet(&config, &fleet)?,
+                    (Some(fleet), None) => {
+                        DynamicRateLimiter::in_fleet_after(&config, &fleet, prepare)?
+                    }
                     (None, clock) => {
                         let clock = clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
-                        DynamicRateLimiter::with_clock(&config, clock)?
+                        prepare(DynamicRateLimiter::with_clock(&config, clock)?)
                     }
-                };
-                observers
-                    .into_iter()
-                    .for_each(|observer| limiter.add_observer(observer));
-                match &label {
-                    Some(label) => limiter.with_label(label),
-                    None => limiter,
                 }
             }
         };

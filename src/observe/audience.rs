@@ -116,6 +116,18 @@ impl Audience {
         self.tell(&Event::CooldownEnded { about, lasted });
     }
 
+    /// Tells one event that is not a decision of the limiter, if anyone wants what is logged at `level`.
+    pub(crate) fn tell_if_wanted(
+        &self,
+        speaker: Speaker<'_>,
+        level: log::Level,
+        event: impl FnOnce(About) -> Event,
+    ) {
+        if self.wants(level) {
+            self.tell(&event(self.about(speaker, self.next_number(), None)));
+        }
+    }
+
     pub(crate) fn attempted(&self, speaker: Speaker<'_>, heard: Heard) {
         let about = self.about(speaker, self.next_number(), heard.tags.as_deref());
         self.tell(&heard.event(about));

@@ -216,6 +216,61 @@ pub enum Event {
         #[serde(rename = "open_for_seconds", with = "seconds")]
         open_for: Duration,
     },
+    /// The limit that the server announces and the one that was met have disagreed for a minute; the
+    /// limiter goes by the lower one.
+    #[non_exhaustive]
+    LimitsDisagree {
+        /// Whose, and when.
+        #[serde(flatten)]
+        about: About,
+        /// The announced limit, per second.
+        announced_rate: f64,
+        /// The learned ceiling, per second.
+        learned_ceiling: f64,
+    },
+    /// The store of a fleet became unreachable, or can't be used; the worker keeps trying.
+    #[non_exhaustive]
+    FleetLost {
+        /// Whose, and when.
+        #[serde(flatten)]
+        about: About,
+        /// The store, as its [`FleetStore`](crate::FleetStore) shows itself.
+        store: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The store of a fleet is reachable again.
+    #[non_exhaustive]
+    FleetBack {
+        /// Whose, and when.
+        #[serde(flatten)]
+        about: About,
+        /// The store, as its [`FleetStore`](crate::FleetStore) shows itself.
+        store: String,
+    },
+    /// The file of [`remember_in`](crate::ClientBuilder::remember_in) could not be read or written.
+    /// Comes once for each client.
+    #[non_exhaustive]
+    MemoryFailed {
+        /// Whose, and when.
+        #[serde(flatten)]
+        about: About,
+        /// What failed: `read` or `write`.
+        operation: String,
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A request carries a credential over plain HTTP to another machine. Comes once for each client.
+    #[non_exhaustive]
+    CredentialExposed {
+        /// Whose, and when.
+        #[serde(flatten)]
+        about: About,
+        /// Scheme, host and port that it is sent to.
+        origin: String,
+    },
 }
 
 impl Event {
@@ -233,7 +288,12 @@ impl Event {
             | Self::Probe { about, .. }
             | Self::Blocked { about, .. }
             | Self::BreakerOpened { about, .. }
-            | Self::BreakerClosed { about, .. } => about,
+            | Self::BreakerClosed { about, .. }
+            | Self::LimitsDisagree { about, .. }
+            | Self::FleetLost { about, .. }
+            | Self::FleetBack { about, .. }
+            | Self::MemoryFailed { about, .. }
+            | Self::CredentialExposed { about, .. } => about,
         }
     }
 }

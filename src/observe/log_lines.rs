@@ -1,16 +1,11 @@
 //! The log lines: target `api_ratelimiter`, with key-values.
 //!
-//! Most are made from events. The rest is no limiter's doing: a file that can't be written, a
-//! credential in the clear.
+//! They are made from events, but for two: a limiter was created, and an observer panicked.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Event, Observer};
-use api_ratelimiter_core::Rate;
 use api_ratelimiter_core::config::ApiRateConfig;
-use api_ratelimiter_core::headers;
-use api_ratelimiter_core::request::RequestParts;
 
 /// The target of every log line.
 pub(super) const TARGET: &str = "api_ratelimiter";
@@ -141,6 +136,52 @@ impl Observer for LogLines {
                     "{name}: requests get through again, circuit breaker closed after {open_for:.1} s"
                 );
             }
+            Event::LimitsDisagree {
+                announced_rate,
+                learned_ceiling,
+                ..
+            } => {
+                let (announced, ceiling) = (*announced_rate, *learned_ceiling);
+                log::info!(
+                    target: TARGET, api, announced, ceiling;
+                    "{name}: the server announces {announced:.3}/s, the limit was met at {ceiling:.3}/s; going by the lower one"
+                );
+            }
+            Event::FleetLost { store, problem, .. } => {
+                let store = store.as_str();
+                log::warn!(
+                    target: TARGET, api, store;
+                    "{name}: the fleet's store, {store}, is lost: {}; trying again", problem.escape_debug()
+                );
+            }
+            Event::FleetBack { store, .. } => {
+                let store = store.as_str();
+                log::info!(target: TARGET, api, store; "{name}: the fleet's store, {store}, is back");
+            }
+            Event::MemoryFailed {
+                operation,
+                path,
+                problem,
+                ..
+            } => {
+                let path = path.as_str();
+                let outcome = if operation == "read" {
+                    "read; starting afresh"
+                } else {
+                    "written; the next run may have to start afresh"
+                };
+                log::warn!(
+                    target: TARGET, api, path;
+                    "{name}: what was learned could not be {outcome}: {path}: {problem}"
+                );
+            }
+            Event::CredentialExposed { origin, .. } => {
+                let origin = origin.as_str();
+                log::warn!(
+                    target: TARGET, api, origin;
+                    "{name}: a credential is sent to {origin} without encryption; use https"
+                );
+            }
         }
     }
 }
@@ -157,74 +198,6 @@ pub(super) fn observer_panicked(api: &str) {
         target: TARGET, api;
         "{}: an observer panicked; its request goes on", api.escape_debug()
     );
-}
-
-/// What was learned could not be read or written: the limiter starts afresh, or the next run will.
-pub(crate) fn memory_failed(
-    api: &str,
-    done: &str,
-    path: &std::path::Path,
-    error: &dyn fmt::Display,
-) {
-    let path = path.display().to_string();
-    log::warn!(
-        target: TARGET, api, path = path.as_str();
-        "{}: what was learned could not be {done}: {path}: {error}", api.escape_debug()
-    );
-}
-
-/// The store that a fleet shares its limit by can't be used.
-pub(crate) fn fleet_is_lost(api: &str, store: &str, problem: &str) {
-    log::warn!(
-        target: TARGET, api, store;
-        "{}: the fleet's store, {store}, is lost: {}; trying again", api.escape_debug(), problem.escape_debug()
-    );
-}
-
-/// That is over.
-pub(crate) fn fleet_is_back(api: &str, store: &str) {
-    log::info!(
-        target: TARGET, api, store;
-        "{}: the fleet's store, {store}, is back", api.escape_debug()
-    );
-}
-
-/// The server announces another limit than the one that was met.
-pub(crate) fn limits_disagree(api: &str, announced: Rate, learned: Rate) {
-    let (announced, learned) = (announced.as_per_second(), learned.as_per_second());
-    log::info!(
-        target: TARGET, api, announced, ceiling = learned;
-        "{}: the server announces {announced:.3}/s, the limit was met at {learned:.3}/s; going by the lower one",
-        api.escape_debug()
-    );
-}
-
-/// A credential is about to travel unencrypted.
-fn credential_in_clear(api: &str, origin: &dyn fmt::Display) {
-    log::warn!(
-        target: TARGET, api, origin = origin.to_string().as_str();
-        "{}: a credential is sent to {origin} without encryption; use https", api.escape_debug()
-    );
-}
-
-/// Once for each client, whose mark is `warned`: a credential that travels in the clear over a network.
-pub(crate) fn warn_of_credential(
-    warned: &AtomicBool,
-    api: &str,
-    parts: &RequestParts,
-    has_token: bool,
-) {
-    let origin = parts.address.origin();
-    let in_clear = !origin.is_https() && !origin.is_loopback();
-    let is_credential =
-        |name, value: &http::HeaderValue| value.is_sensitive() || headers::is_sensitive(name);
-    let credential = || {
-        let mut headers = parts.headers.iter();
-        has_token || headers.any(|(name, value)| is_credential(name, value))
-    };
-    if in_clear && credential() && !warned.swap(true, Ordering::Relaxed) {
-        credential_in_clear(api, origin);
-    }
 }
 
 /// ` with status …`, if there is one.

@@ -11,7 +11,7 @@ use parking_lot::{Condvar, Mutex};
 use super::{Core, DynamicRateLimiter, Origin, Shared};
 use crate::clock::Clock;
 use crate::fleet::{Fleet, Replaced, StoreError};
-use crate::observe::{self, Cause};
+use crate::observe::{Cause, Event};
 use api_ratelimiter_core::Time;
 use api_ratelimiter_core::config::ApiRateConfig;
 use api_ratelimiter_core::error::{Error, Result};
@@ -78,8 +78,17 @@ impl DynamicRateLimiter {
     /// the key. A store that can't be reached is none: that is a warning, and
     /// [`OnOutage`](crate::OnOutage) says what follows.
     pub fn in_fleet(config: &ApiRateConfig, fleet: &Fleet) -> Result<Self> {
+        Self::in_fleet_after(config, fleet, |limiter| limiter)
+    }
+
+    /// Joins a fleet after `prepare`, so that observers hear of a store that can't be reached at once.
+    pub(crate) fn in_fleet_after(
+        config: &ApiRateConfig,
+        fleet: &Fleet,
+        prepare: impl FnOnce(Self) -> Self,
+    ) -> Result<Self> {
         let clock = Arc::new(crate::clock::SystemClock::new());
-        let limiter = Self::assembled(config, clock, Some(fleet))?;
+        let limiter = prepare(Self::assembled(config, clock, Some(fleet))?);
         limiter.join_fleet(true)?;
         // Where the store does not answer the first one, the others don't wait for it, too.
         let is_there = limiter.snapshot().fleet.is_some_and(|fleet| fleet.joined);
@@ -207,12 +216,21 @@ impl DynamicRateLimiter {
         });
         let store = || agent.fleet.store.shown();
         match told {
-            Some(problem) if problem.is_empty() => observe::fleet_is_back(self.name(), &store()),
-            Some(problem) => observe::fleet_is_lost(self.name(), &store(), &problem),
+            Some(problem) if problem.is_empty() => {
+                self.tell(log::Level::Info, |about| Event::FleetBack {
+                    about,
+                    store: store(),
+                });
+            }
+            Some(problem) => self.tell(log::Level::Warn, |about| Event::FleetLost {
+                about,
+                store: store(),
+                problem,
+            }),
             None => {}
         }
         if let Some((announced, learned)) = disagreement {
-            observe::limits_disagree(self.name(), announced, learned);
+            self.tell_disagreement(announced, learned);
         }
     }
 }

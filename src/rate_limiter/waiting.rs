@@ -63,7 +63,7 @@ impl Place<'_> {
             let mut core = self.limiter.shared.core.lock();
             let core = &mut *core;
             let turn = if core.closed {
-                Turn::Failed(Error::Closed)
+                Turn::Failed(Error::closed())
             } else {
                 core.queue.turn(
                     &mut core.source,

@@ -231,10 +231,10 @@ fn a_caller_is_told_before_each_attempt_and_may_keep_it_back() {
     let request = client.post("/orders").before_send(move || {
         match counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
             0 => Ok(()),
-            _ => Err(Error::Closed),
+            _ => Err(Error::closed()),
         }
     });
     let error = block_on(request.send()).expect_err("the second was kept back");
-    assert!(matches!(error, Error::Closed), "{error:?}");
+    assert!(matches!(error, Error::Closed { .. }), "{error:?}");
     assert_eq!(server.lines(), ["POST /orders"]);
 }

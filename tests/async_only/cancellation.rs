@@ -208,7 +208,7 @@ fn closing_within_a_time_lets_what_is_under_way_finish() {
         let text = call.await.expect("no panic");
         assert_eq!(text.expect("it was under way"), "done");
         let later = client.get("/").send().await;
-        assert!(matches!(later, Err(Error::Closed)), "{later:?}");
+        assert!(matches!(later, Err(Error::Closed { .. })), "{later:?}");
     });
 }
 

@@ -127,7 +127,7 @@ fn closing_ends_every_wait() {
         for task in tasks {
             let outcome = task.await.expect("no panic");
             assert!(
-                matches!(outcome, Err(api_ratelimiter::Error::Closed)),
+                matches!(outcome, Err(api_ratelimiter::Error::Closed { .. })),
                 "{outcome:?}"
             );
         }

@@ -40,7 +40,10 @@ fn its_error_ends_the_call_and_gives_the_permit_back() {
     let error = send(|| "the disk is full".into());
     let expected = "invalid request, before_send: failed: the disk is full";
     assert_eq!(error.to_string(), expected);
-    assert!(matches!(send(|| Error::Closed.into()), Error::Closed));
+    assert!(matches!(
+        send(|| Error::closed().into()),
+        Error::Closed { .. }
+    ));
     assert_eq!(server.connections(), 0);
     assert_eq!(client.limiter().snapshot().tokens, before);
 }

@@ -7,6 +7,7 @@
 mod before_send;
 mod bodies;
 mod connections;
+mod effort;
 #[cfg(feature = "gzip")]
 mod gzip;
 mod helpers;

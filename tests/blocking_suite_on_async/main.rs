@@ -7,6 +7,8 @@
 mod bodies;
 #[path = "../blocking/connections.rs"]
 mod connections;
+#[path = "../blocking/effort.rs"]
+mod effort;
 #[allow(dead_code, reason = "another suite's needs are here, too")]
 mod front;
 #[cfg(feature = "gzip")]

@@ -158,7 +158,7 @@ fn an_open_circuit_and_a_pause_are_one_wait_and_closing_ends_both() {
     assert_eq!(world.limiter.close(), 1, "the trial is under way");
     let closed = world.now();
     for outcome in world.run(threads) {
-        assert!(matches!(outcome, Err(Error::Closed)), "{outcome:?}");
+        assert!(matches!(outcome, Err(Error::Closed { .. })), "{outcome:?}");
     }
     assert_eq!(world.now(), closed, "at once");
     second.success();

@@ -21,10 +21,10 @@ fn all_who_wait_are_told_at_once_and_so_is_whoever_comes_later() {
     world.until_queued(20);
     assert_eq!(world.limiter.clone().close(), 0, "nothing is under way");
     for outcome in world.run(threads) {
-        assert!(matches!(outcome, Err(Error::Closed)));
+        assert!(matches!(outcome, Err(Error::Closed { .. })));
     }
     assert_eq!(world.now(), 0.0);
-    assert!(matches!(world.limiter.acquire(), Err(Error::Closed)));
+    assert!(matches!(world.limiter.acquire(), Err(Error::Closed { .. })));
     assert!(matches!(world.limiter.try_acquire(), TryAcquire::Closed));
     assert_eq!(world.limiter.snapshot().waiting, 0);
     assert_eq!(world.limiter.close(), 0, "closing twice does nothing more");

@@ -51,8 +51,9 @@ fn the_table_of_events_has_their_kinds_and_fields() {
         "method": "GET", "route": null, "url": null, "status": 429, "error": "Closed", "refused": true, "attempt": 1,
         "elapsed_seconds": 0.5, "waited_seconds": 0.5, "bytes": 5, "attempts": 2, "old_rate": 2.0, "new_rate": 1.0,
         "cooldown_seconds": 0.5, "by_cut": true, "prolonged": false, "lasted_seconds": 0.5, "old_ceiling": 3.0,
-        "next_trial_seconds": 0.5, "open_for_seconds": 0.5, "current_rate": 1.0, "learned_ceiling": null, "phase": null,
-        "reason": null, "breaker": null, "state": "in words",
+        "next_trial_seconds": 0.5, "open_for_seconds": 0.5, "current_rate": 1.0, "learned_ceiling": 2.0, "phase": null,
+        "reason": null, "breaker": null, "state": "in words", "announced_rate": 3.0, "store": "local", "problem": "it is down", "operation": "read",
+        "path": "/tmp/mine.json", "origin": "http://example.com",
     });
     let common = ["api", "tenant", "sequence", "at_unix_seconds", "context"];
     let standing = [
@@ -64,7 +65,7 @@ fn the_table_of_events_has_their_kinds_and_fields() {
         "state",
     ];
     let rows = rows("| `event` | fields");
-    assert_eq!(rows.len(), 11);
+    assert_eq!(rows.len(), 16);
     for row in rows {
         let standing = standing.iter().filter(|_| row[1].contains("the standing"));
         let fields = named(row[1]).chain(common).chain(standing.copied());

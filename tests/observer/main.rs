@@ -10,6 +10,7 @@ mod guide;
 mod limiter;
 mod outage;
 mod totals;
+mod warnings;
 
 use std::sync::{Arc, Mutex};
 

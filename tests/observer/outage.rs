@@ -107,8 +107,8 @@ fn a_closed_client_ends_its_calls_and_lets_what_is_under_way_finish() {
         let status = under_way.join().expect("no panic").expect("an answer");
         assert_eq!(status.as_u16(), 200);
         let waited = waiting.join().expect("no panic");
-        assert!(matches!(waited, Err(Error::Closed)), "{waited:?}");
+        assert!(matches!(waited, Err(Error::Closed { .. })), "{waited:?}");
     });
-    assert!(matches!(client.get("/").send(), Err(Error::Closed)));
+    assert!(matches!(client.get("/").send(), Err(Error::Closed { .. })));
     assert_eq!(api.stats().accepted, 1);
 }

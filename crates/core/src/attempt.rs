@@ -18,7 +18,7 @@ use std::time::Duration;
 use http::{HeaderMap, Method, StatusCode, header};
 
 use crate::config::{ScopeRule, narrowest};
-use crate::error::{Error, Result, TimeoutPhase, TransportKind};
+use crate::error::{Effort, Error, Result, TimeoutPhase, TransportKind};
 use crate::guidance::{self, Guidance, Unit};
 use crate::limiter::{Announced, Told};
 use crate::reply::Reply;
@@ -164,6 +164,11 @@ impl Attempt {
     /// Time spent waiting for permits.
     pub fn waited(&self) -> Duration {
         self.waited
+    }
+
+    /// Requests sent so far, and the time spent waiting for permits.
+    pub fn effort(&self) -> Effort {
+        Effort::new(self.sent, self.waited)
     }
 
     /// The permits that the next request needs; `None` if it leads to another origin, which this limiter
@@ -340,6 +345,7 @@ impl Attempt {
             request: self.parts.label(),
             kind,
             source,
+            effort: self.effort(),
         })
     }
 
@@ -424,11 +430,7 @@ impl Attempt {
     }
 
     fn refused(&self, kind: TransportKind) -> Error {
-        Error::Transport {
-            request: self.parts.label(),
-            kind,
-            source: None,
-        }
+        Error::transport(self.parts.label(), kind, None)
     }
 
     /// Takes off what another host must not see, for the rest of the call.

@@ -60,6 +60,8 @@ pub enum Error {
         part: Box<str>,
         /// What is wrong with it and what to do.
         problem: Box<str>,
+        /// Requests that the call sent, and how long it waited.
+        effort: Effort,
     },
 
     /// No complete answer came: the connection failed, broke, or took too long.
@@ -72,6 +74,8 @@ pub enum Error {
         kind: TransportKind,
         /// The transport's own error.
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
+        /// Requests that the call sent, and how long it waited.
+        effort: Effort,
     },
 
     /// An answer of 400 or above, turned into an error by
@@ -83,6 +87,8 @@ pub enum Error {
         request: Box<str>,
         /// The answer.
         reply: Box<Reply>,
+        /// Requests that the call sent, and how long it waited.
+        effort: Effort,
     },
 
     /// The server refused the request more often than `max_retries_on_backoff` allows.
@@ -109,6 +115,8 @@ pub enum Error {
         wait: Duration,
         /// The refusal of this very call that began the pause, if it was this call's.
         reply: Option<Box<Reply>>,
+        /// Requests that the call sent, and how long it waited.
+        effort: Effort,
     },
 
     /// A permit would come after the caller's deadline; nothing was slept or sent.
@@ -119,6 +127,8 @@ pub enum Error {
         needed: Duration,
         /// The last refusal of this very call, if it had been sent before.
         reply: Option<Box<Reply>>,
+        /// Requests that the call sent, and how long it waited.
+        effort: Effort,
     },
 
     /// Requests fail, and the circuit breaker is open: calls are not to wait for it (`fail_fast`), or it
@@ -130,6 +140,8 @@ pub enum Error {
         wait: Duration,
         /// The last refusal of this very call, if it had been sent before.
         reply: Option<Box<Reply>>,
+        /// Requests that the call sent, and how long it waited.
+        effort: Effort,
     },
 
     /// The fleet that shares the limit can't be asked, and callers are not to go on without it; or it has
@@ -141,11 +153,17 @@ pub enum Error {
         problem: Box<str>,
         /// Whether that is the store's state of the moment, which may be better later.
         may_pass: bool,
+        /// Requests that the call sent, and how long it waited.
+        effort: Effort,
     },
 
     /// The limiter was closed: it grants nothing any more.
     #[error("the client was closed")]
-    Closed,
+    #[non_exhaustive]
+    Closed {
+        /// Requests that the call sent, and how long it waited.
+        effort: Effort,
+    },
 
     /// A body that was to be read whole is longer than `max_body`.
     #[error(
@@ -157,6 +175,8 @@ pub enum Error {
         request: Box<str>,
         /// The bound, in decoded bytes.
         limit: u64,
+        /// Requests that the call sent, and how long it waited.
+        effort: Effort,
     },
 
     /// A body that is not what the caller expected.
@@ -169,6 +189,8 @@ pub enum Error {
         bytes: u64,
         /// What was expected and where, without the body's contents.
         problem: Box<str>,
+        /// Requests that the call sent, and how long it waited.
+        effort: Effort,
     },
 
     /// An answer that is no page of the expected kind, or that does not lead on although it says that
@@ -182,7 +204,38 @@ pub enum Error {
         page: u64,
         /// What is wrong with it, without the body's contents.
         problem: Box<str>,
+        /// Requests that the call sent, and how long it waited.
+        effort: Effort,
     },
+}
+
+/// What a call had done when it failed: requests sent, and time spent waiting for permits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Effort {
+    attempts: u32,
+    /// In nanoseconds, so that an [`enum@Error`] stays small.
+    waited: u64,
+}
+
+impl Effort {
+    /// Returns the effort of a call that sent `attempts` requests and waited for permits for `waited`.
+    #[must_use]
+    pub fn new(attempts: u32, waited: Duration) -> Self {
+        let waited = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
+        Self { attempts, waited }
+    }
+
+    /// Requests that were sent.
+    #[must_use]
+    pub fn attempts(self) -> u32 {
+        self.attempts
+    }
+
+    /// Time spent waiting for permits.
+    #[must_use]
+    pub fn waited(self) -> Duration {
+        Duration::from_nanos(self.waited)
+    }
 }
 
 /// How a request failed below HTTP.
@@ -233,6 +286,7 @@ impl From<InvalidHeader> for Error {
         Self::InvalidRequest {
             part: header.part,
             problem: header.problem,
+            effort: Effort::default(),
         }
     }
 }
@@ -266,6 +320,75 @@ impl Error {
             | Self::CircuitOpen { reply, .. } => reply.as_deref(),
             _ => None,
         }
+    }
+
+    /// Requests that the failed call had sent, refused ones and redirects included. 0 if it sent none,
+    /// and for an error that no call returned.
+    ///
+    /// ```
+    /// use api_ratelimiter_core::Error;
+    ///
+    /// assert_eq!(Error::closed().attempts(), 0);
+    /// ```
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        match self {
+            Self::BackoffExhausted { attempts, .. } => *attempts,
+            _ => self.effort().map_or(0, Effort::attempts),
+        }
+    }
+
+    /// How long the failed call had waited for permits, in all. Zero if it did not wait, and for an error
+    /// that no call returned.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        match self {
+            Self::BackoffExhausted { waited, .. } => *waited,
+            _ => self.effort().map_or(Duration::ZERO, Effort::waited),
+        }
+    }
+
+    fn effort(&self) -> Option<Effort> {
+        match self {
+            Self::InvalidRequest { effort, .. }
+            | Self::Transport { effort, .. }
+            | Self::Status { effort, .. }
+            | Self::CooldownTooLong { effort, .. }
+            | Self::DeadlineTooShort { effort, .. }
+            | Self::CircuitOpen { effort, .. }
+            | Self::Fleet { effort, .. }
+            | Self::Closed { effort }
+            | Self::BodyTooLarge { effort, .. }
+            | Self::Decode { effort, .. }
+            | Self::Pagination { effort, .. } => Some(*effort),
+            Self::BackoffExhausted { .. }
+            | Self::UnknownApi { .. }
+            | Self::InvalidConfig { .. } => None,
+        }
+    }
+
+    /// Returns this error with what the call had done when it failed. Errors of configurations, which no
+    /// call returns, stay as they are.
+    #[must_use]
+    pub fn with_effort(mut self, done: Effort) -> Self {
+        match &mut self {
+            Self::InvalidRequest { effort, .. }
+            | Self::Transport { effort, .. }
+            | Self::Status { effort, .. }
+            | Self::CooldownTooLong { effort, .. }
+            | Self::DeadlineTooShort { effort, .. }
+            | Self::CircuitOpen { effort, .. }
+            | Self::Fleet { effort, .. }
+            | Self::Closed { effort }
+            | Self::BodyTooLarge { effort, .. }
+            | Self::Decode { effort, .. }
+            | Self::Pagination { effort, .. } => *effort = done,
+            Self::BackoffExhausted {
+                attempts, waited, ..
+            } => (*attempts, *waited) = (done.attempts(), done.waited()),
+            Self::UnknownApi { .. } | Self::InvalidConfig { .. } => {}
+        }
+        self
     }
 
     /// Whether a timeout of the transport or of the request ran out.
@@ -324,7 +447,7 @@ impl Error {
             Self::DeadlineTooShort { .. } => "DeadlineTooShort",
             Self::CircuitOpen { .. } => "CircuitOpen",
             Self::Fleet { .. } => "Fleet",
-            Self::Closed => "Closed",
+            Self::Closed { .. } => "Closed",
             Self::BodyTooLarge { .. } => "BodyTooLarge",
             Self::Decode { .. } => "Decode",
             Self::Pagination { .. } => "Pagination",
@@ -348,6 +471,7 @@ impl Error {
         Self::InvalidRequest {
             part: part.to_string().into(),
             problem: problem.to_string().into(),
+            effort: Effort::default(),
         }
     }
 
@@ -365,11 +489,27 @@ impl Error {
     }
 
     pub fn cooldown(wait: Duration) -> Self {
-        Self::CooldownTooLong { wait, reply: None }
+        Self::CooldownTooLong {
+            wait,
+            reply: None,
+            effort: Effort::default(),
+        }
     }
 
     pub fn circuit(wait: Duration) -> Self {
-        Self::CircuitOpen { wait, reply: None }
+        Self::CircuitOpen {
+            wait,
+            reply: None,
+            effort: Effort::default(),
+        }
+    }
+
+    /// Returns the error of a client or limiter that was closed.
+    #[must_use]
+    pub fn closed() -> Self {
+        Self::Closed {
+            effort: Effort::default(),
+        }
     }
 
     pub fn apart(apart: Apart) -> Self {
@@ -384,6 +524,7 @@ impl Error {
         Self::Fleet {
             problem: problem.into(),
             may_pass: apart == Apart::Unreachable,
+            effort: Effort::default(),
         }
     }
 
@@ -392,6 +533,7 @@ impl Error {
         Self::Fleet {
             problem: problem.into(),
             may_pass: true,
+            effort: Effort::default(),
         }
     }
 
@@ -399,6 +541,7 @@ impl Error {
         Self::DeadlineTooShort {
             needed,
             reply: None,
+            effort: Effort::default(),
         }
     }
 
@@ -408,13 +551,18 @@ impl Error {
         Self::Status {
             request,
             reply: Box::new(reply),
+            effort: Effort::default(),
         }
     }
 
     /// Returns the error of a body that is longer than `limit` bytes.
     #[must_use]
     pub fn body_too_large(request: Box<str>, limit: u64) -> Self {
-        Self::BodyTooLarge { request, limit }
+        Self::BodyTooLarge {
+            request,
+            limit,
+            effort: Effort::default(),
+        }
     }
 
     /// Returns the error of a connection that failed.
@@ -428,6 +576,7 @@ impl Error {
             request,
             kind,
             source,
+            effort: Effort::default(),
         }
     }
 
@@ -441,23 +590,16 @@ impl Error {
         }
     }
 
-    /// The same error with the refusal that led to it.
-    pub(crate) fn after(self, refusal: Option<Box<Reply>>) -> Self {
-        match self {
-            Self::CooldownTooLong { wait, .. } => Self::CooldownTooLong {
-                wait,
-                reply: refusal,
-            },
-            Self::CircuitOpen { wait, .. } => Self::CircuitOpen {
-                wait,
-                reply: refusal,
-            },
-            Self::DeadlineTooShort { needed, .. } => Self::DeadlineTooShort {
-                needed,
-                reply: refusal,
-            },
-            other => other,
+    /// Returns this error with the refusal that led to it.
+    #[must_use]
+    pub(crate) fn after(mut self, refusal: Option<Box<Reply>>) -> Self {
+        if let Self::CooldownTooLong { reply, .. }
+        | Self::CircuitOpen { reply, .. }
+        | Self::DeadlineTooShort { reply, .. } = &mut self
+        {
+            *reply = refusal;
         }
+        self
     }
 
     /// A text as JSON that does not parse into the wanted type, told without its contents.
@@ -466,6 +608,7 @@ impl Error {
             request: request.into(),
             bytes: bytes as u64,
             problem: without_contents(error).into(),
+            effort: Effort::default(),
         }
     }
 }
@@ -578,6 +721,49 @@ mod tests {
             assert!(shown.contains(expected), "{shown}");
             assert!(!shown.contains("hunter2"), "{shown}");
         }
+    }
+
+    #[test]
+    fn every_error_that_ends_a_call_keeps_the_effort_of_the_call() {
+        let reply = || {
+            Reply::new(
+                StatusCode::OK,
+                Default::default(),
+                vec![],
+                false,
+                Duration::ZERO,
+            )
+        };
+        let decode = serde_json::from_str::<u32>("x").expect_err("not JSON");
+        let effort = Effort::new(3, Duration::from_millis(1500));
+        let exhausted = Error::BackoffExhausted {
+            request: "GET /".into(),
+            attempts: 0,
+            waited: Duration::ZERO,
+            reply: Box::new(reply()),
+        };
+        for error in [
+            Error::request("bearer token", "its source failed"),
+            Error::transport("GET /".into(), TransportKind::Closed, None),
+            Error::of_status("GET /".into(), reply()),
+            exhausted,
+            Error::cooldown(Duration::from_secs(9)),
+            Error::deadline(Duration::from_secs(9)),
+            Error::circuit(Duration::from_secs(9)),
+            Error::apart(Apart::Unreachable),
+            Error::fleet("unreachable"),
+            Error::closed(),
+            Error::body_too_large("GET /".into(), 1),
+            Error::decode("GET /", 1, &decode),
+        ] {
+            let error = error.with_effort(effort);
+            assert_eq!(
+                (error.attempts(), error.waited()),
+                (3, Duration::from_millis(1500)),
+                "{error:?}"
+            );
+        }
+        assert_eq!(Error::config("mine", "max_rate", "is 0").attempts(), 0);
     }
 
     #[test]

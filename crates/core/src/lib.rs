@@ -31,7 +31,7 @@ pub use config::{
     ApiRateConfig, BodyThrottle, BucketConfig, DialectConfig, FieldPath, IdempotencyConfig,
     LimitConfig, Pagination, ScopeConfig,
 };
-pub use error::{Error, Result, TimeoutPhase, TransportKind};
+pub use error::{Effort, Error, Result, TimeoutPhase, TransportKind};
 pub use guidance::Guidance;
 /// The vocabulary of methods, statuses and headers.
 pub use http;

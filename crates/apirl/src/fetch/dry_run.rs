@@ -57,7 +57,7 @@ fn check(client: &DynamicAPIClient, form: &Form, line: &Line) -> Result<String, 
     let ask = form.read(line.n, text)?;
     let (name, shown) = (ask.name.clone(), shown(&ask));
     match worker::request(client, &ask, false).send() {
-        Err(Error::Closed) => Ok(shown),
+        Err(Error::Closed { .. }) => Ok(shown),
         Err(error) => Err(name.unreadable(error.to_string())),
         Ok(_) => Err(name.unreadable("it was sent although the client was closed")),
     }

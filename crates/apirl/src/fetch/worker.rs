@@ -151,7 +151,7 @@ impl Job {
         let own = Own::take();
         // Nothing was wrong with this line: another run can have it.
         let is_undone = match error {
-            Error::Closed => true,
+            Error::Closed { .. } => true,
             Error::CooldownTooLong { wait, .. } => {
                 self.stop(Reason::Pause(*wait));
                 true
@@ -193,7 +193,7 @@ impl Job {
         request.context(ONCE, n).before_send(move || {
             journal.note(&Entry::Start(n)).map_err(|error| {
                 halt.because(Reason::Output(error));
-                Error::Closed
+                Error::closed()
             })
         })
     }

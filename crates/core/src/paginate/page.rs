@@ -132,6 +132,7 @@ impl Shelf {
             request,
             bytes,
             problem,
+            effort,
         } = error
         else {
             return error;
@@ -143,6 +144,7 @@ impl Shelf {
             request,
             bytes,
             problem: format!("page {page}, item {item}: {problem}").into(),
+            effort,
         }
     }
 }

@@ -10,7 +10,7 @@ use super::seen::{Seen, fingerprint};
 use super::step::Answer;
 use crate::config::field_path::FieldPath;
 use crate::config::pagination::Pagination;
-use crate::error::{Error, Result, TransportKind};
+use crate::error::{Effort, Error, Result, TransportKind};
 use crate::request::RequestParts;
 use crate::time::Time;
 
@@ -216,6 +216,7 @@ impl Walk {
                     request,
                     page,
                     problem,
+                    effort: Effort::default(),
                 }))
             }
         }

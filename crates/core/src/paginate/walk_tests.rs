@@ -38,11 +38,7 @@ fn page(items: &Value, next: &Value) -> Value {
 }
 
 fn closed(kind: TransportKind) -> Error {
-    Error::Transport {
-        request: "GET /".into(),
-        kind,
-        source: None,
-    }
+    Error::transport("GET /".into(), kind, None)
 }
 
 #[test]
@@ -314,16 +310,10 @@ fn a_body_that_breaks_off_is_asked_for_again_as_often_as_allowed() {
     fn clone(error: &Error) -> Error {
         match error {
             Error::Transport { kind, .. } => closed(*kind),
-            _ => Error::BodyTooLarge {
-                request: "GET /".into(),
-                limit: 1,
-            },
+            _ => Error::body_too_large("GET /".into(), 1),
         }
     }
-    let too_large = Error::BodyTooLarge {
-        request: "GET /".into(),
-        limit: 1,
-    };
+    let too_large = Error::body_too_large("GET /".into(), 1);
     for (error, tries, deadline, expected) in [
         (closed(TransportKind::Closed), 0, None, 0),
         (closed(TransportKind::Closed), 3, None, 3),
