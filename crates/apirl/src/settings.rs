@@ -44,8 +44,8 @@ pub(crate) fn configured(
 
     // One configuration: it must be the one that `--api` names.
     if config_file::is_one(&value) {
-        let config = ApiRateConfig::from_json(&text)
-            .map_err(|error| invalid(&format_args!(": {error}")))?;
+        let config =
+            ApiRateConfig::from_json(&text).map_err(|error| invalid(&format_args!(": {error}")))?;
         return match api {
             Some(api) if api != config.name => Err(invalid(&format_args!(
                 " configures {:?}, not {api:?}",

@@ -34,8 +34,9 @@ pub(crate) fn run(flags: ExplainFlags) -> Result<(), Failure> {
         None => from_file(flags.file.as_deref().unwrap_or(Path::new("-")))?,
     };
     let now = match flags.now {
-        Some(now) => raw_response::since_1970(now)
-            .ok_or_else(|| Failure::usage(format_args!("--now {now:?} is not a valid time since 1970")))?,
+        Some(now) => raw_response::since_1970(now).ok_or_else(|| {
+            Failure::usage(format_args!("--now {now:?} is not a valid time since 1970"))
+        })?,
         None => wall_time(),
     };
     let response = RawResponse {
@@ -86,8 +87,9 @@ fn from_file(path: &Path) -> Result<Parts, Failure> {
         .read_to_end(&mut bytes)
         .map_err(|error| files::unreadable(path, &error))?;
     curl_output::parse(&bytes).map_err(|problem| {
-        Failure::usage(format_args!("{}: {problem}", files::shown(path)))
-            .hint("save a response with `curl -si URL > response.txt`, or use --status and --header")
+        Failure::usage(format_args!("{}: {problem}", files::shown(path))).hint(
+            "save a response with `curl -si URL > response.txt`, or use --status and --header",
+        )
     })
 }
 

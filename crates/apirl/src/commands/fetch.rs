@@ -39,7 +39,10 @@ pub(crate) fn run(flags: FetchFlags) -> Result<(), Failure> {
     let settings = Settings::of(&flags)?;
     let traffic = Arc::new(Traffic::default());
     let warnings = Arc::new(WarningCollector::default());
-    let client = settings.client(&flags, [Arc::clone(&traffic) as _, Arc::clone(&warnings) as _])?;
+    let client = settings.client(
+        &flags,
+        [Arc::clone(&traffic) as _, Arc::clone(&warnings) as _],
+    )?;
     warn_of_credentials(&flags, &settings);
 
     // A dry run reads the input and ends here.

@@ -39,8 +39,10 @@ pub(crate) fn run(flags: SimulateFlags) -> Result<(), Failure> {
         .as_ref()
         .is_some_and(|path| path.as_os_str() == "-")
     {
-        return Err(Failure::usage("--svg - is not possible: standard output is for the figures")
-                .hint("give --svg a file"));
+        return Err(
+            Failure::usage("--svg - is not possible: standard output is for the figures")
+                .hint("give --svg a file"),
+        );
     }
     check_size(&flags, &config)?;
 
@@ -85,10 +87,10 @@ fn scenario(flags: &SimulateFlags) -> Result<Scenario, Failure> {
         .flat_map(|(_, limits)| limits)
         .chain(&flags.limit);
     if least.is_zero() && all.into_iter().any(|limit| limit.per_second().is_none()) {
-        return Err(Failure::usage(
-            "a concurrency limit has no effect if requests take no time",
-        )
-        .hint("give --rtt a minimum greater than zero"));
+        return Err(
+            Failure::usage("a concurrency limit has no effect if requests take no time")
+                .hint("give --rtt a minimum greater than zero"),
+        );
     }
     Ok(Scenario {
         changes,
@@ -131,7 +133,11 @@ fn check_size(flags: &SimulateFlags, config: &ApiRateConfig) -> Result<(), Failu
 }
 
 /// Runs the clients under the limits.
-fn simulate(flags: &SimulateFlags, config: &ApiRateConfig, scenario: &Scenario) -> Result<Report, Failure> {
+fn simulate(
+    flags: &SimulateFlags,
+    config: &ApiRateConfig,
+    scenario: &Scenario,
+) -> Result<Report, Failure> {
     let learned = |learning| {
         world::learned(&ApiRateConfig {
             learning,
@@ -146,7 +152,11 @@ fn simulate(flags: &SimulateFlags, config: &ApiRateConfig, scenario: &Scenario) 
 }
 
 /// Runs clients with a strategy each.
-fn run_clients<S: Strategy + Clone>(flags: &SimulateFlags, scenario: &Scenario, strategy: &S) -> Report {
+fn run_clients<S: Strategy + Clone>(
+    flags: &SimulateFlags,
+    scenario: &Scenario,
+    strategy: &S,
+) -> Report {
     let clients = vec![strategy.clone(); flags.clients as usize];
     world::run(scenario, clients, flags.seed).0
 }
@@ -211,7 +221,11 @@ fn table(flags: &SimulateFlags, config: &ApiRateConfig, figures: &Figures) -> St
             config.max_rate
         );
     }
-    if let Some(gap) = flags.limit.iter().find_map(|limit| uneven_gap(limit, flags.rtt)) {
+    if let Some(gap) = flags
+        .limit
+        .iter()
+        .find_map(|limit| uneven_gap(limit, flags.rtt))
+    {
         let _ = writeln!(
             text,
             "pacing refuses requests that arrive less than {} apart: no client can use all of it if round trips vary, \

@@ -87,7 +87,10 @@ impl Pacing {
             }
             _ => {}
         }
-        Err("it must be learned, aimd, or fixed:RATE with a rate from 0.00001 to 1000000".to_owned())
+        Err(
+            "it must be learned, aimd, or fixed:RATE with a rate from 0.00001 to 1000000"
+                .to_owned(),
+        )
     }
 }
 

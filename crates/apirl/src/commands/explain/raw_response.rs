@@ -62,7 +62,9 @@ pub(super) fn from_flags(
     body: Option<&str>,
 ) -> Result<Parts, Failure> {
     let status = status(code.into()).ok_or_else(|| {
-        Failure::usage(format_args!("--status {code} is not a valid status (expected 100 to 999)"))
+        Failure::usage(format_args!(
+            "--status {code} is not a valid status (expected 100 to 999)"
+        ))
     })?;
     let mut headers = HeaderMap::new();
     for line in lines {
@@ -82,13 +84,12 @@ pub(super) fn from_json(value: &Value, now: Duration) -> Result<RawResponse, Str
     if !value.is_object() {
         return Err("the line is not an object".to_owned());
     }
-    let status = value["status"]
-        .as_u64()
-        .and_then(status)
-        .ok_or_else(|| format!(
-                "status: {} is not a valid status (expected 100 to 999)",
-                value["status"]
-            ))?;
+    let status = value["status"].as_u64().and_then(status).ok_or_else(|| {
+        format!(
+            "status: {} is not a valid status (expected 100 to 999)",
+            value["status"]
+        )
+    })?;
     let mut headers = HeaderMap::new();
     let given = match &value["headers"] {
         Value::Null => None,
@@ -100,9 +101,9 @@ pub(super) fn from_json(value: &Value, now: Duration) -> Result<RawResponse, Str
             .as_array()
             .map_or(std::slice::from_ref(value), Vec::as_slice);
         for line in lines {
-            let line = line
-                .as_str()
-                .ok_or_else(|| format!("headers: {name} is neither a string nor a list of strings"))?;
+            let line = line.as_str().ok_or_else(|| {
+                format!("headers: {name} is neither a string nor a list of strings")
+            })?;
             append(&mut headers, name.as_bytes(), line.as_bytes())
                 .map_err(|problem| format!("headers: {problem}"))?;
         }

@@ -69,7 +69,12 @@ fn announced(response: &RawResponse, guidance: &Guidance) -> Vec<String> {
             spoken(least)
         ));
     }
-    lines.extend(guidance.policies.iter().map(|policy| limit(response, policy)));
+    lines.extend(
+        guidance
+            .policies
+            .iter()
+            .map(|policy| limit(response, policy)),
+    );
     match guidance.retryable {
         Some(true) => lines.push("It says that a retry can succeed.".to_owned()),
         Some(false) => lines.push("A retry does not help.".to_owned()),

@@ -74,7 +74,11 @@ impl InputLines {
     }
 
     /// Continues an earlier run: its lines must come again, and those in `present` are skipped.
-    pub(crate) fn after(mut self, checkpoints: &VecDeque<Checkpoint>, present: &Arc<LineSet>) -> Self {
+    pub(crate) fn after(
+        mut self,
+        checkpoints: &VecDeque<Checkpoint>,
+        present: &Arc<LineSet>,
+    ) -> Self {
         self.checkpoints.clone_from(checkpoints);
         self.present = Arc::clone(present);
         self
@@ -106,14 +110,15 @@ impl InputLines {
         while lines
             .next()
             .map_err(StopReason::into_input_failure)?
-            .is_some() {
+            .is_some()
+        {
             count += 1;
         }
         Ok(Some(count))
     }
 
     /// Returns the next line; `None` at the end.
-    pub(crate) fn next(&mut self) -> Result<Option<InputLine>, Reason> {
+    pub(crate) fn next(&mut self) -> Result<Option<InputLine>, StopReason> {
         while self.ready.is_empty() && !self.is_at_end {
             self.fill()?;
         }
@@ -127,12 +132,11 @@ impl InputLines {
 
     /// Reads what is available without waiting, but at least one line. Where an earlier run has read, it reads up to
     /// the next checkpoint: no line is handed out before it is known to be unchanged.
-    fn fill(&mut self) -> Result<(), Reason> {
+    fn fill(&mut self) -> Result<(), StopReason> {
         loop {
             // One line. Blank ones and those that the output has are only counted.
             let text = self.read_line();
-            let unreadable =
-                |error| StopReason::Input(files::unreadable(&self.path, &error));
+            let unreadable = |error| StopReason::Input(files::unreadable(&self.path, &error));
             let Some(text) = text.map_err(unreadable)? else {
                 self.is_at_end = true;
                 break;

@@ -165,7 +165,9 @@ impl JournalContent {
     fn add(&mut self, entry: JournalEntry) -> Result<(), String> {
         match entry {
             JournalEntry::Run { version, .. } if version != VERSION => {
-                return Err(format!("has version {version}, but this program needs version {VERSION}"));
+                return Err(format!(
+                    "has version {version}, but this program needs version {VERSION}"
+                ));
             }
             JournalEntry::Run { settings, .. } => self.settings = Some(settings),
             JournalEntry::Read { lines, hash } => {

@@ -110,11 +110,7 @@ impl Template {
         })
     }
 
-    fn json_request(
-        &self,
-        mut label: LineLabel,
-        text: &str,
-    ) -> Result<RequestLine, InvalidLine> {
+    fn json_request(&self, mut label: LineLabel, text: &str) -> Result<RequestLine, InvalidLine> {
         // The members. If one is unknown, the error still shows the id of the line.
         let line: JsonLine = match serde_json::from_str(text) {
             Ok(line) => line,
@@ -155,8 +151,9 @@ impl Template {
         // Everything else.
         let method = match line.method {
             None => Ok(self.method.clone()),
-            Some(value) => text_of("method", value)
-                .and_then(|text| method(&text).ok_or("method is not a valid HTTP method".to_owned())),
+            Some(value) => text_of("method", value).and_then(|text| {
+                method(&text).ok_or("method is not a valid HTTP method".to_owned())
+            }),
         };
         let query = query(line.query.as_deref());
         let headers = headers(line.headers.as_deref());
@@ -311,7 +308,9 @@ mod tests {
     }
 
     fn request(line: &str) -> RequestLine {
-        template(None).request(7, line.as_bytes()).expect("a request")
+        template(None)
+            .request(7, line.as_bytes())
+            .expect("a request")
     }
 
     fn problem(path: Option<&str>, line: &[u8]) -> String {
@@ -381,7 +380,12 @@ mod tests {
     #[test]
     fn a_template_puts_lines_and_ids_into_one_segment_of_the_path() {
         let template = template(Some("/pages/{}/x"));
-        let path = |line: &str| template.request(1, line.as_bytes()).expect("a request").path;
+        let path = |line: &str| {
+            template
+                .request(1, line.as_bytes())
+                .expect("a request")
+                .path
+        };
         assert_eq!(path("12"), "/pages/12/x");
         assert_eq!(path("a/b?c#d%é "), "/pages/a%2Fb%3Fc%23d%25%C3%A9/x");
         assert_eq!(path(r#"{"id": 5, "method": "PUT"}"#), "/pages/5/x");
@@ -397,9 +401,18 @@ mod tests {
                 "the line is not valid JSON: EOF while parsing a value at column 8",
             ),
             ("{}", "no path"),
-            (r#"{"path": "/", "id": [1]}"#, "neither a string nor a number"),
-            (r#"{"path": "/", "method": "G T"}"#, "not a valid HTTP method"),
-            (r#"{"path": "/", "query": {"a": {}}}"#, "an object can't be a query value"),
+            (
+                r#"{"path": "/", "id": [1]}"#,
+                "neither a string nor a number",
+            ),
+            (
+                r#"{"path": "/", "method": "G T"}"#,
+                "not a valid HTTP method",
+            ),
+            (
+                r#"{"path": "/", "query": {"a": {}}}"#,
+                "an object can't be a query value",
+            ),
             (
                 r#"{"path": "/", "query": {"a": [[1]]}}"#,
                 "a list can't be inside a list",
@@ -413,6 +426,9 @@ mod tests {
         assert!(problem(Some("/{}"), b"{}").contains("neither path nor id"));
         let invalid = template(None).request(7, br#"{"id": "x", "path": "/p", "method": "?"}"#);
         let label = invalid.expect_err("it is invalid").label;
-        assert_eq!((label.id.get(), label.path.as_deref()), ("\"x\"", Some("/p")));
+        assert_eq!(
+            (label.id.get(), label.path.as_deref()),
+            ("\"x\"", Some("/p"))
+        );
     }
 }

@@ -113,7 +113,11 @@ fn for_each_line(
         whole += text.len() as u64;
         match parse(&text) {
             Some(line) => take(number, line)?,
-            None => return Err(format!("is not an output of apirl: line {number} is invalid")),
+            None => {
+                return Err(format!(
+                    "is not an output of apirl: line {number} is invalid"
+                ));
+            }
         }
     }
     Ok(whole)

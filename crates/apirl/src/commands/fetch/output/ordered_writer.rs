@@ -74,7 +74,7 @@ impl OrderedWriter {
                 held: BTreeMap::new(),
                 held_count: 0,
                 workers: concurrency,
-                counts: LineLineCounts::default(),
+                counts: LineCounts::default(),
             }),
             changed: Condvar::new(),
             in_order,
@@ -97,7 +97,13 @@ impl OrderedWriter {
     }
 
     /// Writes a response of the line with this turn, or holds it back. With an `outcome` it is the last of the line.
-    pub(crate) fn write(&self, turn: u64, text: &[u8], outcome: Option<LineOutcome>, stop: &StopSignal) {
+    pub(crate) fn write(
+        &self,
+        turn: u64,
+        text: &[u8],
+        outcome: Option<LineOutcome>,
+        stop: &StopSignal,
+    ) {
         let mut state = self.state.lock();
         if !self.in_order {
             state.write(text, stop);
@@ -163,8 +169,9 @@ impl OrderedWriter {
     /// lines that were begun have ended. In the second case a worker may wait for a line of input that never comes.
     pub(crate) fn is_over_after(&self, moment: Duration, stop: &StopSignal) -> bool {
         let mut state = self.state.lock();
-        let is_over =
-            |state: &WriterState| state.workers == 0 || stop.is_given() && state.over == state.admitted;
+        let is_over = |state: &WriterState| {
+            state.workers == 0 || stop.is_given() && state.over == state.admitted
+        };
         if !is_over(&state) {
             self.changed.wait_for(&mut state, moment);
         }

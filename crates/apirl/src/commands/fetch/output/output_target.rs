@@ -56,7 +56,9 @@ pub(crate) fn open(output: &Path, resume: bool, settings: &str) -> Result<Output
             return Ok(OutputTarget::empty(Box::new(io::stdout())));
         }
         let out = OpenOptions::new().write(true).open(output);
-        return Ok(OutputTarget::empty(Box::new(out.map_err(unwritable(output))?)));
+        return Ok(OutputTarget::empty(Box::new(
+            out.map_err(unwritable(output))?,
+        )));
     }
 
     // A file with content is continued or refused, never overwritten.
@@ -193,7 +195,9 @@ fn begin(output: &Path, journal: File, settings: &str) -> Result<OutputTarget, F
         Ok(journal)
     });
     Ok(OutputTarget {
-        journal: Some(Arc::new(journal.map_err(unwritable(&journal_beside(output)))?)),
+        journal: Some(Arc::new(
+            journal.map_err(unwritable(&journal_beside(output)))?,
+        )),
         ..OutputTarget::empty(Box::new(out))
     })
 }

@@ -59,7 +59,12 @@ pub(crate) fn response(label: &LineLabel, status: u16, body: Vec<u8>, effort: Ef
 }
 
 /// Returns the line of a request without a response, or with a `status` that is no page.
-pub(crate) fn failed(label: &LineLabel, status: Option<u16>, error: &str, effort: Effort) -> Vec<u8> {
+pub(crate) fn failed(
+    label: &LineLabel,
+    status: Option<u16>,
+    error: &str,
+    effort: Effort,
+) -> Vec<u8> {
     write(label, status, Content::Error(error), None, effort)
 }
 
@@ -193,7 +198,12 @@ mod tests {
              \"waited_seconds\":1.235,\"elapsed_seconds\":3.0}\n"
         );
         assert_eq!(
-            text(failed(&LineLabel::new(4), None, "broken", Effort::default())),
+            text(failed(
+                &LineLabel::new(4),
+                None,
+                "broken",
+                Effort::default()
+            )),
             "{\"n\":4,\"id\":4,\"path\":null,\"error\":\"broken\",\"attempts\":0,\
              \"waited_seconds\":0.0,\"elapsed_seconds\":0.0}\n"
         );

@@ -134,9 +134,7 @@ impl SummaryFile {
         text.push('\n');
         let written = self.file.write_all(text.as_bytes());
         match written.and_then(|()| self.file.flush()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                Err(Failure::broken_pipe())
-            }
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::broken_pipe()),
             written => written.map_err(|error| {
                 let place = shown(&self.path);
                 Failure::failed(format_args!("could not write to {place}: {error}"))

@@ -79,9 +79,10 @@ pub(crate) fn result(
         ))
         .hint(how_to_continue)),
         Some(StopReason::Input(failure)) => Err(failure.clone()),
-        Some(StopReason::Interrupted) if !is_complete() => {
-            Err(Failure::interrupted("interrupted before all lines were done").hint(how_to_continue))
-        }
+        Some(StopReason::Interrupted) if !is_complete() => Err(Failure::interrupted(
+            "interrupted before all lines were done",
+        )
+        .hint(how_to_continue)),
         Some(StopReason::Pause(wait)) => Err(Failure::failed(format_args!(
             "the API asks for a pause of {}, longer than max_cooldown",
             rough(*wait)

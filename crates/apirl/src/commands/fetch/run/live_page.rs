@@ -17,8 +17,10 @@ pub(crate) fn serve(address: &str, client: &DynamicAPIClient) -> Result<Dashboar
 
     // Only an address of this machine: the page needs no login.
     let Ok(wanted) = address.parse::<SocketAddr>() else {
-        return Err(invalid(&"not a valid address (expected an IP address and a port)")
-            .hint("write it as --dashboard=127.0.0.1:9465; port 0 takes a free one"));
+        return Err(
+            invalid(&"not a valid address (expected an IP address and a port)")
+                .hint("write it as --dashboard=127.0.0.1:9465; port 0 takes a free one"),
+        );
     };
     if !wanted.ip().is_loopback() {
         return Err(invalid(&"other machines could reach the page").hint(

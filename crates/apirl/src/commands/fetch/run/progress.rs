@@ -192,7 +192,7 @@ mod tests {
         let limiter = DynamicRateLimiter::new(&ApiRateConfig::default()).expect("a limiter");
         let text = |refused, failed, left| {
             let view = ProgressView {
-                counts: LineLineCounts {
+                counts: LineCounts {
                     failed,
                     ..LineCounts::default()
                 },

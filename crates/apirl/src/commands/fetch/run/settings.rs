@@ -6,6 +6,7 @@ use std::sync::Arc;
 use api_ratelimiter::http::{HeaderName, Uri};
 use api_ratelimiter::{ApiRateConfig, DynamicAPIClient, Error, Fleet, Observer};
 use api_ratelimiter_core::hash::Fnv64;
+use api_ratelimiter_core::headers;
 
 use crate::commands::fetch::input::request_line::{self, Template};
 use crate::failure::Failure;
@@ -44,9 +45,10 @@ impl Settings {
             .map(environment::variable)
             .transpose()?;
         let store = &flags.store;
-        let fleet = store.fleet_key.as_deref().map(|key| {
-            fleet_store::fleet(store.fleet.as_deref(), store.fleet_env.as_deref(), key)
-        });
+        let fleet = store
+            .fleet_key
+            .as_deref()
+            .map(|key| fleet_store::fleet(store.fleet.as_deref(), store.fleet_env.as_deref(), key));
         let fleet = fleet.transpose()?;
         Ok(Self {
             config,
@@ -70,8 +72,8 @@ impl Settings {
         flags: &FetchFlags,
         observers: [Arc<dyn Observer>; 2],
     ) -> Result<DynamicAPIClient, Failure> {
-        let mut builder = DynamicAPIClient::builder(self.config.clone())
-            .retry_transport(RETRY_TRANSPORT);
+        let mut builder =
+            DynamicAPIClient::builder(self.config.clone()).retry_transport(RETRY_TRANSPORT);
         for observer in observers {
             builder = builder.observer(observer);
         }
@@ -119,14 +121,15 @@ impl Settings {
 /// Reads `--method` and `--path`.
 fn template(flags: &FetchFlags) -> Result<Template, Failure> {
     let method = request_line::method(&flags.method).ok_or_else(|| {
-        Failure::usage(format_args!("{:?} is not a valid HTTP method", flags.method))
-            .hint("GET, POST, PUT, PATCH, DELETE, HEAD, …")
+        Failure::usage(format_args!(
+            "{:?} is not a valid HTTP method",
+            flags.method
+        ))
+        .hint("GET, POST, PUT, PATCH, DELETE, HEAD, …")
     })?;
     if let Some(path) = flags.path.as_ref().filter(|path| !path.contains("{}")) {
-        return Err(Failure::usage(format_args!(
-            "--path {path:?} has no {{}}"
-        ))
-        .hint("put {} where each line goes, as in --path '/pages/{}'"));
+        return Err(Failure::usage(format_args!("--path {path:?} has no {{}}"))
+            .hint("put {} where each line goes, as in --path '/pages/{}'"));
     }
     Ok(Template {
         method,
@@ -167,14 +170,15 @@ fn config(flags: &FetchFlags) -> Result<ApiRateConfig, Failure> {
 
     // Everything else.
     if !flags.backoff_status.is_empty() {
-        config.backoff_status_codes.clone_from(&flags.backoff_status);
+        config
+            .backoff_status_codes
+            .clone_from(&flags.backoff_status);
     }
     if (flags.paginate || flags.items) && config.pagination.is_none() {
-        return Err(Failure::usage(format_args!(
-            "no pagination is known for {:?}",
-            config.name
-        ))
-        .hint("give it with --config FILE; `apirl presets github --json` shows an example"));
+        return Err(
+            Failure::usage(format_args!("no pagination is known for {:?}", config.name))
+                .hint("give it with --config FILE; `apirl presets github --json` shows an example"),
+        );
     }
     Ok(config)
 }
@@ -183,8 +187,10 @@ fn config(flags: &FetchFlags) -> Result<ApiRateConfig, Failure> {
 fn unusable(config: &ApiRateConfig, error: &Error) -> Failure {
     let name = &config.name;
     if config.base_url.is_empty() {
-        return Failure::usage(format_args!("{name:?} has a different host for each customer"))
-            .hint("give yours with --base-url URL");
+        return Failure::usage(format_args!(
+            "{name:?} has a different host for each customer"
+        ))
+        .hint("give yours with --base-url URL");
     }
     let (problem, is_login) = match error {
         Error::InvalidConfig { problem, .. } => problem
@@ -247,10 +253,8 @@ fn header_of_env(text: &str) -> Result<(String, String), Failure> {
 
 /// Whether the library would hide the value of this header in its logs and errors.
 fn looks_like_credential(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["auth", "key", "token", "secret", "cookie"]
-        .iter()
-        .any(|part| name.contains(part))
+    name.parse()
+        .is_ok_and(|name: HeaderName| headers::is_sensitive(&name))
 }
 
 /// Creates the directory of `--learned`.

@@ -41,7 +41,8 @@ pub(crate) fn until_the_end(
         if job.stop.is_given() && !std::mem::replace(&mut is_closed, true) {
             job.client.close();
             if progress.is_shown() && matches!(job.stop.reason(), Some(StopReason::Interrupted)) {
-                progress.say("Finishing the requests in flight; press Ctrl-C again to stop at once.");
+                progress
+                    .say("Finishing the requests in flight; press Ctrl-C again to stop at once.");
             }
         }
         if progress.is_shown() {
