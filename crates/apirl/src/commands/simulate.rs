@@ -104,9 +104,9 @@ fn scenario(flags: &SimulateFlags) -> Result<Scenario, Failure> {
         },
         workers: flags.workers as usize,
         hint: match flags.hint {
-            SimulatedHint::None => world::Hint::None,
-            SimulatedHint::Seconds => world::Hint::RetryAfter,
-            SimulatedHint::Headers => world::Hint::Headers,
+            SimulatedHint::None => world::LimitHint::None,
+            SimulatedHint::Seconds => world::LimitHint::RetryAfter,
+            SimulatedHint::Headers => world::LimitHint::Headers,
         },
         length: flags.duration,
         ..Scenario::new(flags.limit.iter().copied())
