@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use api_ratelimiter::{ApiRateConfig, Learning};
 use api_ratelimiter_simulator::Limit;
+use api_ratelimiter_simulator::world::chart::long_run_rate;
 use api_ratelimiter_simulator::world::{self, Report, Scenario, Strategy};
 use serde_json::json;
 
@@ -213,7 +214,7 @@ fn table(flags: &SimulateFlags, config: &ApiRateConfig, figures: &Figures) -> St
     let adapts = flags.strategy == Pacing::Learned || flags.strategy == Pacing::Aimd;
 
     // Remarks on what keeps clients below the limit.
-    let share = plan::allowed(&flags.limit, flags.rtt.0 / 2) / f64::from(flags.clients);
+    let share = long_run_rate(&flags.limit, flags.rtt.0 / 2) / f64::from(flags.clients);
     if adapts && config.max_rate < share {
         let _ = writeln!(
             text,

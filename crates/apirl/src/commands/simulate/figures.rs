@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use api_ratelimiter::Time;
-use api_ratelimiter_simulator::Limit;
+use api_ratelimiter_simulator::world::chart::{limit_steps, long_run_rate};
 use api_ratelimiter_simulator::world::{Report, Scenario};
 
 use super::plan;
@@ -38,7 +38,7 @@ impl Figures {
             .filter(|arrival| !arrival.accepted && counts(arrival.at))
             .count() as u64;
         let ideal = ideal(scenario, warmup);
-        let share = plan::allowed(&scenario.limits, scenario.trip.service) / f64::from(clients);
+        let share = long_run_rate(&scenario.limits, scenario.trip.service) / f64::from(clients);
         let window = plan::longest_window(&scenario.limits);
         // Each client's time is counted from its own start. The slowest client decides.
         let times: Option<Vec<f64>> = (0..clients)
@@ -72,21 +72,9 @@ fn ratio(part: f64, whole: f64) -> f64 {
     }
 }
 
-/// Returns the limits' long-run rate from each change on, in order of time.
-pub(super) fn steps(scenario: &Scenario) -> Vec<(Duration, f64)> {
-    let rate = |limits: &[Limit]| plan::allowed(limits, scenario.trip.service);
-    let changes = scenario
-        .changes
-        .iter()
-        .map(|(at, limits)| (*at, rate(limits)));
-    std::iter::once((Duration::ZERO, rate(&scenario.limits)))
-        .chain(changes)
-        .collect()
-}
-
 /// Returns the number of requests that the limits allow in the long run, from the end of the warm-up on.
 fn ideal(scenario: &Scenario, warmup: Duration) -> f64 {
-    let steps = steps(scenario);
+    let steps = limit_steps(scenario);
     let ends = steps
         .iter()
         .skip(1)
@@ -101,6 +89,8 @@ fn ideal(scenario: &Scenario, warmup: Duration) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use api_ratelimiter_simulator::Limit;
+
     use super::*;
 
     #[test]

@@ -83,15 +83,6 @@ fn with_rate(limits: &mut [Limit], per_second: f64) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Returns the requests per second that limits allow in the long run, if each takes the server `service`.
-pub(super) fn allowed(limits: &[Limit], service: Duration) -> f64 {
-    let each = limits.iter().filter_map(|limit| match limit {
-        Limit::Concurrency { limit, .. } => Some(f64::from(*limit) / service.as_secs_f64()),
-        other => other.per_second(),
-    });
-    each.fold(f64::INFINITY, f64::min)
-}
-
 /// Returns the longest window among limits.
 pub(super) fn longest_window(limits: &[Limit]) -> Duration {
     let windows = limits.iter().map(|limit| match limit {

@@ -202,12 +202,13 @@ impl Job {
         }
 
         // If the server refused every attempt, it has not processed the request: the later run may send it.
-        if let Some(JournalOfRun { journal, refusals }) = &self.journal {
-            if is_once && sent.attempts > 0 && !refusals.may_be_processed(label.n) {
-                if let Err(error) = journal.note(&JournalEntry::Unsent(label.n)) {
-                    self.stop(StopReason::Output(error));
-                }
-            }
+        if let Some(JournalOfRun { journal, refusals }) = &self.journal
+            && is_once
+            && sent.attempts > 0
+            && !refusals.may_be_processed(label.n)
+            && let Err(error) = journal.note(&JournalEntry::Unsent(label.n))
+        {
+            self.stop(StopReason::Output(error));
         }
         self.end(turn, b"", LineOutcome::Undone);
     }
