@@ -12,6 +12,7 @@ pub mod config;
 pub mod duration;
 pub mod error;
 pub mod guidance;
+pub mod hash;
 pub mod headers;
 pub mod limiter;
 mod number;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::register::Register;
+use crate::hash::Fnv64;
 use crate::limiter::Settings;
 use crate::limiter::controller::State;
 use crate::rate::Rate;
@@ -76,8 +77,5 @@ impl Record {
 /// digits, and every field.
 pub(crate) fn fingerprint(settings: &Settings) -> u64 {
     let shown = format!("{settings:?}");
-    // FNV-1a: the standard library's hashes differ from version to version.
-    shown.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    Fnv64::of(shown.as_bytes()).value()
 }
