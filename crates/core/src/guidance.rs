@@ -278,12 +278,14 @@ fn policy_wait(
             .as_ref()
             .is_some_and(|name| violated.contains(name))
     };
+    // Limits that are exhausted or violated come first.
     let exhausted = policies
         .iter()
         .filter(|policy| policy.is_exhausted() || named(policy));
     let longest = exhausted
         .filter_map(|policy| until(policy).or_else(|| window(policy)))
         .max_by_key(|(wait, _)| *wait);
+    // Without any amount that is left, every limit may be the one that was hit.
     let unknown = || throttled && policies.iter().all(|policy| policy.remaining.is_none());
     longest.or_else(|| {
         policies

@@ -16,6 +16,7 @@ pub struct InvalidHeader {
 }
 
 impl InvalidHeader {
+    /// Creates the error; `problem` never contains the value.
     fn new(part: impl fmt::Display, problem: &str) -> Self {
         Self {
             part: part.to_string().into(),

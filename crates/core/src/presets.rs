@@ -14,6 +14,15 @@ mod template;
 mod work;
 
 /// Returns the presets of all vendors.
+///
+/// ```
+/// use api_ratelimiter_core::presets;
+///
+/// let presets = presets::all();
+/// let notion = presets.iter().find(|preset| preset.name == "notion").unwrap();
+/// assert_eq!(notion.max_rate, 3.0);
+/// assert!(presets.iter().all(|preset| preset.validate().is_ok()));
+/// ```
 #[must_use]
 pub fn all() -> Vec<ApiRateConfig> {
     [

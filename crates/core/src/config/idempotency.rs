@@ -92,7 +92,9 @@ impl IdempotencyConfig {
 pub struct Idempotency {
     /// Name of the header that carries a request's key.
     pub header: HeaderName,
+    /// Whether every POST and PATCH gets a key.
     pub(crate) automatic: bool,
+    /// Paths whose POST only reads.
     pub(crate) reading_posts: Vec<Pattern>,
 }
 

@@ -23,6 +23,7 @@ enum Segment {
 }
 
 impl Segment {
+    /// Returns the specificity: a larger number is more specific.
     const fn rank(&self) -> u8 {
         match self {
             Self::Rest => 0,
@@ -31,6 +32,7 @@ impl Segment {
         }
     }
 
+    /// Parses one segment.
     fn of(text: &str) -> Result<Self, String> {
         match text {
             "**" => Ok(Self::Rest),
@@ -101,6 +103,7 @@ impl Pattern {
             && path.is_some_and(|path| self.fits(path))
     }
 
+    /// Returns whether a path has the pattern's segments.
     fn fits(&self, path: &str) -> bool {
         let mut segments = path.split('/').filter(|text| !text.is_empty());
         for wanted in &self.segments {
@@ -129,8 +132,11 @@ impl Pattern {
 /// A scope in the form that requests are matched with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScopeRule {
+    /// Name of the scope.
     pub(crate) name: Box<str>,
+    /// Whether a refusal pauses the whole client.
     pub(crate) pause_all: bool,
+    /// The requests that the scope covers.
     pub(crate) pattern: Pattern,
 }
 

@@ -22,7 +22,9 @@ const DAYS_BEFORE_1970: i64 = 719_162;
 
 /// Seconds in a day.
 const DAY: i64 = 86_400;
+/// Seconds in an hour.
 const HOUR: i64 = 3_600;
+/// Seconds in a minute.
 const MINUTE: i64 = 60;
 
 /// Length of a mean Gregorian year in seconds, for the rule of 50 years.

@@ -63,9 +63,13 @@ pub(super) struct Dialect {
 
 /// Paths of the numbers by which a body describes a leaky bucket of points.
 pub(super) struct Cost {
+    /// Points that the query costs.
     pub(super) requested: &'static str,
+    /// Points that the bucket holds.
     pub(super) maximum: &'static str,
+    /// Points that are available now.
     pub(super) available: &'static str,
+    /// Points that come back per second.
     pub(super) restored_per_second: &'static str,
 }
 
@@ -73,7 +77,9 @@ pub(super) struct Cost {
 pub(super) struct Sign {
     /// Statuses under which the sign counts; an empty list stands for every status.
     pub(super) statuses: &'static [u16],
+    /// Appearance of the sign.
     pub(super) when: When,
+    /// Meaning of the sign.
     pub(super) means: Means,
 }
 
@@ -99,6 +105,7 @@ pub(super) enum Means {
 
 /// Where a server names the limit that was hit.
 pub(super) struct ReasonSource {
+    /// Where the name stands.
     pub(super) place: ReasonLocation,
     /// Beginnings of such names, and the scope that each means.
     pub(super) scopes: &'static [(&'static str, Scope)],

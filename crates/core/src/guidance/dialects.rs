@@ -13,8 +13,10 @@ use crate::number::{MILLISECOND, SECOND};
 /// Refusals by status: 429 is one everywhere (RFC 6585, section 4).
 const BY_STATUS: &[(u16, Refusal)] = &[(429, Refusal::Limit)];
 
-/// Scopes that names of limits mean.
+/// Short for the scope of everything.
 const ALL: Scope = Scope::Everything;
+
+/// Short for the scope of one endpoint.
 const ONE: Scope = Scope::Endpoint;
 
 /// Returns the sign of a refusal under these statuses.

@@ -208,6 +208,7 @@ impl<'a> Family<'a> {
         amount: Option<Amount>,
         known: Option<&(&str, u64)>,
     ) -> Option<Policy> {
+        // Of limit, used and remaining amount, two give the third.
         let lists = &self.lists;
         let amount = amount.unwrap_or_default();
         let used = beside(&lists.used, at, amount.window);
@@ -220,6 +221,7 @@ impl<'a> Family<'a> {
         if limit.is_none() && remaining.is_none() && ahead.is_none() {
             return None;
         }
+        // The window: beside an amount, in the name, or in a header of its own.
         let own = lists.remaining.get(at).and_then(|amount| amount.window);
         let announced = shared(&lists.windows, at);
         let (window, refill) = if self.refilled {
@@ -260,12 +262,14 @@ impl<'a> Family<'a> {
 }
 
 impl Lists {
+    /// Returns all amounts.
     fn amounts(&self) -> impl Iterator<Item = &Amount> {
         [&self.limits, &self.used, &self.remaining]
             .into_iter()
             .flatten()
     }
 
+    /// Returns the length of the longest list of times.
     fn length_of_times(&self) -> usize {
         let times = [&self.after, &self.reset, &self.at, &self.next];
         times.map(Vec::len).into_iter().max().unwrap_or_default()

@@ -88,7 +88,7 @@ const FIELDS: &[(&[&str], Field)] = &[
     (&["retryafter"], Field::RetryAfter),
 ];
 
-/// Words after `reset` that make it an instant, or a time from now.
+/// Words after `reset` that make it an instant.
 const INSTANTS: [&str; 9] = [
     "at",
     "time",
@@ -100,6 +100,7 @@ const INSTANTS: [&str; 9] = [
     "unix",
     "utc",
 ];
+/// Words after `reset` that make it a time from now.
 const DIFFERENCES: [&str; 2] = ["after", "in"];
 
 /// Words that name the unit of a time.
@@ -134,6 +135,7 @@ pub(super) struct Name<'a> {
 /// `markers` are a vendor's own words in addition to `ratelimit`. `Beta-*` announces future limits, which
 /// must not be obeyed (Atlassian).
 pub(super) fn read<'a>(name: &'a str, markers: &[&str]) -> Option<Name<'a>> {
+    // Split the name at its marker: a prefix, the family and the words after it.
     let find = |marker: &&str| name.find(marker).map(|at| (at, marker.len()));
     let (at, length) = MARKERS.iter().chain(markers).find_map(find)?;
     let (family, behind) = name.split_at(at + length);
@@ -150,6 +152,8 @@ pub(super) fn read<'a>(name: &'a str, markers: &[&str]) -> Option<Name<'a>> {
         unit: None,
         window: None,
     };
+
+    // Each word is a field, alone or with the next word, or a unit; any other word is part of the dimension.
     let mut words = words(behind).peekable();
     while let Some(word) = words.next() {
         let next = words.peek().copied();
@@ -253,6 +257,7 @@ fn compound(word: &str) -> Option<(&str, Field)> {
     })
 }
 
+/// Returns whether a word names a reset.
 fn is_reset(word: &str) -> bool {
     field_of(word) == Some(Field::Reset)
 }

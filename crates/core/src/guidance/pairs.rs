@@ -12,11 +12,15 @@ use crate::number::{Number, SECOND};
 /// One limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Row {
+    /// Amount that is allowed.
     pub(super) limit: Option<u64>,
+    /// Amount that was used.
     pub(super) used: Option<u64>,
+    /// Amount that is left.
     pub(super) remaining: Option<u64>,
     /// Nanoseconds until it resets.
     pub(super) reset: Option<i128>,
+    /// Window of the limit.
     pub(super) window: Option<Duration>,
     /// Fields that were set so far.
     fields: Vec<Field>,
@@ -32,6 +36,7 @@ pub(super) fn rows(before: &[Row], line: &str, clock: &ServerClock) -> Vec<Row> 
     let mut rest = Some(line);
     for _ in 0..MOST_PARTS {
         let Some(line) = rest else { break };
+        // The next pair, up to a comma or semicolon.
         let end = unquoted(line, &[',', ';']).unwrap_or(line.len());
         let pair = &line[..end];
         rest = line.get(end + 1..);
@@ -42,6 +47,7 @@ pub(super) fn rows(before: &[Row], line: &str, clock: &ServerClock) -> Vec<Row> 
         let Some(field) = Field::of_key(&key) else {
             continue;
         };
+        // A key that repeats begins the next row.
         if rows.last().is_none_or(|row| row.fields.contains(&field)) {
             if rows.len() == MOST_PARTS {
                 break;

@@ -52,6 +52,7 @@ fn amount(part: &str) -> Amount {
         part.get(end + 1..),
     );
     let window = parameters.and_then(window_parameter);
+    // A number, perhaps with a window behind it; or a duration alone.
     let beside = match Number::take(head) {
         Some((number, "")) => Some((number.count(), None)),
         Some((number, rest)) => {

@@ -40,6 +40,7 @@ const USAGES: [(&str, Option<Duration>); 2] = [
 /// Limits and waits in the headers.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
+    /// Announced limits, each once.
     pub(super) policies: Vec<Policy>,
     /// Wait under the name of a limit: `X-RateLimit-Retry-After`.
     pub(super) retry_after: Option<Duration>,
@@ -49,6 +50,7 @@ pub(super) struct Limits {
 pub(super) fn read(headers: &HeaderMap, clock: &ServerClock, dialect: &Dialect) -> Limits {
     let mut limits = Limits::default();
     let mut found = Gathered::default();
+    // Every header about limits has "limit" in its name.
     let named = headers
         .iter()
         .filter(|(name, _)| name.as_str().contains("limit"));
@@ -56,6 +58,7 @@ pub(super) fn read(headers: &HeaderMap, clock: &ServerClock, dialect: &Dialect) 
         let (header, Some(text)) = (header.as_str(), text(value)) else {
             continue;
         };
+        // Headers that contain `used/limit` have names of their own.
         if let Some(&(_, window)) = USAGES.iter().find(|(end, _)| header.ends_with(end)) {
             found.usages.extend(quota::usages(&text, window));
             continue;
@@ -66,6 +69,7 @@ pub(super) fn read(headers: &HeaderMap, clock: &ServerClock, dialect: &Dialect) 
         if dialect.dropped.contains(&name.dimension.as_str()) {
             continue;
         }
+        // The name says what the value is; without a word for it, the form of the value does.
         match name.field {
             Field::RetryAfter => {
                 let wait = match name.unit.unwrap_or(dialect.time_unit) {
@@ -96,11 +100,13 @@ pub(super) fn read(headers: &HeaderMap, clock: &ServerClock, dialect: &Dialect) 
 /// Contents of the headers, before they are put together.
 #[derive(Default)]
 struct Gathered<'a> {
+    /// Headers by family.
     families: Vec<Family<'a>>,
     /// `RateLimit`: what is left of named policies.
     states: Vec<Item>,
     /// `RateLimit-Policy`, and the lists in draft 03's `RateLimit-Limit`: the limits in force.
     quotas: Vec<Item>,
+    /// Limits written as `used/limit`, and amounts named one by one.
     usages: Vec<Policy>,
 }
 
@@ -188,6 +194,7 @@ impl<'a> Gathered<'a> {
                 policies.push((0, policy));
             }
         }
+        // Limits of families, completed by the limits in force.
         for (group, family) in self.families.iter().enumerate() {
             for mut policy in family.policies(dialect).into_iter().take(MOST_POLICIES) {
                 if family.is_general() {
@@ -199,6 +206,7 @@ impl<'a> Gathered<'a> {
                 }
             }
         }
+        // Limits in force that no amount was announced for.
         let unmatched = self
             .quotas
             .iter()

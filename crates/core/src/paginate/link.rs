@@ -40,7 +40,9 @@ pub(super) fn next_links(headers: &HeaderMap) -> Result<Vec<Link>, String> {
 /// A link: its target and, if the header names it, its source.
 #[derive(Debug, PartialEq)]
 pub(super) struct Link {
+    /// The link's URL or reference.
     pub(super) target: String,
+    /// The link's source.
     pub(super) anchor: Option<String>,
 }
 

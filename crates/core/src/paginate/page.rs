@@ -16,12 +16,16 @@ use crate::headers::HeaderNames;
 ///
 /// `Debug` shows counts and the names of headers, never contents.
 pub struct Page {
+    /// The request, as errors call it.
     pub(super) request: Box<str>,
+    /// Number in the walk, from 1.
     pub(super) number: u64,
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
+    /// Items, taken out of the body's JSON.
     pub(super) items: Vec<Value>,
+    /// Where the next page starts.
     pub(super) next: Position,
     pub(super) effort: Effort,
 }

@@ -27,9 +27,13 @@ use crate::config::field_path::kind;
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Position {
+    /// Name of the style of pagination.
     pub(super) style: Box<str>,
+    /// Path of the first request.
     pub(super) path: Box<str>,
+    /// Number of the page, from 1.
     pub(super) page: u64,
+    /// Contents of the request for the page.
     pub(super) at: PageStart,
 }
 

@@ -14,9 +14,13 @@ use crate::url::{Address, Shown};
 
 /// A page that was received, with its request.
 pub(super) struct ReceivedPage<'a> {
+    /// The request of the page.
     pub(super) request: &'a RequestParts,
+    /// Headers of the response.
     pub(super) headers: &'a HeaderMap,
+    /// Body of the response.
     pub(super) body: &'a Value,
+    /// Items of the body.
     pub(super) items: &'a [Value],
 }
 
