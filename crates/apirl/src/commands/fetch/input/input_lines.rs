@@ -149,7 +149,7 @@ impl InputLines {
                 self.ready.push_back(InputLine { n, text });
             }
 
-            // At a checkpoint the lines must be the same as then. Without one, go on while more is buffered.
+            // At a checkpoint the lines must equal those of the earlier run. Without one, continue while more is buffered.
             match self.checkpoints.front() {
                 Some(checkpoint) if checkpoint.lines > self.lines => {}
                 Some(checkpoint) if checkpoint.hash != self.hash => return Err(self.changed()),
