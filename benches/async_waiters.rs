@@ -1,7 +1,7 @@
 //! Cost of a waiting task, and of the async client compared with the bare transport.
 //!
 //! ```text
-//! cargo bench --bench async_waiters
+//! cargo bench --features async --bench async_waiters
 //! ```
 //!
 //! Linux only: memory and processor time are read from `/proc`.

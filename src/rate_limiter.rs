@@ -173,7 +173,7 @@ impl DynamicRateLimiter {
         config.validate()?;
         let scope = |scope: &api_ratelimiter_core::config::ScopeConfig| {
             let fleet = fleet.map(|fleet| fleet.part(&scope.name));
-            let (config, clock) = (scope.limiter_config(config), Arc::clone(&clock));
+            let (config, clock) = (config.of_scope(scope), Arc::clone(&clock));
             let limiter = Self::assembled(&config, clock, fleet.as_ref())?;
             Ok((scope.name.as_str().into(), limiter))
         };
@@ -350,14 +350,14 @@ impl DynamicRateLimiter {
                 Error::config(
                     name,
                     field,
-                    format_args!("{value} is not a finite number above 0"),
+                    format_args!("{value} is not a valid rate (expected a finite number above 0)"),
                 )
             })
         };
         let (min, max) = (rate("min_rate", min)?, rate("max_rate", max)?);
         if min > max {
             let problem = format!(
-                "{} exceeds max_rate, {}",
+                "{} is not a valid minimum (expected at most max_rate, {})",
                 min.as_per_second(),
                 max.as_per_second()
             );

@@ -5,13 +5,29 @@
 //! cargo bench --bench fleet                          in virtual time
 //! cargo bench --bench fleet -- --only 64             only the rows of 64 workers
 //! cargo bench --bench fleet -- --faults               cost of faults, in virtual time
-//! cargo bench --bench fleet -- --real                processes, a Redis server and the simulated API: a minute per row
-//! cargo bench --bench fleet -- --real --seconds 20   as above, 20 s per row
+//! cargo bench --features redis --bench fleet -- --real                processes, a Redis server: a minute per row
+//! cargo bench --features redis --bench fleet -- --real --seconds 20   as above, 20 s per row
 //! ```
 
 mod faults;
+#[cfg(feature = "redis")]
 mod real;
 mod simulated;
+
+/// Without the feature `redis` there is no store that processes could share.
+#[cfg(not(feature = "redis"))]
+mod real {
+    use std::time::Duration;
+
+    pub(crate) fn worker(_: &[String]) {
+        table(Duration::ZERO);
+    }
+
+    pub(crate) fn table(_: Duration) {
+        eprintln!("--real needs `--features redis`");
+        std::process::exit(2);
+    }
+}
 
 use std::time::Duration;
 

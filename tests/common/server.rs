@@ -41,7 +41,7 @@ impl Request {
     }
 }
 
-/// What happens to the connection after a response.
+/// Whether the connection stays open after a response.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum After {
     Keep,

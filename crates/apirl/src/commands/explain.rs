@@ -48,7 +48,7 @@ pub(crate) fn run(flags: ExplainFlags) -> Result<(), Failure> {
     };
     let guidance = reader.read(response.status, &response.headers, &response.body, now);
     if flags.json {
-        return print(&format!("{}\n", facts(&guidance)));
+        return print(&format!("{}\n", facts(&guidance, response.now)));
     }
     print(&words::explain(&response, &guidance, &config, &reader))
 }
@@ -132,7 +132,7 @@ fn lines(path: &Path) -> Result<(), Failure> {
         };
         // The result: facts, or an error.
         let mut result = Map::from_iter([("id".to_owned(), id)]);
-        match response.map(|response| facts(&response.read())) {
+        match response.map(|response| facts(&response.read(), response.now)) {
             Ok(Value::Object(facts)) => result.extend(facts),
             Ok(_) => {}
             Err(problem) => {
@@ -162,8 +162,9 @@ fn seconds(duration: Option<Duration>) -> Value {
     }
 }
 
-/// Returns the guidance as JSON.
-fn facts(guidance: &Guidance) -> Value {
+/// Returns the guidance as JSON; `now` is when the response came, as Unix time.
+fn facts(guidance: &Guidance, now: Duration) -> Value {
+    let reset_at = |after: Duration| now.saturating_add(after);
     let policies: Vec<Value> = guidance
         .policies
         .iter()
@@ -174,7 +175,7 @@ fn facts(guidance: &Guidance) -> Value {
                 "limit": policy.limit,
                 "remaining": policy.remaining,
                 "window_s": seconds(policy.window),
-                "reset_at_unix": seconds(policy.reset),
+                "reset_at_unix": seconds(policy.reset_after.map(reset_at)),
             })
         })
         .collect();
@@ -183,7 +184,7 @@ fn facts(guidance: &Guidance) -> Value {
         "limit": guidance.limit,
         "remaining": guidance.remaining,
         "window_s": seconds(guidance.window),
-        "reset_at_unix": seconds(guidance.reset),
+        "reset_at_unix": seconds(guidance.reset_after.map(reset_at)),
         "retryable": guidance.retryable,
         "policies": policies,
     })

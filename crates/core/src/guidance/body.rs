@@ -1,59 +1,66 @@
-//! What the start of a body says about limits: waits, throttles under other statuses, bans on retries.
+//! Reads what the start of a body says about limits: waits, refusals under other statuses, and requests that
+//! must not be retried.
 //!
-//! The body is JSON or it is nothing, and it may break off anywhere. Nothing of it is kept but what a rule
-//! asked for.
+//! A body that is not JSON says nothing, and a body may be truncated anywhere. Nothing of it is kept but what
+//! a rule asks for.
 
 use std::time::Duration;
 
+use super::dialect::{
+    Cost, Dialect, LONGEST_WORD, Means, ReasonLocation, Refusal, Scope, Sign, When,
+};
 use super::dialects::COMMON;
+use super::json::{Scalar, walk};
 use super::policy::{Policy, Unit, start};
-use super::profile::{Cost, Dialect, LONGEST_WORD, Means, Place, Refusal, Scope, Sign, When};
-use super::reset::{Clocks, span};
+use super::reset::{ServerClock, span};
 use super::retry_after;
-use super::walk::{Value, walk};
 use crate::duration;
 use crate::number::SECOND;
 
-/// How much of a body is looked at, in bytes: what a reply keeps of it.
+/// Length of a body's start that is read, in bytes. A reply keeps the same length.
 const LONGEST_BODY: usize = 64 * 1024;
 
-/// Most policies that a problem report may name as violated.
+/// Maximum number of policies that a problem report names as violated.
 const MOST_VIOLATED: usize = 16;
 
-/// Names of waits, without blanks between words and in lower case: `retry_after` (Notion, Discord,
-/// Telegram), `retry_in_seconds` (monday), `retryDelay` (google.rpc.RetryInfo, `"13s"`). The name of a
-/// unit may follow; without one they are seconds.
+/// Names of waits in lower case, without separators: `retry_after` (Notion, Discord, Telegram),
+/// `retry_in_seconds` (monday), `retryDelay` (google.rpc.RetryInfo, `"13s"`). The name of a unit may follow;
+/// without one the unit is a second.
 const WAITS: [&str; 4] = ["retryafterin", "retryafter", "retryin", "retrydelay"];
 
-/// What a body says.
+/// Facts that a body contains.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
-    /// It is a refusal by one of the profile's signs.
+    /// Refusal by one of the profile's signs or by a rule.
     pub(super) refusal: Option<Refusal>,
-    /// The request must not be sent again.
+    /// The request must not be retried.
     pub(super) never: bool,
-    /// The longest wait that it names.
+    /// Longest wait that the body names.
     pub(super) wait: Option<Duration>,
-    /// Names of the policies that were violated (draft-ietf-httpapi-ratelimit-headers-10, problem types).
+    /// Names of the violated policies (draft-ietf-httpapi-ratelimit-headers-10, problem types).
     pub(super) violated: Vec<Box<str>>,
-    /// What the profile takes as the reason.
+    /// The name of the limit, where the profile looks for it.
     pub(super) reason: Option<Box<str>>,
+    /// The scope that this name means.
     pub(super) scope: Option<Scope>,
+    /// Numbers at the paths of the profile's [`Cost`], in their order.
     cost: [Option<f64>; 4],
 }
 
-/// A throttle in bodies that somebody else than a profile knows of.
+/// A rule for refusals in bodies beyond those of profiles, as the configuration names them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BodyRule {
-    pub(crate) statuses: Vec<u16>,
-    /// Written as those of profiles.
-    pub(crate) path: String,
-    /// In lower case.
-    pub(crate) words: Vec<String>,
+    /// Statuses under which the rule counts.
+    pub statuses: Vec<u16>,
+    /// Path of the text, such as `errors.*.code`, where `*` stands for any position in a list.
+    pub path: String,
+    /// Words of which the text contains one, in lower case.
+    pub words: Vec<String>,
 }
 
 impl BodyRule {
-    fn fits(&self, status: u16, path: &str, value: &Value<'_>) -> bool {
+    /// Returns whether a value makes the response a refusal.
+    fn fits(&self, status: u16, path: &str, value: &Scalar<'_>) -> bool {
         self.statuses.contains(&status) && self.path == path && {
             let text = value.text().to_lowercase();
             self.words.iter().any(|word| text.contains(word))
@@ -65,7 +72,7 @@ impl BodyRule {
 pub(super) fn read(
     status: u16,
     body: &[u8],
-    clocks: &Clocks,
+    clock: &ServerClock,
     dialect: &Dialect,
     rules: &[BodyRule],
 ) -> Facts {
@@ -77,7 +84,7 @@ pub(super) fn read(
     // A parser may ignore a byte order mark (RFC 8259, section 8.1).
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let body = &body[..body.len().min(LONGEST_BODY)];
-    // A number at the very end may have been cut off: `12` of `120`.
+    // A number at the very end may be truncated: `12` of `120`.
     let in_number = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
     let end = body
         .iter()
@@ -85,7 +92,7 @@ pub(super) fn read(
         .map_or(0, |last| last + 1);
     let body = &body[..end];
     walk(body, &mut |path, value| {
-        facts.note(path, value, status, clocks, dialect);
+        facts.note(path, value, status, clock, dialect);
         let under_list = path.strip_prefix("*.").unwrap_or(path);
         let fits = |rule: &BodyRule| {
             rule.fits(status, path, value) || rule.fits(status, under_list, value)
@@ -98,17 +105,18 @@ pub(super) fn read(
 }
 
 impl Facts {
-    /// Takes what a rule asks for.
+    /// Takes what a rule asks for from one value.
     fn note(
         &mut self,
         path: &str,
-        value: &Value<'_>,
+        value: &Scalar<'_>,
         status: u16,
-        clocks: &Clocks,
+        clock: &ServerClock,
         dialect: &Dialect,
     ) {
-        // Lists of errors are as good as the one in them (Salesforce, Google's streams).
+        // A list of errors counts like the errors in it (Salesforce, Google's streams).
         let path = path.strip_prefix("*.").unwrap_or(path);
+        // Signs of refusals, and of requests that must not be retried.
         for sign in COMMON
             .iter()
             .chain(dialect.signs)
@@ -119,22 +127,25 @@ impl Facts {
                 Means::NeverAgain => self.never = true,
             }
         }
+        // Waits and violated policies.
         let key = path.rsplit('.').next().unwrap_or(path);
-        if let Some(wait) = wait(key, value, clocks) {
+        if let Some(wait) = wait(key, value, clock) {
             self.wait = self.wait.max(Some(wait));
         }
         if path == "violated-policies.*" && self.violated.len() < MOST_VIOLATED {
             self.violated.push(value.text().into());
         }
+        // The name of the limit, and the scope that it means.
         for reason in dialect.reasons {
-            if matches!(reason.place, Place::Body(place) if place == path) {
+            if matches!(reason.place, ReasonLocation::Body(place) if place == path) {
                 let text = value.text();
                 self.scope = self.scope.or_else(|| reason.scope(&text));
-                if self.reason.is_none() && matches!(value, Value::Text(_)) {
+                if self.reason.is_none() && matches!(value, Scalar::Text(_)) {
                     self.reason = Some(start(&text, LONGEST_WORD).into());
                 }
             }
         }
+        // The bucket of points.
         if let Some(cost) = &dialect.cost {
             let place = cost.paths().iter().position(|known| *known == path);
             if let Some(place) = place.and_then(|place| self.cost.get_mut(place)) {
@@ -143,13 +154,14 @@ impl Facts {
         }
     }
 
-    /// The bucket of points that it tells of, and how long the query has to wait for its share.
+    /// Returns the bucket of points that the body describes, and how long the query has to wait for its
+    /// share.
     ///
-    /// (cost - available) / restore rate (shopify.dev, GraphQL rate limits).
+    /// The wait is (cost - available) / restore rate (shopify.dev, GraphQL rate limits).
     pub(super) fn bucket(&self) -> Option<(Policy, Option<Duration>)> {
         let [requested, maximum, available, restored] = self.cost;
         let (maximum, available) = (maximum?, available?);
-        // `as` saturates, and takes what is below zero as zero.
+        // `as` saturates, and converts negative numbers to zero.
         let policy = Policy {
             name: Some("cost".into()),
             limit: Some(maximum as u64),
@@ -169,6 +181,7 @@ impl Facts {
 }
 
 impl Cost {
+    /// Returns the paths in the order of [`Facts::cost`].
     fn paths(&self) -> [&'static str; 4] {
         [
             self.requested,
@@ -180,8 +193,8 @@ impl Cost {
 }
 
 impl Sign {
-    /// Whether a value of the body is this sign.
-    fn fits(&self, path: &str, value: &Value<'_>) -> bool {
+    /// Returns whether a value of the body is this sign.
+    fn fits(&self, path: &str, value: &Scalar<'_>) -> bool {
         match self.when {
             When::Is(place, words) if place == path => {
                 let text = value.text();
@@ -198,9 +211,9 @@ impl Sign {
     }
 }
 
-/// The wait that a value under this key names.
-fn wait(key: &str, value: &Value<'_>, clocks: &Clocks) -> Option<Duration> {
-    // Cheap first: no key about a wait begins otherwise.
+/// Returns the wait that a value names, by its key.
+fn wait(key: &str, value: &Scalar<'_>, clock: &ServerClock) -> Option<Duration> {
+    // A quick check first: every key of a wait begins so.
     if !key
         .get(..5)
         .is_some_and(|start| start.eq_ignore_ascii_case("retry"))
@@ -214,7 +227,7 @@ fn wait(key: &str, value: &Value<'_>, clocks: &Clocks) -> Option<Duration> {
     let key: String = letters.collect();
     let text = value.text();
     let unit = WAITS.iter().find_map(|wait| key.strip_prefix(wait))?;
-    // A letter alone may belong to another word: `retry_ind`.
+    // A single letter may belong to another word: `retry_ind`.
     let unit = match unit {
         "" | "s" => SECOND,
         unit => duration::unit_nanos(unit).filter(|_| unit.len() > 1)?,
@@ -223,5 +236,5 @@ fn wait(key: &str, value: &Value<'_>, clocks: &Clocks) -> Option<Duration> {
         return retry_after::units(&text, unit);
     }
     let with_unit = || duration::nanos(&text).filter(|nanos| *nanos >= 0).map(span);
-    retry_after::read_line(&text, clocks).or_else(with_unit)
+    retry_after::read_line(&text, clock).or_else(with_unit)
 }

@@ -1,12 +1,12 @@
-//! Answers beyond the vectors: every family of fields and every rule in combinations.
+//! Responses beyond the golden vectors: every family of headers, and every rule in combinations.
 
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::{Guidance, Policy, Profile, Refusal, Scope, Source, read};
+use super::{Guidance, Policy, Profile, Refusal, Scope, WaitSource, read};
 
-/// 2026-01-01T00:00:00Z in seconds: what the client's clock shows.
+/// 2026-01-01T00:00:00Z in seconds: the client's clock.
 const NOW: u64 = 1_767_225_600;
 
 fn answer(profile: &str, status: u16, headers: &[(&'static str, &str)], body: &str) -> Guidance {
@@ -39,9 +39,7 @@ type Numbers = (Option<u64>, Option<u64>, Option<u64>, Option<u64>);
 
 /// Limit, remaining, window and time until the reset of one limit.
 fn numbers(policy: &Policy) -> Numbers {
-    let reset = policy
-        .reset
-        .map(|reset| reset.saturating_sub(Duration::from_secs(NOW)).as_secs());
+    let reset = policy.reset_after.map(|reset| reset.as_secs());
     (
         policy.limit,
         policy.remaining,
@@ -80,7 +78,7 @@ mod retry_after {
     }
 
     #[test]
-    fn what_is_neither_seconds_nor_a_date_is_as_if_absent() {
+    fn an_invalid_retry_after_counts_as_absent() {
         for value in [
             "-5",
             "+5",
@@ -163,8 +161,8 @@ mod retry_after {
         ];
         let guidance = generic(503, &late);
         assert_eq!(
-            (wait(&guidance), guidance.reset),
-            (Some(30.0), Some(Duration::from_secs(NOW + 30)))
+            (wait(&guidance), guidance.reset_after),
+            (Some(30.0), Some(Duration::from_secs(30)))
         );
         let broken = [
             ("date", "yesterday"),
@@ -180,12 +178,12 @@ mod retry_after {
     }
 
     #[test]
-    fn on_any_status_it_is_told_with_its_source() {
+    fn a_wait_is_read_on_any_status_with_its_source() {
         for status in [200, 202, 301, 404, 413, 500, 503] {
             let guidance = generic(status, &[("retry-after", "3")]);
             assert_eq!(
                 (wait(&guidance), guidance.source, guidance.refusal),
-                (Some(3.0), Some(Source::Header), None),
+                (Some(3.0), Some(WaitSource::Header), None),
                 "{status}"
             );
         }
@@ -196,7 +194,7 @@ mod drafts {
     use super::*;
 
     #[test]
-    fn each_generation_says_the_same() {
+    fn each_generation_of_drafts_means_the_same() {
         let expected = [(Some(100), Some(0), Some(60), Some(50))];
         let of = |headers: &[(&'static str, &str)]| {
             generic(429, headers)
@@ -262,7 +260,7 @@ mod drafts {
     }
 
     #[test]
-    fn limits_of_which_nothing_is_told_yet_are_listed_too() {
+    fn limits_without_a_remaining_amount_are_listed_too() {
         let headers = [
             ("ratelimit-policy", "10;w=1, 50;w=60, 50;w=60"),
             ("ratelimit-limit", "10"),
@@ -358,7 +356,7 @@ mod drafts {
     }
 
     #[test]
-    fn what_comes_from_a_cache_is_ignored_except_for_retry_after() {
+    fn limits_from_a_cache_are_ignored_except_for_retry_after() {
         let cached = |age| {
             generic(
                 429,
@@ -388,7 +386,7 @@ mod drafts {
     }
 }
 
-mod cousins {
+mod similar_headers {
     use super::*;
 
     fn trio(prefix: [&'static str; 3], values: [&str; 3]) -> Guidance {
@@ -472,7 +470,7 @@ mod cousins {
             );
             assert_eq!(
                 (wait(&guidance), guidance.source),
-                (Some(12.0), Some(Source::Reset)),
+                (Some(12.0), Some(WaitSource::Reset)),
                 "{names:?}"
             );
         }
@@ -543,7 +541,7 @@ mod cousins {
                     wait(&guidance),
                     guidance.limit,
                     guidance.remaining,
-                    guidance.reset
+                    guidance.reset_after
                 ),
                 (None, Some(10), Some(0), None),
                 "{reset}"
@@ -678,7 +676,7 @@ mod cousins {
             ]),
             (Some(u64::MAX), Some(0))
         );
-        // Docker Hub gives the remaining the window, too.
+        // Docker Hub sends the window with the remaining amount, too.
         assert_eq!(
             of(&[
                 ("ratelimit-limit", "100;w=21600"),
@@ -897,7 +895,7 @@ mod vendors {
         assert!(
             of(403, &spent, "").is_throttle() && of(403, &[("retry-after", "5")], "").is_throttle()
         );
-        // Without a body nobody knows, with one it is an ordinary refusal.
+        // Without a body the response does not tell; with one it is an ordinary error.
         assert_eq!(
             (of(403, &left, "").refusal, of(403, &left, "").retryable),
             (None, None)
@@ -913,7 +911,7 @@ mod vendors {
             r#"{"data":null,"errors":[{"type":"RATE_LIMITED"}]}"#,
         );
         assert_eq!((graphql.is_throttle(), wait(&graphql)), (true, Some(100.0)));
-        // The text of a commit is not the server's word.
+        // Text that users wrote, such as a commit's, is not the server's word.
         assert!(
             !of(
                 200,
@@ -933,7 +931,7 @@ mod vendors {
     }
 
     #[test]
-    fn shopify_tells_the_cost_and_the_bucket() {
+    fn shopify_announces_the_cost_and_the_bucket() {
         let body = |errors: &str, available: &str| {
             format!(
                 r#"{{{errors}"extensions":{{"cost":{{"requestedQueryCost":752,"actualQueryCost":null,"throttleStatus":{{
@@ -951,11 +949,11 @@ mod vendors {
         );
         assert_eq!(
             (wait(&throttled), throttled.source, throttled.is_throttle()),
-            (Some(15.0), Some(Source::Body), true)
+            (Some(15.0), Some(WaitSource::Body), true)
         );
         assert_eq!(
-            (throttled.limit, throttled.remaining, throttled.reset),
-            (Some(1000), Some(2), Some(Duration::from_secs(NOW + 15)))
+            (throttled.limit, throttled.remaining, throttled.reset_after),
+            (Some(1000), Some(2), Some(Duration::from_secs(15)))
         );
         let fine = answer("shopify", 200, &[], &body("", "248"));
         assert_eq!(
@@ -1116,7 +1114,7 @@ mod vendors {
     }
 
     #[test]
-    fn the_servers_word_on_retries_is_told() {
+    fn the_servers_word_on_retries_is_read() {
         let of = |profile, status, headers: &[(&'static str, &str)], body: &str| {
             answer(profile, status, headers, body).retryable
         };
@@ -1263,8 +1261,8 @@ mod vendors {
         ];
         let guidance = answer("hubspot", 429, &headers, "");
         assert_eq!(
-            (wait(&guidance), guidance.source, guidance.reset),
-            (Some(10.0), Some(Source::Window), None)
+            (wait(&guidance), guidance.source, guidance.reset_after),
+            (Some(10.0), Some(WaitSource::Window), None)
         );
         let day = answer(
             "hubspot",

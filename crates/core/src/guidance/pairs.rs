@@ -1,11 +1,11 @@
-//! Limits written as pairs in one field: draft 07's `RateLimit: limit=100, remaining=50, reset=5`,
-//! Zendesk's `total=100; remaining=99; resets=41`.
+//! Limits written as pairs in one header: draft 07's `RateLimit: limit=100, remaining=50, reset=5`, Zendesk's
+//! `total=100; remaining=99; resets=41`.
 
 use std::time::Duration;
 
 use super::name::Field;
 use super::quota;
-use super::reset::{self, Clocks};
+use super::reset::{self, ServerClock};
 use crate::headers::lines::{BLANKS, MOST_PARTS, unquoted};
 use crate::number::{Number, SECOND};
 
@@ -18,14 +18,16 @@ pub(super) struct Row {
     /// Nanoseconds until it resets.
     pub(super) reset: Option<i128>,
     pub(super) window: Option<Duration>,
-    /// The fields that it has so far.
+    /// Fields that were set so far.
     fields: Vec<Field>,
 }
 
-/// The limits of a line and of the `rows` before it: lines of one field are one list (RFC 9110, section
-/// 5.3). A key that comes again begins another limit, in any order and with any unknown keys between
-/// them; a value that it must not have spoils the line, as the draft wants it.
-pub(super) fn rows(before: &[Row], line: &str, clocks: &Clocks) -> Vec<Row> {
+/// Returns the limits of the `rows` before and of this line: lines of one header are one list (RFC 9110,
+/// section 5.3).
+///
+/// A key that repeats begins another limit. Keys may have any order, and unknown keys are skipped. A known
+/// key with an invalid value makes the whole line invalid, as the draft demands.
+pub(super) fn rows(before: &[Row], line: &str, clock: &ServerClock) -> Vec<Row> {
     let mut rows = before.to_vec();
     let mut rest = Some(line);
     for _ in 0..MOST_PARTS {
@@ -47,9 +49,7 @@ pub(super) fn rows(before: &[Row], line: &str, clocks: &Clocks) -> Vec<Row> {
             rows.push(Row::default());
         }
         let value = value.trim_matches(BLANKS).trim_matches('"');
-        let set = rows
-            .last_mut()
-            .and_then(|row| row.set(field, value, clocks));
+        let set = rows.last_mut().and_then(|row| row.set(field, value, clock));
         if set.is_none() {
             return before.to_vec();
         }
@@ -58,8 +58,8 @@ pub(super) fn rows(before: &[Row], line: &str, clocks: &Clocks) -> Vec<Row> {
 }
 
 impl Row {
-    /// Sets a field; `None` if the value is not of its kind.
-    fn set(&mut self, field: Field, value: &str, clocks: &Clocks) -> Option<()> {
+    /// Sets a field; `None` if the value is invalid.
+    fn set(&mut self, field: Field, value: &str, clock: &ServerClock) -> Option<()> {
         let number = || Number::parse(value).and_then(Number::count);
         self.fields.push(field);
         match field {
@@ -68,7 +68,7 @@ impl Row {
             Field::Remaining => self.remaining = Some(number()?),
             Field::Window => self.window = Some(quota::window(value, SECOND)?),
             _ if value.starts_with('-') => return None,
-            _ => self.reset = Some(reset::read(value, SECOND, clocks)?),
+            _ => self.reset = Some(reset::read(value, SECOND, clock)?),
         }
         Some(())
     }
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     fn of(line: &str) -> Vec<(Option<u64>, Option<u64>, Option<i128>)> {
-        let clocks = Clocks::new(Duration::from_secs(1_767_225_600), &http::HeaderMap::new());
+        let clock = ServerClock::new(Duration::from_secs(1_767_225_600), &http::HeaderMap::new());
         let short = |row: Row| {
             (
                 row.limit,
@@ -87,7 +87,7 @@ mod tests {
                 row.reset.map(|reset| reset / SECOND),
             )
         };
-        rows(&[], line, &clocks).into_iter().map(short).collect()
+        rows(&[], line, &clock).into_iter().map(short).collect()
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! Header lines as text, and the parts of a line: bounded, whatever a server sends.
+//! Lines of headers as text, and the parts of a line that is a list. All of it is bounded, whatever a server
+//! sends.
 
 use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderValue};
 
-/// English names of weekdays, from which headers take the whole or the first three letters.
+/// English names of weekdays. Headers contain the whole name or its first three letters.
 const WEEKDAYS: [&str; 7] = [
     "monday",
     "tuesday",
@@ -15,16 +16,16 @@ const WEEKDAYS: [&str; 7] = [
     "sunday",
 ];
 
-/// Longest header line that is looked at, in bytes. Common servers refuse longer ones themselves; a
-/// longer one is ignored as a whole, for half of a number is another number.
+/// Longest header line that is read, in bytes. A longer line is ignored as a whole, because half of a number
+/// is another number. Common servers refuse longer lines themselves.
 const LONGEST_LINE: usize = 8 * 1024;
 
-/// Most lines of one field that are looked at, and most parts of one line.
+/// Maximum number of lines that are read of one field, and of parts that are read of one line.
 pub(crate) const MOST_PARTS: usize = 64;
 
-/// The lines of a field, trimmed.
+/// Returns the lines of a field, trimmed.
 ///
-/// All of them: `HeaderMap::get` knows the first only, and a proxy adds lines of its own.
+/// It returns all of them: `HeaderMap::get` knows the first only, and proxies add lines of their own.
 pub(crate) fn lines<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
     headers
         .get_all(name)
@@ -33,10 +34,10 @@ pub(crate) fn lines<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Ite
         .filter_map(text)
 }
 
-/// A header's value as trimmed text.
+/// Returns a header's value as trimmed text; `None` if it is too long.
 ///
-/// `HeaderValue::to_str` refuses whatever is not ASCII, such as the micro sign of `500µs`; here bytes
-/// that are no UTF-8 are taken as Latin-1, which header fields were before (RFC 9110, section 5.5).
+/// `HeaderValue::to_str` refuses text that is not ASCII, such as the micro sign of `500µs`. Here, bytes that
+/// are not UTF-8 are read as Latin-1, the historical encoding of header fields (RFC 9110, section 5.5).
 pub(crate) fn text(value: &HeaderValue) -> Option<Cow<'_, str>> {
     let bytes = value.as_bytes();
     if bytes.len() > LONGEST_LINE {
@@ -58,10 +59,10 @@ pub(crate) fn text(value: &HeaderValue) -> Option<Cow<'_, str>> {
 /// Blanks around values (RFC 9110, section 5.6.3, OWS).
 pub(crate) const BLANKS: [char; 2] = [' ', '\t'];
 
-/// The parts of a comma-separated list, trimmed, without empty ones.
+/// Splits a comma-separated list into its parts, trimmed and without empty ones.
 ///
-/// Commas in quoted strings do not separate, nor does the one behind the weekday of a date: a library
-/// may have joined two lines that hold dates.
+/// Commas in quoted strings do not separate, nor does the comma behind the weekday of a date: a library may
+/// have joined two lines that contain dates.
 pub(crate) fn parts(line: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(line);
     std::iter::from_fn(move || {
@@ -85,7 +86,7 @@ pub(crate) fn is_weekday(text: &str) -> bool {
         .any(|day| text.eq_ignore_ascii_case(day) || text.eq_ignore_ascii_case(&day[..3]))
 }
 
-/// Where one of these characters stands for the first time outside of quoted strings.
+/// Finds the first of the `wanted` characters outside of quoted strings.
 pub(crate) fn unquoted(text: &str, wanted: &[char]) -> Option<usize> {
     let (mut quoted, mut escaped) = (false, false);
     text.char_indices().find_map(|(at, c)| {

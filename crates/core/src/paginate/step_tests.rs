@@ -1,16 +1,16 @@
-//! Each style against answers as its vendors give them, and against answers that nobody should give.
+//! Each style against responses as its vendors send them, and against invalid responses.
 
 use std::sync::Arc;
 
 use http::{HeaderMap, Method, header};
 use serde_json::{Value, json};
 
-use super::step::Answer;
+use super::step::ReceivedPage;
 use crate::config::pagination::Pagination;
 use crate::request::RequestParts;
 use crate::url::Address;
 
-/// A request as a caller puts it together.
+/// A request as a caller creates it.
 pub(super) fn parts(method: Method, url: &str, body: Option<&str>) -> RequestParts {
     RequestParts {
         method,
@@ -37,7 +37,7 @@ pub(super) fn request(method: Method, target: &str, body: Option<&Value>) -> Req
     )
 }
 
-/// As texts: path with query, and the body if there is one.
+/// Returns path with query, and the body if there is one, as text.
 pub(super) fn shown(parts: &RequestParts) -> String {
     let uri = parts.address.to_uri().expect("valid").to_string();
     let target = uri.strip_prefix("https://h.example/v1").unwrap_or(&uri);
@@ -47,14 +47,14 @@ pub(super) fn shown(parts: &RequestParts) -> String {
     }
 }
 
-/// The next request, `end`, or what is wrong.
+/// Returns the next request, `end`, or the error.
 fn step(style: &Pagination, request: &RequestParts, links: &[&str], body: &Value) -> String {
     let mut headers = HeaderMap::new();
     for link in links {
         headers.append(header::LINK, link.parse().expect("a header value"));
     }
     let next = style.items_of(body).and_then(|items| {
-        style.next(&Answer {
+        style.next(&ReceivedPage {
             request,
             headers: &headers,
             body,
@@ -62,7 +62,7 @@ fn step(style: &Pagination, request: &RequestParts, links: &[&str], body: &Value
         })
     });
     match next {
-        Ok(super::position::At::End) => "end".into(),
+        Ok(super::position::PageStart::End) => "end".into(),
         Ok(at) => match style.request(request, &at) {
             Ok(parts) => shown(&parts),
             Err(problem) => format!("can't be asked: {problem}"),
@@ -71,7 +71,7 @@ fn step(style: &Pagination, request: &RequestParts, links: &[&str], body: &Value
     }
 }
 
-/// From a GET; each row is an answer's body and what is expected of it.
+/// Steps from a GET. Each row is a response body and the expected step.
 fn table(style: &Pagination, target: &str, rows: &[(Value, &str)]) {
     let request = request(Method::GET, target, None);
     for (body, expected) in rows {
@@ -127,7 +127,7 @@ fn notion_has_its_cursor_in_the_query_of_a_get_and_in_the_body_of_a_post() {
             ),
             (
                 json!({"results": [1], "has_more": true, "next_cursor": 1.5}),
-                "error: `next_cursor` is a number, which is no cursor",
+                "error: `next_cursor` is a number (expected a cursor)",
             ),
             (
                 json!({"results": [1], "has_more": true, "next_cursor": {"a": 1}}),
@@ -135,7 +135,7 @@ fn notion_has_its_cursor_in_the_query_of_a_get_and_in_the_body_of_a_post() {
             ),
             (
                 json!({"results": [1], "has_more": "true", "next_cursor": "c"}),
-                "error: `has_more` is a text, not true or false",
+                "error: `has_more` is a text (expected true or false)",
             ),
             (
                 json!({"results": [1], "next_cursor": "c"}),
@@ -151,7 +151,7 @@ fn notion_has_its_cursor_in_the_query_of_a_get_and_in_the_body_of_a_post() {
             ),
             (
                 json!({"results": {"a": 1}, "has_more": false}),
-                "error: `results` is an object, not an array of items",
+                "error: `results` is an object (expected an array of items)",
             ),
             (
                 json!(["results"]),
@@ -281,7 +281,7 @@ fn a_page_without_its_items_is_empty_only_where_the_vendor_leaves_them_out() {
 }
 
 #[test]
-fn vanta_tells_its_cursor_in_the_page_info() {
+fn vanta_has_its_cursor_in_the_page_info() {
     let style = Pagination::cursor("pageCursor", "results.pageInfo.endCursor")
         .more_if("results.pageInfo.hasNextPage")
         .items("results.data");
@@ -400,11 +400,11 @@ fn fieldguide_counts_pages_until_there_is_no_next_link() {
     let page = json!({"data": [1], "_links": {"next": "/"}});
     assert_eq!(step(&style, &from_seven, &[], &page), "/v1/clients?page=8");
     let last = request(Method::GET, &format!("/v1/clients?page={}", u64::MAX), None);
-    assert!(step(&style, &last, &[], &page).starts_with("error: is the last that can be numbered"));
+    assert!(step(&style, &last, &[], &page).starts_with("error: has the largest possible number"));
     let nonsense = request(Method::GET, "/v1/clients?page=two", None);
     assert!(
         step(&style, &nonsense, &[], &page)
-            .starts_with("error: the request's `page` is no whole number")
+            .starts_with("error: the request's `page` is not a whole number")
     );
 }
 
@@ -466,7 +466,7 @@ fn pages_without_a_sign_end_with_an_empty_one_or_where_that_is_said_a_short_one(
 }
 
 #[test]
-fn offsets_grow_by_what_came_whatever_was_asked_for() {
+fn offsets_grow_by_the_items_received() {
     let style = Pagination::offset("offset").items("items");
     table(
         &style,
@@ -529,7 +529,7 @@ fn offsets_grow_by_what_came_whatever_was_asked_for() {
         r#"/search {"limit":2,"offset":7}"#
     );
     let last = request(Method::GET, &format!("/a?offset={}", u64::MAX), None);
-    assert!(step(&style, &last, &[], &json!({"items": [1]})).starts_with("error: is the last"));
+    assert!(step(&style, &last, &[], &json!({"items": [1]})).starts_with("error: has the largest"));
 }
 
 #[test]
@@ -562,7 +562,7 @@ fn github_links_to_the_next_page_in_a_header() {
         (&[], "end"),
         (
             &[r#"<https://evil.example/v1/a>; rel="next""#],
-            r#"error: the link to the next page leads to "https://evil.example"; only https://h.example is asked"#,
+            r#"error: the link to the next page leads to "https://evil.example" (expected https://h.example)"#,
         ),
         (
             &[r#"<//evil.example/v1/a>; rel="next""#],
@@ -578,7 +578,7 @@ fn github_links_to_the_next_page_in_a_header() {
         ),
         (
             &[r#"<https://h.example@evil.example/>; rel="next""#],
-            "error: the link to the next page carries a user name",
+            "error: the link to the next page contains a user name",
         ),
         (
             &[r#"<javascript:alert(1)>; rel="next""#],
@@ -586,7 +586,7 @@ fn github_links_to_the_next_page_in_a_header() {
         ),
         (
             &[r#"<file:///etc/passwd>; rel="next""#],
-            "error: the link to the next page is neither http",
+            "error: the link to the next page does not begin with http",
         ),
         (
             &[r#"</v1/%2e%2e/x>; rel="next""#],
@@ -598,7 +598,7 @@ fn github_links_to_the_next_page_in_a_header() {
         ),
         (
             &[r#"</v1/a; rel="next""#],
-            "error: the Link header is not written",
+            "error: the Link header is not valid",
         ),
     ] {
         let found = step(&style, &from, links, &json!([1]));
@@ -666,12 +666,12 @@ fn a_next_url_in_the_body_is_followed_within_the_origin_only() {
         (
             Pagination::next_url("next"),
             json!({"next": false}),
-            "error: `next` is true or false, not a URL",
+            "error: `next` is true or false (expected a URL)",
         ),
         (
             Pagination::next_url("next"),
             json!({"next": 7}),
-            "error: `next` is a number, not a URL",
+            "error: `next` is a number (expected a URL)",
         ),
         (
             Pagination::next_url("next"),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use api_ratelimiter::guidance::{Guidance, Policy, Refusal, Scope, Source};
+use api_ratelimiter::guidance::{Guidance, Policy, Refusal, Scope, WaitSource};
 use api_ratelimiter::{ApiRateConfig, Reader, Resend, Verdict};
 
 use super::raw_response::RawResponse;
@@ -55,10 +55,10 @@ fn announced(response: &RawResponse, guidance: &Guidance) -> Vec<String> {
     }
     if let Some(wait) = guidance.wait {
         let by = match guidance.source {
-            Some(Source::Header) => "a header asks for it",
-            Some(Source::Body) => "the body asks for it",
-            Some(Source::Reset) => "until the limit resets",
-            Some(Source::Window) => "at most; the window slides",
+            Some(WaitSource::Header) => "a header asks for it",
+            Some(WaitSource::Body) => "the body asks for it",
+            Some(WaitSource::Reset) => "until the limit resets",
+            Some(WaitSource::Window) => "at most; the window slides",
             _ => "it asks for it",
         };
         lines.push(format!("Wait {}: {by}.", spoken(wait)));
@@ -102,8 +102,8 @@ fn limit(response: &RawResponse, policy: &Policy) -> String {
     if let Some(remaining) = policy.remaining {
         let _ = write!(text, ", {remaining} left");
     }
-    if let Some(reset) = policy.reset {
-        let left = reset.saturating_sub(response.now);
+    if let Some(left) = policy.reset_after {
+        let reset = response.now.saturating_add(left);
         let _ = write!(
             text,
             ", resets in {} (at {})",

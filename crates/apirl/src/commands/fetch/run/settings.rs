@@ -6,7 +6,7 @@ use std::sync::Arc;
 use api_ratelimiter::http::{HeaderName, Uri};
 use api_ratelimiter::{ApiRateConfig, DynamicAPIClient, Error, Fleet, Observer};
 use api_ratelimiter_core::hash::Fnv64;
-use api_ratelimiter_core::headers;
+use api_ratelimiter_core::headers::is_sensitive;
 
 use crate::commands::fetch::input::request_line::{self, Template};
 use crate::failure::Failure;
@@ -63,7 +63,7 @@ impl Settings {
     /// Returns the names of headers that should not be on a command line.
     pub(crate) fn exposed(&self) -> impl Iterator<Item = &str> {
         let names = self.headers.iter().map(|(name, _)| name.as_str());
-        names.filter(|name| looks_like_credential(name))
+        names.filter(|name| is_sensitive(name))
     }
 
     /// Builds the client.
@@ -99,7 +99,7 @@ impl Settings {
     /// Returns a hash of everything that shapes the requests. A run can continue another one if both have the same
     /// fingerprint. Credentials are not in it: they may change between runs.
     pub(crate) fn fingerprint(&self, flags: &FetchFlags) -> String {
-        let open = |(name, value): &(String, String)| match looks_like_credential(name) {
+        let open = |(name, value): &(String, String)| match is_sensitive(name) {
             true => (name.to_ascii_lowercase(), String::new()),
             false => (name.to_ascii_lowercase(), value.clone()),
         };
@@ -194,7 +194,7 @@ fn unusable(config: &ApiRateConfig, error: &Error) -> Failure {
     }
     let (problem, is_login) = match error {
         Error::InvalidConfig { problem, .. } => problem
-            .strip_suffix("; give credentials by bearer_auth or a header")
+            .strip_suffix(": give credentials by bearer_auth or a header")
             .map_or((problem.as_ref(), false), |problem| (problem, true)),
         _ => ("", false),
     };
@@ -251,12 +251,6 @@ fn header_of_env(text: &str) -> Result<(String, String), Failure> {
     Ok((name.as_str().to_owned(), value.trim().to_owned()))
 }
 
-/// Whether the library would hide the value of this header in its logs and errors.
-fn looks_like_credential(name: &str) -> bool {
-    name.parse()
-        .is_ok_and(|name: HeaderName| headers::is_sensitive(&name))
-}
-
 /// Creates the directory of `--learned`.
 fn make_directory(directory: &Path) -> Result<(), Failure> {
     if directory.exists() && !directory.is_dir() {
@@ -296,9 +290,9 @@ mod tests {
     #[test]
     fn names_of_credentials_are_known() {
         for name in ["Authorization", "X-API-Key", "Cookie", "x-token"] {
-            assert!(looks_like_credential(name), "{name}");
+            assert!(is_sensitive(name), "{name}");
         }
-        assert!(!looks_like_credential("Notion-Version"));
+        assert!(!is_sensitive("Notion-Version"));
     }
 
     #[test]

@@ -1,41 +1,41 @@
-//! A walk through the start of a JSON text: every value with its path, as far as the text goes.
+//! Visits the values at the start of a JSON text, each with its path, as far as the text goes.
 //!
-//! It is a visitor of `serde_json`, which keeps nothing, bounds the depth (128), and reports a text that
-//! breaks off only after what came before has been seen.
+//! It is a visitor for `serde_json`. It keeps nothing and bounds the depth (128). A truncated text is an
+//! error only after all values before its end were visited.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// Keys longer than this, in bytes, are not in any rule, and a path need not hold them.
+/// Longest key, in bytes, that a path contains. No rule has a longer one.
 const LONGEST_KEY: usize = 64;
 
-/// The key under which `serde_json` hands out numbers if anyone in the build has switched on its feature
-/// `arbitrary_precision`: the number's text is then the only value of an object with this key.
+/// Key under which `serde_json` returns numbers if a crate in the build has enabled its feature
+/// `arbitrary_precision`. The number's text is then the only value of an object with this key.
 const EXACT_NUMBER: &str = "$serde_json::private::Number";
 
-/// Shows every value that is no list and no object to `seen`, with its path: `errors.*.extensions.code`,
+/// Calls `seen` for every value that is not a list or object, with its path: `errors.*.extensions.code`,
 /// where `*` stands for any position in a list.
-pub(super) fn walk(text: &[u8], seen: &mut dyn FnMut(&str, &Value<'_>)) {
-    let walk = Walk {
+pub(super) fn walk(text: &[u8], seen: &mut dyn FnMut(&str, &Scalar<'_>)) {
+    let walk = Walker {
         path: &mut String::new(),
         seen,
     };
-    // The end may be missing, or the text may be no JSON: whatever was seen until then counts.
+    // The text may be truncated or not be JSON. Values before the error count.
     let _ = walk.deserialize(&mut serde_json::Deserializer::from_slice(text));
 }
 
-/// A value that is no list and no object.
-pub(super) enum Value<'a> {
+/// A value that is not a list or object.
+pub(super) enum Scalar<'a> {
     Text(&'a str),
     Number(f64),
     Whole(u64),
     Flag(bool),
 }
 
-impl Value<'_> {
-    /// The value as text: a number as its digits, however it was written.
+impl Scalar<'_> {
+    /// Returns the value as text; a number as its digits, however it was written.
     pub(super) fn text(&self) -> Cow<'_, str> {
         match self {
             Self::Text(text) => Cow::Borrowed(text.trim()),
@@ -45,7 +45,7 @@ impl Value<'_> {
         }
     }
 
-    /// The value as a number, if it is one.
+    /// Returns the value as a number, if it is one.
     pub(super) fn number(&self) -> Option<f64> {
         match self {
             Self::Number(number) => Some(*number),
@@ -56,13 +56,13 @@ impl Value<'_> {
     }
 }
 
-/// Visits a value whose path is known.
-struct Walk<'a> {
+/// Visits the value at a path.
+struct Walker<'a> {
     path: &'a mut String,
-    seen: &'a mut dyn FnMut(&str, &Value<'_>),
+    seen: &'a mut dyn FnMut(&str, &Scalar<'_>),
 }
 
-impl<'de> DeserializeSeed<'de> for Walk<'_> {
+impl<'de> DeserializeSeed<'de> for Walker<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -70,7 +70,7 @@ impl<'de> DeserializeSeed<'de> for Walk<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Walk<'_> {
+impl<'de> Visitor<'de> for Walker<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,27 +82,27 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 
     fn visit_bool<E>(self, flag: bool) -> Result<(), E> {
-        (self.seen)(self.path, &Value::Flag(flag));
+        (self.seen)(self.path, &Scalar::Flag(flag));
         Ok(())
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<(), E> {
-        (self.seen)(self.path, &Value::Number(number as f64));
+        (self.seen)(self.path, &Scalar::Number(number as f64));
         Ok(())
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<(), E> {
-        (self.seen)(self.path, &Value::Whole(number));
+        (self.seen)(self.path, &Scalar::Whole(number));
         Ok(())
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<(), E> {
-        (self.seen)(self.path, &Value::Number(number));
+        (self.seen)(self.path, &Scalar::Number(number));
         Ok(())
     }
 
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        (self.seen)(self.path, &Value::Text(text));
+        (self.seen)(self.path, &Scalar::Text(text));
         Ok(())
     }
 
@@ -110,7 +110,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
         let length = self.path.len();
         self.path.push_str(if length > 0 { ".*" } else { "*" });
         while list
-            .next_element_seed(Walk {
+            .next_element_seed(Walker {
                 path: &mut *self.path,
                 seen: &mut *self.seen,
             })?
@@ -123,7 +123,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let length = self.path.len();
         while map.next_key_seed(Key(&mut *self.path))?.is_some() {
-            map.next_value_seed(Walk {
+            map.next_value_seed(Walker {
                 path: &mut *self.path,
                 seen: &mut *self.seen,
             })?;
@@ -133,7 +133,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 }
 
-/// Adds an object's key to the path.
+/// Appends an object's key to the path.
 struct Key<'a>(&'a mut String);
 
 impl<'de> DeserializeSeed<'de> for Key<'_> {
@@ -158,7 +158,7 @@ impl Visitor<'_> for Key<'_> {
         if !self.0.is_empty() {
             self.0.push('.');
         }
-        // A key that no rule can have must not look like the steps of one either.
+        // A key that no rule can contain must not look like the steps of a path.
         let known = key.len() <= LONGEST_KEY && !key.contains(['.', '*']);
         self.0.push_str(if known { key } else { "?" });
         Ok(())

@@ -1,0 +1,177 @@
+//! The type of a dialect: how one vendor's responses are read beyond what holds for every response, as data.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+
+use super::policy::{Policy, start};
+use crate::headers::lines::lines;
+
+/// Why a server refused a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// This client exceeded a limit of its own: slow down.
+    Limit,
+    /// The server is overloaded, whichever client asks (Anthropic's 529): back off, but learn no limit from
+    /// it.
+    Overload,
+}
+
+/// How much of the API a limit covers, as the server says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Scope {
+    /// Everything that this client sends: pause all of it.
+    Everything,
+    /// Only the endpoint, route, method or object of this request.
+    Endpoint,
+}
+
+/// One row of the table of dialects.
+///
+/// Every field has a neutral value, which `GENERIC` contains. A row names the fields that differ.
+pub(super) struct Dialect {
+    /// Name by which configurations choose the dialect.
+    pub(super) name: &'static str,
+    /// Statuses that are a refusal whatever else the response contains.
+    pub(super) refusals: &'static [(u16, Refusal)],
+    /// Signs of refusals under other statuses, and of requests that must not be retried.
+    pub(super) signs: &'static [Sign],
+    /// Where the server names the limit, in order of preference.
+    pub(super) reasons: &'static [ReasonSource],
+    /// Minimum wait after a refusal that announces no wait.
+    pub(super) least_wait: Option<Duration>,
+    /// Windows in seconds that the vendor documents but does not send, by the name of the limit. The empty
+    /// name stands for the limit without a name.
+    pub(super) windows: &'static [(&'static str, u64)],
+    /// Header that names a limit which has no name otherwise.
+    pub(super) named_by: Option<&'static str>,
+    /// Name of such a limit if no header names it.
+    pub(super) unnamed: Option<&'static str>,
+    /// Names and windows, in seconds, of limits that come in one comma-separated list.
+    pub(super) positions: &'static [(&'static str, u64)],
+    /// Deprecated dimensions, which are left out.
+    pub(super) dropped: &'static [&'static str],
+    /// Words that mark a header as one about limits, in addition to `ratelimit`.
+    pub(super) markers: &'static [&'static str],
+    /// Unit of resets and waits beside limits, in nanoseconds: a second, unless documented otherwise.
+    pub(super) time_unit: i128,
+    /// Where the body names the cost of a query and the state of its bucket.
+    pub(super) cost: Option<Cost>,
+}
+
+/// Paths of the numbers by which a body describes a leaky bucket of points.
+pub(super) struct Cost {
+    pub(super) requested: &'static str,
+    pub(super) maximum: &'static str,
+    pub(super) available: &'static str,
+    pub(super) restored_per_second: &'static str,
+}
+
+/// A sign in a response, and what it means.
+pub(super) struct Sign {
+    /// Statuses under which the sign counts; an empty list stands for every status.
+    pub(super) statuses: &'static [u16],
+    pub(super) when: When,
+    pub(super) means: Means,
+}
+
+/// Appearance of a sign.
+pub(super) enum When {
+    /// A limit is exhausted.
+    Exhausted,
+    /// The headers ask for a wait.
+    RetryAfter,
+    /// The value at a path of the body is one of these words. The case of letters does not matter.
+    Is(&'static str, &'static [&'static str]),
+    /// The text at a path of the body contains one of these words. The case of letters does not matter.
+    Contains(&'static str, &'static [&'static str]),
+}
+
+/// Meaning of a sign.
+pub(super) enum Means {
+    /// The response is a refusal.
+    Refused(Refusal),
+    /// A retry does not help, or does harm.
+    NeverAgain,
+}
+
+/// Where a server names the limit that was hit.
+pub(super) struct ReasonSource {
+    pub(super) place: ReasonLocation,
+    /// Beginnings of such names, and the scope that each means.
+    pub(super) scopes: &'static [(&'static str, Scope)],
+}
+
+/// A header's name, or a path in the body.
+pub(super) enum ReasonLocation {
+    Header(&'static str),
+    Body(&'static str),
+}
+
+impl Sign {
+    /// Returns whether the sign counts under this status.
+    pub(super) fn is_for(&self, status: u16) -> bool {
+        self.statuses.is_empty() || self.statuses.contains(&status)
+    }
+}
+
+impl ReasonSource {
+    /// Returns the scope that a name means here.
+    pub(super) fn scope(&self, word: &str) -> Option<Scope> {
+        self.scopes
+            .iter()
+            .find(|(beginning, _)| word.starts_with(beginning))
+            .map(|&(_, scope)| scope)
+    }
+}
+
+/// Longest name of a limit and longest reason that is kept, in bytes. They are displayed and compared.
+pub(super) const LONGEST_WORD: usize = 128;
+
+impl Dialect {
+    /// Adds to a limit what the vendor documents but does not send.
+    pub(super) fn complete(&self, policy: &mut Policy, headers: &HeaderMap) {
+        let general = policy.name.is_none();
+        if let Some(name) = policy
+            .name
+            .as_deref()
+            .filter(|name| name.len() > LONGEST_WORD)
+        {
+            policy.name = Some(start(name, LONGEST_WORD).into());
+        }
+        if general {
+            let named = self
+                .named_by
+                .and_then(|header| lines(headers, header).find(|line| !line.is_empty()));
+            policy.name = named
+                .as_deref()
+                .or(self.unnamed)
+                .map(|name| start(name, LONGEST_WORD).into());
+        }
+        if policy.window.is_none() {
+            let of = |wanted: &str| {
+                self.windows
+                    .iter()
+                    .find(|(name, _)| *name == wanted)
+                    .map(|&(_, seconds)| seconds)
+            };
+            let named = policy.name.as_deref().and_then(of);
+            policy.window = named
+                .or_else(|| of("").filter(|_| general))
+                .map(Duration::from_secs);
+        }
+    }
+
+    /// Returns whether a body under this status is read: one of an error always, one of a success only if the
+    /// vendor hides refusals in these.
+    pub(super) fn reads_body(&self, status: u16) -> bool {
+        status >= 400
+            || self.cost.is_some()
+            || self
+                .signs
+                .iter()
+                .any(|sign| sign.statuses.contains(&status))
+    }
+}
