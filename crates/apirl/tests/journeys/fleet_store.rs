@@ -239,7 +239,7 @@ fn fleet_a_damaged_state_is_begun_anew() {
     let worker = worker(&server.url());
     works(&worker);
     let key = only_key(&server);
-    // No worker is left to repair the entry.
+    // In another database, where no worker repairs the entry.
     let elsewhere = fleet(&format!("{}/1", server.url()));
     let damages = "redis.call('SELECT', 1) return redis.call('HSET', KEYS[1], 'text', ARGV[1], 'version', '17')";
     for damage in ["", "{", "{\"format\":1}", "\u{fffd}\u{0}"] {
