@@ -1,4 +1,4 @@
-//! What a response announces and what a client does with it, in words.
+//! Explains in words a response and how a client handles it.
 
 use std::fmt::Write as _;
 use std::time::Duration;

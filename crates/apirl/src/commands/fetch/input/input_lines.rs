@@ -38,7 +38,7 @@ pub(crate) struct InputLines {
     lines: u64,
     /// Hash of all lines so far.
     hash: Fnv64,
-    /// What earlier runs have read. This run must read the same lines.
+    /// Checkpoints of earlier runs. This run must read the same lines.
     checkpoints: VecDeque<Checkpoint>,
     /// Lines that the output has already. They are skipped.
     present: Arc<LineSet>,
