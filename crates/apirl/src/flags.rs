@@ -286,7 +286,7 @@ pub(crate) struct SimulateFlags {
     /// Hidden limit; repeatable, all hold at once.
     #[arg(long, value_name = "LIMIT", required = true, value_parser = limit)]
     pub(crate) limit: Vec<Limit>,
-    /// What the responses announce about the limits.
+    /// Announcements about the limits in responses.
     #[arg(long, value_enum, default_value_t = SimulatedHint::None)]
     pub(crate) hint: SimulatedHint,
     /// Change during the run: a new rate for the one limit that has a rate, or a limit in place of all limits;
@@ -329,7 +329,7 @@ pub(crate) struct SimulateFlags {
     pub(crate) json: bool,
 }
 
-/// What simulated responses announce.
+/// Announcements in simulated responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SimulatedHint {
     /// Nothing.
@@ -390,7 +390,7 @@ pub(crate) struct ServeFlags {
     /// Port on 127.0.0.1; 0 takes a free one.
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     pub(crate) port: u16,
-    /// What responses announce about the limits: none, seconds, date, headers, ietf, or vendor (that of --shape).
+    /// Announcements about the limits in responses: none, seconds, date, headers, ietf, or vendor (that of --shape).
     #[arg(long, default_value_t = Hint::None)]
     pub(crate) hint: Hint,
     /// Form of the responses: echo, notion, vanta, fieldguide or github.

@@ -16,7 +16,7 @@ use crate::terminal::print;
 /// An entry of a file by its name, and what is wrong with it.
 type Verdict = (String, Option<String>);
 
-/// What a file may look like.
+/// An example of a valid file.
 const EXAMPLE: &str = "it should look like {\"notion\": {\"max_rate\": 2.5}}";
 
 pub(crate) fn run(flags: CheckFlags) -> Result<(), Failure> {

@@ -29,7 +29,7 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 const MAX_REQUESTS: f64 = 5e6;
 
 pub(crate) fn run(flags: SimulateFlags) -> Result<(), Failure> {
-    // What to run.
+    // The settings and limits of the run.
     let config = settings::configured(flags.api.as_deref(), flags.config.as_deref())?;
     let config = config
         .map(|config| ApiRateConfig::clone(&config))

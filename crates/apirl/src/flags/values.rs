@@ -33,7 +33,7 @@ pub(crate) struct Change {
     pub(crate) to: NewLimit,
 }
 
-/// What holds from a change on.
+/// The limits from a change on.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum NewLimit {
     /// A new rate for the one limit that has a rate.

@@ -51,7 +51,7 @@ fn the_text_says_what_was_announced_and_what_a_client_does() {
         "429 Too Many Requests, read with the profile notion",
         "Wait 4000 s (66.667 min): a header asks for it.",
         "CooldownTooLong",
-        "max_cooldown (600 s (10 min))",
+        "max_cooldown, 600 s (10 min)",
     ] {
         assert!(run.out.contains(fact), "{fact:?} is not in {}", run.out);
     }

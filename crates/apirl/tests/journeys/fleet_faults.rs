@@ -279,7 +279,7 @@ fn none(_: usize) -> Vec<(&'static str, String)> {
     Vec::new()
 }
 
-/// Waits until the store knows of so many workers.
+/// Waits until the store has that number of workers.
 fn counts(url: &str, workers: u32) {
     let fleet = Fleet::redis(url, KEY).expect("an address");
     soon("the store knows of all workers", || {

@@ -84,7 +84,7 @@ fn fleet_one_key_is_kept_for_two_days_and_holds_no_clear_text() {
     let Some(server) = RedisServer::start() else {
         return;
     };
-    soon("nobody is there", || {
+    soon("the fleet is empty", || {
         matches!(fleet(&server.url()).status(), Ok(None))
     });
     let keys: Vec<String> = server.ask(&["KEYS", "*"]);
@@ -239,7 +239,7 @@ fn fleet_a_damaged_state_is_begun_anew() {
     let worker = worker(&server.url());
     works(&worker);
     let key = only_key(&server);
-    // Where nobody is who mends it.
+    // In another database, where no worker repairs the entry.
     let elsewhere = fleet(&format!("{}/1", server.url()));
     let damages = "redis.call('SELECT', 1) return redis.call('HSET', KEYS[1], 'text', ARGV[1], 'version', '17')";
     for damage in ["", "{", "{\"format\":1}", "\u{fffd}\u{0}"] {

@@ -1,4 +1,4 @@
-//! What a response announces and what a client does with it, in words.
+//! Explains in words a response and how a client handles it.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -175,7 +175,7 @@ fn refused(config: &ApiRateConfig, pause: Option<Duration>, resend: Resend) -> V
 fn too_long(wait: Duration, config: &ApiRateConfig) -> Option<String> {
     (wait > config.max_cooldown).then(|| {
         format!(
-            "while more than max_cooldown ({}) of the pause is left, callers get the error CooldownTooLong at once.",
+            "while more than max_cooldown, {}, of the pause is left, callers get the error CooldownTooLong at once.",
             spoken(config.max_cooldown)
         )
     })

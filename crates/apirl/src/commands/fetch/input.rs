@@ -1,4 +1,4 @@
-//! What is read: the lines of input, the requests that they describe, and the journal of what was read.
+//! Everything that is read: the lines of input, the requests that they describe, and the journal of what was read.
 
 pub(crate) mod input_lines;
 pub(crate) mod journal;

@@ -1,4 +1,4 @@
-//! What is written: the lines of output, in order, and the summary.
+//! Everything that is written: the lines of output, in order, and the summary.
 
 pub(crate) mod existing_output;
 pub(crate) mod ordered_writer;

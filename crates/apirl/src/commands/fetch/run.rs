@@ -1,4 +1,4 @@
-//! What happens between input and output: the client, the workers that send the requests, and the progress that a
+//! Everything between input and output: the client, the workers that send the requests, and the progress that a
 //! person sees.
 
 pub(crate) mod dry_run;

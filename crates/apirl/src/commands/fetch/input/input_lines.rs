@@ -38,7 +38,7 @@ pub(crate) struct InputLines {
     lines: u64,
     /// Hash of all lines so far.
     hash: Fnv64,
-    /// What earlier runs have read. This run must read the same lines.
+    /// Checkpoints of earlier runs. This run must read the same lines.
     checkpoints: VecDeque<Checkpoint>,
     /// Lines that the output has already. They are skipped.
     present: Arc<LineSet>,
@@ -149,7 +149,7 @@ impl InputLines {
                 self.ready.push_back(InputLine { n, text });
             }
 
-            // At a checkpoint the lines must be the same as then. Without one, go on while more is buffered.
+            // At a checkpoint the lines must equal those of the earlier run. Without one, continue while more is buffered.
             match self.checkpoints.front() {
                 Some(checkpoint) if checkpoint.lines > self.lines => {}
                 Some(checkpoint) if checkpoint.hash != self.hash => return Err(self.changed()),

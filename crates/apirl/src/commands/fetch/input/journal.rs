@@ -144,7 +144,7 @@ impl JournalContent {
     ///
     /// # Errors
     ///
-    /// What is wrong with it, as the end of a sentence that begins with the file's name.
+    /// Says what is wrong with it, as the end of a sentence that begins with the file's name.
     pub(crate) fn read(mut from: impl BufRead) -> Result<Self, String> {
         let mut content = Self::default();
         let mut line = Vec::new();

@@ -86,7 +86,7 @@ impl Template {
     ///
     /// # Errors
     ///
-    /// What is wrong with the line, in one sentence.
+    /// Says what is wrong with the line, in one sentence.
     pub(crate) fn request(&self, n: u64, line: &[u8]) -> Result<RequestLine, InvalidLine> {
         let label = LineLabel::new(n);
         let Ok(text) = std::str::from_utf8(line) else {

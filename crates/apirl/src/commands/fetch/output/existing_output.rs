@@ -45,7 +45,7 @@ impl OutputLine {
 ///
 /// # Errors
 ///
-/// What is wrong with it, as the end of a sentence that begins with the file's name.
+/// Says what is wrong with it, as the end of a sentence that begins with the file's name.
 pub(crate) fn read_output(from: impl BufRead, lines: u64) -> Result<ExistingOutput, String> {
     let mut existing = ExistingOutput::default();
     // Collections whose last page has not been seen.

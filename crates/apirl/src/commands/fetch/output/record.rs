@@ -10,7 +10,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::commands::fetch::input::request_line::LineLabel;
 
-/// What a response took.
+/// The requests and the time that a response took.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Effort {
     /// Number of requests that were sent.

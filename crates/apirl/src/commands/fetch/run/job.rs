@@ -41,7 +41,7 @@ pub(crate) struct JournalOfRun {
     pub(crate) refusals: Arc<RefusalNotes>,
 }
 
-/// What one line of output holds.
+/// The content of one line of output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Granularity {
     /// The response to a line of input.

@@ -27,7 +27,7 @@ enum Display {
     None,
 }
 
-/// What the progress shows.
+/// The values that the progress shows.
 pub(crate) struct ProgressView<'a> {
     pub(crate) counts: LineCounts,
     pub(crate) refused: u64,
@@ -138,7 +138,7 @@ fn text_of(view: &ProgressView<'_>, left: Option<Duration>) -> String {
         Some(BreakerPhase::Open | BreakerPhase::HalfOpen)
     );
 
-    // What requests wait for now.
+    // The reason why requests wait now.
     match pause {
         _ if is_down => text.push_str(", requests fail, testing now and then"),
         Some(pause) => {

@@ -1,4 +1,4 @@
-//! What the main thread does while the workers run: it shows progress, warnings and the state of the fleet's store.
+//! The main thread's loop while the workers run: it shows progress, warnings and the state of the fleet's store.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub(crate) fn until_the_end(
     let mut is_closed = false;
     let mut store = StoreStatus::Unknown;
     loop {
-        // What happened since the last update.
+        // Show the news since the last update.
         for warning in warnings.take() {
             progress.say(&warning);
         }
