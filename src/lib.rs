@@ -103,9 +103,6 @@ pub use blocking::{
     BodyReader, ClientBuilder, DynamicAPIClient, Items, Pages, RequestBuilder, Response,
     make_client_for,
 };
-/// Both fronts' [`ClientBuilder`] and [`RequestBuilder`]: what they have in common.
-pub use client::builder::Builder as ClientBuilderOf;
-pub use client::request::Builder as RequestBuilderOf;
 pub use client::settings::{Roots, Timeouts, Tls};
 pub use clock::{Clock, JoinGuard, ManualClock, SystemClock};
 pub use fleet::{

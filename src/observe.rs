@@ -11,7 +11,7 @@ mod news;
 pub mod prometheus;
 
 pub(crate) use audience::{Audience, Speaker};
-pub(crate) use call::Heard;
+pub(crate) use call::AttemptRecord;
 pub use event::{About, Event, Observer, Standing};
 pub(crate) use log_lines::created;
 pub(crate) use news::{Cause, Mind, News};

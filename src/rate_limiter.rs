@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use crate::clock::{Clock, SystemClock};
 use crate::fleet::Fleet;
-use crate::observe::{self, About, Audience, Cause, Event, Heard, News, Observer, Speaker};
+use crate::observe::{self, About, AttemptRecord, Audience, Cause, Event, News, Observer, Speaker};
 use api_ratelimiter_core::attempt::Attempt;
 use api_ratelimiter_core::config::ApiRateConfig;
 use api_ratelimiter_core::error::{Error, Result};
@@ -451,13 +451,13 @@ impl DynamicRateLimiter {
     }
 
     /// A request that goes out after `waited`, if anybody wants to hear of it.
-    pub(crate) fn going_out(&self, attempt: &Attempt, waited: Duration) -> Option<Heard> {
+    pub(crate) fn going_out(&self, attempt: &Attempt, waited: Duration) -> Option<AttemptRecord> {
         let is_wanted = self.shared.audience.wants(log::Level::Trace);
-        is_wanted.then(|| Heard::going_out(attempt, waited, self.shared.clock.now()))
+        is_wanted.then(|| AttemptRecord::going_out(attempt, waited, self.shared.clock.now()))
     }
 
     /// That request's end.
-    pub(crate) fn tell_attempt(&self, heard: Heard) {
+    pub(crate) fn tell_attempt(&self, heard: AttemptRecord) {
         self.shared.audience.attempted(self.speaker(), heard);
     }
 

@@ -1,20 +1,18 @@
 //! What only the async front is asked for, and the last step of putting a client together.
 
 use super::client::AsyncDynamicAPIClient;
-use crate::client::builder::Builder;
+use super::transport;
+use crate::client::builder::ClientBuilder;
+use crate::client::front::Async;
 use api_ratelimiter_core::error::Result;
-
-/// What only the async front asks for: the transport's own builder.
-#[derive(Debug, Default)]
-pub struct Async {
-    pub(super) http: Option<reqwest::ClientBuilder>,
-}
 
 /// Puts an [`AsyncDynamicAPIClient`] together; made by [`AsyncDynamicAPIClient::builder`] and
 /// [`AsyncDynamicAPIClient::builder_for`].
-pub type AsyncClientBuilder = Builder<Async>;
+///
+/// Its defaults are those of the blocking [`ClientBuilder`](crate::ClientBuilder).
+pub type AsyncClientBuilder = ClientBuilder<Async>;
 
-impl Builder<Async> {
+impl ClientBuilder<Async> {
     /// The transport to build on, for certificates, proxies or a pool of your own. Defaults to one that
     /// is set up by this builder's `tls` and `roots`.
     ///
@@ -45,7 +43,9 @@ impl Builder<Async> {
     pub fn build(self) -> Result<AsyncDynamicAPIClient> {
         // Headers that a transport of the user adds by itself would follow a redirect to another host.
         let follows_abroad = self.front.http.is_none();
-        self.checked(follows_abroad)
-            .and_then(AsyncDynamicAPIClient::assemble)
+        self.assembled(follows_abroad, |front, settings| {
+            transport::client(front.http, settings)
+        })
+        .map(|(core, http)| AsyncDynamicAPIClient::new(core, http))
     }
 }

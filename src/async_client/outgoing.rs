@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 
 use super::transport::timed_out;
 use crate::client::settings::Timeouts;
-use api_ratelimiter_core::attempt::Failure;
 use api_ratelimiter_core::error::TimeoutPhase;
+use api_ratelimiter_core::outcome::Failure;
 
 /// Bytes that are handed over at once: what is handed over counts as sent.
 const PIECE: usize = 64 * 1024;

@@ -1,16 +1,20 @@
 //! How a request that was put together is sent.
 
-use super::client::AsyncDynamicAPIClient;
 use super::pages::AsyncPages;
 use super::response::AsyncResponse;
-use crate::client::request::Builder;
+use crate::client::front::Async;
+use crate::client::request::RequestBuilder;
 use api_ratelimiter_core::config::Pagination;
 use api_ratelimiter_core::error::Result;
 
-/// A request of the async client.
-pub type AsyncRequestBuilder = Builder<AsyncDynamicAPIClient>;
+/// A request of an [`AsyncDynamicAPIClient`](crate::AsyncDynamicAPIClient), which is put together and then
+/// sent.
+///
+/// It owns a clone of the client: it can be stored, and sent from another task. `send` returns the first
+/// error in what the request was given.
+pub type AsyncRequestBuilder = RequestBuilder<Async>;
 
-impl Builder<AsyncDynamicAPIClient> {
+impl RequestBuilder<Async> {
     /// Sends the request and waits for its answer, as the blocking
     /// [`send`](crate::RequestBuilder::send) does.
     ///

@@ -14,9 +14,9 @@ use crate::client::settings::ClientSettings;
 use crate::client::tls;
 use crate::client::transport::{MOST_IDLE_CONNECTIONS, io_kind};
 use api_ratelimiter_core::Time;
-use api_ratelimiter_core::attempt::Failure;
-use api_ratelimiter_core::attempt::NoAnswer::{self, Failed, Unsent};
 use api_ratelimiter_core::error::{Error, Result, TimeoutPhase, TransportKind};
+use api_ratelimiter_core::outcome::Failure;
+use api_ratelimiter_core::outcome::NoResponse::{self, Failed, Unsent};
 use api_ratelimiter_core::request::RequestParts;
 
 /// What carries requests.
@@ -73,7 +73,7 @@ pub(super) async fn send(
     parts: &RequestParts,
     token: Option<HeaderValue>,
     now: Time,
-) -> Result<reqwest::Response, NoAnswer> {
+) -> Result<reqwest::Response, NoResponse> {
     if parts.address.origin().is_https() && !http.speaks_https {
         return Err(Failed(Failure {
             kind: TransportKind::Tls,

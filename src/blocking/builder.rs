@@ -1,17 +1,27 @@
 //! The last step of putting a client together.
 
 use super::client::DynamicAPIClient;
-use crate::client::builder::{Builder, Checked};
+use super::transport;
+use crate::client::builder;
+use crate::client::front::Blocking;
 use api_ratelimiter_core::error::Result;
 
-/// What only the blocking front asks for: nothing.
-#[derive(Debug, Clone, Copy)]
-pub struct Blocking;
+// The alias has the name of the generic type behind it, which is not exported, so that users and rustdoc
+// see one name. An alias for each client, and not a default type parameter, keeps paths such as
+// `ClientBuilder::build` unambiguous where both clients exist.
+/// Puts a [`DynamicAPIClient`] together; made by [`DynamicAPIClient::builder`] and
+/// [`DynamicAPIClient::builder_for`].
+///
+/// # Default
+///
+/// No credential; the configuration's base URL, backoff statuses and `max_cooldown`; 20 retries after
+/// refusals; no retries after transport errors (but see [`retry_transport`](Self::retry_transport));
+/// [`Timeouts::default`](crate::Timeouts); bodies read whole up to 64 MiB; proxies from the environment
+/// (`ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`); rustls with Mozilla's roots; a limiter of
+/// its own on the system's clock.
+pub type ClientBuilder = builder::ClientBuilder<Blocking>;
 
-/// Puts a [`DynamicAPIClient`] together.
-pub type ClientBuilder = Builder<Blocking>;
-
-impl Builder<Blocking> {
+impl builder::ClientBuilder<Blocking> {
     /// The client.
     ///
     /// # Errors
@@ -19,12 +29,7 @@ impl Builder<Blocking> {
     /// [`Error::InvalidConfig`](crate::Error) naming the setting, its value and the rule it breaks, or
     /// the feature that is off.
     pub fn build(self) -> Result<DynamicAPIClient> {
-        let Checked {
-            front: Blocking,
-            settings,
-            limiter,
-            memory,
-        } = self.checked(true)?;
-        DynamicAPIClient::assemble(settings, limiter, memory)
+        self.assembled(true, |Blocking, settings| transport::agent(settings))
+            .map(|(core, agent)| DynamicAPIClient::new(core, agent))
     }
 }

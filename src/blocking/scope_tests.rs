@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::*;
-use api_ratelimiter_core::attempt::Wanted;
 use api_ratelimiter_core::config::{DialectConfig, LimitConfig, ScopeConfig};
+use api_ratelimiter_core::outcome::{Feedback, Wanted};
 
 /// Ten requests a second, of which one every ten seconds may be to `/a`.
 fn scoped(name: &str, change: impl FnOnce(&mut ApiRateConfig)) -> World {

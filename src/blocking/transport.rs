@@ -16,9 +16,9 @@ use crate::client::settings::ClientSettings;
 use crate::client::tls;
 use crate::client::transport::{MOST_IDLE_CONNECTIONS, io_kind};
 use api_ratelimiter_core::Time;
-use api_ratelimiter_core::attempt::Failure;
-use api_ratelimiter_core::attempt::NoAnswer::{self, Failed, Unsent};
 use api_ratelimiter_core::error::{Error, Result, TimeoutPhase, TransportKind};
+use api_ratelimiter_core::outcome::Failure;
+use api_ratelimiter_core::outcome::NoResponse::{self, Failed, Unsent};
 use api_ratelimiter_core::request::RequestParts;
 
 /// A transport with the settings' timeouts, which follows no redirects and takes no status for an
@@ -69,7 +69,7 @@ pub(super) fn send(
     parts: &RequestParts,
     token: Option<http::HeaderValue>,
     now: Time,
-) -> Result<http::Response<Body>, NoAnswer> {
+) -> Result<http::Response<Body>, NoResponse> {
     if parts.address.origin().is_https() && !tls::is_available(settings.tls) {
         return Err(Failed(Failure {
             kind: TransportKind::Tls,

@@ -10,7 +10,7 @@ use parking_lot::RwLock;
 
 use super::event::unix_seconds;
 use super::log_lines::{LogLines, TARGET};
-use super::{About, Event, Heard, News, Observer, call};
+use super::{About, AttemptRecord, Event, News, Observer, call};
 use api_ratelimiter_core::attempt::Attempt;
 use api_ratelimiter_core::error::Error;
 use api_ratelimiter_core::request::Tags;
@@ -128,7 +128,7 @@ impl Audience {
         }
     }
 
-    pub(crate) fn attempted(&self, speaker: Speaker<'_>, heard: Heard) {
+    pub(crate) fn attempted(&self, speaker: Speaker<'_>, heard: AttemptRecord) {
         let about = self.about(speaker, self.next_number(), heard.tags.as_deref());
         self.tell(&heard.event(about));
     }

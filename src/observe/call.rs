@@ -7,13 +7,14 @@ use http::{HeaderMap, StatusCode, header};
 
 use super::{About, Event};
 use api_ratelimiter_core::Time;
-use api_ratelimiter_core::attempt::{Attempt, Feedback};
+use api_ratelimiter_core::attempt::Attempt;
 use api_ratelimiter_core::error::{Error, TransportKind};
+use api_ratelimiter_core::outcome::Feedback;
 use api_ratelimiter_core::request::{RequestParts, Tags};
 
 /// A request as it goes out: a redirect would change what the call holds of it.
 #[derive(Debug)]
-pub(crate) struct Heard {
+pub(crate) struct AttemptRecord {
     pub(crate) tags: Option<Arc<Tags>>,
     began: Time,
     elapsed: Duration,
@@ -28,7 +29,7 @@ pub(crate) struct Heard {
     refused: bool,
 }
 
-impl Heard {
+impl AttemptRecord {
     /// The request that `attempt` sends now, after `waited` for its permit.
     pub(crate) fn going_out(attempt: &Attempt, waited: Duration, now: Time) -> Self {
         let parts = attempt.parts();
@@ -51,22 +52,24 @@ impl Heard {
 
     /// `feedback` is what the limiter is told of it.
     pub(crate) fn answered(
-        &mut self,
+        mut self,
         status: StatusCode,
         headers: &HeaderMap,
         feedback: Feedback,
         now: Time,
-    ) {
+    ) -> Self {
         self.elapsed = now.saturating_since(self.began);
         self.refused = matches!(feedback, Feedback::Refused { .. });
         self.status = Some(status.as_u16());
         let length = headers.get(header::CONTENT_LENGTH);
         self.bytes = length.and_then(|length| length.to_str().ok()?.trim().parse().ok());
+        self
     }
 
-    pub(crate) fn failed(&mut self, kind: TransportKind, now: Time) {
+    pub(crate) fn failed(mut self, kind: TransportKind, now: Time) -> Self {
         self.elapsed = now.saturating_since(self.began);
         self.error = Some(kind.to_string());
+        self
     }
 
     pub(super) fn event(self, about: About) -> Event {

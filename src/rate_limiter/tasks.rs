@@ -13,8 +13,8 @@ use super::waiting::Place;
 use super::{DynamicRateLimiter, Permit, Permits};
 use crate::clock::Clock;
 use api_ratelimiter_core::Time;
-use api_ratelimiter_core::attempt::Wanted;
 use api_ratelimiter_core::error::Result;
+use api_ratelimiter_core::outcome::Wanted;
 
 /// Needs the feature `async`.
 ///

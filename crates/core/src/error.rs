@@ -687,6 +687,7 @@ impl fmt::Display for Suggestion<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reply::BodyStart;
 
     #[test]
     fn an_error_is_small_enough_to_be_returned_from_everything() {
@@ -729,9 +730,8 @@ mod tests {
             Reply::new(
                 StatusCode::OK,
                 Default::default(),
-                vec![],
-                false,
-                Duration::ZERO,
+                BodyStart::default(),
+                None,
             )
         };
         let decode = serde_json::from_str::<u32>("x").expect_err("not JSON");

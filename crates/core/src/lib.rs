@@ -8,14 +8,18 @@
 #![deny(clippy::disallowed_methods)]
 
 pub mod attempt;
+pub mod call;
 pub mod config;
 pub mod error;
 pub mod guidance;
 pub mod headers;
 pub mod limiter;
+pub mod outcome;
 pub mod paginate;
 pub mod presets;
 mod rate;
+mod reading;
+mod redirect;
 pub mod reply;
 pub mod request;
 pub mod seconds;
@@ -35,6 +39,7 @@ pub use http;
 pub use limiter::{BreakerPhase, CircuitBreaker, Learned, Learning, Phase, Reason};
 pub use paginate::{Page, Position};
 pub use rate::Rate;
+pub use reading::Reading;
 pub use reply::Reply;
 pub use time::Time;
 pub use verdict::{Reader, Resend, Verdict};

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 
-use crate::guidance::{self, Profile};
 pub use crate::headers::HeaderNames;
 
 /// An answer as an error keeps it: status, headers and the first 64 KiB of the body.
@@ -21,23 +20,44 @@ pub struct Reply {
     retry_after: Option<Duration>,
 }
 
+/// The beginning of a body, as far as it was read.
+#[derive(Clone, Default)]
+pub struct BodyStart {
+    /// The bytes, decoded.
+    pub bytes: Vec<u8>,
+    /// Whether the body goes on, or broke off, after these bytes.
+    pub truncated: bool,
+}
+
+impl fmt::Debug for BodyStart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BodyStart")
+            .field("bytes", &self.bytes.len())
+            .field("truncated", &self.truncated)
+            .finish()
+    }
+}
+
 impl Reply {
-    /// Bytes of a body that are kept: enough for any vendor's error text, and no more for ten
-    /// thousand failures in memory than a job can bear.
+    /// Most bytes of a body that are kept. This is enough for an error text of any vendor, and little
+    /// enough for ten thousand failures in memory.
     pub const MOST_BODY: usize = 64 * 1024;
 
-    /// What came of an answer, read at `unix_now` by the client's wall clock.
+    /// Keeps a response of which `body` was read. `retry_after` is how long the client's reading of it
+    /// says to wait.
+    #[must_use]
     pub fn new(
         status: StatusCode,
         headers: HeaderMap,
-        mut body: Vec<u8>,
-        truncated: bool,
-        unix_now: Duration,
+        body: BodyStart,
+        retry_after: Option<Duration>,
     ) -> Self {
+        let BodyStart {
+            bytes: mut body,
+            truncated,
+        } = body;
         let truncated = truncated || body.len() > Self::MOST_BODY;
         body.truncate(Self::MOST_BODY);
-        let retry_after =
-            guidance::read(status, &headers, &body, unix_now, Profile::default()).wait;
         Self {
             status,
             headers,
@@ -99,14 +119,20 @@ impl fmt::Debug for Reply {
 mod tests {
     use super::*;
 
+    fn body_of(bytes: Vec<u8>) -> BodyStart {
+        BodyStart {
+            bytes,
+            truncated: false,
+        }
+    }
+
     #[test]
     fn at_most_64_kib_of_a_body_are_kept() {
         let reply = Reply::new(
             StatusCode::OK,
             HeaderMap::new(),
-            vec![b'x'; 100_000],
-            false,
-            Duration::ZERO,
+            body_of(vec![b'x'; 100_000]),
+            None,
         );
         assert_eq!(reply.body().len(), 65_536);
         assert!(reply.is_truncated());
@@ -121,13 +147,7 @@ mod tests {
         );
         let shown = format!(
             "{:?}",
-            Reply::new(
-                StatusCode::OK,
-                headers,
-                b"hunter2".to_vec(),
-                false,
-                Duration::ZERO
-            )
+            Reply::new(StatusCode::OK, headers, body_of(b"hunter2".to_vec()), None,)
         );
         assert!(
             shown.contains("set-cookie") && shown.contains("body_bytes: 7"),

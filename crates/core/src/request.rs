@@ -83,6 +83,24 @@ fn within(part: &str, text: &str, longest: usize) -> Result<()> {
 }
 
 impl RequestParts {
+    /// Returns a request of cost 1 without headers, body and deadline.
+    #[must_use]
+    pub fn new(method: Method, address: Address) -> Self {
+        Self {
+            method,
+            address,
+            headers: HeaderMap::new(),
+            body: None,
+            idempotent: None,
+            repeatable: false,
+            cost: 1,
+            timeout: None,
+            deadline: None,
+            tags: None,
+            before_send: None,
+        }
+    }
+
     /// Whether the request may be sent again although the server may have processed it
     /// (RFC 9110, section 9.2.2).
     pub(crate) fn is_idempotent(&self) -> bool {

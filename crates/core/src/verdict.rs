@@ -141,21 +141,10 @@ impl Reader {
         }
     }
 
-    /// Whether only the body can tell if the answer is a refusal.
-    ///
-    /// Throttles in bodies are JSON: nothing else is waited for.
-    pub(crate) fn wants_body(
-        &self,
-        status: StatusCode,
-        headers: &HeaderMap,
-        unix_now: Duration,
-    ) -> bool {
-        (self.profile.hides_throttles(status) || self.has_rule_for(status))
-            && is_json(headers)
-            && !matches!(
-                self.verdict(status, &self.read(status, headers, &[], unix_now)),
-                Verdict::Refused { .. }
-            )
+    /// Returns whether only the body can tell if a response of this status, whose head is no refusal by
+    /// itself, is one. Throttles in bodies are JSON: no other body is waited for.
+    pub(crate) fn hides_in_body(&self, status: StatusCode, headers: &HeaderMap) -> bool {
+        (self.profile.hides_throttles(status) || self.has_rule_for(status)) && is_json(headers)
     }
 
     /// Statuses under which vendors hide throttles: GraphQL's 200, Linear's 400, GitHub's and Google's
