@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode};
 use api_ratelimiter_core::Time;
 use api_ratelimiter_core::attempt::Attempt;
 use api_ratelimiter_core::call::{
-    Arrived, Call, Delivered, Draining, GivenUp, Judged, Next, Onward, Outgoing,
+    Arrived, Call, Delivered, Drained, Draining, GivenUp, Judged, Next, Onward, Outgoing,
 };
 use api_ratelimiter_core::error::Result;
 use api_ratelimiter_core::outcome::{Feedback, NoResponse, Wanted};
@@ -192,10 +192,11 @@ impl<'a> DrivenCall<'a, Draining> {
         body: BodyStart,
     ) -> Result<ControlFlow<Delivered, DrivenCall<'a, Call>>> {
         let Self { limiter, state, .. } = self;
-        match state.drained(headers, body) {
+        let Drained { longer, next } = state.drained(headers, body);
+        longer.iter().for_each(|longer| limiter.prolong(longer));
+        match next {
             Ok(Onward::Deliver(delivered)) => Ok(ControlFlow::Break(delivered)),
-            Ok(Onward::Again(state, longer)) => {
-                longer.iter().for_each(|longer| limiter.prolong(longer));
+            Ok(Onward::Again(state)) => {
                 Ok(ControlFlow::Continue(DrivenCall::again(limiter, state)))
             }
             Err(given_up) => Err(give_up(limiter, given_up)),

@@ -78,14 +78,24 @@ pub struct Draining {
     is_refusal: bool,
 }
 
+/// What a body adds to what the limiter was told, and what becomes of the call.
+#[derive(Debug)]
+#[must_use]
+pub struct Drained {
+    /// What the limiter is told, if the body asks for a longer pause than the head did.
+    pub longer: Option<LongerPause>,
+    /// What becomes of the call.
+    pub next: Result<Onward, GivenUp>,
+}
+
 /// What becomes of a call after the body of a [`Draining`] response was read.
 #[derive(Debug)]
 #[must_use]
 pub enum Onward {
     /// The caller gets the response after all.
     Deliver(Delivered),
-    /// The request is sent again. The limiter is told of the longer pause, if there is one.
-    Again(Call, Option<LongerPause>),
+    /// The request is sent again.
+    Again(Call),
 }
 
 /// The end of a call by an error.
@@ -232,12 +242,9 @@ impl Arrived {
 }
 
 impl Draining {
-    /// The body was read, as far as its end was near.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::BackoffExhausted`] if the call was refused too often.
-    pub fn drained(self, headers: &HeaderMap, body: BodyStart) -> Result<Onward, GivenUp> {
+    /// The body was read, as far as its end was near. The call ends by [`Error::BackoffExhausted`] if it
+    /// was refused too often.
+    pub fn drained(self, headers: &HeaderMap, body: BodyStart) -> Drained {
         let Self {
             mut attempt,
             reading,
@@ -245,26 +252,33 @@ impl Draining {
             is_refusal,
         } = self;
         if !is_refusal {
-            return Ok(Onward::Again(Call(attempt), None));
+            return Drained {
+                longer: None,
+                next: Ok(Onward::Again(Call(attempt))),
+            };
         }
         // The body may forbid another attempt, or ask for a longer pause than the head did.
         let reader = &attempt.settings().reader;
         let whole = reading.with_body(reader, headers, &body.bytes, unix_now);
+        let longer = attempt.longer_pause(&reading, &whole);
         if whole.guidance().retryable == Some(false) {
             let delivered = Delivered::new(&attempt, whole, unix_now);
-            return Ok(Onward::Deliver(delivered));
+            return Drained {
+                longer,
+                next: Ok(Onward::Deliver(delivered)),
+            };
         }
-        let longer = attempt.longer_pause(&reading, &whole);
         let reply = Reply::new(
             whole.status(),
             headers.clone(),
             body,
             reading.wait().max(whole.wait()),
         );
-        match attempt.refused(reply) {
-            Ok(()) => Ok(Onward::Again(Call(attempt), longer)),
+        let next = match attempt.refused(reply) {
+            Ok(()) => Ok(Onward::Again(Call(attempt))),
             Err(error) => Err(GivenUp::new(attempt, error)),
-        }
+        };
+        Drained { longer, next }
     }
 }
 
