@@ -77,6 +77,8 @@ pub mod dashboard;
 mod fleet;
 mod memory;
 mod observe;
+#[cfg(feature = "prometheus")]
+pub mod prometheus;
 mod rate_limiter;
 mod registry;
 
@@ -108,8 +110,6 @@ pub use clock::{Clock, JoinGuard, ManualClock, SystemClock};
 pub use fleet::{
     Fleet, FleetKey, FleetStatus, FleetStore, LocalStore, OnOutage, Replaced, StoreError, Stored,
 };
-#[cfg(feature = "prometheus")]
-pub use observe::prometheus;
 pub use observe::{About, Event, Observer, Standing};
 pub use rate_limiter::{
     AnnouncedLimit, DynamicRateLimiter, FleetSnapshot, Permit, Snapshot, TryAcquire,

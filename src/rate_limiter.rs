@@ -12,7 +12,9 @@ use parking_lot::Mutex;
 
 use crate::clock::{Clock, SystemClock};
 use crate::fleet::Fleet;
-use crate::observe::{self, About, AttemptRecord, Audience, Cause, Event, News, Observer, Speaker};
+use crate::observe::{
+    self, About, AttemptRecord, Cause, Decision, Dispatcher, Event, EventSource, Observer,
+};
 use api_ratelimiter_core::attempt::Attempt;
 use api_ratelimiter_core::config::ApiRateConfig;
 use api_ratelimiter_core::error::{Error, Result};
@@ -67,7 +69,7 @@ struct Shared {
     core: Mutex<Core>,
     clock: Arc<dyn Clock>,
     name: Box<str>,
-    audience: Audience,
+    audience: Dispatcher,
     /// The limiters of parts of the API, by name.
     scopes: Box<[(Box<str>, DynamicRateLimiter)]>,
     /// Who visits the store of the fleet, if there is one.
@@ -201,7 +203,7 @@ impl DynamicRateLimiter {
             name: config.name.as_str().into(),
             clock,
             core: Mutex::new(core),
-            audience: Audience::default(),
+            audience: Dispatcher::default(),
             scopes,
             agent,
         };
@@ -443,8 +445,8 @@ impl DynamicRateLimiter {
         });
     }
 
-    fn speaker(&self) -> Speaker<'_> {
-        Speaker {
+    fn speaker(&self) -> EventSource<'_> {
+        EventSource {
             api: &self.shared.name,
             unix_now: self.shared.clock.unix_now(),
         }
@@ -543,7 +545,7 @@ impl DynamicRateLimiter {
             } else {
                 None
             };
-            let news = is_news.then(|| News {
+            let news = is_news.then(|| Decision {
                 change,
                 was_cooling,
                 before,

@@ -4,6 +4,8 @@ use super::client::AsyncDynamicAPIClient;
 use super::transport;
 use crate::client::builder::ClientBuilder;
 use crate::client::front::Async;
+use crate::registry::API_RATE_CONFIGS;
+use api_ratelimiter_core::config::ApiRateConfig;
 use api_ratelimiter_core::error::Result;
 
 /// Puts an [`AsyncDynamicAPIClient`] together; made by [`AsyncDynamicAPIClient::builder`] and
@@ -48,4 +50,30 @@ impl ClientBuilder<Async> {
         })
         .map(|(core, http)| AsyncDynamicAPIClient::new(core, http))
     }
+}
+
+impl AsyncDynamicAPIClient {
+    /// A builder over a configuration.
+    pub fn builder(config: ApiRateConfig) -> AsyncClientBuilder {
+        AsyncClientBuilder::new(config, Async::default())
+    }
+
+    /// A builder over the configuration of that name in [`API_RATE_CONFIGS`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownApi`] with the names that are known and the nearest.
+    pub fn builder_for(name: &str) -> Result<AsyncClientBuilder> {
+        let config = API_RATE_CONFIGS.known(name)?;
+        Ok(Self::builder(ApiRateConfig::clone(&config)))
+    }
+}
+
+/// An async client for an API by its name in [`API_RATE_CONFIGS`], with a limiter of its own.
+///
+/// # Errors
+///
+/// As for [`make_client_for`](crate::make_client_for).
+pub fn make_async_client_for(name: &str) -> Result<AsyncDynamicAPIClient> {
+    AsyncDynamicAPIClient::builder_for(name)?.build()
 }

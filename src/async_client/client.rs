@@ -4,19 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::builder::AsyncClientBuilder;
 use super::drive::{Wire, drive};
-use super::request::AsyncRequestBuilder;
 use super::response::{AsyncIncoming, AsyncResponse};
 use super::transport::{self, Http};
 use crate::client::core::ClientCore;
 use crate::client::front::{Async, Front};
-use crate::client::methods::request_methods;
 use crate::client::settings::ClientSettings;
 use crate::rate_limiter::DynamicRateLimiter;
-use crate::registry::API_RATE_CONFIGS;
 use api_ratelimiter_core::attempt::Attempt;
-use api_ratelimiter_core::config::ApiRateConfig;
 use api_ratelimiter_core::error::Result;
 use api_ratelimiter_core::outcome::NoResponse;
 use api_ratelimiter_core::request::RequestParts;
@@ -54,31 +49,7 @@ impl Front for Async {
     type Client = AsyncDynamicAPIClient;
 }
 
-/// An async client for an API by its name in [`API_RATE_CONFIGS`], with a limiter of its own.
-///
-/// # Errors
-///
-/// As for [`make_client_for`](crate::make_client_for).
-pub fn make_async_client_for(name: &str) -> Result<AsyncDynamicAPIClient> {
-    AsyncDynamicAPIClient::builder_for(name)?.build()
-}
-
 impl AsyncDynamicAPIClient {
-    /// A builder over a configuration.
-    pub fn builder(config: ApiRateConfig) -> AsyncClientBuilder {
-        AsyncClientBuilder::new(config, Async::default())
-    }
-
-    /// A builder over the configuration of that name in [`API_RATE_CONFIGS`].
-    ///
-    /// # Errors
-    ///
-    /// [`Error::UnknownApi`] with the names that are known and the nearest.
-    pub fn builder_for(name: &str) -> Result<AsyncClientBuilder> {
-        let config = API_RATE_CONFIGS.known(name)?;
-        Ok(Self::builder(ApiRateConfig::clone(&config)))
-    }
-
     pub(super) fn new(core: ClientCore, http: Http) -> Self {
         Self {
             inner: Arc::new(AsyncClient { core, http }),
@@ -134,10 +105,8 @@ impl AsyncDynamicAPIClient {
     }
 }
 
-request_methods!(AsyncDynamicAPIClient, AsyncRequestBuilder);
-
 impl Wire for AsyncClient {
-    type Response = AsyncIncoming;
+    type Output = AsyncIncoming;
 
     async fn send(&self, attempt: &Attempt) -> Result<AsyncIncoming, NoResponse> {
         let Self { core, http } = self;

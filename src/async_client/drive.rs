@@ -24,19 +24,19 @@ pub(super) trait AsyncUnreadResponse: Send {
 
 /// A transport that sends requests.
 pub(super) trait Wire: Sync {
-    type Response: AsyncUnreadResponse;
+    type Output: AsyncUnreadResponse;
 
     fn send(
         &self,
         attempt: &Attempt,
-    ) -> impl Future<Output = Result<Self::Response, NoResponse>> + Send;
+    ) -> impl Future<Output = Result<Self::Output, NoResponse>> + Send;
 }
 
 /// Sends a call's requests by `wire` until a response is delivered or an error ends the call.
 pub(super) async fn drive<W: Wire>(
     mut call: DrivenCall<'_, Call>,
     wire: &W,
-) -> Result<(W::Response, Delivered)> {
+) -> Result<(W::Output, Delivered)> {
     loop {
         let permit = match call.wanted() {
             Some(wanted) => call.limiter().acquire_for_async(&wanted).await.map(Some),

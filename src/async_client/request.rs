@@ -1,8 +1,10 @@
 //! How a request that was put together is sent.
 
+use super::client::AsyncDynamicAPIClient;
 use super::pages::AsyncPages;
 use super::response::AsyncResponse;
 use crate::client::front::Async;
+use crate::client::methods::request_methods;
 use crate::client::request::RequestBuilder;
 use api_ratelimiter_core::config::Pagination;
 use api_ratelimiter_core::error::Result;
@@ -50,3 +52,5 @@ impl RequestBuilder<Async> {
         AsyncPages::new(client, parts, deadline, Some(pagination))
     }
 }
+
+request_methods!(AsyncDynamicAPIClient, AsyncRequestBuilder);

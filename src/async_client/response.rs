@@ -8,7 +8,8 @@ use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::drive::AsyncUnreadResponse;
-use super::transport::{self, within};
+use super::timeout::within;
+use super::transport;
 use crate::client::settings::ClientSettings;
 use crate::client::transport::DRAIN_FOR;
 use crate::clock::Clock;

@@ -4,18 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::builder::ClientBuilder;
 use super::drive::drive;
-use super::request::RequestBuilder;
 use super::response::{Incoming, Response};
 use super::transport;
 use crate::client::core::ClientCore;
 use crate::client::front::{Blocking, Front};
-use crate::client::methods::request_methods;
 use crate::client::settings::ClientSettings;
 use crate::rate_limiter::DynamicRateLimiter;
-use crate::registry::API_RATE_CONFIGS;
-use api_ratelimiter_core::config::ApiRateConfig;
 use api_ratelimiter_core::error::Result;
 use api_ratelimiter_core::request::RequestParts;
 
@@ -51,41 +46,7 @@ impl Front for Blocking {
     type Client = DynamicAPIClient;
 }
 
-/// A client for an API by its name in [`API_RATE_CONFIGS`], with a limiter of its own.
-///
-/// # Errors
-///
-/// [`Error::UnknownApi`] with the names that are known, and [`Error::InvalidConfig`] if the entry has
-/// no base URL: then use [`DynamicAPIClient::builder_for`] and give one.
-///
-/// ```
-/// use api_ratelimiter::make_client_for;
-///
-/// let client = make_client_for("notion")?;
-/// assert_eq!(client.limiter().snapshot().name, "notion");
-/// # Ok::<(), api_ratelimiter::Error>(())
-/// ```
-pub fn make_client_for(name: &str) -> Result<DynamicAPIClient> {
-    DynamicAPIClient::builder_for(name)?.build()
-}
-
 impl DynamicAPIClient {
-    /// A builder over a configuration.
-    pub fn builder(config: ApiRateConfig) -> ClientBuilder {
-        ClientBuilder::new(config, Blocking)
-    }
-
-    /// A builder over the configuration of that name in [`API_RATE_CONFIGS`].
-    ///
-    /// # Errors
-    ///
-    /// [`Error::UnknownApi`] with the names that are known and the nearest.
-    pub fn builder_for(name: &str) -> Result<ClientBuilder> {
-        API_RATE_CONFIGS
-            .known(name)
-            .map(|config| ClientBuilder::new(ApiRateConfig::clone(&config), Blocking))
-    }
-
     pub(super) fn new(core: ClientCore, agent: ureq::Agent) -> Self {
         Self {
             inner: Arc::new(BlockingClient { core, agent }),
@@ -149,8 +110,6 @@ impl DynamicAPIClient {
         Ok(Response::new(incoming, delivered, core.settings.max_body))
     }
 }
-
-request_methods!(DynamicAPIClient, RequestBuilder);
 
 /// Its limiter.
 impl AsRef<DynamicRateLimiter> for DynamicAPIClient {

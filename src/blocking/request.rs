@@ -1,8 +1,10 @@
 //! How a request that was put together is sent.
 
+use super::client::DynamicAPIClient;
 use super::pages::Pages;
 use super::response::Response;
 use crate::client::front::Blocking;
+use crate::client::methods::request_methods;
 use crate::client::request;
 use api_ratelimiter_core::config::Pagination;
 use api_ratelimiter_core::error::Result;
@@ -56,3 +58,5 @@ impl request::RequestBuilder<Blocking> {
         Pages::new(client, parts, deadline, Some(pagination))
     }
 }
+
+request_methods!(DynamicAPIClient, RequestBuilder);

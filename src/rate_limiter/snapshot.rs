@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::Totals;
 use super::agent::Agent;
-use crate::observe::Mind;
+use crate::observe::StateInWords;
 use api_ratelimiter_core::limiter::{BreakerPhase, Phase, Reason, View};
 use api_ratelimiter_core::{Rate, Time};
 
@@ -143,7 +143,7 @@ pub(super) fn of(
         phase: view.learning.map(|(phase, _)| phase),
         reason: view.learning.map(|(_, reason)| reason),
         breaker: view.breaker,
-        state: Mind(view).to_string(),
+        state: StateInWords(view).to_string(),
         announced: view.announced.map(|standing| AnnouncedLimit {
             limit: standing.limit,
             window: standing.window,

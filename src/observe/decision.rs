@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use super::{About, Event, Standing};
+use super::event::{About, Event, Standing};
 use api_ratelimiter_core::limiter::{Belief, BreakerPhase, Change, Phase, View};
 use api_ratelimiter_core::request::Tags;
 use api_ratelimiter_core::{Rate, Time};
@@ -20,7 +20,7 @@ pub(crate) struct Cause {
 
 /// A decision, with what was believed before it and what is true after it.
 #[derive(Debug)]
-pub(crate) struct News {
+pub(crate) struct Decision {
     pub(crate) change: Change,
     /// Whether a pause was under way already.
     pub(crate) was_cooling: bool,
@@ -34,7 +34,7 @@ pub(crate) struct News {
     pub(crate) number: u64,
 }
 
-impl News {
+impl Decision {
     /// The most urgent level at which it is logged.
     pub(crate) fn level(&self) -> log::Level {
         let opened = self.before.open_since.is_none() && self.after.open_since.is_some();
@@ -131,15 +131,15 @@ impl News {
             phase: learning.map(|(phase, _)| phase),
             reason: learning.map(|(_, reason)| reason),
             breaker: self.view.breaker,
-            state: Mind(&self.view).to_string(),
+            state: StateInWords(&self.view).to_string(),
         }
     }
 }
 
 /// What the limiter is doing, and why, in words.
-pub(crate) struct Mind<'a>(pub(crate) &'a View);
+pub(crate) struct StateInWords<'a>(pub(crate) &'a View);
 
-impl fmt::Display for Mind<'_> {
+impl fmt::Display for StateInWords<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let View {
             ceiling,

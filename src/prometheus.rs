@@ -14,7 +14,9 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::{BreakerPhase, DynamicRateLimiter, Event, Observer, Snapshot};
+use crate::observe::{Event, Observer};
+use crate::rate_limiter::{DynamicRateLimiter, Snapshot};
+use api_ratelimiter_core::BreakerPhase;
 
 /// Most different route labels that are kept apart; whatever comes later counts as [`OTHER`]. A label
 /// that holds an id by mistake must not fill the memory of this program and of Prometheus.
@@ -49,7 +51,7 @@ const BUCKETS: [f64; 12] = [
 #[derive(Debug, Clone)]
 pub struct Metrics {
     series: Arc<Series>,
-    watched: Watched,
+    watched: WatchedLimiters,
 }
 
 impl Metrics {
@@ -58,7 +60,7 @@ impl Metrics {
     pub fn register(registry: &mut Registry) -> Self {
         let series = Arc::new(Series::default());
         series.register(registry);
-        let watched = Watched::default();
+        let watched = WatchedLimiters::default();
         registry.register_collector(Box::new(watched.clone()));
         Self { series, watched }
     }
@@ -335,7 +337,7 @@ fn class(status: Option<u16>) -> &'static str {
 
 /// The limiters whose state is read at each scrape.
 #[derive(Debug, Clone, Default)]
-struct Watched(Arc<Mutex<Vec<DynamicRateLimiter>>>);
+struct WatchedLimiters(Arc<Mutex<Vec<DynamicRateLimiter>>>);
 
 /// A gauge: its name, what it says, how it is read, and how those of two limiters make one.
 struct Gauge {
@@ -407,7 +409,7 @@ fn left(until: Option<SystemTime>) -> Duration {
         .unwrap_or_default()
 }
 
-impl Collector for Watched {
+impl Collector for WatchedLimiters {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         // Taken first: no lock of ours is held while a limiter's is.
         let limiters = self.0.lock().clone();

@@ -1,4 +1,5 @@
-//! A request's body on its way out, which tells how far the sending has come: the transport does not.
+//! The body of a request that is being sent. It tracks how far the sending is, which the transport does
+//! not tell, so that each stage has its own timeout.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -10,27 +11,27 @@ use std::time::Duration;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use parking_lot::Mutex;
 
-use super::transport::timed_out;
+use super::timeout::timed_out;
 use crate::client::settings::Timeouts;
 use api_ratelimiter_core::error::TimeoutPhase;
 use api_ratelimiter_core::outcome::Failure;
 
-/// Bytes that are handed over at once: what is handed over counts as sent.
+/// Bytes that are handed to the connection at once. They count as sent then.
 const PIECE: usize = 64 * 1024;
 
-/// How far a request has come.
+/// How far the sending of a request is.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Stage {
+enum UploadStage {
     /// There is no connection yet.
     Connecting,
-    /// It is being written.
+    /// The request is being written.
     Sending,
-    /// All of it was handed to the connection.
+    /// The whole request was handed to the connection.
     Sent,
 }
 
-impl Stage {
-    /// How long it may last, and what it is called then.
+impl UploadStage {
+    /// Returns how long the stage may last, and the timeout that ends it.
     fn bound(self, timeouts: &Timeouts) -> (Duration, TimeoutPhase) {
         match self {
             // Resolving and connecting, each with its own bound inside the transport.
@@ -41,12 +42,12 @@ impl Stage {
     }
 }
 
-/// What the sender and the body share.
+/// The progress of an upload, shared by the sender and the body.
 #[derive(Debug)]
-pub(super) struct Progress(Mutex<(Stage, Option<Waker>)>);
+pub(super) struct Progress(Mutex<(UploadStage, Option<Waker>)>);
 
 impl Progress {
-    fn reached(&self, stage: Stage) {
+    fn reached(&self, stage: UploadStage) {
         let waker = {
             let (now, waker) = &mut *self.0.lock();
             if *now == stage {
@@ -58,13 +59,13 @@ impl Progress {
         waker.into_iter().for_each(Waker::wake);
     }
 
-    fn look(&self, waker: &Waker) -> Stage {
+    fn look(&self, waker: &Waker) -> UploadStage {
         let (stage, waiting) = &mut *self.0.lock();
         *waiting = Some(waker.clone());
         *stage
     }
 
-    /// What `doing` brings, unless a stage of it lasts longer than it may.
+    /// Awaits `doing`, unless a stage lasts longer than it may.
     pub(super) async fn watch<T>(
         &self,
         timeouts: &Timeouts,
@@ -91,17 +92,17 @@ impl Progress {
     }
 }
 
-/// The body; one for each attempt, over the same bytes.
+/// The body of one attempt; all attempts of a call share its bytes.
 #[derive(Debug)]
-pub(super) struct Outgoing {
+pub(super) struct Upload {
     bytes: Arc<[u8]>,
     handed_over: usize,
     progress: Arc<Progress>,
 }
 
-impl Outgoing {
+impl Upload {
     pub(super) fn new(bytes: Option<&Arc<[u8]>>) -> (Self, Arc<Progress>) {
-        let progress = Arc::new(Progress(Mutex::new((Stage::Connecting, None))));
+        let progress = Arc::new(Progress(Mutex::new((UploadStage::Connecting, None))));
         let body = Self {
             bytes: bytes.map(Arc::clone).unwrap_or_default(),
             handed_over: 0,
@@ -115,7 +116,7 @@ impl Outgoing {
     }
 }
 
-impl Body for Outgoing {
+impl Body for Upload {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -127,18 +128,18 @@ impl Body for Outgoing {
         let piece = Bytes::copy_from_slice(&piece[..piece.len().min(PIECE)]);
         self.handed_over += piece.len();
         if self.left().is_empty() {
-            self.progress.reached(Stage::Sent);
+            self.progress.reached(UploadStage::Sent);
         }
         Poll::Ready((!piece.is_empty()).then(|| Ok(Frame::data(piece))))
     }
 
-    /// A connection asks this when it takes the request up, and not before.
+    /// A connection calls this when it begins with the request, and not before.
     fn is_end_stream(&self) -> bool {
         let is_empty = self.left().is_empty();
         self.progress.reached(if is_empty {
-            Stage::Sent
+            UploadStage::Sent
         } else {
-            Stage::Sending
+            UploadStage::Sending
         });
         is_empty
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode, header};
 
-use super::{About, Event};
+use super::event::{About, Event};
 use api_ratelimiter_core::Time;
 use api_ratelimiter_core::attempt::Attempt;
 use api_ratelimiter_core::error::{Error, TransportKind};

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 
-use super::event::unix_seconds;
-use super::log_lines::{LogLines, TARGET};
-use super::{About, AttemptRecord, Event, News, Observer, call};
+use super::attempt_record::{self, AttemptRecord};
+use super::decision::Decision;
+use super::event::{About, Event, Observer, unix_seconds};
+use super::log_lines::{self, LogLines, TARGET};
 use api_ratelimiter_core::attempt::Attempt;
 use api_ratelimiter_core::error::Error;
 use api_ratelimiter_core::request::Tags;
@@ -20,22 +21,22 @@ const PER_DECISION: u64 = 8;
 
 /// Who speaks, and when by the wall clock.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Speaker<'a> {
+pub(crate) struct EventSource<'a> {
     pub(crate) api: &'a str,
     pub(crate) unix_now: Duration,
 }
 
 /// The log lines, and whoever else listens.
 #[derive(Default)]
-pub(crate) struct Audience {
+pub(crate) struct Dispatcher {
     /// Whether anybody but the log listens: looked at before anything is put together.
     listened: AtomicBool,
     sequence: AtomicU64,
-    seats: RwLock<Seats>,
+    seats: RwLock<Subscribers>,
 }
 
 #[derive(Default, Clone)]
-struct Seats {
+struct Subscribers {
     tenant: Option<Arc<str>>,
     listeners: Vec<Arc<Listener>>,
 }
@@ -46,7 +47,7 @@ struct Listener {
     told_on: AtomicBool,
 }
 
-impl Audience {
+impl Dispatcher {
     pub(crate) fn add(&self, observer: Arc<dyn Observer>) {
         let told_on = AtomicBool::new(false);
         let listener = Arc::new(Listener { observer, told_on });
@@ -72,8 +73,8 @@ impl Audience {
         self.sequence.fetch_add(PER_DECISION, Ordering::Relaxed)
     }
 
-    fn about(&self, speaker: Speaker<'_>, sequence: u64, tags: Option<&Tags>) -> About {
-        let Speaker { api, unix_now } = speaker;
+    fn about(&self, speaker: EventSource<'_>, sequence: u64, tags: Option<&Tags>) -> About {
+        let EventSource { api, unix_now } = speaker;
         About {
             api: api.to_owned(),
             tenant: self.tenant(),
@@ -93,15 +94,15 @@ impl Audience {
         for listener in listeners {
             let told = catch_unwind(AssertUnwindSafe(|| listener.observer.on_event(event)));
             if told.is_err() && !listener.told_on.swap(true, Ordering::Relaxed) {
-                super::log_lines::observer_panicked(&event.about().api);
+                log_lines::observer_panicked(&event.about().api);
             }
         }
     }
 }
 
 /// What a limiter tells, put together only if somebody wants it.
-impl Audience {
-    pub(crate) fn decided(&self, speaker: Speaker<'_>, tags: Option<&Tags>, news: &News) {
+impl Dispatcher {
+    pub(crate) fn decided(&self, speaker: EventSource<'_>, tags: Option<&Tags>, news: &Decision) {
         let mut sequence = news.number;
         let about = || {
             let about = self.about(speaker, sequence, tags);
@@ -111,7 +112,7 @@ impl Audience {
         news.each(about, |event| self.tell(&event));
     }
 
-    pub(crate) fn cooldown_ended(&self, speaker: Speaker<'_>, sequence: u64, lasted: Duration) {
+    pub(crate) fn cooldown_ended(&self, speaker: EventSource<'_>, sequence: u64, lasted: Duration) {
         let about = self.about(speaker, sequence, None);
         self.tell(&Event::CooldownEnded { about, lasted });
     }
@@ -119,7 +120,7 @@ impl Audience {
     /// Tells one event that is not a decision of the limiter, if anyone wants what is logged at `level`.
     pub(crate) fn tell_if_wanted(
         &self,
-        speaker: Speaker<'_>,
+        speaker: EventSource<'_>,
         level: log::Level,
         event: impl FnOnce(About) -> Event,
     ) {
@@ -128,21 +129,21 @@ impl Audience {
         }
     }
 
-    pub(crate) fn attempted(&self, speaker: Speaker<'_>, heard: AttemptRecord) {
+    pub(crate) fn attempted(&self, speaker: EventSource<'_>, heard: AttemptRecord) {
         let about = self.about(speaker, self.next_number(), heard.tags.as_deref());
         self.tell(&heard.event(about));
     }
 
-    pub(crate) fn gave_up(&self, speaker: Speaker<'_>, attempt: &Attempt, error: &Error) {
+    pub(crate) fn gave_up(&self, speaker: EventSource<'_>, attempt: &Attempt, error: &Error) {
         let tags = attempt.parts().tags.as_deref();
         let about = self.about(speaker, self.next_number(), tags);
-        self.tell(&call::gave_up(about, attempt, error));
+        self.tell(&attempt_record::gave_up(about, attempt, error));
     }
 }
 
-impl fmt::Debug for Audience {
+impl fmt::Debug for Dispatcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Audience")
+        f.debug_struct("Dispatcher")
             .field("listened", &self.listened)
             .finish_non_exhaustive()
     }
