@@ -3,7 +3,6 @@
 pub(crate) mod builder;
 pub(crate) mod call;
 pub(crate) mod core;
-pub(crate) mod front;
 pub(crate) mod methods;
 pub(crate) mod request;
 pub(crate) mod settings;

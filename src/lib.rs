@@ -101,10 +101,11 @@ pub use async_client::{
     AsyncClientBuilder, AsyncDynamicAPIClient, AsyncItems, AsyncPages, AsyncRequestBuilder,
     AsyncResponse, make_async_client_for,
 };
-pub use blocking::{
-    BodyReader, ClientBuilder, DynamicAPIClient, Items, Pages, RequestBuilder, Response,
-    make_client_for,
-};
+pub use blocking::{BodyReader, DynamicAPIClient, Items, Pages, Response, make_client_for};
+#[cfg(feature = "async")]
+pub use client::builder::Async;
+pub use client::builder::{Blocking, ClientBuilder, Front};
+pub use client::request::RequestBuilder;
 pub use client::settings::{Roots, Timeouts, Tls};
 pub use clock::{Clock, JoinGuard, ManualClock, SystemClock};
 pub use fleet::{

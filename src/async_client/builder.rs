@@ -2,8 +2,7 @@
 
 use super::client::AsyncDynamicAPIClient;
 use super::transport;
-use crate::client::builder::ClientBuilder;
-use crate::client::front::Async;
+use crate::client::builder::{Async, ClientBuilder, Front};
 use crate::registry::API_RATE_CONFIGS;
 use api_ratelimiter_core::config::ApiRateConfig;
 use api_ratelimiter_core::error::Result;
@@ -35,20 +34,19 @@ impl ClientBuilder<Async> {
         self.front.http = Some(builder);
         self
     }
+}
 
-    /// The client. Needs no runtime yet.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidConfig`](crate::Error) naming the setting, its value and the rule it breaks, or
-    /// the feature that is off.
-    pub fn build(self) -> Result<AsyncDynamicAPIClient> {
-        // Headers that a transport of the user adds by itself would follow a redirect to another host.
-        let follows_abroad = self.front.http.is_none();
-        self.assembled(follows_abroad, |front, settings| {
-            transport::client(front.http, settings)
-        })
-        .map(|(core, http)| AsyncDynamicAPIClient::new(core, http))
+impl Front for Async {
+    type Client = AsyncDynamicAPIClient;
+
+    fn connect(builder: AsyncClientBuilder) -> Result<AsyncDynamicAPIClient> {
+        // A transport of the user may add headers by itself, which must not go to another origin.
+        let follows_abroad = builder.front.http.is_none();
+        builder
+            .assembled(follows_abroad, |front, settings| {
+                transport::client(front.http, settings)
+            })
+            .map(|(core, http)| AsyncDynamicAPIClient::new(core, http))
     }
 }
 

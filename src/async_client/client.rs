@@ -8,7 +8,6 @@ use super::drive::{Wire, drive};
 use super::response::{AsyncIncoming, AsyncResponse};
 use super::transport::{self, Http};
 use crate::client::core::ClientCore;
-use crate::client::front::{Async, Front};
 use crate::client::settings::ClientSettings;
 use crate::rate_limiter::DynamicRateLimiter;
 use api_ratelimiter_core::attempt::Attempt;
@@ -43,10 +42,6 @@ pub struct AsyncDynamicAPIClient {
 struct AsyncClient {
     core: ClientCore,
     http: Http,
-}
-
-impl Front for Async {
-    type Client = AsyncDynamicAPIClient;
 }
 
 impl AsyncDynamicAPIClient {

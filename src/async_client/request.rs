@@ -3,17 +3,13 @@
 use super::client::AsyncDynamicAPIClient;
 use super::pages::AsyncPages;
 use super::response::AsyncResponse;
-use crate::client::front::Async;
+use crate::client::builder::Async;
 use crate::client::methods::request_methods;
 use crate::client::request::RequestBuilder;
 use api_ratelimiter_core::config::Pagination;
 use api_ratelimiter_core::error::Result;
 
-/// A request of an [`AsyncDynamicAPIClient`](crate::AsyncDynamicAPIClient), which is put together and then
-/// sent.
-///
-/// It owns a clone of the client: it can be stored, and sent from another task. `send` returns the first
-/// error in what the request was given.
+/// A request of an [`AsyncDynamicAPIClient`](crate::AsyncDynamicAPIClient).
 pub type AsyncRequestBuilder = RequestBuilder<Async>;
 
 impl RequestBuilder<Async> {

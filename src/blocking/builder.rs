@@ -2,36 +2,17 @@
 
 use super::client::DynamicAPIClient;
 use super::transport;
-use crate::client::builder;
-use crate::client::front::Blocking;
+use crate::client::builder::{Blocking, ClientBuilder, Front};
 use crate::registry::API_RATE_CONFIGS;
 use api_ratelimiter_core::config::ApiRateConfig;
 use api_ratelimiter_core::error::Result;
 
-// The alias has the name of the generic type behind it, which is not exported, so that users and rustdoc
-// see one name. An alias for each client, and not a default type parameter, keeps paths such as
-// `ClientBuilder::build` unambiguous where both clients exist.
-/// Puts a [`DynamicAPIClient`] together; made by [`DynamicAPIClient::builder`] and
-/// [`DynamicAPIClient::builder_for`].
-///
-/// # Default
-///
-/// No credential; the configuration's base URL, backoff statuses and `max_cooldown`; 20 retries after
-/// refusals; no retries after transport errors (but see [`retry_transport`](Self::retry_transport));
-/// [`Timeouts::default`](crate::Timeouts); bodies read whole up to 64 MiB; proxies from the environment
-/// (`ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`); rustls with Mozilla's roots; a limiter of
-/// its own on the system's clock.
-pub type ClientBuilder = builder::ClientBuilder<Blocking>;
+impl Front for Blocking {
+    type Client = DynamicAPIClient;
 
-impl builder::ClientBuilder<Blocking> {
-    /// The client.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidConfig`](crate::Error) naming the setting, its value and the rule it breaks, or
-    /// the feature that is off.
-    pub fn build(self) -> Result<DynamicAPIClient> {
-        self.assembled(true, |Blocking, settings| transport::agent(settings))
+    fn connect(builder: ClientBuilder) -> Result<DynamicAPIClient> {
+        builder
+            .assembled(true, |Self, settings| transport::agent(settings))
             .map(|(core, agent)| DynamicAPIClient::new(core, agent))
     }
 }

@@ -8,7 +8,6 @@ use super::drive::drive;
 use super::response::{Incoming, Response};
 use super::transport;
 use crate::client::core::ClientCore;
-use crate::client::front::{Blocking, Front};
 use crate::client::settings::ClientSettings;
 use crate::rate_limiter::DynamicRateLimiter;
 use api_ratelimiter_core::error::Result;
@@ -40,10 +39,6 @@ pub struct DynamicAPIClient {
 struct BlockingClient {
     core: ClientCore,
     agent: ureq::Agent,
-}
-
-impl Front for Blocking {
-    type Client = DynamicAPIClient;
 }
 
 impl DynamicAPIClient {

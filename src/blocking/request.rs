@@ -3,20 +3,13 @@
 use super::client::DynamicAPIClient;
 use super::pages::Pages;
 use super::response::Response;
-use crate::client::front::Blocking;
+use crate::client::builder::Blocking;
 use crate::client::methods::request_methods;
-use crate::client::request;
+use crate::client::request::RequestBuilder;
 use api_ratelimiter_core::config::Pagination;
 use api_ratelimiter_core::error::Result;
 
-/// A request of a [`DynamicAPIClient`](crate::DynamicAPIClient), which is put together and then sent.
-///
-/// It owns a clone of the client: it can be stored, and sent from another thread. `send` returns the
-/// first error in what the request was given.
-// The generic type behind it has the same name and is not exported; see `ClientBuilder`.
-pub type RequestBuilder = request::RequestBuilder<Blocking>;
-
-impl request::RequestBuilder<Blocking> {
+impl RequestBuilder<Blocking> {
     /// Sends the request and waits for its answer.
     ///
     /// Answers from 2xx to 5xx are values. Refusals are waited out and sent again: a 429, and what the

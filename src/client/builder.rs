@@ -16,9 +16,41 @@ use api_ratelimiter_core::config::ApiRateConfig;
 use api_ratelimiter_core::error::{Error, Result};
 use api_ratelimiter_core::limiter::CircuitBreaker;
 
-/// Puts the client of the front `F` together.
+/// A front of the client, [`Blocking`] or `Async`. It says which client a [`ClientBuilder`] builds and a
+/// [`RequestBuilder`](crate::RequestBuilder) uses.
+///
+/// You need it only for code that works with the builders of both clients.
+pub trait Front: Sized {
+    /// The client of this front.
+    type Client;
+
+    #[doc(hidden)]
+    fn connect(builder: ClientBuilder<Self>) -> Result<Self::Client>;
+}
+
+/// The blocking front, [`DynamicAPIClient`](crate::DynamicAPIClient). The default of both builders.
+#[derive(Debug, Clone, Copy)]
+pub struct Blocking;
+
+/// The async front, [`AsyncDynamicAPIClient`](crate::AsyncDynamicAPIClient).
+#[cfg(feature = "async")]
+#[derive(Debug, Default)]
+pub struct Async {
+    /// The transport that the user brought.
+    pub(crate) http: Option<reqwest::ClientBuilder>,
+}
+
+/// Puts a client together; made by `builder` and `builder_for` of either client.
+///
+/// # Default
+///
+/// No credential; the configuration's base URL, backoff statuses and `max_cooldown`; 20 retries after
+/// refusals; no retries after transport errors (but see [`retry_transport`](Self::retry_transport));
+/// [`Timeouts::default`]; bodies read whole up to 64 MiB; proxies from the environment
+/// (`ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`); rustls with Mozilla's roots; a limiter of
+/// its own on the system's clock.
 #[must_use = "call build()"]
-pub struct ClientBuilder<F> {
+pub struct ClientBuilder<F = Blocking> {
     /// What only this front asks for.
     pub(crate) front: F,
     config: ApiRateConfig,
@@ -210,6 +242,19 @@ impl<F> ClientBuilder<F> {
     pub fn label(self, tenant: impl Into<String>) -> Self {
         let tenant = tenant.into();
         self.with(|draft| draft.label = Some(tenant))
+    }
+
+    /// Builds the client. This needs no async runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidConfig`] with the setting, its value and the rule that it breaks, or the feature that
+    /// is off.
+    pub fn build(self) -> Result<F::Client>
+    where
+        F: Front,
+    {
+        F::connect(self)
     }
 
     /// Checks everything, makes the transport, and puts both together.

@@ -11,13 +11,16 @@ use api_ratelimiter_core::error::{Error, Result};
 use api_ratelimiter_core::headers::{self, HeaderNames, bearer};
 use api_ratelimiter_core::request::RequestParts;
 
-use super::front::Front;
+use super::builder::{Blocking, Front};
 use super::settings::ClientSettings;
 use api_ratelimiter_core::url::form_encode;
 
-/// A request of a client of the front `F`, which is put together and then sent.
+/// A request that is put together and then sent.
+///
+/// It owns a clone of the client: it can be stored, and sent from another thread. `send` returns the
+/// first error in what the request was given.
 #[must_use = "nothing happens before send()"]
-pub struct RequestBuilder<F: Front> {
+pub struct RequestBuilder<F: Front = Blocking> {
     client: F::Client,
     settings: Arc<ClientSettings>,
     /// Everything, or the first thing that was wrong.

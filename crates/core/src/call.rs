@@ -111,7 +111,7 @@ pub struct GivenUp {
 pub struct Delivered {
     request: Box<str>,
     effort: Effort,
-    reading: Reading,
+    reading: Box<Reading>,
     settings: Arc<CallSettings>,
     unix_now: Duration,
 }
@@ -308,7 +308,7 @@ impl Delivered {
         Self {
             request: attempt.parts().label(),
             effort: attempt.effort(),
-            reading,
+            reading: Box::new(reading),
             settings: Arc::clone(attempt.settings()),
             unix_now,
         }

@@ -1,4 +1,4 @@
-//! What an error keeps of an answer.
+//! The part of a response that an error keeps.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use http::{HeaderMap, StatusCode};
 
 pub use crate::headers::HeaderNames;
 
-/// An answer as an error keeps it: status, headers and the first 64 KiB of the body.
+/// A response as an error keeps it: status, headers and the first 64 KiB of the body.
 ///
-/// `Debug` shows the names of the headers and the length of the body, never their contents: both can
-/// hold secrets. Read them by the accessors.
+/// `Debug` shows the names of the headers and the length of the body, never their contents, which may be
+/// secret. Read them by the methods.
 #[derive(Clone)]
 pub struct Reply {
     status: StatusCode,
@@ -67,37 +67,37 @@ impl Reply {
         }
     }
 
-    /// The status of the answer.
+    /// Returns the status of the response.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The headers of the answer.
+    /// Returns the headers of the response.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The body's beginning, at most 64 KiB, decoded.
+    /// Returns the beginning of the body, at most 64 KiB, decoded.
     #[must_use]
     pub fn body(&self) -> &[u8] {
         &self.body
     }
 
-    /// The body's beginning as text; what is no UTF-8 is replaced by U+FFFD.
+    /// Returns the beginning of the body as text. Bytes that are not UTF-8 are replaced by U+FFFD.
     #[must_use]
     pub fn text(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
     }
 
-    /// How long the answer asked to wait, counted from when it came.
+    /// Returns how long to wait, counted from when the response arrived, as the client's dialect read it.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// Whether the body went on, or broke off, after what is kept here.
+    /// Returns whether the body went on, or broke off, after the part that is kept.
     #[must_use]
     pub fn is_truncated(&self) -> bool {
         self.truncated

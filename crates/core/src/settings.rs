@@ -1,4 +1,4 @@
-//! What the calls of one client have in common, checked.
+//! The checked settings that all calls of a client share.
 
 use std::fmt;
 
@@ -11,34 +11,34 @@ use crate::request::RequestParts;
 use crate::url::{Base, Shown};
 use crate::verdict::Reader;
 
-/// What a call needs to know of its client.
+/// The checked settings of a client that its calls need.
 pub struct CallSettings {
     /// The name of the configuration.
     pub name: Box<str>,
-    /// How its answers are read and judged.
+    /// Reads and judges responses.
     pub reader: Reader,
-    /// Whether a refusal under a scope holds up the whole client.
+    /// Whether a refusal in a scope pauses the whole client.
     pub pause_all: bool,
-    /// The parts of the API with a limit of their own.
+    /// The parts of the API that have a limit of their own.
     pub scopes: Vec<ScopeRule>,
-    /// What keeps a request that is sent twice from being done twice.
+    /// Idempotency keys, and which POST requests only read.
     pub idempotency: Idempotency,
-    /// Where paths are joined to.
+    /// The base URL that paths are joined to.
     pub base: Base,
     /// Headers of every request.
     pub headers: HeaderMap,
-    /// Whether each request carries a token that is asked for when it goes out.
+    /// Whether requests carry a token that is fetched before each attempt.
     pub has_token_source: bool,
-    /// Refusals of one call that are waited out before the caller is told.
+    /// How often a refused request is sent again.
     pub max_retries_on_backoff: u32,
-    /// Retries of a call whose connection failed.
+    /// How often a request is sent again whose connection failed.
     pub retry_transport: u32,
-    /// Whether redirects to other origins are followed: not where the transport is the user's, for nobody
-    /// can take off what it adds by itself.
+    /// Whether redirects to other origins are followed. Set it to `false` if the transport adds headers by
+    /// itself, which can't be removed for another origin.
     pub follows_abroad: bool,
 }
 
-/// Refusals of one call that are waited out before the caller is told.
+/// Default of [`CallSettings::max_retries_on_backoff`].
 pub const DEFAULT_MAX_RETRIES_ON_BACKOFF: u32 = 20;
 
 impl CallSettings {
