@@ -88,7 +88,7 @@ pub use api_ratelimiter_core::guidance;
 /// The vocabulary of methods, statuses and headers.
 pub use api_ratelimiter_core::http;
 pub use api_ratelimiter_core::limiter::{
-    BreakerPhase, CircuitBreaker, Learned, Learning, Phase, Reason,
+    BreakerPhase, CircuitBreaker, Learned, Learning, LearningReason, Phase,
 };
 pub use api_ratelimiter_core::{
     Error, Page, Position, Rate, Reader, Reply, Resend, Result, Time, TimeoutPhase, TransportKind,

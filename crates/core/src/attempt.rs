@@ -20,7 +20,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 use crate::config::{ScopeRule, narrowest};
 use crate::error::{Error, Result, TimeoutPhase, TransportKind};
 use crate::guidance::{self, Guidance, Unit};
-use crate::limiter::{Announced, Told};
+use crate::limiter::{Announced, AnnouncedLimits};
 use crate::reply::Reply;
 use crate::request::RequestParts;
 use crate::settings::CallSettings;
@@ -68,14 +68,14 @@ pub enum Feedback {
     /// says is left of its limits.
     Success {
         exhausted: Option<Duration>,
-        announced: Told,
+        announced: AnnouncedLimits,
         all: bool,
     },
     /// `all`: it concerns the whole client, and not the scope of its request alone.
     Refused {
         status: StatusCode,
         retry_after: Option<Duration>,
-        announced: Told,
+        announced: AnnouncedLimits,
         all: bool,
     },
     /// No answer, or a 5xx that is no refusal: no word about the limit.
@@ -456,7 +456,7 @@ impl Attempt {
 }
 
 /// The announced limits that count requests. Those in other units say nothing about how many may go.
-fn in_requests(told: &Guidance, unix_now: Duration) -> Told {
+fn in_requests(told: &Guidance, unix_now: Duration) -> AnnouncedLimits {
     let policies = told.policies.iter();
     let in_requests = policies.filter(|policy| policy.unit == Unit::Requests);
     in_requests

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::headers::InvalidHeader;
-use crate::limiter::Apart;
+use crate::limiter::{Denial, FleetUnavailable};
 use crate::reply::Reply;
 
 /// A `Result` with this crate's [`enum@Error`].
@@ -237,6 +237,27 @@ impl From<InvalidHeader> for Error {
     }
 }
 
+impl From<Denial> for Error {
+    fn from(denial: Denial) -> Self {
+        match denial {
+            Denial::Cooldown(wait) => Self::CooldownTooLong { wait, reply: None },
+            Denial::CircuitOpen(wait) => Self::CircuitOpen { wait, reply: None },
+            Denial::Fleet(reason) => Self::Fleet {
+                problem: match reason {
+                    FleetUnavailable::Unreachable => {
+                        "its store can't be reached; try again later, or go on alone by OnOutage::GoOn"
+                    }
+                    FleetUnavailable::OtherSettings => {
+                        "workers with other settings share this key; give each limit a key of its own, or all workers the same configuration"
+                    }
+                }
+                .into(),
+                may_pass: reason == FleetUnavailable::Unreachable,
+            },
+        }
+    }
+}
+
 impl Error {
     /// The status of the answer that this error holds.
     #[must_use]
@@ -361,29 +382,6 @@ impl Error {
         match error.downcast::<Self>() {
             Ok(own) => *own,
             Err(other) => Self::request(part, format_args!("{problem}: {other}")),
-        }
-    }
-
-    pub fn cooldown(wait: Duration) -> Self {
-        Self::CooldownTooLong { wait, reply: None }
-    }
-
-    pub fn circuit(wait: Duration) -> Self {
-        Self::CircuitOpen { wait, reply: None }
-    }
-
-    pub fn apart(apart: Apart) -> Self {
-        let problem = match apart {
-            Apart::Unreachable => {
-                "its store can't be reached; try again later, or go on alone by OnOutage::GoOn"
-            }
-            Apart::OtherSettings => {
-                "workers with other settings share this key; give each limit a key of its own, or all workers the same configuration"
-            }
-        };
-        Self::Fleet {
-            problem: problem.into(),
-            may_pass: apart == Apart::Unreachable,
         }
     }
 
@@ -582,9 +580,9 @@ mod tests {
 
     #[test]
     fn what_may_succeed_later_is_transient() {
-        assert!(Error::cooldown(Duration::from_secs(9)).is_transient());
+        assert!(Error::from(Denial::Cooldown(Duration::from_secs(9))).is_transient());
         assert_eq!(
-            Error::cooldown(Duration::from_secs(9)).retry_after(),
+            Error::from(Denial::Cooldown(Duration::from_secs(9))).retry_after(),
             Some(Duration::from_secs(9))
         );
         assert!(!Error::request("path", "is empty").is_transient());

@@ -33,7 +33,7 @@ pub use error::{Error, Result, TimeoutPhase, TransportKind};
 pub use guidance::Guidance;
 /// The vocabulary of methods, statuses and headers.
 pub use http;
-pub use limiter::{BreakerPhase, CircuitBreaker, Learned, Learning, Phase, Reason};
+pub use limiter::{BreakerPhase, CircuitBreaker, Learned, Learning, LearningReason, Phase};
 pub use paginate::{Page, Position};
 pub use rate::Rate;
 pub use reply::Reply;

@@ -8,153 +8,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Grant;
-use crate::seconds;
+use super::circuit_breaker::{BreakerPhase, CircuitBreaker};
+use super::grant::Grant;
 use crate::time::Time;
-
-/// Failures in a row that open it, unless configured: more than chance brings about.
-const FAILURES: u32 = 5;
-
-/// Window of the share of failures, unless configured.
-const WINDOW: Duration = Duration::from_secs(30);
-
-/// Outcomes within the window below which a share says nothing, unless configured.
-const LEAST_OUTCOMES: u32 = 10;
-
-/// Time between two trials, unless configured: constant, so that the end of an outage is noticed soon,
-/// and slow enough that half a minute costs fifteen requests.
-const TRIAL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// How long everybody waits for a trial that does not come back; as for canaries.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// When to stop sending because requests fail, and how to find out that they don't any more.
-///
-/// A failure is a request without an answer, or with a 5xx that is no backoff status; a refusal never
-/// is one. While the breaker is open, calls wait in the queue, and every `trial_interval` one of them goes
-/// alone to try. Its success closes the breaker; so does a refusal, for the server answers again.
-///
-/// # Default
-///
-/// Opens after 5 failures in a row; a trial every 2 s; calls wait.
-///
-/// ```
-/// use api_ratelimiter_core::limiter::{Controller, Poll};
-/// use api_ratelimiter_core::{ApiRateConfig, BreakerPhase, CircuitBreaker, Time};
-///
-/// let config = ApiRateConfig { breaker: Some(CircuitBreaker::after_failures(2)), ..Default::default() };
-/// let mut limiter = Controller::new(config.settings()?, Time::ZERO);
-/// for _ in 0..2 {
-///     let Poll::Grant(grant) = limiter.poll(Time::ZERO, 1, false) else { panic!("a token is left") };
-///     limiter.failed(Time::ZERO, &grant);
-/// }
-/// assert_eq!(limiter.view(Time::ZERO).breaker, Some(BreakerPhase::Open));
-/// # Ok::<(), api_ratelimiter_core::Error>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct CircuitBreaker {
-    /// Opens after so many failures in a row, at least 1; `None`: a row does not count. Defaults to 5.
-    pub failures: Option<u32>,
-    /// Opens when such a share of the outcomes within `window` are failures, above 0 and at most 1.
-    /// Defaults to `None`: the share does not count.
-    pub failure_share: Option<f64>,
-    /// What the share is taken over: outcomes of the last half to whole window. Defaults to 30 s.
-    #[serde(rename = "window_seconds", with = "seconds")]
-    pub window: Duration,
-    /// With fewer outcomes in the window the share says nothing. Defaults to 10.
-    pub least_outcomes: u32,
-    /// Time from one trial to the next. Defaults to 2 s.
-    #[serde(rename = "trial_interval_seconds", with = "seconds")]
-    pub trial_interval: Duration,
-    /// Whether calls fail at once while it is open, by [`Error::CircuitOpen`](crate::Error::CircuitOpen),
-    /// instead of waiting for a trial. Defaults to `false`.
-    pub fail_fast: bool,
-}
-
-impl Default for CircuitBreaker {
-    fn default() -> Self {
-        Self {
-            failures: Some(FAILURES),
-            failure_share: None,
-            window: WINDOW,
-            least_outcomes: LEAST_OUTCOMES,
-            trial_interval: TRIAL_INTERVAL,
-            fail_fast: false,
-        }
-    }
-}
-
-impl CircuitBreaker {
-    /// Opens after so many failures in a row.
-    #[must_use]
-    pub fn after_failures(failures: u32) -> Self {
-        Self {
-            failures: Some(failures),
-            ..Self::default()
-        }
-    }
-
-    /// Opens when such a share of the outcomes within `window` are failures; a row does not count.
-    #[must_use]
-    pub fn at_failure_share(share: f64, window: Duration) -> Self {
-        Self {
-            failures: None,
-            failure_share: Some(share),
-            window,
-            ..Self::default()
-        }
-    }
-
-    /// Time from one trial to the next.
-    #[must_use]
-    pub const fn trial_interval(mut self, interval: Duration) -> Self {
-        self.trial_interval = interval;
-        self
-    }
-
-    /// Whether calls fail at once while it is open, instead of waiting for a trial.
-    #[must_use]
-    pub const fn fail_fast(mut self, fail_fast: bool) -> Self {
-        self.fail_fast = fail_fast;
-        self
-    }
-
-    /// The first field that breaks a rule, and which.
-    pub(crate) fn problem(&self) -> Option<(&'static str, String)> {
-        let share = |share: f64| share > 0.0 && share <= 1.0;
-        if self.failures.is_none() && self.failure_share.is_none() {
-            let problem = "neither failures nor failure_share is given: it would never open";
-            Some(("breaker", problem.into()))
-        } else if self.failures == Some(0) {
-            Some(("breaker.failures", "0 would be open always".into()))
-        } else if let Some(wrong) = self.failure_share.filter(|given| !share(*given)) {
-            let problem = format!("{wrong} is not above 0 and at most 1");
-            Some(("breaker.failure_share", problem))
-        } else if self.window.is_zero() {
-            Some(("breaker.window", "0 would hold no outcome".into()))
-        } else if self.trial_interval.is_zero() {
-            let problem = "0 would be trials without a pause".into();
-            Some(("breaker.trial_interval", problem))
-        } else {
-            None
-        }
-    }
-}
-
-/// What a circuit breaker is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum BreakerPhase {
-    /// Requests go.
-    Closed,
-    /// Nothing goes before the next trial.
-    Open,
-    /// A trial is under way; everybody waits for it.
-    HalfOpen,
-}
 
 /// Outcomes counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -198,7 +57,7 @@ pub(super) enum Passage {
     /// When the trial is answered, or at the latest then.
     AfterTrial(Time),
     /// Nobody waits for so long.
-    TurnedAway(Duration),
+    Denied(Duration),
 }
 
 impl Breaker {
@@ -243,7 +102,7 @@ impl Breaker {
 
     /// Whether those who are not the trial wait. Nobody is made to wait for an outage that lasts longer
     /// than `longest`.
-    pub(super) fn turns_away(&self, now: Time, of: &CircuitBreaker, longest: Duration) -> bool {
+    pub(super) fn denies_callers(&self, now: Time, of: &CircuitBreaker, longest: Duration) -> bool {
         self.open_since()
             .is_some_and(|since| of.fail_fast || now.saturating_since(since) > longest)
     }
@@ -252,8 +111,8 @@ impl Breaker {
         let Some(trial) = self.next_trial().filter(|trial| now < *trial) else {
             return Passage::Free;
         };
-        if self.turns_away(now, of, longest) {
-            return Passage::TurnedAway(trial.saturating_since(now));
+        if self.denies_callers(now, of, longest) {
+            return Passage::Denied(trial.saturating_since(now));
         }
         match self.gate {
             Gate::Trial { .. } => Passage::AfterTrial(trial),

@@ -44,6 +44,16 @@ impl FixedLimit {
         }
     }
 
+    /// Returns the rate at which its bucket refills.
+    pub(super) const fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// Returns the number of requests that may go at once.
+    pub(super) const fn burst(&self) -> f64 {
+        self.burst
+    }
+
     pub(super) fn full(&self, now: Time) -> Bucket {
         Bucket::new(self.burst, now)
     }

@@ -13,8 +13,8 @@ use api_ratelimiter_core::Time;
 use api_ratelimiter_core::config::ApiRateConfig;
 use api_ratelimiter_core::error::Result;
 use api_ratelimiter_core::limiter::{
-    self, Ask, Errand, Grant, MOST_TRIES, Manner, Member, Poll, Record, Reply, Settings, Settled,
-    Told, settle,
+    self, Action, AnnouncedLimits, Denial, Grant, MOST_TRIES, ManualReport, Member, OutagePolicy,
+    Outcome, Poll, Record, Settings, Settled, SyncReply, SyncRequest, settle,
 };
 
 use store::{Found, Hub};
@@ -29,7 +29,7 @@ pub struct FleetWorker {
     hub: Rc<RefCell<Hub>>,
     visit: Option<Visit>,
     /// What an answer told of a limit, until it is known what became of the request.
-    told: Told,
+    told: AnnouncedLimits,
     begins: Time,
     is_killed: Time,
 }
@@ -41,7 +41,7 @@ pub struct FleetPermit(Grant);
 /// A visit under way.
 #[derive(Debug)]
 struct Visit {
-    ask: Box<Ask>,
+    ask: Box<SyncRequest>,
     stage: Stage,
     sent: Time,
     /// When it is where it is going.
@@ -63,10 +63,13 @@ enum Stage {
         received: Time,
         record: Box<Record>,
         version: u64,
-        reply: Box<Reply>,
+        reply: Box<SyncReply>,
     },
     /// On its way back from there.
-    Returning { received: Time, reply: Box<Reply> },
+    Returning {
+        received: Time,
+        reply: Box<SyncReply>,
+    },
 }
 
 /// As many workers as are asked for, of one fleet, each `leg` away from its store, and what goes wrong with them.
@@ -83,7 +86,7 @@ pub fn fleet(
 ) -> Result<Vec<FleetWorker>> {
     let settings = config.settings()?;
     let hub = Rc::new(RefCell::new(Hub::new(leg, mishaps, seed)));
-    let manner = Manner {
+    let policy = OutagePolicy {
         workers: 1,
         stops: false,
     };
@@ -98,14 +101,14 @@ pub fn fleet(
                 _ => {}
             }
         }
-        let member = Member::new(settings.clone(), manner, begins);
+        let member = Member::new(settings.clone(), policy, begins);
         FleetWorker {
             fingerprint: member.fingerprint(),
             member,
             settings: settings.clone(),
             hub: Rc::clone(&hub),
             visit: None,
-            told: Told::default(),
+            told: AnnouncedLimits::default(),
             begins,
             is_killed,
         }
@@ -133,9 +136,9 @@ impl FleetWorker {
         let mut hub = self.hub.borrow_mut();
         let Some(mut visit) = self.visit.take() else {
             let costs = vec![1; waiting.min(256)];
-            return match self.member.errand(now, &costs, hub.rng.u64(..)) {
-                Errand::Rest(until) => Err(Some(until).filter(|it| *it < Time::MAX)),
-                Errand::Visit(ask) => {
+            return match self.member.next_action(now, &costs, hub.rng.u64(..)) {
+                Action::Rest(until) => Err(Some(until).filter(|it| *it < Time::MAX)),
+                Action::Visit(ask) => {
                     self.visit = Some(Visit {
                         ask,
                         stage: Stage::Asking,
@@ -153,7 +156,7 @@ impl FleetWorker {
                 visit.ask.may_be_settled(reply);
             }
             let chance = hub.rng.f64();
-            let _ = self.member.failed_to_reach(now, *visit.ask, chance);
+            let _ = self.member.store_unreachable(now, *visit.ask, chance);
             return Ok(());
         }
         if now < visit.at {
@@ -163,7 +166,7 @@ impl FleetWorker {
         }
         if matches!(visit.stage, Stage::Reading(_)) && visit.tries == MOST_TRIES {
             let chance = hub.rng.f64();
-            let _ = self.member.crowded_out(now, *visit.ask, chance);
+            let _ = self.member.lost_all_races(now, *visit.ask, chance);
             return Ok(());
         }
         visit.stage = match visit.stage {
@@ -195,7 +198,7 @@ impl FleetWorker {
                         }
                     }
                     Settled::Keep(reply) => {
-                        let _ = self.member.settled(visit.sent, now, now, reply);
+                        let _ = self.member.synced(visit.sent, now, now, reply);
                         return Ok(());
                     }
                     Settled::OtherSettings => unreachable!("all of them have the same settings"),
@@ -219,7 +222,7 @@ impl FleetWorker {
                 }
             }
             Stage::Returning { received, reply } => {
-                let _ = self.member.settled(visit.sent, received, now, *reply);
+                let _ = self.member.synced(visit.sent, received, now, *reply);
                 return Ok(());
             }
         };
@@ -238,23 +241,36 @@ impl Strategy for FleetWorker {
         match self.member.poll(now, 1, waited) {
             Poll::Grant(grant) => Answer::Send(FleetPermit(grant)),
             Poll::At(time) | Poll::AfterFeedback(time) => Answer::At(time),
-            Poll::CooldownTooLong(pause) | Poll::CircuitOpen(pause) => Answer::At(now + pause),
-            Poll::Apart(_) => unreachable!("these workers go on alone"),
+            Poll::Denied(Denial::Cooldown(pause) | Denial::CircuitOpen(pause)) => {
+                Answer::At(now + pause)
+            }
+            Poll::Denied(Denial::Fleet(_)) => unreachable!("these workers go on alone"),
         }
     }
 
     fn success(&mut self, now: Time, permit: FleetPermit) {
         let told = std::mem::take(&mut self.told);
-        let _ = self.member.succeeded(now, &permit.0, told, None, 0.0);
+        let outcome = Outcome::Success {
+            announced: told,
+            exhausted: None,
+            chance: 0.0,
+        };
+        let _ = self.member.report(now, &permit.0, outcome);
     }
 
     fn backoff(&mut self, now: Time, permit: FleetPermit, hint: Option<Duration>, chance: f64) {
         let told = std::mem::take(&mut self.told);
-        let _ = self.member.refused(now, &permit.0, told, hint, chance);
+        let outcome = Outcome::Refused {
+            announced: told,
+            hint,
+            chance,
+        };
+        let _ = self.member.report(now, &permit.0, outcome);
     }
 
     fn exhausted(&mut self, now: Time, wait: Duration, chance: f64) {
-        let _ = self.member.exhausted(now, wait, chance);
+        let exhausted = ManualReport::Exhausted { wait, chance };
+        let _ = self.member.report_manually(now, exhausted);
     }
 
     fn announced(&mut self, _now: Time, _permit: &FleetPermit, announced: &Announced) {

@@ -6,7 +6,9 @@ use super::strategy::{Answer, Strategy};
 use crate::Announced;
 use api_ratelimiter_core::config::ApiRateConfig;
 use api_ratelimiter_core::error::Result;
-use api_ratelimiter_core::limiter::{self, Controller, Grant, Poll, Settings};
+use api_ratelimiter_core::limiter::{
+    self, AnnouncedLimits, Controller, Denial, Grant, ManualReport, Outcome, Poll, Settings,
+};
 use api_ratelimiter_core::{Rate, Time};
 
 /// The very controller that clients use.
@@ -14,6 +16,8 @@ use api_ratelimiter_core::{Rate, Time};
 pub struct Learned {
     settings: Settings,
     controller: Controller,
+    /// Limits that a response announced, until the outcome of its request is reported.
+    announced: AnnouncedLimits,
 }
 
 /// The permit of a request under way.
@@ -31,6 +35,7 @@ pub fn learned(config: &ApiRateConfig) -> Result<Learned> {
     Ok(Learned {
         settings,
         controller,
+        announced: AnnouncedLimits::default(),
     })
 }
 
@@ -46,6 +51,7 @@ impl Learned {
         Self {
             settings,
             controller,
+            announced: AnnouncedLimits::default(),
         }
     }
 
@@ -66,32 +72,44 @@ impl Strategy for Learned {
         match self.controller.poll(now, 1, waited) {
             Poll::Grant(grant) => Answer::Send(Permit(grant)),
             Poll::At(time) | Poll::AfterFeedback(time) => Answer::At(time),
-            Poll::CooldownTooLong(pause) | Poll::CircuitOpen(pause) => Answer::At(now + pause),
-            Poll::Apart(_) => unreachable!("a controller of one's own is never apart"),
+            Poll::Denied(Denial::Cooldown(pause) | Denial::CircuitOpen(pause)) => {
+                Answer::At(now + pause)
+            }
+            Poll::Denied(Denial::Fleet(_)) => unreachable!("a controller has no fleet"),
         }
     }
 
     fn success(&mut self, now: Time, permit: Permit) {
-        let _ = self.controller.success(now, &permit.0);
+        let outcome = Outcome::Success {
+            announced: std::mem::take(&mut self.announced),
+            exhausted: None,
+            chance: 0.0,
+        };
+        let _ = self.controller.report(now, &permit.0, outcome);
     }
 
     fn backoff(&mut self, now: Time, permit: Permit, hint: Option<Duration>, chance: f64) {
-        let _ = self.controller.backoff(now, &permit.0, hint, chance);
+        let outcome = Outcome::Refused {
+            announced: std::mem::take(&mut self.announced),
+            hint,
+            chance,
+        };
+        let _ = self.controller.report(now, &permit.0, outcome);
     }
 
     fn exhausted(&mut self, now: Time, wait: Duration, chance: f64) {
-        let _ = self.controller.exhausted(now, wait, chance);
+        let exhausted = ManualReport::Exhausted { wait, chance };
+        let _ = self.controller.report_manually(now, exhausted);
     }
 
-    fn announced(&mut self, now: Time, permit: &Permit, announced: &Announced) {
+    fn announced(&mut self, _now: Time, _permit: &Permit, announced: &Announced) {
         let told = limiter::Announced {
             limit: Some(announced.limit.into()),
             window: Some(announced.window),
             remaining: announced.remaining.into(),
             reset_after: announced.reset_after,
         };
-        self.controller
-            .announced(now, &permit.0, &[told].into_iter().collect());
+        self.announced = [told].into_iter().collect();
     }
 
     fn rate_per_second(&self) -> f64 {

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Controller, State};
+use super::Controller;
+use crate::limiter::announced::AnnouncedLimits;
 use crate::limiter::budget::Bounds;
+use crate::limiter::grant::Grant;
 use crate::limiter::learner::Learner;
-use crate::limiter::{Grant, Told};
+use crate::limiter::state::State;
 use crate::rate::Rate;
 use crate::time::Time;
 
@@ -23,7 +25,7 @@ const LOST_AFTER: Duration = Duration::from_secs(10);
 
 impl Controller {
     /// The same without counting on answers that are lost, as nothing was granted for a while.
-    pub(in crate::limiter) fn without_lost_answers(mut self, now: Time) -> Self {
+    pub(in crate::limiter) fn without_lost_responses(mut self, now: Time) -> Self {
         if now.saturating_since(self.state.last.at) > LOST_AFTER {
             self.state.under_way = 0;
         }
@@ -74,29 +76,29 @@ impl Controller {
     }
 
     /// Whether the outcome of every grant is known: nothing can tell that more is left than was told.
-    pub(crate) fn has_all_answers(&self) -> bool {
+    pub(crate) fn has_all_responses(&self) -> bool {
         self.state.under_way == 0
     }
 
     /// An answer to `grant`'s request told what is left of the server's limits.
-    pub fn announced(&mut self, now: Time, grant: &Grant, told: &Told) {
+    pub(super) fn announced_by(&mut self, now: Time, grant: &Grant, announced: &AnnouncedLimits) {
         self.lapse(now);
-        if *told == Told::default() {
+        if *announced == AnnouncedLimits::default() {
             return;
         }
         let State {
             budgets,
             grace,
-            told_by,
+            announced_by,
             ..
         } = &mut self.state;
-        if told.is_rounded_down() {
+        if announced.is_rounded_down() {
             *grace = ROUNDED_DOWN;
         }
-        *told_by = grant.number;
+        *announced_by = grant.number;
         let trip = now.saturating_since(grant.issued_at);
         let budgets = budgets.get_or_insert_default();
-        budgets.heard(now, grant.number, trip, told, *grace);
+        budgets.heard(now, grant.number, trip, announced, *grace);
     }
 
     /// Forgets announced windows that are over.
@@ -125,25 +127,25 @@ impl Controller {
             learner,
             budgets,
             disagrees_since,
-            disagreement_told,
+            disagreement_reported,
             ..
         } = &mut self.state;
         let learned = learner.as_ref().and_then(Learner::ceiling)?;
         let (told, apart) = budgets.as_ref()?.closest(learned)?;
         if apart <= DISAGREEMENT {
-            (*disagrees_since, *disagreement_told) = (None, false);
+            (*disagrees_since, *disagreement_reported) = (None, false);
             return None;
         }
         let since = *disagrees_since.get_or_insert(now);
         let lasts = now.saturating_since(since) >= DISAGREEMENT_LASTS;
-        let begins = lasts && !std::mem::replace(disagreement_told, true);
+        let begins = lasts && !std::mem::replace(disagreement_reported, true);
         begins.then_some((told, learned))
     }
 
     /// A refusal right after an announced reset, whose answer does not tell of it: this server rounds its
     /// resets down.
     pub(super) fn note_early_reset(&mut self, grant: &Grant) {
-        if self.state.told_by == grant.number {
+        if self.state.announced_by == grant.number {
             return;
         }
         let since = grant.issued_at.saturating_since(self.state.reset_at);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Controller;
-use crate::limiter::Change;
+use crate::limiter::outcome::Change;
 use crate::rate::Rate;
 use crate::time::Time;
 

@@ -1,21 +1,24 @@
 //! One worker of a fleet: which slots it holds, what it has to report, and when it has to visit the store.
 //!
-//! It takes the place of a limiter's own controller: the queue asks it for grants and gives it outcomes. It does
-//! nothing by itself; its driver asks for the next [`Errand`] and brings back what came of it.
+//! It takes the place of a limiter's own controller: the queue asks it for grants and gives it reports. It does
+//! nothing by itself; its driver asks for the next [`Action`] and brings back what came of it.
 
 use std::time::Duration;
 
-use super::ask::{Ask, Outcome};
-use super::mapping::Mapping;
-use super::record::fingerprint;
-use crate::limiter::{Apart, Controller, Grant, Learned, Poll, Settings, TurnedAway, View};
+use super::clock_offset::ClockOffset;
+use super::fingerprint::fingerprint;
+use super::sync::{SyncRequest, TimedReport};
+use crate::limiter::controller::Controller;
+use crate::limiter::grant::Grant;
+use crate::limiter::learned::Learned;
+use crate::limiter::poll::{Denial, FleetUnavailable, Poll};
+use crate::limiter::settings::Settings;
+use crate::limiter::view::{Membership, View};
 use crate::time::Time;
 
 mod outage;
 mod reports;
 mod visits;
-
-pub use visits::{MOST_TRIES, MOST_WANTED};
 
 /// A slot may be used so long after its instant: threads wake late on a busy machine. Later it goes back, as
 /// several of them together would be a burst.
@@ -30,7 +33,7 @@ const LEAD: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(5
 
 /// How a worker behaves without the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Manner {
+pub struct OutagePolicy {
     /// Workers that the fleet is taken to have before it was ever reached.
     pub workers: u32,
     /// Whether callers get an error during an outage, instead of going on slowly.
@@ -39,27 +42,18 @@ pub struct Manner {
 
 /// What the driver does next.
 #[derive(Debug)]
-pub enum Errand {
+pub enum Action {
     /// Visits the store.
-    Visit(Box<Ask>),
+    Visit(Box<SyncRequest>),
     /// Nothing before then, unless somebody asks or reports.
     Rest(Time),
-}
-
-/// What a person wants to know of the fleet.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Membership {
-    pub workers: u32,
-    /// Whether the store was reached last time.
-    pub joined: bool,
-    pub last_contact: Option<Time>,
 }
 
 /// The store can't be reached.
 #[derive(Debug, Clone)]
 struct Outage {
     /// `None`: callers get an error.
-    lone: Option<Controller>,
+    standalone: Option<Controller>,
     /// The lineage of the fleet's state by then.
     left: u64,
     since: Time,
@@ -68,7 +62,7 @@ struct Outage {
     tries: u32,
     next_try: Time,
     /// Whether the driver was told that it is news.
-    is_told: bool,
+    is_reported: bool,
 }
 
 /// A worker.
@@ -76,11 +70,11 @@ struct Outage {
 pub struct Member {
     settings: Settings,
     fingerprint: u64,
-    manner: Manner,
+    policy: OutagePolicy,
     /// The fleet's controller as it was last seen, in the store's time.
     seen: Controller,
     workers: u32,
-    mapping: Option<Mapping>,
+    offset: Option<ClockOffset>,
     last_contact: Option<Time>,
     /// In the order of their instants.
     slots: Vec<Grant>,
@@ -94,13 +88,13 @@ pub struct Member {
     asked_at: Time,
     /// A visit is under way since then.
     is_out: bool,
-    outcomes: Vec<Outcome>,
+    reports: Vec<TimedReport>,
     report_by: Option<Time>,
     /// Somebody who does not queue wants a slot, until then.
     aside: Option<(u32, Time)>,
     outage: Option<Outage>,
     /// Visits in a row in which others were quicker every time.
-    crowded: u32,
+    races_lost: u32,
     /// The last visit ended an outage.
     was_away: bool,
     has_other_settings: bool,
@@ -109,14 +103,14 @@ pub struct Member {
 }
 
 impl Member {
-    pub fn new(settings: Settings, manner: Manner, now: Time) -> Self {
+    pub fn new(settings: Settings, policy: OutagePolicy, now: Time) -> Self {
         Self {
             fingerprint: fingerprint(&settings),
             seen: Controller::new(settings.clone(), now),
             settings,
-            manner,
-            workers: manner.workers,
-            mapping: None,
+            policy,
+            workers: policy.workers,
+            offset: None,
             last_contact: None,
             slots: Vec::new(),
             ticket: None,
@@ -126,11 +120,11 @@ impl Member {
             visit: Duration::ZERO,
             asked_at: Time::ZERO,
             is_out: false,
-            outcomes: Vec::new(),
+            reports: Vec::new(),
             report_by: None,
             aside: None,
             outage: None,
-            crowded: 0,
+            races_lost: 0,
             was_away: false,
             has_other_settings: false,
             alarm: Time::ZERO,
@@ -148,11 +142,11 @@ impl Member {
     /// May a request of this cost be sent now? Only with a slot whose instant has come.
     pub fn poll(&mut self, now: Time, cost: u32, waited: bool) -> Poll {
         self.give_up_waiting(now);
-        if let Some(apart) = self.apart() {
-            return Poll::Apart(apart);
+        if let Some(reason) = self.unavailable() {
+            return Poll::Denied(Denial::Fleet(reason));
         }
-        if let Some(lone) = self.lone_mut() {
-            return lone.poll(now, cost, waited);
+        if let Some(standalone) = self.standalone_mut() {
+            return standalone.poll(now, cost, waited);
         }
         self.give_back_late(now);
         // What was granted goes, also where others are turned away: it may be the trial that they wait for.
@@ -168,11 +162,8 @@ impl Member {
         let bearable = self.seen.bearable_pause(self.to_store(now));
         let due = self.projected(now, 0, cost).unwrap_or(now);
         self.aside = Some((cost, due.max(self.come_at).max(now) + ASIDE_KEEPS));
-        match bearable {
-            Err(TurnedAway::Cooldown(left)) => return Poll::CooldownTooLong(left),
-            Err(TurnedAway::CircuitOpen(left)) => return Poll::CircuitOpen(left),
-            Err(TurnedAway::Apart(apart)) => return Poll::Apart(apart),
-            Ok(()) => {}
+        if let Err(denial) = bearable {
+            return Poll::Denied(denial);
         }
         let pause = self.seen.pause_left(self.to_store(now));
         if pause.is_zero() {
@@ -184,12 +175,12 @@ impl Member {
 
     /// When a request of this cost would go after others of this worker's that cost `ahead`: as all workers send as
     /// much, so long as they do.
-    pub(crate) fn projected(&self, now: Time, ahead: u64, cost: u32) -> Result<Time, TurnedAway> {
-        if let Some(apart) = self.apart() {
-            return Err(TurnedAway::Apart(apart));
+    pub(crate) fn projected(&self, now: Time, ahead: u64, cost: u32) -> Result<Time, Denial> {
+        if let Some(reason) = self.unavailable() {
+            return Err(Denial::Fleet(reason));
         }
-        if let Some(lone) = self.lone() {
-            return lone.projected(now, ahead, cost);
+        if let Some(standalone) = self.standalone() {
+            return standalone.projected(now, ahead, cost);
         }
         let ahead = ahead.saturating_mul(u64::from(self.workers));
         let due = self.seen.projected(self.to_store(now), ahead, cost)?;
@@ -197,33 +188,35 @@ impl Member {
     }
 
     pub(crate) fn learned(&self, unix_now: Duration) -> Option<Learned> {
-        self.lone().unwrap_or(&self.seen).learned(unix_now)
+        self.standalone().unwrap_or(&self.seen).learned(unix_now)
     }
 
     /// The controller whose word counts now, and the time for it.
     pub(crate) fn in_force(&self, now: Time) -> (&Controller, Time) {
-        match self.lone() {
-            Some(lone) => (lone, now),
+        match self.standalone() {
+            Some(standalone) => (standalone, now),
             None => (&self.seen, self.to_store(now)),
         }
     }
 
     pub(crate) fn has_retreated_since(&self, grant: &Grant) -> bool {
-        match self.lone() {
-            Some(lone) if lone.lineage() == grant.lineage => lone.has_retreated_since(grant),
+        match self.standalone() {
+            Some(standalone) if standalone.lineage() == grant.lineage => {
+                standalone.has_retreated_since(grant)
+            }
             _ => self.seen.lineage() == grant.lineage && self.seen.has_retreated_since(grant),
         }
     }
 
-    pub(crate) fn turns_away(&self, now: Time) -> bool {
+    pub(crate) fn denies_callers(&self, now: Time) -> bool {
         let (controller, now) = self.in_force(now);
-        self.apart().is_some() || controller.turns_away(now)
+        self.unavailable().is_some() || controller.denies_callers(now)
     }
 
     pub fn view(&self, now: Time) -> View {
         let (controller, at) = self.in_force(now);
         let mut view = controller.view(at);
-        if self.lone().is_none() {
+        if self.standalone().is_none() {
             let local = |time: Time| self.to_local(time);
             view.cooldown_until = view.cooldown_until.map(local);
             view.next_trial = view.next_trial.map(local);
@@ -238,51 +231,49 @@ impl Member {
     pub fn membership(&self) -> Membership {
         Membership {
             workers: self.workers,
-            joined: self.outage.is_none() && !self.has_other_settings && self.mapping.is_some(),
+            joined: self.outage.is_none() && !self.has_other_settings && self.offset.is_some(),
             last_contact: self.last_contact,
         }
     }
 
     /// Why it grants nothing, if so.
-    pub fn apart(&self) -> Option<Apart> {
+    pub fn unavailable(&self) -> Option<FleetUnavailable> {
         if self.has_other_settings {
-            return Some(Apart::OtherSettings);
+            return Some(FleetUnavailable::OtherSettings);
         }
         let is_stopped = self
             .outage
             .as_ref()
-            .is_some_and(|outage| outage.lone.is_none());
-        is_stopped.then_some(Apart::Unreachable)
+            .is_some_and(|outage| outage.standalone.is_none());
+        is_stopped.then_some(FleetUnavailable::Unreachable)
     }
 
     /// Since when it has gone on without the store.
     fn alone_for(&self, now: Time) -> Option<Duration> {
         let outage = self.outage.as_ref()?;
-        let is_alone = outage.lone.is_some() && !outage.is_awaited;
+        let is_alone = outage.standalone.is_some() && !outage.is_awaited;
         is_alone.then(|| now.saturating_since(outage.since))
     }
 
-    fn lone(&self) -> Option<&Controller> {
-        self.outage.as_ref()?.lone.as_ref()
+    fn standalone(&self) -> Option<&Controller> {
+        self.outage.as_ref()?.standalone.as_ref()
     }
 
-    fn lone_mut(&mut self) -> Option<&mut Controller> {
-        self.outage.as_mut()?.lone.as_mut()
+    fn standalone_mut(&mut self) -> Option<&mut Controller> {
+        self.outage.as_mut()?.standalone.as_mut()
     }
 
     /// The controller of the outage, if it granted this.
-    fn lone_of(&mut self, grant: &Grant) -> Option<&mut Controller> {
-        self.lone_mut()
-            .filter(|lone| lone.lineage() == grant.lineage)
+    fn standalone_of(&mut self, grant: &Grant) -> Option<&mut Controller> {
+        self.standalone_mut()
+            .filter(|standalone| standalone.lineage() == grant.lineage)
     }
 
     fn to_store(&self, local: Time) -> Time {
-        self.mapping
-            .map_or(local, |mapping| mapping.to_store(local))
+        self.offset.map_or(local, |offset| offset.to_store(local))
     }
 
     fn to_local(&self, store: Time) -> Time {
-        self.mapping
-            .map_or(store, |mapping| mapping.to_local(store))
+        self.offset.map_or(store, |offset| offset.to_local(store))
     }
 }

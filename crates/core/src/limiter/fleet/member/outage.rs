@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{Member, Outage};
-use crate::limiter::Controller;
-use crate::limiter::fleet::ask::Ask;
-use crate::limiter::fleet::lone;
+use crate::limiter::controller::Controller;
+use crate::limiter::fleet::standalone;
+use crate::limiter::fleet::sync::SyncRequest;
 use crate::time::Time;
 
 /// First and longest time between two tries to reach a store that does not answer.
@@ -23,19 +23,19 @@ const KNOWN_FOR: Duration = Duration::from_secs(2);
 
 /// So many visits in a row that others were quicker than every time are no crowd any more: the store does not do as it
 /// was asked.
-const MOST_CROWDED: u32 = 4;
+const MOST_RACES_LOST: u32 = 4;
 
 impl Member {
     /// Whether the last visit ended an outage.
-    pub const fn has_been_away(&self) -> bool {
+    pub const fn ended_an_outage(&self) -> bool {
         self.was_away
     }
 
     /// The store could not be reached, or did not do as it was asked. Returns whether that is new.
-    pub fn failed_to_reach(&mut self, now: Time, ask: Ask, chance: f64) -> bool {
+    pub fn store_unreachable(&mut self, now: Time, request: SyncRequest, chance: f64) -> bool {
         self.is_out = false;
-        self.counted = ask.counted;
-        self.take_back(now, ask.outcomes);
+        self.counted = request.counted;
+        self.take_back(now, request.reports);
         if self.outage.is_none() {
             self.outage = Some(self.outage_begun(now, chance));
         }
@@ -49,7 +49,7 @@ impl Member {
         outage.next_try = now + wait.mul_f64(1.0 + chance);
         outage.is_awaited = false;
         outage.tries = outage.tries.saturating_add(1);
-        !std::mem::replace(&mut outage.is_told, true)
+        !std::mem::replace(&mut outage.is_reported, true)
     }
 
     /// A visit that does not end is an outage, too.
@@ -73,27 +73,28 @@ impl Member {
 
     fn outage_begun(&self, now: Time, chance: f64) -> Outage {
         Outage {
-            lone: (!self.manner.stops).then(|| self.lone_begun(now, chance)),
+            standalone: (!self.policy.stops).then(|| self.standalone_begun(now, chance)),
             left: self.seen.lineage(),
             since: now,
             is_awaited: false,
             tries: 0,
             next_try: now,
-            is_told: false,
+            is_reported: false,
         }
     }
 
-    fn lone_begun(&self, now: Time, chance: f64) -> Controller {
+    fn standalone_begun(&self, now: Time, chance: f64) -> Controller {
         let at = self.to_store(now);
         // What the store did not hear any more counts, too; and so does a limit of which nothing is left.
-        let unheard = self.outcomes.iter().map(|it| it.pause_left(at)).max();
+        let unheard = self.reports.iter().map(|it| it.pause_left(at)).max();
         let pause = self.seen.pause_left(at).max(unheard.unwrap_or_default());
         let used_up = self.seen.view(at).announced;
         let used_up = used_up.filter(|standing| standing.remaining == 0);
         let pause = pause.max(used_up.map_or(Duration::ZERO, |it| it.until.saturating_since(at)));
         let lineage = !self.seen.lineage() ^ now.as_nanos();
         let workers = self.workers_for_sure();
-        lone::begin(&self.settings, &self.seen, at, workers, now, pause, chance).of_lineage(lineage)
+        standalone::begin(&self.settings, &self.seen, at, workers, now, pause, chance)
+            .of_lineage(lineage)
     }
 
     /// How many workers there are; one that had not asked for long before the last visit may have missed some.
@@ -102,26 +103,26 @@ impl Member {
         if self.last_contact.is_some_and(is_fresh) {
             self.workers
         } else {
-            self.workers.max(self.manner.workers)
+            self.workers.max(self.policy.workers)
         }
     }
 
     /// Others were quicker, again and again: the same soon. Returns whether that is an outage, and a new one.
-    pub fn crowded_out(&mut self, now: Time, ask: Ask, chance: f64) -> bool {
-        self.crowded += 1;
-        if self.crowded > MOST_CROWDED || self.outage.is_some() {
-            return self.failed_to_reach(now, ask, chance);
+    pub fn lost_all_races(&mut self, now: Time, request: SyncRequest, chance: f64) -> bool {
+        self.races_lost += 1;
+        if self.races_lost > MOST_RACES_LOST || self.outage.is_some() {
+            return self.store_unreachable(now, request, chance);
         }
         self.is_out = false;
-        self.take_back(now, ask.outcomes);
+        self.take_back(now, request.reports);
         self.come_at = now + self.lease;
         false
     }
 
     /// A fleet with other settings is alive under the key. Returns whether that is new.
-    pub fn met_other_settings(&mut self, now: Time, ask: Ask) -> bool {
+    pub fn met_other_settings(&mut self, now: Time, request: SyncRequest) -> bool {
         self.is_out = false;
-        self.take_back(now, ask.outcomes);
+        self.take_back(now, request.reports);
         self.come_at = now + LOOK_AGAIN;
         !std::mem::replace(&mut self.has_other_settings, true)
     }

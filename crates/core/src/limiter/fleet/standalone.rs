@@ -1,13 +1,18 @@
-//! A worker on its own while the store can't be reached: with its part of the speed, and no more.
+//! A worker's own controller during an outage of the store.
 
 use std::time::Duration;
 
+use crate::limiter::controller::Controller;
+use crate::limiter::fixed::FixedLimit;
 use crate::limiter::law::Law;
-use crate::limiter::{Controller, FixedLimit, Settings};
+use crate::limiter::outcome::ManualReport;
+use crate::limiter::settings::Settings;
 use crate::time::Time;
 
-/// The limiter of one of `workers`, begun where the fleet was `seen` last, whose time it is `seen_now`. `pause` is left of its cooldown; `chance`, in
-/// `0.0..1.0`, sets the first grants of the workers apart from each other.
+/// Returns a controller for one of `workers`, with that part of the fleet's rate, burst and known limits.
+///
+/// `seen` is the fleet's controller as it was last seen, and `seen_now` its time. `pause` is the rest of the fleet's
+/// pause. `chance`, in `0.0..1.0`, sets the first grants of the workers apart from each other.
 pub(super) fn begin(
     settings: &Settings,
     seen: &Controller,
@@ -40,6 +45,12 @@ pub(super) fn begin(
     if let Some(learned) = seen.learned(Duration::ZERO) {
         let _ = controller.restore(now, &learned.scaled(part), Duration::ZERO);
     }
-    let _ = controller.exhausted(now, pause, 0.0);
+    let _ = controller.report_manually(
+        now,
+        ManualReport::Exhausted {
+            wait: pause,
+            chance: 0.0,
+        },
+    );
     controller
 }

@@ -49,7 +49,7 @@ const SMOOTHING: f64 = 0.2;
 
 /// The counters.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Register {
+pub(super) struct Turns {
     /// Tickets given out so far: the number of the next one.
     next: u64,
     /// Turns taken or passed over.
@@ -70,7 +70,7 @@ pub(crate) struct Register {
     batch: f64,
 }
 
-impl Register {
+impl Turns {
     pub(super) const fn new(now: Time) -> Self {
         Self {
             next: 0,
@@ -124,7 +124,7 @@ impl Register {
     }
 
     /// Workers alive, at least one.
-    pub(crate) fn workers(&self) -> u32 {
+    pub(super) fn workers(&self) -> u32 {
         self.present.max(self.present_before).max(1)
     }
 
@@ -233,108 +233,105 @@ mod tests {
 
     #[test]
     fn workers_are_those_of_this_period_and_the_last_one() {
-        let mut register = Register::new(Time::ZERO);
-        let first = register.attend(at(1.0), None);
-        assert_eq!(register.attend(at(2.0), first), None, "counted once");
-        register.attend(at(3.0), None);
-        assert_eq!(register.workers(), 2);
-        register.attend(at(21.0), first);
-        assert_eq!(register.workers(), 2, "the last period counts");
-        register.attend(at(41.0), first);
-        assert_eq!(register.workers(), 1);
-        register.attend(at(500.0), first);
-        assert_eq!(register.workers(), 1);
+        let mut turns = Turns::new(Time::ZERO);
+        let first = turns.attend(at(1.0), None);
+        assert_eq!(turns.attend(at(2.0), first), None, "counted once");
+        turns.attend(at(3.0), None);
+        assert_eq!(turns.workers(), 2);
+        turns.attend(at(21.0), first);
+        assert_eq!(turns.workers(), 2, "the last period counts");
+        turns.attend(at(41.0), first);
+        assert_eq!(turns.workers(), 1);
+        turns.attend(at(500.0), first);
+        assert_eq!(turns.workers(), 1);
     }
 
     #[test]
     fn the_lease_grows_with_the_fleet() {
-        let mut register = Register::new(Time::ZERO);
-        assert_eq!(register.lease(Duration::ZERO), SHORTEST_LEASE);
+        let mut turns = Turns::new(Time::ZERO);
+        assert_eq!(turns.lease(Duration::ZERO), SHORTEST_LEASE);
         for _ in 0..64 {
-            register.attend(at(1.0), None);
+            turns.attend(at(1.0), None);
         }
-        assert_eq!(register.lease(Duration::ZERO), Duration::from_millis(640));
-        assert_eq!(register.most(rate(2000.0), Duration::ZERO), 20);
-        assert_eq!(register.most(rate(3.0), Duration::ZERO), 1);
+        assert_eq!(turns.lease(Duration::ZERO), Duration::from_millis(640));
+        assert_eq!(turns.most(rate(2000.0), Duration::ZERO), 20);
+        assert_eq!(turns.most(rate(3.0), Duration::ZERO), 1);
         for _ in 0..100_000 {
-            register.attend(at(1.0), None);
+            turns.attend(at(1.0), None);
         }
-        assert_eq!(register.lease(Duration::ZERO), LONGEST_LEASE);
+        assert_eq!(turns.lease(Duration::ZERO), LONGEST_LEASE);
     }
 
     #[test]
     fn turns_come_in_the_order_of_the_tickets() {
-        let mut register = Register::new(Time::ZERO);
-        let tickets = [register.ticket(), register.ticket(), register.ticket()];
-        let turn = |register: &Register, ticket| register.is_turn(ticket, rate(3.0), LEAD);
-        assert!(turn(&register, tickets[0]) && !turn(&register, tickets[1]));
-        register.taken(tickets[0], 1, at(0.3));
-        assert!(turn(&register, tickets[1]) && !turn(&register, tickets[2]));
+        let mut turns = Turns::new(Time::ZERO);
+        let tickets = [turns.ticket(), turns.ticket(), turns.ticket()];
+        let turn = |turns: &Turns, ticket| turns.is_turn(ticket, rate(3.0), LEAD);
+        assert!(turn(&turns, tickets[0]) && !turn(&turns, tickets[1]));
+        turns.taken(tickets[0], 1, at(0.3));
+        assert!(turn(&turns, tickets[1]) && !turn(&turns, tickets[2]));
         // A third of a second each.
-        let come = register.come_at(tickets[2], rate(3.0), at(0.3));
+        let come = turns.come_at(tickets[2], rate(3.0), at(0.3));
         assert_eq!(come, at(0.3) + rate(3.0).time_for(1.0));
     }
 
     #[test]
     fn at_a_high_rate_several_may_come_in_any_order() {
-        let mut register = Register::new(Time::ZERO);
-        let tickets: Vec<u64> = (0..30).map(|_| register.ticket()).collect();
+        let mut turns = Turns::new(Time::ZERO);
+        let tickets: Vec<u64> = (0..30).map(|_| turns.ticket()).collect();
         // Ten slots come within the lead.
         for order in [9, 3, 0, 1, 2, 8, 7, 6, 5, 4, 19, 18, 17] {
-            assert!(
-                register.is_turn(tickets[order], rate(100.0), LEAD),
-                "{order}"
-            );
-            register.taken(tickets[order], 1, at(0.0));
+            assert!(turns.is_turn(tickets[order], rate(100.0), LEAD), "{order}");
+            turns.taken(tickets[order], 1, at(0.0));
         }
-        assert!(!register.is_turn(tickets[23], rate(100.0), LEAD));
-        assert!(register.is_turn(tickets[22], rate(100.0), LEAD));
+        assert!(!turns.is_turn(tickets[23], rate(100.0), LEAD));
+        assert!(turns.is_turn(tickets[22], rate(100.0), LEAD));
     }
 
     #[test]
     fn holders_that_never_come_are_passed_over_and_may_come_late() {
-        let mut register = Register::new(Time::ZERO);
-        let tickets: Vec<u64> = (0..10).map(|_| register.ticket()).collect();
-        register.pass_over(at(0.09), rate(3.0), LEAD);
-        assert!(!register.is_turn(tickets[1], rate(3.0), LEAD));
-        register.pass_over(at(0.25), rate(3.0), LEAD);
-        assert!(register.is_turn(tickets[2], rate(3.0), LEAD));
-        assert!(!register.is_turn(tickets[3], rate(3.0), LEAD));
+        let mut turns = Turns::new(Time::ZERO);
+        let tickets: Vec<u64> = (0..10).map(|_| turns.ticket()).collect();
+        turns.pass_over(at(0.09), rate(3.0), LEAD);
+        assert!(!turns.is_turn(tickets[1], rate(3.0), LEAD));
+        turns.pass_over(at(0.25), rate(3.0), LEAD);
+        assert!(turns.is_turn(tickets[2], rate(3.0), LEAD));
+        assert!(!turns.is_turn(tickets[3], rate(3.0), LEAD));
         // Ticket 0 comes after all: it was counted when it was passed over.
-        assert!(register.is_turn(tickets[0], rate(3.0), LEAD));
-        register.taken(tickets[0], 1, at(0.3));
-        assert!(!register.is_turn(tickets[3], rate(3.0), LEAD));
+        assert!(turns.is_turn(tickets[0], rate(3.0), LEAD));
+        turns.taken(tickets[0], 1, at(0.3));
+        assert!(!turns.is_turn(tickets[3], rate(3.0), LEAD));
     }
 
     #[test]
     fn the_first_worker_that_comes_back_names_the_time_to_meet() {
-        let mut register = Register::new(Time::ZERO);
-        let gather = |register: &mut Register, now, alone| {
+        let mut turns = Turns::new(Time::ZERO);
+        let gather = |turns: &mut Turns, now, alone| {
             let alone = Duration::from_secs_f64(alone);
-            let is_first = register.gather(at(now), alone, rate(40.0));
-            (is_first, register.meets_at())
+            let is_first = turns.gather(at(now), alone, rate(40.0));
+            (is_first, turns.meets_at())
         };
-        register.joined(at(90.0));
-        assert_eq!(gather(&mut register, 100.0, 10.0), (true, at(105.0)));
+        turns.joined(at(90.0));
+        assert_eq!(gather(&mut turns, 100.0, 10.0), (true, at(105.0)));
         // Long after the first one, and nobody has come between them.
-        assert_eq!(gather(&mut register, 103.0, 13.0), (false, at(105.0)));
+        assert_eq!(gather(&mut turns, 103.0, 13.0), (false, at(105.0)));
         // Others were there all the time.
-        register.joined(at(199.0));
-        assert_eq!(gather(&mut register, 199.5, 10.0), (false, at(105.0)));
+        turns.joined(at(199.0));
+        assert_eq!(gather(&mut turns, 199.5, 10.0), (false, at(105.0)));
         // After a short outage the others are back soon.
-        assert_eq!(gather(&mut register, 300.0, 1.0), (true, at(302.3)));
+        assert_eq!(gather(&mut turns, 300.0, 1.0), (true, at(302.3)));
     }
 
     #[test]
     fn after_an_idle_time_the_next_ticket_is_served_at_once() {
-        let mut register = Register::new(Time::ZERO);
+        let mut turns = Turns::new(Time::ZERO);
         for _ in 0..5 {
-            register.ticket();
+            turns.ticket();
         }
-        register.pass_over(at(3600.0), rate(3.0), LEAD);
-        let ticket = register.ticket();
-        assert!(register.is_turn(ticket, rate(3.0), LEAD));
-        let further = register.ticket();
-        assert!(!register.is_turn(further, rate(3.0), LEAD));
+        turns.pass_over(at(3600.0), rate(3.0), LEAD);
+        let ticket = turns.ticket();
+        assert!(turns.is_turn(ticket, rate(3.0), LEAD));
+        let further = turns.ticket();
+        assert!(!turns.is_turn(further, rate(3.0), LEAD));
     }
 }

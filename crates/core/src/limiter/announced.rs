@@ -27,9 +27,9 @@ impl Announced {
 
 /// What a server said of all its limits with one answer; nothing, if it did not speak of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Told(pub(super) [Option<Announced>; MOST]);
+pub struct AnnouncedLimits(pub(super) [Option<Announced>; MOST]);
 
-impl Told {
+impl AnnouncedLimits {
     /// Whether it says that nothing is left and that this changes now: then it rounds down.
     pub(crate) fn is_rounded_down(&self) -> bool {
         let mut limits = self.0.iter().flatten();
@@ -37,7 +37,7 @@ impl Told {
     }
 }
 
-impl FromIterator<Announced> for Told {
+impl FromIterator<Announced> for AnnouncedLimits {
     /// Of more than can be told apart the tightest.
     fn from_iter<I: IntoIterator<Item = Announced>>(limits: I) -> Self {
         let mut told = Self::default();

@@ -1,4 +1,4 @@
-//! The store's clock, told by the local one.
+//! Conversion between the store's clock and the local clock.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ const DRIFT: f64 = 1e-4;
 /// The store read its clock at some moment of the visit; the visit's end is taken for it, so that nothing goes
 /// early. What goes late goes late by no more than that visit took.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Mapping {
+pub(crate) struct ClockOffset {
     store: Time,
     local: Time,
     /// How long the visit took.
     uncertainty: Duration,
 }
 
-impl Mapping {
+impl ClockOffset {
     /// The store said `store` to a question of `sent`, and the answer came at `received`.
     pub(crate) const fn new(store: Time, sent: Time, received: Time) -> Self {
         Self {
@@ -77,33 +77,33 @@ mod tests {
 
     #[test]
     fn times_go_there_and_back() {
-        let mapping = Mapping::new(at(900_000), at(98), at(100));
-        assert_eq!(mapping.to_local(at(900_050)), at(150));
-        assert_eq!(mapping.to_store(at(150)), at(900_050));
-        assert_eq!(mapping.to_local(at(899_950)), at(50));
-        assert_eq!(mapping.to_local(at(1)), Time::ZERO);
+        let offset = ClockOffset::new(at(900_000), at(98), at(100));
+        assert_eq!(offset.to_local(at(900_050)), at(150));
+        assert_eq!(offset.to_store(at(150)), at(900_050));
+        assert_eq!(offset.to_local(at(899_950)), at(50));
+        assert_eq!(offset.to_local(at(1)), Time::ZERO);
     }
 
     #[test]
     fn of_two_visits_the_shorter_one_counts() {
-        let short = Mapping::new(at(900_000), at(99), at(100));
-        let long = Mapping::new(at(900_100), at(170), at(210));
+        let short = ClockOffset::new(at(900_000), at(99), at(100));
+        let long = ClockOffset::new(at(900_100), at(170), at(210));
         assert_eq!(short.or(long), short);
         assert_eq!(long.or(short), short);
     }
 
     #[test]
     fn a_comparison_is_replaced_before_the_clocks_drift_apart() {
-        let old = Mapping::new(at(900_000), at(99), at(100));
+        let old = ClockOffset::new(at(900_000), at(99), at(100));
         // 100 s later they may be 10 ms apart.
-        let new = Mapping::new(at(1_000_000), at(100_098), at(100_106));
+        let new = ClockOffset::new(at(1_000_000), at(100_098), at(100_106));
         assert_eq!(old.or(new), new);
     }
 
     #[test]
     fn a_store_whose_clock_was_set_is_believed() {
-        let before = Mapping::new(at(900_000), at(99), at(100));
-        let after = Mapping::new(at(300_000), at(180), at(200));
+        let before = ClockOffset::new(at(900_000), at(99), at(100));
+        let after = ClockOffset::new(at(300_000), at(180), at(200));
         assert_eq!(before.or(after), after);
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::limiter::announced::Announced;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -136,7 +137,11 @@ fn a_new_window_replaces_the_old_one() {
 #[test]
 fn the_window_after_one_that_is_over_is_taken_to_be_as_long_until_an_answer_tells_of_it() {
     let mut budgets = Budgets::default();
-    let of = |remaining, reset| [told(remaining, reset)].into_iter().collect::<Told>();
+    let of = |remaining, reset| {
+        [told(remaining, reset)]
+            .into_iter()
+            .collect::<AnnouncedLimits>()
+    };
     budgets.heard(at(0.0), 100, TRIP, &of(0, 5), Duration::ZERO);
     assert_eq!(budgets.lapse(at(5.0), 100), Some(at(5.0)));
     let due = |budgets: &Budgets, sent| budgets.due(&last(sent, 5.0), 0, &bounds());
@@ -158,7 +163,11 @@ fn the_window_after_one_that_is_over_is_taken_to_be_as_long_until_an_answer_tell
 #[test]
 fn a_window_that_was_used_before_it_began_is_found_out() {
     let mut budgets = Budgets::default();
-    let of = |remaining, reset| [told(remaining, reset)].into_iter().collect::<Told>();
+    let of = |remaining, reset| {
+        [told(remaining, reset)]
+            .into_iter()
+            .collect::<AnnouncedLimits>()
+    };
     budgets.heard(at(0.0), 100, TRIP, &of(0, 5), Duration::ZERO);
     budgets.lapse(at(5.0), 100);
     budgets.heard(at(5.1), 101, TRIP, &of(0, 1), Duration::ZERO);
@@ -197,10 +206,14 @@ fn round_trips_that_differ_make_room_in_a_short_window_of_which_nothing_was_left
 
 #[test]
 fn only_who_says_that_nothing_is_left_for_no_time_rounds_down() {
-    let of = |remaining, reset| [told(remaining, reset)].into_iter().collect::<Told>();
+    let of = |remaining, reset| {
+        [told(remaining, reset)]
+            .into_iter()
+            .collect::<AnnouncedLimits>()
+    };
     assert!(of(0, 0).is_rounded_down());
     assert!(!of(0, 1).is_rounded_down() && !of(1, 0).is_rounded_down());
-    assert!(!Told::default().is_rounded_down());
+    assert!(!AnnouncedLimits::default().is_rounded_down());
 }
 
 #[test]
@@ -214,7 +227,7 @@ fn no_announcement_paces_below_the_lowest_rate() {
     assert_eq!(next(&nonsense, 4, 0.0), at(300.0));
 }
 
-fn minute_and_day(minute: u64, day: u64, reset: u64) -> Told {
+fn minute_and_day(minute: u64, day: u64, reset: u64) -> AnnouncedLimits {
     let day = Announced {
         limit: Some(5000),
         window: Some(86_400 * SECOND),
@@ -273,7 +286,7 @@ fn a_limit_that_the_newest_answer_does_not_speak_of_counts_no_longer() {
         ..told(9, 30)
     };
     // An older answer speaks of another limit: that is none to begin with.
-    let other: Told = [other].into_iter().collect();
+    let other: AnnouncedLimits = [other].into_iter().collect();
     let before = budgets;
     budgets.heard(at(0.1), 4, TRIP, &other, Duration::ZERO);
     assert_eq!(budgets.iter().count(), 2);
@@ -293,7 +306,7 @@ fn a_limit_that_the_newest_answer_does_not_speak_of_counts_no_longer() {
 #[test]
 fn of_more_limits_than_are_told_apart_the_tightest_count() {
     let many = (0..10).map(|remaining| told(20 - remaining, 10));
-    let told: Told = many.collect();
+    let told: AnnouncedLimits = many.collect();
     let mut left: Vec<u64> = told.0.iter().flatten().map(|it| it.remaining).collect();
     left.sort_unstable();
     assert_eq!(left, [11, 12, 13, 14]);
@@ -302,7 +315,11 @@ fn of_more_limits_than_are_told_apart_the_tightest_count() {
 #[test]
 fn the_pause_for_a_used_up_window_ends_when_an_earlier_answer_said() {
     let mut budgets = Budgets::default();
-    let of = |remaining, reset| [told(remaining, reset)].into_iter().collect::<Told>();
+    let of = |remaining, reset| {
+        [told(remaining, reset)]
+            .into_iter()
+            .collect::<AnnouncedLimits>()
+    };
     budgets.heard(at(0.0), 1, TRIP, &of(5, 5), Duration::ZERO);
     // Half a second before the reset, in whole seconds: one.
     budgets.heard(at(4.5), 6, TRIP, &of(0, 1), Duration::ZERO);

@@ -7,7 +7,7 @@ use super::epoch::{Cause, Epoch};
 use super::estimate::SHORT_PAUSE;
 use super::law::Law;
 use super::learner::{Learner, Pace};
-use super::phase::Reason;
+use super::phase::LearningReason;
 use super::probe::{Probe, Probes, Refused};
 use crate::rate::Rate;
 use crate::time::Time;
@@ -101,7 +101,7 @@ impl Learner {
         if !self.refused_once || (too_few && self.deferred < MOST_DEFERRED) {
             self.deferred += u32::from(self.refused_once);
             self.refused_once = true;
-            self.reason = Reason::FirstRefusal;
+            self.reason = LearningReason::FirstRefusal;
             return None;
         }
         self.deferred = 0;
@@ -120,7 +120,7 @@ impl Learner {
         let ceiling = Ceiling::learned(measured.unwrap_or(failed_at), overall, failed_at);
         self.ceiling = Some(ceiling);
         self.probes = Probes::default();
-        self.reason = Reason::Learned;
+        self.reason = LearningReason::Learned;
         Some(ceiling.pending())
     }
 
@@ -142,11 +142,11 @@ impl Learner {
         let raised_to = probe.and_then(|probe| self.probes.ended(&probe, &refused, ceiling.rate));
         if let Some(to) = raised_to {
             ceiling.surpassed(measured, to, failed_at);
-            self.reason = Reason::LimitRaised;
+            self.reason = LearningReason::LimitRaised;
         } else {
             ceiling.confirmed(measured, failed_at);
             self.settled = true;
-            self.reason = Reason::ProbeConfirmed;
+            self.reason = LearningReason::ProbeConfirmed;
         }
         self.ceiling = Some(ceiling);
         raised_to.map(|_| ceiling.pending())
@@ -159,7 +159,7 @@ impl Learner {
         self.settled |= settles && !halved;
         self.probes.recounted(ceiling.rate);
         self.ceiling = Some(ceiling);
-        self.reason = Reason::RaiseRefused;
+        self.reason = LearningReason::RaiseRefused;
         halved.then(|| ceiling.pending())
     }
 
@@ -190,7 +190,7 @@ impl Learner {
         );
         self.streak = self.streak.saturating_add(1);
         self.ceiling = Some(ceiling);
-        self.reason = Reason::LimitLowered;
+        self.reason = LearningReason::LimitLowered;
         None
     }
 

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::limiter::breaker::Breaker;
-use crate::limiter::bucket::Bucket;
-use crate::limiter::budget::{Budgets, Last};
-use crate::limiter::learner::Learner;
+use super::breaker::Breaker;
+use super::bucket::Bucket;
+use super::budget::Last;
+use super::budgets::Budgets;
+use super::learner::Learner;
 use crate::rate::Rate;
 use crate::time::Time;
 
@@ -40,17 +41,17 @@ pub(crate) struct State {
     pub(super) reset_at: Time,
     pub(super) grace: Duration,
     /// The number of the last grant whose answer told of limits.
-    pub(super) told_by: u64,
+    pub(super) announced_by: u64,
     /// Somebody was held up since the last grant, and not by the learned rate.
     pub(super) held_by_cap: bool,
     /// Since when announced and learned limit disagree, and whether that was told.
     pub(super) disagrees_since: Option<Time>,
-    pub(super) disagreement_told: bool,
+    pub(super) disagreement_reported: bool,
 }
 
 impl State {
-    /// Rate, ceiling and what is left of the pause.
-    pub(in crate::limiter) fn glance(&self, now: Time) -> (Rate, Option<Rate>, Duration) {
+    /// Returns the rate, the ceiling and the rest of the pause.
+    pub(super) fn summary(&self, now: Time) -> (Rate, Option<Rate>, Duration) {
         let ceiling = self.learner.as_ref().and_then(Learner::ceiling);
         (
             self.rate,

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Controller, State};
+use super::Controller;
 use crate::limiter::breaker::Breaker;
 use crate::limiter::learner::Learner;
-use crate::limiter::{Belief, Poll, View};
+use crate::limiter::poll::{Denial, Poll};
+use crate::limiter::state::State;
+use crate::limiter::view::{Belief, View};
 use crate::rate::Rate;
 use crate::time::Time;
 
@@ -40,7 +42,7 @@ impl Controller {
     }
 
     /// Whether it has nothing to lose by what an earlier run has learned: nothing was granted, or no limit met.
-    pub(in crate::limiter) fn is_ignorant(&self) -> bool {
+    pub(in crate::limiter) fn has_learned_nothing(&self) -> bool {
         let learner = self.state.learner.as_ref();
         learner.is_some_and(|it| it.ceiling().is_none() && !it.has_met_the_limit())
     }
@@ -62,8 +64,8 @@ impl Controller {
             Poll::Grant(_) => (now, false),
             Poll::At(time) => (time, false),
             Poll::AfterFeedback(time) => (time, true),
-            Poll::CooldownTooLong(wait) | Poll::CircuitOpen(wait) => (now + wait, true),
-            Poll::Apart(_) => (now, true),
+            Poll::Denied(Denial::Cooldown(wait) | Denial::CircuitOpen(wait)) => (now + wait, true),
+            Poll::Denied(Denial::Fleet(_)) => (now, true),
         }
     }
 
