@@ -25,12 +25,12 @@ pub struct Permit {
     waited: Duration,
     /// Context of the request, for observers.
     tags: Option<Arc<Tags>>,
-    progress: Progress,
+    state: PermitState,
 }
 
-/// Progress of a permit.
+/// PermitState of a permit.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Progress {
+enum PermitState {
     /// Its outcome is still to come.
     Open,
     /// Its outcome is being handled.
@@ -46,7 +46,7 @@ impl Permit {
             grant,
             waited,
             tags: None,
-            progress: Progress::Open,
+            state: PermitState::Open,
         }
     }
 
@@ -139,7 +139,7 @@ impl Permit {
             tags: self.tags.take(),
         };
         let grant = self.grant;
-        self.progress = Progress::Spent;
+        self.state = PermitState::Spent;
         let closers = self.limiter.feed(origin, cause, |core, now| {
             let outcome = outcome(&mut core.jitter);
             core.report(now, &grant, outcome)
@@ -151,7 +151,7 @@ impl Permit {
 
     /// Marks the permit as done and wakes the callers that waited for it as the last one.
     fn land(&mut self, closers: Vec<Waker>) {
-        self.progress = Progress::Landed;
+        self.state = PermitState::Landed;
         closers.into_iter().for_each(Waker::wake);
     }
 }
@@ -159,10 +159,10 @@ impl Permit {
 /// Reports a permit without an outcome as neutral: other callers may wait for this very outcome.
 impl Drop for Permit {
     fn drop(&mut self) {
-        if self.progress == Progress::Open {
+        if self.state == PermitState::Open {
             self.end(Origin::Request(self.grant), None, |_| Outcome::Neutral);
         }
-        if self.progress == Progress::Spent {
+        if self.state == PermitState::Spent {
             let closers = self.limiter.shared.core.lock().landed();
             self.land(closers);
         }
