@@ -35,7 +35,7 @@
 //!
 //! # Crate features
 //!
-//! Costs are in crates that the feature adds, on Linux, to the 34 of the library without features.
+//! Costs are in crates that the feature adds, on Linux, to the 35 of the library without features.
 //!
 //! - **rustls** (default, 10 crates): https by rustls with the ring provider and Mozilla's roots.
 //! - **gzip** (default, 5 crates): compressed answers.

@@ -41,7 +41,7 @@ impl DynamicRateLimiter {
         config.validate()?;
         let scope = |scope: &ScopeConfig| {
             let fleet = fleet.map(|fleet| fleet.part(&scope.name));
-            let (config, clock) = (scope.limiter_config(config), Arc::clone(&clock));
+            let (config, clock) = (config.of_scope(scope), Arc::clone(&clock));
             let limiter = Self::assembled(&config, clock, fleet.as_ref())?;
             Ok((scope.name.as_str().into(), limiter))
         };

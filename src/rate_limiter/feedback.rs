@@ -221,14 +221,14 @@ impl DynamicRateLimiter {
                 Error::config(
                     name,
                     field,
-                    format_args!("{value} is not a finite number above 0"),
+                    format_args!("{value} is not a valid rate (expected a finite number above 0)"),
                 )
             })
         };
         let (min, max) = (rate("min_rate", min)?, rate("max_rate", max)?);
         if min > max {
             let problem = format!(
-                "{} exceeds max_rate, {}",
+                "{} is not a valid minimum (expected at most max_rate, {})",
                 min.as_per_second(),
                 max.as_per_second()
             );

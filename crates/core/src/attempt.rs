@@ -246,7 +246,7 @@ impl Attempt {
     ) -> (Feedback, Result<Next>) {
         self.sent += 1;
         let told = self.settings.reader.read(status, headers, body, unix_now);
-        let (feedback, resends) = self.judge(status, &told, unix_now);
+        let (feedback, resends) = self.judge(status, &told);
         self.was_refused = matches!(feedback, Feedback::Refused { .. });
         let next = match feedback {
             Feedback::Refused { .. } if resends => Ok(Next::Again),
@@ -344,8 +344,8 @@ impl Attempt {
     }
 
     /// What the limiter is told of an answer, and whether the request is sent again if it was refused.
-    fn judge(&self, status: StatusCode, told: &Guidance, unix_now: Duration) -> (Feedback, bool) {
-        let (announced, all) = (in_requests(told, unix_now), self.concerns_all(told));
+    fn judge(&self, status: StatusCode, told: &Guidance) -> (Feedback, bool) {
+        let (announced, all) = (in_requests(told), self.concerns_all(told));
         let verdict = if self.is_at_home() {
             self.settings.reader.verdict(status, told)
         } else {
@@ -456,7 +456,7 @@ impl Attempt {
 }
 
 /// The announced limits that count requests. Those in other units say nothing about how many may go.
-fn in_requests(told: &Guidance, unix_now: Duration) -> AnnouncedLimits {
+fn in_requests(told: &Guidance) -> AnnouncedLimits {
     let policies = told.policies.iter();
     let in_requests = policies.filter(|policy| policy.unit == Unit::Requests);
     in_requests
@@ -465,7 +465,7 @@ fn in_requests(told: &Guidance, unix_now: Duration) -> AnnouncedLimits {
                 limit: policy.limit,
                 window: policy.window,
                 remaining: policy.remaining?,
-                reset_after: policy.reset?.saturating_sub(unix_now),
+                reset_after: policy.reset_after?,
             })
         })
         .collect()

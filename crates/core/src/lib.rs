@@ -9,11 +9,13 @@
 
 pub mod attempt;
 pub mod config;
+pub mod duration;
 pub mod error;
 pub mod guidance;
 pub mod hash;
 pub mod headers;
 pub mod limiter;
+mod number;
 pub mod paginate;
 pub mod presets;
 mod rate;

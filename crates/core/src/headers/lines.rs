@@ -1,22 +1,32 @@
-//! Header lines as text, and the parts of a line: bounded, whatever a server sends.
+//! Lines of headers as text, and the parts of a line that is a list. All of it is bounded, whatever a server
+//! sends.
 
 use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderValue};
 
-use super::date;
+/// English names of weekdays. Headers contain the whole name or its first three letters.
+const WEEKDAYS: [&str; 7] = [
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+];
 
-/// Longest header line that is looked at, in bytes. Common servers refuse longer ones themselves; a
-/// longer one is ignored as a whole, for half of a number is another number.
+/// Longest header line that is read, in bytes. A longer line is ignored as a whole, because half of a number
+/// is another number. Common servers refuse longer lines themselves.
 const LONGEST_LINE: usize = 8 * 1024;
 
-/// Most lines of one field that are looked at, and most parts of one line.
-pub(super) const MOST_PARTS: usize = 64;
+/// Maximum number of lines that are read of one field, and of parts that are read of one line.
+pub(crate) const MOST_PARTS: usize = 64;
 
-/// The lines of a field, trimmed.
+/// Returns the lines of a field, trimmed.
 ///
-/// All of them: `HeaderMap::get` knows the first only, and a proxy adds lines of its own.
-pub(super) fn lines<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
+/// It returns all of them: `HeaderMap::get` knows the first only, and proxies add lines of their own.
+pub(crate) fn lines<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
     headers
         .get_all(name)
         .iter()
@@ -24,11 +34,11 @@ pub(super) fn lines<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Ite
         .filter_map(text)
 }
 
-/// A header's value as trimmed text.
+/// Returns a header's value as trimmed text; `None` if it is too long.
 ///
-/// `HeaderValue::to_str` refuses whatever is not ASCII, such as the micro sign of `500µs`; here bytes
-/// that are no UTF-8 are taken as Latin-1, which header fields were before (RFC 9110, section 5.5).
-pub(super) fn text(value: &HeaderValue) -> Option<Cow<'_, str>> {
+/// `HeaderValue::to_str` refuses text that is not ASCII, such as the micro sign of `500µs`. Here, bytes that
+/// are not UTF-8 are read as Latin-1, the historical encoding of header fields (RFC 9110, section 5.5).
+pub(crate) fn text(value: &HeaderValue) -> Option<Cow<'_, str>> {
     let bytes = value.as_bytes();
     if bytes.len() > LONGEST_LINE {
         return None;
@@ -47,18 +57,18 @@ pub(super) fn text(value: &HeaderValue) -> Option<Cow<'_, str>> {
 }
 
 /// Blanks around values (RFC 9110, section 5.6.3, OWS).
-pub(super) const BLANKS: [char; 2] = [' ', '\t'];
+pub(crate) const BLANKS: [char; 2] = [' ', '\t'];
 
-/// The parts of a comma-separated list, trimmed, without empty ones.
+/// Splits a comma-separated list into its parts, trimmed and without empty ones.
 ///
-/// Commas in quoted strings do not separate, nor does the one behind the weekday of a date: a library
-/// may have joined two lines that hold dates.
-pub(super) fn parts(line: &str) -> impl Iterator<Item = &str> {
+/// Commas in quoted strings do not separate, nor does the comma behind the weekday of a date: a library may
+/// have joined two lines that contain dates.
+pub(crate) fn parts(line: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(line);
     std::iter::from_fn(move || {
         let line = rest?;
         let mut end = unquoted(line, &[',']).unwrap_or(line.len());
-        if date::is_weekday(line[..end].trim_matches(BLANKS)) {
+        if is_weekday(line[..end].trim_matches(BLANKS)) {
             let after = line.get(end + 1..).unwrap_or_default();
             end = unquoted(after, &[',']).map_or(line.len(), |more| end + 1 + more);
         }
@@ -69,8 +79,15 @@ pub(super) fn parts(line: &str) -> impl Iterator<Item = &str> {
     .take(MOST_PARTS)
 }
 
-/// Where one of these characters stands for the first time outside of quoted strings.
-pub(super) fn unquoted(text: &str, wanted: &[char]) -> Option<usize> {
+/// Returns whether a text is the name of a weekday, as it stands before the comma inside a date.
+pub(crate) fn is_weekday(text: &str) -> bool {
+    WEEKDAYS
+        .iter()
+        .any(|day| text.eq_ignore_ascii_case(day) || text.eq_ignore_ascii_case(&day[..3]))
+}
+
+/// Finds the first of the `wanted` characters outside of quoted strings.
+pub(crate) fn unquoted(text: &str, wanted: &[char]) -> Option<usize> {
     let (mut quoted, mut escaped) = (false, false);
     text.char_indices().find_map(|(at, c)| {
         match c {

@@ -1,47 +1,36 @@
-//! Rules of the kind that servers hide behind their refusals, as pure values.
-//!
-//! A [`Limit`] is one rule, a [`Limits`] is several that hold at once together with what they have
-//! counted. Nothing here reads a clock: every call is told the time, so that a world in virtual time and
-//! an HTTP server can run the same rules.
-
-mod limits;
-mod meter;
-#[cfg(test)]
-mod properties;
-mod text;
+//! One rate limit and its valid values.
 
 use std::time::Duration;
 
 use thiserror::Error;
 
-pub use limits::{Announced, Limits, Verdict};
-pub(super) use text::{Length, decimal, duration};
-
-/// Requests per second: from one in three decades to one a nanosecond, the range in which the token
-/// arithmetic is exact enough to forget about.
+/// Valid rates in requests per second, from one in three decades to one per nanosecond. The token
+/// arithmetic is exact in this range.
 const RATES: std::ops::RangeInclusive<f64> = 1e-9..=1e9;
 
-/// Tokens: below one a bucket would never let anything through; the top is what an `u32` can announce.
+/// Valid bursts in tokens. A bucket of less than one token would refuse every request; the maximum fits
+/// into an announced `u32`.
 const BURSTS: std::ops::RangeInclusive<f64> = 1.0..=1e9;
 
-/// Longer than any vendor's window, short enough that sums of times can't overflow.
+/// Longest valid window: longer than any vendor's, and short enough that sums of times cannot overflow.
 const LONGEST_WINDOW: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// One rule by which a server accepts or refuses requests.
+/// One rate limit of a server.
 ///
-/// Made by the checked constructors or from text: what [`Display`](std::fmt::Display) writes is what
-/// [`FromStr`](std::str::FromStr) reads.
+/// Create it with a constructor, which checks its values, or from text: [`FromStr`](std::str::FromStr)
+/// reads the form that [`Display`](std::fmt::Display) writes.
 ///
 /// | text | meaning |
 /// |---|---|
-/// | `token-bucket:10/s,burst=20` | 20 at once, then 10 a second |
-/// | `fixed-window:100/60s` | 100 in every minute counted from the start |
-/// | `fixed-window:100/60s,phase=10s` | the same, but the first minute ends after 10 seconds |
-/// | `sliding-window:50/10s` | never more than 50 in any 10 seconds |
-/// | `pacing:10/s` | never two within a tenth of a second |
-/// | `concurrency:5` | never more than 5 under way |
+/// | `token-bucket:10/s,burst=20` | 20 requests at once, then 10 per second |
+/// | `fixed-window:100/60s` | 100 requests in each minute, counted from the start |
+/// | `fixed-window:100/60s,phase=10s` | as above, and the first window ends after 10 seconds |
+/// | `sliding-window:50/10s` | at most 50 requests in any 10 seconds |
+/// | `pacing:10/s` | at least a tenth of a second between requests |
+/// | `concurrency:5` | at most 5 requests in flight |
 ///
-/// Durations are a number and `ns`, `us`, `ms`, `s`, `min`, `h` or `d`; a bare unit means one of it.
+/// A duration is a number with the unit `ns`, `us`, `ms`, `s`, `m`, `h` or `d`, or several of them like
+/// `1m30s`; a unit alone means one of it.
 ///
 /// ```
 /// use api_ratelimiter_simulator::Limit;
@@ -54,61 +43,62 @@ const LONGEST_WINDOW: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Limit {
-    /// A bucket that starts full with `burst` tokens and refills steadily; a request takes one.
+    /// A bucket that starts with `burst` tokens and refills steadily. A request takes one token.
     #[non_exhaustive]
     TokenBucket {
-        /// Tokens that flow in per second.
+        /// Tokens added per second.
         rate_per_second: f64,
-        /// Tokens that fit in.
+        /// Capacity in tokens.
         burst: f64,
     },
-    /// A count that starts again at zero on every boundary of a fixed grid of windows.
+    /// A count that restarts at zero on every boundary of a fixed grid of windows.
     ///
-    /// So twice the limit can get through around a boundary.
+    /// Around a boundary, twice the limit can be accepted within a short time.
     #[non_exhaustive]
     FixedWindow {
         /// Requests per window.
         limit: u32,
-        /// The length of a window.
+        /// Length of a window.
         window: Duration,
-        /// How long after the start the first boundary falls; zero: a window begins at the start.
+        /// Time from the start to the first boundary; zero if a window begins at the start.
         phase: Duration,
     },
-    /// A log of what was accepted: never more than `limit` in any `window`, wherever it begins.
+    /// At most `limit` accepted requests in any stretch of time as long as `window`.
     #[non_exhaustive]
     SlidingWindow {
         /// Requests per window.
         limit: u32,
-        /// The length of a window.
+        /// Length of a window.
         window: Duration,
     },
-    /// A steady pace: a token bucket of one.
+    /// A steady pace: a token bucket of one token.
     #[non_exhaustive]
     Pacing {
-        /// Requests per second; one over it is the least distance of two.
+        /// Requests per second. The minimum gap between two requests is its inverse.
         rate_per_second: f64,
     },
-    /// A number of requests that may be under way at the same time.
+    /// A maximum number of requests in flight.
     #[non_exhaustive]
     Concurrency {
-        /// Requests at once.
+        /// Requests in flight.
         limit: u32,
     },
 }
 
-/// A [`Limit`] could not be made: a number is out of range, or its text is not understood.
+/// Error for an invalid [`Limit`]: a number out of range, or an invalid text.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct LimitError(Box<str>);
 
 impl LimitError {
-    fn new(message: impl Into<Box<str>>) -> Self {
+    pub(super) fn new(message: impl Into<Box<str>>) -> Self {
         Self(message.into())
     }
 }
 
 impl Limit {
-    /// A bucket of `burst` tokens, full at the start, into which `rate_per_second` tokens flow.
+    /// Returns a token bucket of `burst` tokens, full at the start, with `rate_per_second` tokens added per
+    /// second.
     ///
     /// # Errors
     ///
@@ -133,7 +123,7 @@ impl Limit {
         })
     }
 
-    /// At most `limit` in every window of a fixed grid that begins at the start.
+    /// Returns a limit of `limit` requests in each window of a fixed grid that begins at the start.
     ///
     /// # Errors
     ///
@@ -155,7 +145,7 @@ impl Limit {
         })
     }
 
-    /// At most `limit` in any stretch of time as long as `window`.
+    /// Returns a limit of `limit` requests in any stretch of time as long as `window`.
     ///
     /// # Errors
     ///
@@ -173,7 +163,7 @@ impl Limit {
         Ok(Self::SlidingWindow { limit, window })
     }
 
-    /// Requests at least one over `rate_per_second` seconds apart.
+    /// Returns a limit that keeps requests at least `1 / rate_per_second` seconds apart.
     ///
     /// # Errors
     ///
@@ -189,7 +179,7 @@ impl Limit {
         checked_rate(rate_per_second).map(|rate_per_second| Self::Pacing { rate_per_second })
     }
 
-    /// At most `limit` requests under way at once.
+    /// Returns a limit of `limit` requests in flight.
     ///
     /// # Errors
     ///
@@ -205,10 +195,10 @@ impl Limit {
         checked_count(limit).map(|limit| Self::Concurrency { limit })
     }
 
-    /// Moves the grid of a fixed window: its first boundary falls `phase` after the start.
+    /// Returns the limit with its first window boundary at `phase` after the start.
     ///
-    /// Taken modulo the window. Every other kind of limit has no grid and stays as it is. Defaults to
-    /// zero, where a window begins at the start.
+    /// The phase is taken modulo the window. Only a fixed window has one; other limits do not change.
+    /// Defaults to zero: a window begins at the start.
     ///
     /// ```
     /// use api_ratelimiter_simulator::Limit;
@@ -235,7 +225,7 @@ impl Limit {
         }
     }
 
-    /// What the limit lets through in the long run, in requests per second; `None` for concurrency.
+    /// Returns the long-run rate in requests per second; `None` for a concurrency limit.
     ///
     /// ```
     /// use api_ratelimiter_simulator::Limit;
@@ -258,23 +248,6 @@ impl Limit {
             Self::Concurrency { .. } => None,
         }
     }
-
-    /// Reads a limit from its text, like `"pacing:10/s"`; the same as [`FromStr`](std::str::FromStr).
-    ///
-    /// # Errors
-    ///
-    /// If the text is none of the forms listed at [`Limit`], or a number in it is out of range.
-    ///
-    /// ```
-    /// use api_ratelimiter_simulator::Limit;
-    ///
-    /// assert_eq!(Limit::parse("pacing:600/min")?, Limit::pacing(10.0)?);
-    /// assert!(Limit::parse("10 per second").is_err());
-    /// # Ok::<(), api_ratelimiter_simulator::LimitError>(())
-    /// ```
-    pub fn parse(text: &str) -> Result<Self, LimitError> {
-        text::parse(text)
-    }
 }
 
 fn checked_rate(per_second: f64) -> Result<f64, LimitError> {
@@ -290,9 +263,7 @@ fn checked_count(limit: u32) -> Result<u32, LimitError> {
     if limit > 0 {
         return Ok(limit);
     }
-    Err(LimitError::new(
-        "a limit must let at least 1 request through, not 0",
-    ))
+    Err(LimitError::new("a limit must be at least 1 request, not 0"))
 }
 
 fn checked_window(window: Duration) -> Result<Duration, LimitError> {
@@ -309,7 +280,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_that_would_block_for_ever_are_refused() {
+    fn values_that_would_block_forever_are_rejected() {
         for rate in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-10, 1e10] {
             assert!(Limit::pacing(rate).is_err(), "{rate}");
             assert!(Limit::token_bucket(rate, 1.0).is_err(), "{rate}");

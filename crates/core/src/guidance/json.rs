@@ -17,8 +17,8 @@ const EXACT_NUMBER: &str = "$serde_json::private::Number";
 
 /// Shows every value that is no list and no object to `seen`, with its path: `errors.*.extensions.code`,
 /// where `*` stands for any position in a list.
-pub(super) fn walk(text: &[u8], seen: &mut dyn FnMut(&str, &Value<'_>)) {
-    let walk = Walk {
+pub(super) fn walk(text: &[u8], seen: &mut dyn FnMut(&str, &Scalar<'_>)) {
+    let walk = Walker {
         path: &mut String::new(),
         seen,
     };
@@ -27,14 +27,14 @@ pub(super) fn walk(text: &[u8], seen: &mut dyn FnMut(&str, &Value<'_>)) {
 }
 
 /// A value that is no list and no object.
-pub(super) enum Value<'a> {
+pub(super) enum Scalar<'a> {
     Text(&'a str),
     Number(f64),
     Whole(u64),
     Flag(bool),
 }
 
-impl Value<'_> {
+impl Scalar<'_> {
     /// The value as text: a number as its digits, however it was written.
     pub(super) fn text(&self) -> Cow<'_, str> {
         match self {
@@ -57,12 +57,12 @@ impl Value<'_> {
 }
 
 /// Visits a value whose path is known.
-struct Walk<'a> {
+struct Walker<'a> {
     path: &'a mut String,
-    seen: &'a mut dyn FnMut(&str, &Value<'_>),
+    seen: &'a mut dyn FnMut(&str, &Scalar<'_>),
 }
 
-impl<'de> DeserializeSeed<'de> for Walk<'_> {
+impl<'de> DeserializeSeed<'de> for Walker<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -70,7 +70,7 @@ impl<'de> DeserializeSeed<'de> for Walk<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Walk<'_> {
+impl<'de> Visitor<'de> for Walker<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,27 +82,27 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 
     fn visit_bool<E>(self, flag: bool) -> Result<(), E> {
-        (self.seen)(self.path, &Value::Flag(flag));
+        (self.seen)(self.path, &Scalar::Flag(flag));
         Ok(())
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<(), E> {
-        (self.seen)(self.path, &Value::Number(number as f64));
+        (self.seen)(self.path, &Scalar::Number(number as f64));
         Ok(())
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<(), E> {
-        (self.seen)(self.path, &Value::Whole(number));
+        (self.seen)(self.path, &Scalar::Whole(number));
         Ok(())
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<(), E> {
-        (self.seen)(self.path, &Value::Number(number));
+        (self.seen)(self.path, &Scalar::Number(number));
         Ok(())
     }
 
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        (self.seen)(self.path, &Value::Text(text));
+        (self.seen)(self.path, &Scalar::Text(text));
         Ok(())
     }
 
@@ -110,7 +110,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
         let length = self.path.len();
         self.path.push_str(if length > 0 { ".*" } else { "*" });
         while list
-            .next_element_seed(Walk {
+            .next_element_seed(Walker {
                 path: &mut *self.path,
                 seen: &mut *self.seen,
             })?
@@ -123,7 +123,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let length = self.path.len();
         while map.next_key_seed(Key(&mut *self.path))?.is_some() {
-            map.next_value_seed(Walk {
+            map.next_value_seed(Walker {
                 path: &mut *self.path,
                 seen: &mut *self.seen,
             })?;

@@ -1,15 +1,16 @@
-//! Servers that announce their limits are practically never asked for more.
+//! Tests with servers that announce their limits: the limiter is almost never refused.
 
-use std::time::Duration;
+use api_ratelimiter_core::config::ApiRateConfig;
 
 use super::*;
-use crate::Limit;
-use api_ratelimiter_core::config::ApiRateConfig;
+use crate::rules::Limit;
+use crate::world::learned::learned;
+use crate::world::scenario::LimitHint;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// The share that was refused, from the start, and what was used of the limit once the start is over.
-fn played(text: &str, seed: u64) -> (f64, f64) {
+/// Returns the refused share from the start on, and the used share of the limit after five minutes.
+fn refused_and_used(text: &str, seed: u64) -> (f64, f64) {
     let limit: Limit = text.parse().expect(text);
     let config = ApiRateConfig {
         max_rate: 1000.0,
@@ -17,7 +18,7 @@ fn played(text: &str, seed: u64) -> (f64, f64) {
     };
     let (start, length) = (5 * MINUTE, 30 * MINUTE);
     let scenario = Scenario {
-        hint: Hint::Headers,
+        hint: LimitHint::Headers,
         length,
         ..Scenario::new([limit])
     };
@@ -44,11 +45,11 @@ const ANNOUNCING: [&str; 12] = [
 ];
 
 #[test]
-fn servers_that_announce_are_practically_never_asked_for_more() {
+fn one_client_is_almost_never_refused() {
     let mut all_refused = Vec::new();
     for text in ANNOUNCING {
         for seed in 1..6 {
-            let (refused, used) = played(text, seed);
+            let (refused, used) = refused_and_used(text, seed);
             println!(
                 "{text}: {:.3}% refused, {:.1}% used",
                 refused * 100.0,
@@ -66,17 +67,17 @@ fn servers_that_announce_are_practically_never_asked_for_more() {
     assert!(mean < 0.001, "{mean:.5} refused");
 }
 
-/// What others take shows in what is left only afterwards, so that sharing is not free.
+/// A client sees what others used only in its next response, so some requests are refused.
 #[test]
-fn clients_that_share_an_announced_limit_use_it_up_and_are_rarely_refused() {
+fn clients_that_share_a_limit_use_it_and_are_rarely_refused() {
     let limits = [
         ("fixed-window:180/60s", 0.97),
         ("token-bucket:10/s,burst=20", 0.97),
-        // A refusal names the time until all of the window is back.
+        // A refusal names the time until the whole window is available again.
         ("sliding-window:300/60s", 0.5),
     ];
     for (text, least) in limits {
-        for (hint, seed) in [(Hint::Headers, 1), (Hint::HeadersRoundedDown, 2)] {
+        for (hint, seed) in [(LimitHint::Headers, 1), (LimitHint::HeadersRoundedDown, 2)] {
             let limit: Limit = text.parse().expect(text);
             let config = ApiRateConfig {
                 max_rate: 1000.0,
@@ -106,15 +107,15 @@ fn clients_that_share_an_announced_limit_use_it_up_and_are_rarely_refused() {
     }
 }
 
-/// One refusal at a boundary is no sign of a server that rounds its resets down: that would cost a second
-/// of each window.
+/// One refusal at a boundary does not make the limiter assume that resets are rounded down, which would
+/// cost a second of each window.
 #[test]
-fn short_windows_that_begin_at_any_time_are_used_up() {
+fn short_windows_with_any_phase_are_used() {
     for (text, seed) in [
         ("fixed-window:19/5s,phase=100ms", 1),
         ("fixed-window:9/5s,phase=900ms", 2),
     ] {
-        for hint in [Hint::Headers, Hint::HeadersRoundedDown] {
+        for hint in [LimitHint::Headers, LimitHint::HeadersRoundedDown] {
             let limit: Limit = text.parse().expect(text);
             let config = ApiRateConfig {
                 max_rate: 1000.0,

@@ -1,13 +1,10 @@
-//! What must hold for any history of arrivals.
-
-use std::time::Duration;
+//! Properties of `Limits` that hold for any history of arrivals.
 
 use proptest::prelude::*;
 
-use super::{Limit, Limits, Verdict};
-use api_ratelimiter_core::Time;
+use super::*;
 
-/// Gaps between arrivals in nanoseconds: many at once, many close together, some long silences.
+/// Gaps between arrivals in nanoseconds: many zero, many short, some long.
 fn gaps() -> impl Strategy<Value = Vec<u64>> {
     let gap = prop_oneof![
         4 => Just(0_u64),
@@ -37,7 +34,7 @@ fn any_limit() -> impl Strategy<Value = Limit> {
     ]
 }
 
-/// The times at which requests were accepted, of arrivals with these gaps.
+/// Returns the times of accepted requests, for arrivals with these gaps.
 fn accepted(limit: Limit, gaps: &[u64]) -> Vec<u64> {
     let mut limits = Limits::new(Time::ZERO, [limit]);
     let arrivals = gaps.iter().scan(0, |now, gap| {
@@ -45,7 +42,7 @@ fn accepted(limit: Limit, gaps: &[u64]) -> Vec<u64> {
         Some(*now)
     });
     arrivals
-        .filter(|&now| limits.arrive(Time::from_nanos(now)) == Verdict::Accepted)
+        .filter(|&now| limits.arrive(Time::from_nanos(now)) == Admission::Accepted)
         .collect()
 }
 
@@ -66,7 +63,7 @@ proptest! {
     }
 
     #[test]
-    fn pacing_keeps_requests_apart(rate in 0.01..500.0, gaps in gaps()) {
+    fn pacing_keeps_a_minimum_gap(rate in 0.01..500.0, gaps in gaps()) {
         let accepted = accepted(Limit::pacing(rate).expect("valid"), &gaps);
         for pair in accepted.windows(2) {
             prop_assert!((pair[1] - pair[0]) as f64 >= 1e9 / rate - 1.0);
@@ -101,44 +98,44 @@ proptest! {
     }
 
     #[test]
-    fn what_is_refused_is_still_refused_just_before_the_named_time_and_accepted_at_it(
+    fn a_refused_request_is_refused_until_retry_after_and_accepted_at_it(
         chosen in prop::collection::vec(any_limit(), 1..4), gaps in gaps(),
     ) {
         let mut limits = Limits::new(Time::ZERO, chosen);
         let mut now = Time::ZERO;
         for gap in gaps {
             now = now + Duration::from_nanos(gap);
-            if let Verdict::Refused { retry_after } = limits.arrive(now) {
+            if let Admission::Refused { retry_after } = limits.arrive(now) {
                 prop_assert!(retry_after > Duration::ZERO);
                 let mut before = limits.clone();
                 let just_before = now + (retry_after - Duration::from_nanos(1));
-                prop_assert_ne!(before.arrive(just_before), Verdict::Accepted);
-                prop_assert_eq!(limits.clone().arrive(now + retry_after), Verdict::Accepted);
+                prop_assert_ne!(before.arrive(just_before), Admission::Accepted);
+                prop_assert_eq!(limits.clone().arrive(now + retry_after), Admission::Accepted);
             }
         }
     }
 
     #[test]
-    fn as_many_as_announced_are_accepted_at_once_and_no_more(
+    fn exactly_the_remaining_requests_are_accepted_at_once(
         chosen in prop::collection::vec(any_limit(), 1..4), gaps in gaps(),
     ) {
         let mut limits = Limits::new(Time::ZERO, chosen);
         let mut now = Time::ZERO;
         for gap in gaps {
             now = now + Duration::from_nanos(gap);
-            let announced = limits.announced(now).expect("no concurrency");
-            prop_assert!(announced.remaining <= announced.limit);
+            let state = limits.binding_state(now).expect("no concurrency");
+            prop_assert!(state.remaining <= state.limit);
             let mut tried = limits.clone();
-            for _ in 0..announced.remaining {
-                prop_assert_eq!(tried.arrive(now), Verdict::Accepted);
+            for _ in 0..state.remaining {
+                prop_assert_eq!(tried.arrive(now), Admission::Accepted);
             }
-            prop_assert_ne!(tried.arrive(now), Verdict::Accepted);
+            prop_assert_ne!(tried.arrive(now), Admission::Accepted);
             let _ = limits.arrive(now);
         }
     }
 
     #[test]
-    fn a_limit_survives_its_text(limit in any_limit()) {
+    fn a_limit_round_trips_through_text(limit in any_limit()) {
         prop_assert_eq!(Limit::parse(&limit.to_string()), Ok(limit));
     }
 }

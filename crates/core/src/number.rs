@@ -1,31 +1,31 @@
 //! Plain decimal numbers, as servers write counts, seconds and epochs.
 //!
-//! Rust's own `parse::<f64>` is no help with text from strangers: it takes `inf`, `NaN`, `1e3` and
-//! `+5`, which no header means. Here a number is digits, perhaps a point and more digits, and one that
-//! is too large saturates instead of failing.
+//! Rust's own `parse::<f64>` does not fit: it accepts `inf`, `NaN`, `1e3` and `+5`, which no header means.
+//! Here a number is digits, optionally with a point and more digits. A number that is too large saturates
+//! instead of failing.
 
 /// Nanoseconds in a second.
-pub(super) const SECOND: i128 = 1_000_000_000;
+pub(crate) const SECOND: i128 = 1_000_000_000;
 
 /// Nanoseconds in a millisecond.
-pub(super) const MILLISECOND: i128 = 1_000_000;
+pub(crate) const MILLISECOND: i128 = 1_000_000;
 
-/// Digits of a fraction that are kept: one nanosecond of a second; later ones are dropped.
+/// Digits of a fraction that are kept, down to one nanosecond of a second. Later digits are dropped.
 const FRACTION_DIGITS: usize = 9;
 
 /// A decimal number as it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Number {
+pub(crate) struct Number {
     negative: bool,
-    /// The whole part, saturating.
+    /// Whole part, saturating.
     whole: u64,
-    /// The fraction in billionths.
+    /// Fraction in billionths.
     billionths: u32,
 }
 
 impl Number {
-    /// The whole text as a number: `["-"] 1*DIGIT ["." 1*DIGIT]`.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    /// Parses a whole text as a number: `["-"] 1*DIGIT ["." 1*DIGIT]`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (negative, digits) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text),
@@ -34,8 +34,8 @@ impl Number {
         rest.is_empty().then_some(Self { negative, ..number })
     }
 
-    /// The number that the text begins with, without a sign, and what follows it.
-    pub(super) fn take(text: &str) -> Option<(Self, &str)> {
+    /// Parses the number at the start of a text, without a sign; returns it and the rest of the text.
+    pub(crate) fn take(text: &str) -> Option<(Self, &str)> {
         let (digits, rest) = split_digits(text)?;
         let whole = digits.bytes().fold(0_u64, |sum, digit| {
             sum.saturating_mul(10)
@@ -56,42 +56,42 @@ impl Number {
         ))
     }
 
-    /// So many units of `unit` nanoseconds, in nanoseconds.
-    pub(super) fn times(self, unit: i128) -> i128 {
+    /// Returns the nanoseconds of this number of units, each `unit` nanoseconds long.
+    pub(crate) fn times(self, unit: i128) -> i128 {
         let whole = i128::from(self.whole).saturating_mul(unit);
         let size = whole.saturating_add(i128::from(self.billionths).saturating_mul(unit) / SECOND);
         if self.negative { -size } else { size }
     }
 
-    /// The number as a count of requests or tokens: a fraction of one is none (Reddit writes `96.0`),
-    /// and below zero it is no count (servers write `-1` for "no limit").
-    pub(super) fn count(self) -> Option<u64> {
+    /// Returns the number as a count of requests or tokens, rounded down: Reddit writes `96.0`. A negative
+    /// number is not a count, because servers write `-1` for "no limit".
+    pub(crate) fn count(self) -> Option<u64> {
         (!self.is_negative()).then_some(self.whole)
     }
 
-    /// Whether it is above zero and below one.
-    pub(super) fn is_fraction(self) -> bool {
+    /// Returns whether the number is above zero and below one.
+    pub(crate) fn is_fraction(self) -> bool {
         self.whole == 0 && self.billionths > 0 && !self.negative
     }
 
-    /// Whether it is below zero.
-    pub(super) fn is_negative(self) -> bool {
+    /// Returns whether the number is below zero.
+    pub(crate) fn is_negative(self) -> bool {
         self.negative && (self.whole, self.billionths) != (0, 0)
     }
 
-    /// The whole part, saturating, without the sign.
-    pub(super) fn whole(self) -> u64 {
+    /// Returns the whole part, saturating, without the sign.
+    pub(crate) fn whole(self) -> u64 {
         self.whole
     }
 }
 
-/// The digits that a text begins with, at least one, and the rest.
-pub(super) fn split_digits(text: &str) -> Option<(&str, &str)> {
+/// Splits a text behind the digits at its start; `None` if there are none.
+pub(crate) fn split_digits(text: &str) -> Option<(&str, &str)> {
     let end = text.bytes().take_while(u8::is_ascii_digit).count();
     (end > 0).then(|| text.split_at(end))
 }
 
-/// The digits behind a point, in billionths.
+/// Converts the digits behind a point to billionths.
 fn billionths(digits: &str) -> u32 {
     let kept = digits
         .bytes()

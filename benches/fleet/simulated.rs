@@ -1,59 +1,60 @@
-//! Virtual time: the code of the workers, over a store whose visits take their time.
+//! Benchmark in virtual time: the code of the workers over a simulated store with latency.
 
 use std::time::Duration;
 
 use api_ratelimiter::ApiRateConfig;
 use api_ratelimiter_simulator::Limit;
 use api_ratelimiter_simulator::world::{
-    Hint, Report, Scenario, Strategy, Trip, fixed, fleet, learned, run,
+    LimitHint, Report, Scenario, Strategy, Trip, fixed, fleet, learned, run,
 };
 
-/// Workers of each fleet, and the hidden limits per second.
+/// Workers of each fleet, and hidden limits per second.
 const SIZES: [usize; 4] = [2, 8, 64, 1000];
 const LIMITS: [u32; 4] = [3, 20, 200, 2000];
 
-/// Callers of each worker, at least; together they want more than the limit gives.
+/// Minimum number of callers per worker. Together they want more than the limit allows.
 const CALLERS: usize = 16;
 
-/// Requests of all callers under way at once, for each one per second that the limit allows: round trips of 80 to 180 ms,
-/// and half as many again who wait.
-const UNDER_WAY: f64 = 0.2;
+/// Callers per request per second of the limit, in all workers together: enough for round trips of 80 to
+/// 180 ms, and half as many again that wait.
+const CALLERS_PER_RATE: f64 = 0.2;
 
-/// Seconds for each worker: twice what the library lets pass between two visits of one worker.
-const LEASE_OF_EACH: f64 = 0.02;
+/// Seconds per worker of the fleet: twice the time between two visits of one worker to the store.
+const LEASE_PER_WORKER: f64 = 0.02;
 
-/// Callers of the single client; more change nothing.
-const MOST_CALLERS: usize = 1024;
+/// Maximum number of callers of the single client. More callers do not change its figures.
+const MAX_CALLERS: usize = 1024;
 
-/// One way to the store, before a jitter of up to half as much: the same region of a cloud.
-const LEG: Duration = Duration::from_micros(500);
+/// Latency of one way to a store in one region of a cloud. A jitter of up to half of it is added.
+const NEAR: Duration = Duration::from_micros(500);
 
-/// The way to stores that are further off: another zone, another region. The client gives up at 50 ms there and back.
+/// Latency of one way to a store in another zone and in another region. The client gives up after 50 ms.
 const FAR: [Duration; 2] = [Duration::from_millis(3), Duration::from_millis(10)];
 
-/// A fleet is judged from here on.
+/// Time from which a fleet is measured.
 const SETTLED: Duration = Duration::from_secs(300);
 
-/// Grants of each worker over which fairness is judged.
+/// Grants per worker over which fairness is measured.
 const GRANTS: f64 = 20.0;
 
-/// Limits of other kinds, each of 20 per second, and what refusals say of the wait.
-const KINDS: [(&str, Hint); 4] = [
-    ("fixed-window:200/10s", Hint::None),
-    ("fixed-window:200/10s", Hint::RetryAfter),
-    ("sliding-window:200/10s", Hint::None),
-    ("pacing:20/s", Hint::None),
+/// Limits of other kinds, each of 20 per second, with the hints of refusals.
+const KINDS: [(&str, LimitHint); 4] = [
+    ("fixed-window:200/10s", LimitHint::None),
+    ("fixed-window:200/10s", LimitHint::RetryAfter),
+    ("sliding-window:200/10s", LimitHint::None),
+    ("pacing:20/s", LimitHint::None),
 ];
 
-/// Per second.
-const OF_EACH_KIND: u32 = 20;
+/// Rate of the limits of other kinds, per second.
+const KINDS_PER_SECOND: u32 = 20;
 
-/// Runs of each row; the median counts, and the worst stands beside it.
+/// Runs of each row. The table shows the median, and the worst in parentheses.
 const SEEDS: u64 = 5;
 
+/// Prints the table.
 pub(crate) fn table(only: Option<usize>) {
     println!(
-        "at least {CALLERS} callers of each worker, {LEG:?} each way to the store; from 300 s on; median of {SEEDS} seeds \
+        "at least {CALLERS} callers of each worker, {NEAR:?} each way to the store; from 300 s on; median of {SEEDS} seeds \
          (worst), of one for 1000 workers"
     );
     println!(
@@ -67,7 +68,7 @@ pub(crate) fn table(only: Option<usize>) {
     {
         for limit in LIMITS {
             let text = format!("token-bucket:{limit}/s,burst={}", (2 * limit).max(5));
-            println!("{}", row(size, &text, limit, Hint::None, LEG));
+            println!("{}", row(size, &text, limit, LimitHint::None, NEAR));
         }
     }
     for size in SIZES[1..3]
@@ -75,25 +76,26 @@ pub(crate) fn table(only: Option<usize>) {
         .filter(|size| only.is_none_or(|only| only == **size))
     {
         for (text, hint) in KINDS {
-            println!("{}", row(*size, text, OF_EACH_KIND, hint, LEG));
+            println!("{}", row(*size, text, KINDS_PER_SECOND, hint, NEAR));
         }
-        for leg in FAR {
+        for latency in FAR {
             for limit in [20, 200] {
                 let text = format!("token-bucket:{limit}/s,burst={}", 2 * limit);
-                println!("{}", row(*size, &text, limit, Hint::None, leg));
+                println!("{}", row(*size, &text, limit, LimitHint::None, latency));
             }
         }
     }
 }
 
-fn row(size: usize, text: &str, per_second: u32, hint: Hint, leg: Duration) -> String {
+/// Runs one row with every seed and returns its line.
+fn row(size: usize, text: &str, per_second: u32, hint: LimitHint, latency: Duration) -> String {
     let limit: Limit = text.parse().expect("a limit");
-    // Everybody gets a few dozen grants in the time that is judged.
+    // Each worker gets a few dozen grants in the measured time.
     let judged = (GRANTS * size as f64 / f64::from(per_second) * 1.2).max(1500.0);
     let judged = if per_second >= 2000 { 600.0 } else { judged };
-    // As many as a worker of a big fleet, that comes to the store every few seconds, has to send.
+    // A worker of a big fleet visits the store every few seconds and must have requests for that long.
     let each = f64::from(per_second) / size as f64;
-    let callers = ((UNDER_WAY + LEASE_OF_EACH * size as f64) * each).ceil() as usize;
+    let callers = ((CALLERS_PER_RATE + LEASE_PER_WORKER * size as f64) * each).ceil() as usize;
     let callers = callers.max(CALLERS);
     let scenario = Scenario {
         workers: callers,
@@ -109,10 +111,11 @@ fn row(size: usize, text: &str, per_second: u32, hint: Hint, leg: Duration) -> S
         ..Default::default()
     };
     let seeds = 1..=if size >= 1000 { 1 } else { SEEDS };
+    // The single client, to which the fleet is compared.
     let alone: Vec<[f64; 2]> = seeds
         .clone()
         .map(|seed| {
-            let workers = (callers * size).min(MOST_CALLERS);
+            let workers = (callers * size).min(MAX_CALLERS);
             let scenario = Scenario {
                 workers,
                 ..scenario.clone()
@@ -124,10 +127,11 @@ fn row(size: usize, text: &str, per_second: u32, hint: Hint, leg: Duration) -> S
         .collect();
     let single = median(alone.iter().map(|run| run[0]));
     let refused_alone = median(alone.iter().map(|run| run[1]));
+    // The fleet.
     let runs: Vec<[f64; 6]> = seeds
         .clone()
         .map(|seed| {
-            let workers = fleet(&config, size, leg, &[], seed).expect("valid");
+            let workers = fleet(&config, size, latency, &[], seed).expect("valid");
             let (report, workers) = run(&scenario, workers, seed);
             let counts = workers[0].store_counts();
             let operations = counts.operations as f64;
@@ -141,13 +145,14 @@ fn row(size: usize, text: &str, per_second: u32, hint: Hint, leg: Duration) -> S
             ]
         })
         .collect();
-    let of = |place: usize| median(runs.iter().map(|run| run[place]));
-    let worst = |place: usize, pick: fn(f64, f64) -> f64| {
+    let of = |column: usize| median(runs.iter().map(|run| run[column]));
+    let worst = |column: usize, pick: fn(f64, f64) -> f64| {
         runs.iter()
-            .map(|run| run[place])
+            .map(|run| run[column])
             .reduce(pick)
             .expect("a run")
     };
+    // Independent learners and fixed shares.
     let independent = (0..size)
         .map(|_| learned(&config).expect("valid"))
         .collect();
@@ -156,15 +161,15 @@ fn row(size: usize, text: &str, per_second: u32, hint: Hint, leg: Duration) -> S
         .map(|_| fixed(f64::from(per_second) / size as f64))
         .collect();
     let shares = others(&scenario, shares, per_second, single);
-    let hint = if hint == Hint::None {
+    let hint = if hint == LimitHint::None {
         ""
     } else {
         ", Retry-After"
     };
-    let far = if leg == LEG {
+    let far = if latency == NEAR {
         String::new()
     } else {
-        format!(", {leg:?} to the store")
+        format!(", {latency:?} to the store")
     };
     format!(
         "| {size} | {text}{hint}{far} | {:.1}%, {refused_alone:.2} | {:.1}% ({:.1}%) | {:.2} ({:.2}) | {:.3} ({:.3}) | {:.0} | {:.2} | {:.1} | \
@@ -188,6 +193,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values[values.len() / 2]
 }
 
+/// Runs other strategies and returns their columns.
 fn others<S: Strategy>(
     scenario: &Scenario,
     strategies: Vec<S>,
@@ -200,14 +206,14 @@ fn others<S: Strategy>(
     format!("{:.1}%, {:.2}", 100.0 * of_it, 100.0 * refused)
 }
 
-/// Share of what the limit allows.
+/// Returns the used share of the limit.
 fn used(report: &Report, scenario: &Scenario, per_second: u32) -> f64 {
     let judged = scenario.length - SETTLED;
     report.accepted(SETTLED, scenario.length) as f64
         / (f64::from(per_second) * judged.as_secs_f64())
 }
 
-/// Jain's index of what each worker got.
+/// Returns Jain's fairness index of the workers' accepted requests.
 fn jain(report: &Report, size: usize) -> f64 {
     let mut got = vec![0.0_f64; size];
     for arrival in report.arrivals() {

@@ -1,49 +1,20 @@
-//! Settings as text: names, and a whole builder from `limit=pacing:10/s shape=notion`.
+//! Text form of a builder: `limit=pacing:10/s shape=notion`.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use thiserror::Error;
-
 use super::builder::SimulatedApiBuilder;
-use crate::Limit;
-use crate::limit::duration;
+use super::setting_error::SettingError;
+use crate::duration_text::duration;
+use crate::rules::Limit;
 
-/// The text of a setting is not understood; says what it could be.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{0}")]
-pub struct SettingError(Box<str>);
-
-impl SettingError {
-    /// What is called so; an error lists the names there are.
-    pub(super) fn named<T: Copy>(
-        what: &str,
-        text: &str,
-        names: &[(&str, T)],
-    ) -> Result<T, SettingError> {
-        let wanted = text.trim();
-        if let Some((_, found)) = names.iter().find(|(name, _)| *name == wanted) {
-            return Ok(*found);
-        }
-        let names: Vec<_> = names.iter().map(|(name, _)| *name).collect();
-        Err(Self::new(format!(
-            "{text:?} is not {what}; it should be one of {}",
-            names.join(", ")
-        )))
-    }
-
-    fn new(message: impl Into<Box<str>>) -> Self {
-        Self(message.into())
-    }
-}
-
-/// What is shown when a word is not understood.
+/// Examples of all settings, shown in errors.
 const WORDS: &str = "limit=pacing:10/s, change=200s:pacing:4/s, hint=seconds, shape=notion, \
                      fault=cut:2%, round-trip=80ms, refusal-status=429, seed=1, items=1000, port=8080";
 
-/// Reads the whole from words `name=value`, as the methods of the same name take it; `limit`, `change`
-/// and `fault` may be repeated. Several limits that come into force together are joined by `+`:
+/// Reads a builder from words `name=value`. Each word sets what the method with that name sets. `limit`,
+/// `change` and `fault` may be repeated. Limits that start together are joined by `+`:
 /// `change=200s:pacing:4/s+concurrency:2`.
 ///
 /// ```
@@ -63,17 +34,18 @@ impl FromStr for SimulatedApiBuilder {
     }
 }
 
+/// Applies one word.
 fn word(builder: SimulatedApiBuilder, word: &str) -> Result<SimulatedApiBuilder, SettingError> {
-    let not_understood = || {
+    let invalid = || {
         SettingError::new(format!(
-            "{word:?} is not a setting; it should be like {WORDS}"
+            "{word:?} is not a valid setting (expected for example {WORDS})"
         ))
     };
-    let (name, value) = word.split_once('=').ok_or_else(not_understood)?;
+    let (name, value) = word.split_once('=').ok_or_else(invalid)?;
     Ok(match name {
         "limit" => builder.limit(read(value)?),
         "change" => {
-            let (after, limits) = value.split_once(':').ok_or_else(not_understood)?;
+            let (after, limits) = value.split_once(':').ok_or_else(invalid)?;
             let limits: Result<Vec<Limit>, _> = limits.split('+').map(read).collect();
             builder.change_after(time(after)?, limits?)
         }
@@ -85,15 +57,17 @@ fn word(builder: SimulatedApiBuilder, word: &str) -> Result<SimulatedApiBuilder,
         "seed" => builder.seed(number(name, value)?),
         "items" => builder.items(number(name, value)?),
         "port" => builder.port(number(name, value)?),
-        _ => return Err(not_understood()),
+        _ => return Err(invalid()),
     })
 }
 
+/// Reads a value by its own text form.
 fn read<T: FromStr<Err: fmt::Display>>(value: &str) -> Result<T, SettingError> {
     let read = value.parse();
     read.map_err(|error: T::Err| SettingError::new(error.to_string()))
 }
 
+/// Reads a whole number.
 fn number<T: FromStr<Err: fmt::Display>>(name: &str, value: &str) -> Result<T, SettingError> {
     let read = value.parse();
     read.map_err(|error: T::Err| {
@@ -103,22 +77,25 @@ fn number<T: FromStr<Err: fmt::Display>>(name: &str, value: &str) -> Result<T, S
     })
 }
 
+/// Reads a duration.
 fn time(value: &str) -> Result<Duration, SettingError> {
-    let wrong = || {
+    let invalid = || {
         SettingError::new(format!(
-            "{value:?} is not a duration; it should be like 80ms, 2s or 1.5min"
+            "{value:?} is not a valid duration (expected for example 80ms, 2s or 1.5min)"
         ))
     };
-    duration(value).ok_or_else(wrong)
+    duration(value).ok_or_else(invalid)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Fault, Hint, Shape};
+    use crate::http::fault::Fault;
+    use crate::http::hint::Hint;
+    use crate::http::shape::Shape;
 
     #[test]
-    fn a_text_means_what_the_methods_mean() {
+    fn a_text_sets_what_the_methods_set() {
         let text = "limit=pacing:10/s limit=concurrency:5 change=200s:pacing:4/s+concurrency:2 hint=ietf \
                     shape=vanta fault=cut:2% round-trip=80ms refusal-status=503 seed=7 items=12 port=8080";
         let limit = |text: &str| Limit::parse(text).expect("a limit");
@@ -131,7 +108,7 @@ mod tests {
             )
             .hint(Hint::Ietf)
             .shape(Shape::Vanta)
-            .fault(Fault::cut_before_answer(0.02).expect("a fault"))
+            .fault(Fault::cut_before_response(0.02).expect("a fault"))
             .round_trip(Duration::from_millis(80))
             .refusal_status(503)
             .seed(7)
@@ -142,18 +119,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_named() {
+    fn an_error_names_the_invalid_part() {
         for (text, named) in [
-            ("limit", "\"limit\" is not a setting"),
-            ("speed=3", "\"speed=3\" is not a setting"),
-            ("change=pacing", "\"change=pacing\" is not a setting"),
-            ("change=soon:pacing:1/s", "\"soon\" is not a duration"),
-            ("change=1s:", "is not a limit"),
-            ("limit=lots", "\"lots\" is not a limit"),
+            ("limit", "\"limit\" is not a valid setting"),
+            ("speed=3", "\"speed=3\" is not a valid setting"),
+            ("change=pacing", "\"change=pacing\" is not a valid setting"),
+            ("change=soon:pacing:1/s", "\"soon\" is not a valid duration"),
+            ("change=1s:", "is not a valid limit"),
+            ("limit=lots", "\"lots\" is not a valid limit"),
             ("fault=cut:200%", "a probability must be within 0 and 1"),
-            ("hint=loud", "\"loud\" is not a hint"),
-            ("shape=", "\"\" is not a shape"),
-            ("round-trip=5", "\"5\" is not a duration"),
+            ("hint=loud", "\"loud\" is not a valid hint"),
+            ("shape=", "\"\" is not a valid shape"),
+            ("round-trip=5", "\"5\" is not a valid duration"),
             ("port=65536", "port must be a whole number, not \"65536\""),
             ("items=-1", "items must be a whole number, not \"-1\""),
         ] {
@@ -163,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_given_back_as_they_were() {
+    fn names_are_displayed_as_they_were_written() {
         for name in ["echo", "notion", "vanta", "fieldguide", "github"] {
             assert_eq!(name.parse::<Shape>().expect("a shape").to_string(), name);
         }
