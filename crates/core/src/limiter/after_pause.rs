@@ -1,4 +1,4 @@
-//! What the first request that gets through after a pause teaches about the limit.
+//! //! What the first success after a pause teaches about the limit.
 
 use std::time::Duration;
 
@@ -18,45 +18,46 @@ const SHORTEST_HOLD: Duration = Duration::from_secs(5);
 /// Longest hold of that kind.
 const LONGEST_HOLD: Duration = Duration::from_secs(300);
 
-/// Longest hold of that kind, but for a window, before a probe has found the limit where the ceiling
-/// is: the ceiling may be far too low.
+/// Longest hold of that kind, except for a window, before a probe has found the limit at the ceiling: the ceiling may
+/// still be far too low.
 const UNSETTLED_HOLD: Duration = Duration::from_secs(10);
 
 /// Smallest raise that a short hold is made for, as a share of the ceiling.
 const LEAST_TO_PROVE: f64 = 0.01;
 
-/// Intervals of sending between two refusals that make a measurement of the limit: after fewer, the
-/// second refusal only says that the rate is far too high still.
+/// Minimum number of sending intervals between two refusals for a measurement of the limit. After fewer, the second
+/// refusal only shows that the rate is still far too high.
 const LEAST_EVIDENCE: f64 = 5.0;
 
-/// So often a measurement over too little is put off: each time costs a refusal, and a limit that is
-/// met after fewer intervals each time must be learned all the same.
+/// How often a measurement over too few intervals is put off. Each time costs a refusal, and a limit that is met
+/// after fewer intervals each time must be learned, too.
 const MOST_DEFERRED: u32 = 1;
 
-/// Requests by which the first success after a pause may have come too late to be counted.
+/// Requests that the first success after a pause may have come too late to count.
 const LATE: u64 = 1;
 
-/// A pause that has ended, with what it says.
+/// A pause that has ended, and its measurements.
 #[derive(Debug, Clone, Copy)]
 struct Lesson<'a> {
     epoch: &'a Epoch,
-    /// When the first request that got through was sent.
+    /// Time at which the first successful request was sent.
     resumed: Time,
-    /// From the first refusal to then.
+    /// Time from the first refusal until then.
     pause: Duration,
-    /// What got through per second since the last lesson.
+    /// Successful requests per second since the last pause.
     measured: Option<Rate>,
 }
 
 impl Lesson<'_> {
-    /// Whether the server owed nothing for longer than round trips and rounding explain.
+    /// Returns whether the server refused for longer than round trips and rounding explain, so that a window must
+    /// have been used up.
     fn shows_a_window(&self) -> bool {
         self.pause > SHORT_PAUSE
     }
 }
 
 impl Learner {
-    /// The pause is over. Returns the new rate.
+    /// Ends the pause and learns from it. Returns the new rate.
     pub(super) fn resume(&mut self, epoch: &Epoch, resumed: Time, rate: Rate, pace: &Pace) -> Rate {
         let pause = resumed.saturating_since(epoch.began);
         let measured = self.ledger.estimate(resumed, 0);
@@ -81,7 +82,7 @@ impl Learner {
         self.ledger.mark(resumed, pause);
         self.last_pause = pause;
         match &self.ceiling {
-            // Refused again at once: far above the limit still.
+            // // Refused again at once: the rate is still far above the limit.
             None if self.deferred > 0 => pace.law.within(rate.scaled(pace.law.decrease_factor)),
             None => rate,
             Some(ceiling) if epoch.cause.is_our_own() => pace.law.within(ceiling.cruise()),
@@ -89,8 +90,9 @@ impl Learner {
         }
     }
 
-    /// The first refusal only ends the fast search; the second one can be measured, unless it came at
-    /// once. Like the others, returns the raise that waits for its proof, as a share, if there is one to wait for.
+    /// Learns from a refusal during the search. The first refusal only ends the fast search; the second one can be
+    /// measured, unless it came at once. Like its siblings, returns the raise that waits for its proof, as a share,
+    /// if there is one.
     fn searched(&mut self, lesson: &Lesson<'_>) -> Option<f64> {
         self.on_trust = false;
         self.settled = false;
@@ -109,9 +111,9 @@ impl Learner {
         let (measured, overall) = if windowed {
             (lesson.measured, None)
         } else {
-            // A short pause after a steep search is no part of what the limit allows. And what got
-            // through since the search began sees beyond a sliding window, which at first echoes the
-            // slow beginning: too low because of that beginning, but often higher than the echo.
+            // // A short pause after a steep search is not part of what the limit allows. The average over the whole
+            // search looks beyond a sliding window, which at first mirrors the slow beginning: the average is too low
+            // because of that beginning, but often higher than the mirrored rate.
             let sending = self
                 .ledger
                 .estimate_while_sending(lesson.resumed, lesson.pause);
@@ -124,7 +126,7 @@ impl Learner {
         Some(ceiling.pending())
     }
 
-    /// A probe was refused: as expected, or much later.
+    /// Learns from a probe that was refused, as expected or much later.
     fn probed(
         &mut self,
         lesson: &Lesson<'_>,
@@ -152,7 +154,7 @@ impl Learner {
         raised_to.map(|_| ceiling.pending())
     }
 
-    /// The part of the ceiling that was not proven was refused.
+    /// Learns from the refusal of a raise that was not proven.
     fn refuted(&mut self, lesson: &Lesson<'_>, mut ceiling: Ceiling) -> Option<f64> {
         let settles = self.measured_again(lesson, ceiling.proven);
         let halved = ceiling.refuted(lesson.measured.unwrap_or(ceiling.proven));
@@ -163,8 +165,8 @@ impl Learner {
         halved.then(|| ceiling.pending())
     }
 
-    /// Whether what got through under the ceiling is what was measured before it. After the steep end of a search a
-    /// sliding window echoes one's own past: it lets more through each time.
+    /// Returns whether the rate of successes under the ceiling equals the measurement before it. After the steep end
+    /// of a search a sliding window mirrors our own past, and lets more through each time.
     fn measured_again(&self, lesson: &Lesson<'_>, proven: Rate) -> bool {
         let is_same = lesson.measured.is_some_and(|again| {
             (again.as_per_second() / proven.as_per_second() - 1.0).abs() <= FIRST_RAISE
@@ -172,8 +174,8 @@ impl Learner {
         is_same && !lesson.shows_a_window() && self.ledger.window().is_zero()
     }
 
-    /// The proven ceiling was refused. Once may be bad luck; the second time in a row, what got through
-    /// in between is what the limit is now.
+    /// Learns from a refusal of the proven ceiling. Once may be bad luck. The second time in a row, the rate of
+    /// successes in between is the new limit.
     fn lowered(&mut self, lesson: &Lesson<'_>, mut ceiling: Ceiling, law: &Law) -> Option<f64> {
         let leap = self.streak >= 1 && (self.settled || lesson.shows_a_window());
         let measured = if lesson.shows_a_window() {
@@ -194,7 +196,7 @@ impl Learner {
         None
     }
 
-    /// How long the ceiling is held before the next probe.
+    /// Returns how long the ceiling is held before the next probe.
     fn hold(&self, to_prove: Option<f64>, pause: Duration, pace: &Pace) -> Duration {
         if self.settled {
             return to_prove.map_or(pace.probe_interval, |raise| self.short_hold(raise, pause));
@@ -204,8 +206,8 @@ impl Learner {
             .min(longest)
     }
 
-    /// Long enough that a raise by this share, if it is wrong, must be refused: it uses up what the
-    /// server tolerates, taken as the requests of a pause and two more, twice.
+    /// Returns a hold long enough to prove a raise by this share: a wrong raise uses up what the server tolerates,
+    /// taken as twice the requests of a pause plus two, and is refused.
     pub(super) fn short_hold(&self, raise: f64, pause: Duration) -> Duration {
         let rate = self.ceiling().map_or(1.0, Rate::as_per_second);
         let tolerated = pause.as_secs_f64().min(1.0) + 2.0 / rate;

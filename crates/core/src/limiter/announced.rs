@@ -1,36 +1,37 @@
-//! What a server said of its limits with one answer.
+//! //! Limits that a response announces.
 
 use std::time::Duration;
 
-/// Limits of one server that are told apart: vendors announce one, two or three in requests.
+/// Maximum number of limits that are kept of one response. Vendors announce one, two or three in requests.
 pub(super) const MOST: usize = 4;
 
-/// What a server said of one limit with one answer.
+/// One limit that a response announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Announced {
-    /// How many requests are allowed in a window, if it said so.
+    /// Requests allowed per window, if announced.
     pub limit: Option<u64>,
-    /// How long a window is, if it said so.
+    /// Length of the window, if announced.
     pub window: Option<Duration>,
-    /// How many of them are left.
+    /// Requests left.
     pub remaining: u64,
-    /// How soon that changes.
+    /// Time from now until the window resets.
     pub reset_after: Duration,
 }
 
 impl Announced {
-    /// Requests left per second until the reset: less is tighter.
+    /// Returns the requests left per second until the reset. A lower number is a tighter limit.
     fn pace(&self) -> f64 {
         self.remaining as f64 / self.reset_after.as_secs_f64().max(1.0)
     }
 }
 
-/// What a server said of all its limits with one answer; nothing, if it did not speak of them.
+/// All limits that a response announced, at most four; the tightest ones of more. Collect them from an iterator.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AnnouncedLimits(pub(super) [Option<Announced>; MOST]);
 
 impl AnnouncedLimits {
-    /// Whether it says that nothing is left and that this changes now: then it rounds down.
+    /// Returns whether the response says that nothing is left and that this changes now. A server that says so rounds
+    /// its resets down.
     pub(crate) fn is_rounded_down(&self) -> bool {
         let mut limits = self.0.iter().flatten();
         limits.any(|told| told.remaining == 0 && told.reset_after.is_zero())
@@ -38,11 +39,11 @@ impl AnnouncedLimits {
 }
 
 impl FromIterator<Announced> for AnnouncedLimits {
-    /// Of more than can be told apart the tightest.
+    /// Keeps the tightest limits, if there are too many.
     fn from_iter<I: IntoIterator<Item = Announced>>(limits: I) -> Self {
         let mut told = Self::default();
         for one in limits {
-            // Without a limit a place is the least tight.
+            // // An empty place counts as the loosest limit.
             let pace = |place: &Option<Announced>| place.map_or(f64::INFINITY, |it| it.pace());
             let loosest = told.0.iter_mut().rev();
             let place = loosest.max_by(|a, b| pace(a).total_cmp(&pace(b)));

@@ -1,8 +1,7 @@
 //! The circuit breaker: while a server is down, one trial at a time asks whether it is back.
 //!
-//! One more gate of the controller's poll, so that the queue stays the only wait. Every permit carries
-//! the number of openings and closings before it was issued: what a request of an earlier number says
-//! is stale and counts nothing.
+//! //! It is one more gate of the controller's poll, so that the queue stays the only wait. Every grant carries the
+//! number of openings and closings before it was issued. An outcome with an older number is stale and does not count.
 
 use std::time::Duration;
 
@@ -12,10 +11,10 @@ use super::circuit_breaker::{BreakerPhase, CircuitBreaker};
 use super::grant::Grant;
 use crate::time::Time;
 
-/// How long everybody waits for a trial that does not come back; as for canaries.
+/// How long the others wait for a trial that does not come back; as for canaries.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Outcomes counted.
+/// Counts of outcomes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 struct Tally {
     failures: u32,
@@ -29,14 +28,14 @@ impl Tally {
     }
 }
 
-/// What changes.
+/// State of a circuit breaker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Breaker {
     gate: Gate,
-    /// Openings and closings so far.
+    /// Number of openings and closings so far.
     turns: u64,
     in_a_row: u32,
-    /// Of this half of the window, and of the one before.
+    /// Counts of this half of the window, and of the half before.
     tallies: [Tally; 2],
     half_began: Time,
 }
@@ -48,15 +47,15 @@ enum Gate {
     Trial { since: Time, issued_at: Time },
 }
 
-/// May a request go?
+/// Whether a request may pass.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Passage {
     Free,
-    /// Not before then.
+    /// Not before this time.
     At(Time),
-    /// When the trial is answered, or at the latest then.
+    /// After the outcome of the trial, or at this time at the latest.
     AfterTrial(Time),
-    /// Nobody waits for so long.
+    /// Not for this long, and callers should not wait.
     Denied(Duration),
 }
 
@@ -83,7 +82,7 @@ impl Breaker {
         }
     }
 
-    /// Since when it is not closed.
+    /// Returns since when it is not closed.
     pub(super) fn open_since(&self) -> Option<Time> {
         match self.gate {
             Gate::Closed => None,
@@ -91,7 +90,7 @@ impl Breaker {
         }
     }
 
-    /// When a trial goes, or counts as lost.
+    /// Returns when a trial goes, or when the one under way counts as lost.
     pub(super) fn next_trial(&self) -> Option<Time> {
         match self.gate {
             Gate::Closed => None,
@@ -100,13 +99,14 @@ impl Breaker {
         }
     }
 
-    /// Whether those who are not the trial wait. Nobody is made to wait for an outage that lasts longer
+    /// Returns whether callers other than the trial are denied: the breaker fails fast, or has been open for longer
     /// than `longest`.
     pub(super) fn denies_callers(&self, now: Time, of: &CircuitBreaker, longest: Duration) -> bool {
         self.open_since()
             .is_some_and(|since| of.fail_fast || now.saturating_since(since) > longest)
     }
 
+    /// Returns whether a request may pass now.
     pub(super) fn passage(&self, now: Time, of: &CircuitBreaker, longest: Duration) -> Passage {
         let Some(trial) = self.next_trial().filter(|trial| now < *trial) else {
             return Passage::Free;
@@ -120,7 +120,7 @@ impl Breaker {
         }
     }
 
-    /// A grant is made: is it the trial?
+    /// Takes note of a grant. Returns whether its request is the trial.
     pub(super) fn release(&mut self, now: Time) -> bool {
         let Some(since) = self.open_since() else {
             return false;
@@ -132,7 +132,7 @@ impl Breaker {
         true
     }
 
-    /// A success, or a refusal, of that request: the server answers.
+    /// Takes in a success or a refusal: the server responds.
     pub(super) fn answered(
         &mut self,
         now: Time,
@@ -144,7 +144,7 @@ impl Breaker {
             return;
         }
         match self.gate {
-            // Of several trials any will do, the lost ones too.
+            // // Any of several trials closes it, even one that counted as lost.
             Gate::Open { .. } | Gate::Trial { .. } => {
                 self.gate = Gate::Closed;
                 self.turned(now);
@@ -158,7 +158,7 @@ impl Breaker {
         }
     }
 
-    /// No answer to that request, or a 5xx.
+    /// Takes in a request without a response, or with a 5xx.
     pub(super) fn failed(&mut self, now: Time, grant: &Grant, of: &CircuitBreaker) {
         if grant.turns != self.turns {
             return;
@@ -186,17 +186,17 @@ impl Breaker {
         }
     }
 
-    /// That request's outcome says nothing; a trial goes again after its interval.
+    /// Takes in an outcome that says nothing. After a trial, the next one goes after its interval.
     pub(super) fn without_word(&mut self, grant: &Grant, of: &CircuitBreaker) {
         self.rearm(grant, grant.issued_at + of.trial_interval);
     }
 
-    /// That request was never sent; a trial goes again at once.
+    /// Takes in a request that was never sent. After a trial, the next one goes at once.
     pub(super) fn unsent(&mut self, grant: &Grant) {
         self.rearm(grant, grant.issued_at);
     }
 
-    /// If that was the trial that everybody waits for, another may go at `next_trial`.
+    /// Lets another trial go at `next_trial`, if this grant was the trial under way.
     fn rearm(&mut self, grant: &Grant, next_trial: Time) {
         if let Gate::Trial { since, issued_at } = self.gate {
             if grant.trial && grant.turns == self.turns && grant.issued_at == issued_at {
@@ -205,6 +205,7 @@ impl Breaker {
         }
     }
 
+    /// Starts counting anew after an opening or a closing.
     fn turned(&mut self, now: Time) {
         self.turns = self.turns.saturating_add(1);
         self.in_a_row = 0;
@@ -212,6 +213,7 @@ impl Breaker {
         self.half_began = now;
     }
 
+    /// Counts an outcome in the current half of the window.
     fn count(&mut self, now: Time, failed: bool, of: &CircuitBreaker) {
         let age = now.saturating_since(self.half_began);
         if age >= of.window / 2 {

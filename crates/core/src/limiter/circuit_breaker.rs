@@ -6,28 +6,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::seconds;
 
-/// Failures in a row that open it, unless configured: more than chance brings about.
+/// Failures in a row that open it, unless configured: more than bad luck brings about.
 const FAILURES: u32 = 5;
 
 /// Window of the share of failures, unless configured.
 const WINDOW: Duration = Duration::from_secs(30);
 
-/// Outcomes within the window below which a share says nothing, unless configured.
+/// Minimum number of outcomes in the window for the share to count, unless configured.
 const LEAST_OUTCOMES: u32 = 10;
 
-/// Time between two trials, unless configured: constant, so that the end of an outage is noticed soon,
-/// and slow enough that half a minute costs fifteen requests.
+/// Time between two trials, unless configured. It is constant, so that the end of an outage is noticed soon, and half
+/// a minute of outage costs fifteen requests.
 const TRIAL_INTERVAL: Duration = Duration::from_secs(2);
 
-/// When to stop sending because requests fail, and how to find out that they don't any more.
+/// Settings of a circuit breaker: when to stop sending because requests fail, and how to find out that the server is
+/// back.
 ///
-/// A failure is a request without an answer, or with a 5xx that is no backoff status; a refusal never
-/// is one. While the breaker is open, calls wait in the queue, and every `trial_interval` one of them goes
-/// alone to try. Its success closes the breaker; so does a refusal, for the server answers again.
+/// A failure is a request without a response, or with a 5xx that is not a backoff status. A refusal is not a failure.
+/// While the breaker is open, calls wait in the queue, and every `trial_interval` one of them goes alone as a trial.
+/// A success of the trial closes the breaker, and so does a refusal, because the server responds again.
 ///
 /// # Default
 ///
-/// Opens after 5 failures in a row; a trial every 2 s; calls wait.
+/// Opens after 5 failures in a row, sends a trial every 2 s, and lets calls wait.
 ///
 /// ```
 /// use api_ratelimiter_core::limiter::{Controller, Outcome, Poll};
@@ -46,21 +47,21 @@ const TRIAL_INTERVAL: Duration = Duration::from_secs(2);
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct CircuitBreaker {
-    /// Opens after so many failures in a row, at least 1; `None`: a row does not count. Defaults to 5.
+    /// Number of failures in a row that opens it, at least 1. `None`: failures in a row do not count. Defaults to 5.
     pub failures: Option<u32>,
-    /// Opens when such a share of the outcomes within `window` are failures, above 0 and at most 1.
-    /// Defaults to `None`: the share does not count.
+    /// Share of failures among the outcomes within `window` that opens it, above 0 and at most 1. Defaults to `None`:
+    /// the share does not count.
     pub failure_share: Option<f64>,
-    /// What the share is taken over: outcomes of the last half to whole window. Defaults to 30 s.
+    /// Window of the share. Outcomes of the last half to whole window count. Defaults to 30 s.
     #[serde(rename = "window_seconds", with = "seconds")]
     pub window: Duration,
-    /// With fewer outcomes in the window the share says nothing. Defaults to 10.
+    /// Minimum number of outcomes in the window for the share to count. Defaults to 10.
     pub least_outcomes: u32,
     /// Time from one trial to the next. Defaults to 2 s.
     #[serde(rename = "trial_interval_seconds", with = "seconds")]
     pub trial_interval: Duration,
-    /// Whether calls fail at once while it is open, by [`Error::CircuitOpen`](crate::Error::CircuitOpen),
-    /// instead of waiting for a trial. Defaults to `false`.
+    /// Whether calls fail at once while it is open, by [`Error::CircuitOpen`](crate::Error::CircuitOpen), instead of
+    /// waiting for a trial. Defaults to `false`.
     pub fail_fast: bool,
 }
 
@@ -78,7 +79,7 @@ impl Default for CircuitBreaker {
 }
 
 impl CircuitBreaker {
-    /// Opens after so many failures in a row.
+    /// Returns settings that open the breaker after this number of failures in a row.
     #[must_use]
     pub fn after_failures(failures: u32) -> Self {
         Self {
@@ -87,7 +88,8 @@ impl CircuitBreaker {
         }
     }
 
-    /// Opens when such a share of the outcomes within `window` are failures; a row does not count.
+    /// Returns settings that open the breaker at this share of failures within `window`. Failures in a row do not
+    /// count.
     #[must_use]
     pub fn at_failure_share(share: f64, window: Duration) -> Self {
         Self {
@@ -98,21 +100,21 @@ impl CircuitBreaker {
         }
     }
 
-    /// Time from one trial to the next.
+    /// Sets the time from one trial to the next.
     #[must_use]
     pub const fn trial_interval(mut self, interval: Duration) -> Self {
         self.trial_interval = interval;
         self
     }
 
-    /// Whether calls fail at once while it is open, instead of waiting for a trial.
+    /// Sets whether calls fail at once while it is open, instead of waiting for a trial.
     #[must_use]
     pub const fn fail_fast(mut self, fail_fast: bool) -> Self {
         self.fail_fast = fail_fast;
         self
     }
 
-    /// The first field that breaks a rule, and which.
+    /// Returns the first field that breaks a rule, and the problem.
     pub(crate) fn problem(&self) -> Option<(&'static str, String)> {
         let share = |share: f64| share > 0.0 && share <= 1.0;
         if self.failures.is_none() && self.failure_share.is_none() {
@@ -134,15 +136,15 @@ impl CircuitBreaker {
     }
 }
 
-/// What a circuit breaker is doing.
+/// State of a circuit breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum BreakerPhase {
-    /// Requests go.
+    /// Requests pass.
     Closed,
-    /// Nothing goes before the next trial.
+    /// Nothing passes before the next trial.
     Open,
-    /// A trial is under way; everybody waits for it.
+    /// A trial is under way, and the other callers wait for it.
     HalfOpen,
 }

@@ -1,4 +1,4 @@
-//! The caps beside the learned rate: limits that are known, and what the server announced.
+//! //! Caps beside the learned rate: known limits and announced ones.
 
 use std::time::Duration;
 
@@ -11,20 +11,20 @@ use crate::limiter::state::State;
 use crate::rate::Rate;
 use crate::time::Time;
 
-/// How much sooner than it should a reset comes that is told in whole seconds and rounded down.
+/// How much too early a reset is, at most, if the server announces it in whole seconds and rounds down.
 const ROUNDED_DOWN: Duration = Duration::from_secs(1);
 
-/// Ratio from which the announced and the learned limit disagree: a fifth apart.
+/// Ratio at which the announced and the learned limit count as disagreeing: a fifth.
 const DISAGREEMENT: f64 = 1.2;
 
-/// How long they must disagree before it is told: a window may be half over, and an estimate be new.
+/// How long they must disagree before it is reported. A window may be half over, and an estimate new.
 const DISAGREEMENT_LASTS: Duration = Duration::from_secs(60);
 
-/// Answers that don't come for so long are lost: those of workers that were killed never come.
+/// How long nothing was granted until outstanding responses count as lost: those of killed workers never come.
 const LOST_AFTER: Duration = Duration::from_secs(10);
 
 impl Controller {
-    /// The same without counting on answers that are lost, as nothing was granted for a while.
+    /// Stops waiting for lost responses, if nothing was granted for a while.
     pub(in crate::limiter) fn without_lost_responses(mut self, now: Time) -> Self {
         if now.saturating_since(self.state.last.at) > LOST_AFTER {
             self.state.under_way = 0;
@@ -32,7 +32,7 @@ impl Controller {
         self
     }
 
-    /// Begins with a part of what another controller's known limits have left at its time `seen_now`.
+    /// Starts the known limits with a part of what another controller has left of them, at its time `seen_now`.
     pub(in crate::limiter) fn take_part_of_fixed(
         &mut self,
         now: Time,
@@ -45,14 +45,14 @@ impl Controller {
         self.state.fixed = left.collect();
     }
 
-    /// So much was sent beside this controller's grants: it used up the limits that are known.
+    /// Charges the known limits for `sent` tokens' worth of requests that this controller did not grant.
     pub(in crate::limiter) fn charge_fixed(&mut self, now: Time, sent: u64) {
         for (limit, bucket) in self.settings.fixed.iter().zip(&mut self.state.fixed) {
             limit.charge(bucket, now, sent as f64);
         }
     }
 
-    /// When the limits that are known let a request of this cost go.
+    /// Returns when the known limits let a request of this cost go.
     pub(super) fn fixed_ready_at(&self, cost: u32) -> Time {
         let limits = self.settings.fixed.iter().zip(&self.state.fixed);
         limits
@@ -61,7 +61,7 @@ impl Controller {
             .unwrap_or(Time::ZERO)
     }
 
-    /// When what the server announced lets a request go, as things stand, after others that cost `ahead`.
+    /// Returns when the announced limits let a request go, as things stand, after others that cost `ahead`.
     pub(super) fn announced_due(&self, now: Time, ahead: u64) -> Time {
         let Some(budgets) = &self.state.budgets else {
             return Time::ZERO;
@@ -75,12 +75,12 @@ impl Controller {
         budgets.due(&self.state.last, ahead, &bounds)
     }
 
-    /// Whether the outcome of every grant is known: nothing can tell that more is left than was told.
+    /// Returns whether the outcome of every grant is known, so that no response can announce that more is left.
     pub(crate) fn has_all_responses(&self) -> bool {
         self.state.under_way == 0
     }
 
-    /// An answer to `grant`'s request told what is left of the server's limits.
+    /// Takes in the limits that the response to `grant`'s request announced.
     pub(super) fn announced_by(&mut self, now: Time, grant: &Grant, announced: &AnnouncedLimits) {
         self.lapse(now);
         if *announced == AnnouncedLimits::default() {
@@ -115,12 +115,12 @@ impl Controller {
         }
     }
 
-    /// Whether somebody is held up by a limit that is announced or known: any answer may change that.
+    /// Returns whether a known or announced limit holds a caller up. Any response may change that.
     pub(crate) fn is_held_by_cap(&self) -> bool {
         self.state.held_by_cap
     }
 
-    /// The announced rate that is closest to the learned ceiling, and that: once, when they have
+    /// Returns the announced rate that is closest to the learned ceiling, and the ceiling: once, when they have
     /// disagreed for a while.
     pub(crate) fn disagreement(&mut self, now: Time) -> Option<(Rate, Rate)> {
         let State {
@@ -142,8 +142,8 @@ impl Controller {
         begins.then_some((told, learned))
     }
 
-    /// A refusal right after an announced reset, whose answer does not tell of it: this server rounds its
-    /// resets down.
+    /// Takes note of a refusal right after an announced reset, by a response that does not announce it: this server
+    /// rounds its resets down.
     pub(super) fn note_early_reset(&mut self, grant: &Grant) {
         if self.state.announced_by == grant.number {
             return;

@@ -1,4 +1,4 @@
-//! What others see of the state.
+//! //! Read-only views of the controller.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::rate::Rate;
 use crate::time::Time;
 
 impl Controller {
-    /// What it believes about the limit, to see whether that changed.
+    /// Returns the estimate of the limit and the state of the breaker, to see whether they change.
     pub(crate) fn belief(&self) -> Belief {
         let State {
             learner, breaker, ..
@@ -25,40 +25,40 @@ impl Controller {
         }
     }
 
-    /// Which state it is.
+    /// Returns the name of its state.
     pub(in crate::limiter) const fn lineage(&self) -> u64 {
         self.state.lineage
     }
 
-    /// What requests are paced at now.
+    /// Returns the current rate.
     pub(in crate::limiter) const fn pace_now(&self) -> Rate {
         self.state.rate
     }
 
-    /// Whether nothing more can be saved up: what comes from now on is lost unless it is taken.
+    /// Returns whether the bucket is full: tokens that come from now on are lost unless they are used.
     pub(in crate::limiter) fn is_full(&self, now: Time) -> bool {
         let capacity = self.capacity();
         self.state.bucket.tokens(now, self.state.rate, capacity) >= capacity
     }
 
-    /// Whether it has nothing to lose by what an earlier run has learned: nothing was granted, or no limit met.
+    /// Returns whether nothing has been learned yet, so that knowledge of an earlier run may replace the state.
     pub(in crate::limiter) fn has_learned_nothing(&self) -> bool {
         let learner = self.state.learner.as_ref();
         learner.is_some_and(|it| it.ceiling().is_none() && !it.has_met_the_limit())
     }
 
-    /// What was granted so far, by cost.
+    /// Returns the sum of the costs of all grants.
     pub(in crate::limiter) const fn sent(&self) -> u64 {
         self.state.last.number
     }
 
-    /// What is left of the pause.
+    /// Returns the rest of the pause.
     pub(in crate::limiter) fn pause_left(&self, now: Time) -> Duration {
         self.state.cooldown_until.saturating_since(now)
     }
 
-    /// When the next request of this cost may go, if nobody else goes before; `true`: an answer that is
-    /// under way may change that.
+    /// Returns when the next request of this cost may go, if no other goes before. `true`: a pending response may
+    /// change that.
     pub(in crate::limiter) fn next_at(&self, now: Time, cost: u32) -> (Time, bool) {
         match self.clone().poll(now, cost, true) {
             Poll::Grant(_) => (now, false),
@@ -69,11 +69,12 @@ impl Controller {
         }
     }
 
-    /// What changes of it, to be stored.
+    /// Returns the state, to be stored.
     pub(crate) const fn state(&self) -> &State {
         &self.state
     }
 
+    /// Returns a snapshot of the state, for people and dashboards.
     pub fn view(&self, now: Time) -> View {
         let State {
             rate,

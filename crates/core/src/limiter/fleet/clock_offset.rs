@@ -4,23 +4,24 @@ use std::time::Duration;
 
 use crate::time::Time;
 
-/// How far two clocks drift apart: more than any that is disciplined, 100 µs in each second.
+/// How fast two clocks drift apart, at most: 100 µs per second, more than any disciplined clock does.
 const DRIFT: f64 = 1e-4;
 
-/// One comparison of two clocks: which of the store's times was which local time.
+/// One comparison of two clocks: a time of the store and the local time that equals it.
 ///
-/// The store read its clock at some moment of the visit; the visit's end is taken for it, so that nothing goes
-/// early. What goes late goes late by no more than that visit took.
+/// The store read its clock at some moment of the visit. The end of the visit is taken for that moment, so that no
+/// slot is used early. A slot is used late by at most the duration of that visit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct ClockOffset {
     store: Time,
     local: Time,
-    /// How long the visit took.
+    /// Duration of the visit.
     uncertainty: Duration,
 }
 
 impl ClockOffset {
-    /// The store said `store` to a question of `sent`, and the answer came at `received`.
+    /// Compares the clocks after a visit: the store's time was `store`, the request was `sent` and the response
+    /// `received` at these local times.
     pub(crate) const fn new(store: Time, sent: Time, received: Time) -> Self {
         Self {
             store,
@@ -29,8 +30,9 @@ impl ClockOffset {
         }
     }
 
-    /// The better of two comparisons: a short visit tells more than a long one, until the clocks may have drifted
-    /// by the difference. If the two can't both be true, somebody set the store's clock, and the `newer` is.
+    /// Returns the better of two comparisons. A short visit tells more than a long one, until the clocks may have
+    /// drifted by the difference. If the two can't both be true, the store's clock was set, and the `newer` one is
+    /// right.
     pub(crate) fn or(self, newer: Self) -> Self {
         let age = newer.local.saturating_since(self.local);
         let drift = age.mul_f64(DRIFT);
@@ -46,18 +48,18 @@ impl ClockOffset {
         }
     }
 
-    /// The local time of one of the store's.
+    /// Converts a time of the store to local time.
     pub(crate) fn to_local(self, store: Time) -> Time {
         shifted(store, self.store, self.local)
     }
 
-    /// The store's time of a local one.
+    /// Converts a local time to the store's.
     pub(crate) fn to_store(self, local: Time) -> Time {
         shifted(local, self.local, self.store)
     }
 }
 
-/// `time`, as far from `to` as it is from `from`.
+/// Returns the time that is as far from `to` as `time` is from `from`.
 fn shifted(time: Time, from: Time, to: Time) -> Time {
     if time >= from {
         to + time.saturating_since(from)

@@ -1,7 +1,7 @@
-//! One worker of a fleet: which slots it holds, what it has to report, and when it has to visit the store.
+//! //! One worker of a fleet: the slots that it holds, what it has to report, and when it has to visit the store.
 //!
-//! It takes the place of a limiter's own controller: the queue asks it for grants and gives it reports. It does
-//! nothing by itself; its driver asks for the next [`Action`] and brings back what came of it.
+//! It takes the place of a limiter's own controller: the queue asks it for grants and reports outcomes to it. It does
+//! nothing by itself. Its driver asks for the next [`Action`] and brings back the result.
 
 use std::time::Duration;
 
@@ -20,52 +20,52 @@ mod outage;
 mod reports;
 mod visits;
 
-/// A slot may be used so long after its instant: threads wake late on a busy machine. Later it goes back, as
-/// several of them together would be a burst.
+/// How long after its instant a slot may be used, because threads wake late on a busy machine. Later it goes back:
+/// several late slots together would be a burst.
 const SLOT_KEEPS: Duration = Duration::from_millis(100);
 
-/// Somebody who was told a time, without queueing, is taken to come back until so long after it.
+/// How long after the announced time a caller that does not queue is expected to come back.
 const ASIDE_KEEPS: Duration = Duration::from_secs(1);
 
-/// Shortest and longest time that slots are taken ahead of their instant: visits must be over by then, and after a
-/// cut those that are out already go in vain.
+/// Shortest and longest time that slots are taken ahead of their instant. Visits must be over by then, and after a
+/// cut the slots taken ahead are wasted.
 const LEAD: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(500)];
 
-/// How a worker behaves without the store.
+/// Behaviour of a worker while the store can't be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutagePolicy {
-    /// Workers that the fleet is taken to have before it was ever reached.
+    /// Number of workers that the fleet is assumed to have before the first visit.
     pub workers: u32,
     /// Whether callers get an error during an outage, instead of going on slowly.
     pub stops: bool,
 }
 
-/// What the driver does next.
+/// What the driver of a [`Member`] does next.
 #[derive(Debug)]
 pub enum Action {
-    /// Visits the store.
+    /// Visit the store.
     Visit(Box<SyncRequest>),
-    /// Nothing before then, unless somebody asks or reports.
+    /// Do nothing before this time, unless the queue or the reports change.
     Rest(Time),
 }
 
-/// The store can't be reached.
+/// An outage of the store.
 #[derive(Debug, Clone)]
 struct Outage {
-    /// `None`: callers get an error.
+    /// The worker's own controller. `None`: callers get an error.
     standalone: Option<Controller>,
-    /// The lineage of the fleet's state by then.
+    /// Lineage of the fleet's state before the outage.
     left: u64,
     since: Time,
-    /// The store is back, and the others are to come.
+    /// Whether the store is back, and other workers are still to come.
     is_awaited: bool,
     tries: u32,
     next_try: Time,
-    /// Whether the driver was told that it is news.
+    /// Whether the driver was told of the outage.
     is_reported: bool,
 }
 
-/// A worker.
+/// One worker of a fleet. Has the methods of a [`Controller`], and more for its driver.
 #[derive(Debug, Clone)]
 pub struct Member {
     settings: Settings,
@@ -76,33 +76,34 @@ pub struct Member {
     workers: u32,
     offset: Option<ClockOffset>,
     last_contact: Option<Time>,
-    /// In the order of their instants.
+    /// Grants for instants to come, in the order of their instants.
     slots: Vec<Grant>,
     ticket: Option<u64>,
-    /// Nobody asks for more slots before.
+    /// Earliest time of the next visit for slots.
     come_at: Time,
     lease: Duration,
     counted: Option<u64>,
-    /// How long visits take, from the question to the end of the last try to write.
+    /// Recent duration of visits, from the request to the end of the last write.
     visit: Duration,
     asked_at: Time,
-    /// A visit is under way since then.
+    /// Whether a visit is under way.
     is_out: bool,
     reports: Vec<TimedReport>,
     report_by: Option<Time>,
-    /// Somebody who does not queue wants a slot, until then.
+    /// Cost of a caller that does not queue, and the time until which it is expected back.
     aside: Option<(u32, Time)>,
     outage: Option<Outage>,
-    /// Visits in a row in which others were quicker every time.
+    /// Number of visits in a row in which other workers wrote first each time.
     races_lost: u32,
-    /// The last visit ended an outage.
+    /// Whether the last visit ended an outage.
     was_away: bool,
     has_other_settings: bool,
-    /// Until when the driver rests.
+    /// Time until which the driver rests.
     alarm: Time,
 }
 
 impl Member {
+    /// Returns a worker that has not visited the store.
     pub fn new(settings: Settings, policy: OutagePolicy, now: Time) -> Self {
         Self {
             fingerprint: fingerprint(&settings),
@@ -131,15 +132,18 @@ impl Member {
         }
     }
 
+    /// Returns the settings of the fleet.
     pub const fn settings(&self) -> &Settings {
         &self.settings
     }
 
+    /// Returns the fingerprint of the settings, for [`settle`](super::settle::settle).
     pub const fn fingerprint(&self) -> u64 {
         self.fingerprint
     }
 
-    /// May a request of this cost be sent now? Only with a slot whose instant has come.
+    /// Returns whether a request of this cost may be sent now. See [`Controller::poll`]. Grants only with a slot
+    /// whose instant has come.
     pub fn poll(&mut self, now: Time, cost: u32, waited: bool) -> Poll {
         self.give_up_waiting(now);
         if let Some(reason) = self.unavailable() {
@@ -149,7 +153,7 @@ impl Member {
             return standalone.poll(now, cost, waited);
         }
         self.give_back_late(now);
-        // What was granted goes, also where others are turned away: it may be the trial that they wait for.
+        // // A slot may be used even where callers are denied: it may be the trial that they wait for.
         if let Some(place) = self.slots.iter().position(|slot| slot.cost == cost) {
             let at = self.to_local(self.slots[place].issued_at);
             if now < at {
@@ -158,7 +162,7 @@ impl Member {
             self.aside = None;
             return Poll::Grant(self.slots.remove(place));
         }
-        // Somebody who is turned away leaves nobody waiting; the next visit tells whether that still holds.
+        // // A denied caller leaves no waiting caller behind. The next visit shows whether the reason still holds.
         let bearable = self.seen.bearable_pause(self.to_store(now));
         let due = self.projected(now, 0, cost).unwrap_or(now);
         self.aside = Some((cost, due.max(self.come_at).max(now) + ASIDE_KEEPS));
@@ -173,8 +177,8 @@ impl Member {
         }
     }
 
-    /// When a request of this cost would go after others of this worker's that cost `ahead`: as all workers send as
-    /// much, so long as they do.
+    /// Returns when a request of this cost would go after others of this worker that cost `ahead`, if all workers
+    /// send equally much.
     pub(crate) fn projected(&self, now: Time, ahead: u64, cost: u32) -> Result<Time, Denial> {
         if let Some(reason) = self.unavailable() {
             return Err(Denial::Fleet(reason));
@@ -187,11 +191,12 @@ impl Member {
         Ok(self.to_local(due))
     }
 
+    /// Returns what was learned, for the next run.
     pub(crate) fn learned(&self, unix_now: Duration) -> Option<Learned> {
         self.standalone().unwrap_or(&self.seen).learned(unix_now)
     }
 
-    /// The controller whose word counts now, and the time for it.
+    /// Returns the controller that decides now, and the time by its clock.
     pub(crate) fn in_force(&self, now: Time) -> (&Controller, Time) {
         match self.standalone() {
             Some(standalone) => (standalone, now),
@@ -199,6 +204,7 @@ impl Member {
         }
     }
 
+    /// Returns whether a cut or a pause began since this grant.
     pub(crate) fn has_retreated_since(&self, grant: &Grant) -> bool {
         match self.standalone() {
             Some(standalone) if standalone.lineage() == grant.lineage => {
@@ -208,11 +214,13 @@ impl Member {
         }
     }
 
+    /// Returns whether callers who wait are denied now.
     pub(crate) fn denies_callers(&self, now: Time) -> bool {
         let (controller, now) = self.in_force(now);
         self.unavailable().is_some() || controller.denies_callers(now)
     }
 
+    /// Returns a snapshot of the fleet's state, in local time.
     pub fn view(&self, now: Time) -> View {
         let (controller, at) = self.in_force(now);
         let mut view = controller.view(at);
@@ -228,6 +236,7 @@ impl Member {
         view
     }
 
+    /// Returns this worker's view of its fleet.
     pub fn membership(&self) -> Membership {
         Membership {
             workers: self.workers,
@@ -236,7 +245,7 @@ impl Member {
         }
     }
 
-    /// Why it grants nothing, if so.
+    /// Returns why it grants nothing, if so.
     pub fn unavailable(&self) -> Option<FleetUnavailable> {
         if self.has_other_settings {
             return Some(FleetUnavailable::OtherSettings);
@@ -248,13 +257,14 @@ impl Member {
         is_stopped.then_some(FleetUnavailable::Unreachable)
     }
 
-    /// Since when it has gone on without the store.
+    /// Returns how long it has gone on without the store.
     fn alone_for(&self, now: Time) -> Option<Duration> {
         let outage = self.outage.as_ref()?;
         let is_alone = outage.standalone.is_some() && !outage.is_awaited;
         is_alone.then(|| now.saturating_since(outage.since))
     }
 
+    /// Returns the controller of the outage, if there is one.
     fn standalone(&self) -> Option<&Controller> {
         self.outage.as_ref()?.standalone.as_ref()
     }
@@ -263,16 +273,18 @@ impl Member {
         self.outage.as_mut()?.standalone.as_mut()
     }
 
-    /// The controller of the outage, if it granted this.
+    /// Returns the controller of the outage, if it issued this grant.
     fn standalone_of(&mut self, grant: &Grant) -> Option<&mut Controller> {
         self.standalone_mut()
             .filter(|standalone| standalone.lineage() == grant.lineage)
     }
 
+    /// Converts a local time to the store's.
     fn to_store(&self, local: Time) -> Time {
         self.offset.map_or(local, |offset| offset.to_store(local))
     }
 
+    /// Converts a time of the store to local time.
     fn to_local(&self, store: Time) -> Time {
         self.offset.map_or(store, |offset| offset.to_local(store))
     }

@@ -1,4 +1,4 @@
-//! A visit to the store: the fleet's controller hears what a worker has to report, and deals out slots.
+//! //! Decides about one synchronisation: the fleet's controller takes in a worker's reports and deals out slots.
 
 use std::time::Duration;
 
@@ -12,22 +12,24 @@ use crate::limiter::poll::Poll;
 use crate::limiter::settings::Settings;
 use crate::time::Time;
 
-/// Two settings under one key are a mistake while workers of the other kind are about; later the new ones
-/// take over.
+/// How long settings count as in use after the last write. Other settings under one key are a mistake until then;
+/// later they take over.
 const ALIVE_FOR: Duration = Duration::from_secs(40);
 
-/// What comes of a visit.
+/// Result of [`settle()`].
 #[derive(Debug)]
 pub enum Settled {
-    /// The record changes: to be written, if nobody else has written meanwhile.
+    /// Write the record, unless another worker has written meanwhile; then give the reply to the worker.
     Write(Box<Record>, SyncReply),
-    /// There was nothing to change.
+    /// Nothing changed. Give the reply to the worker.
     Keep(SyncReply),
-    /// A fleet with other settings is alive under this key.
+    /// A fleet with other settings is in use under this key.
     OtherSettings,
 }
 
-/// Decides about a visit, from what the store holds and the time at which it said so.
+/// Decides about a synchronisation, from the record in the store and the store's time when it was read.
+///
+/// `settings` and `fingerprint` are those of the [`Member`](super::member::Member) that asks.
 pub fn settle(
     found: Option<Record>,
     now: Time,
@@ -56,7 +58,7 @@ pub fn settle(
         None => turns.joined(now),
     }
     let mut change = Change::Nothing;
-    // A worker that knows the fleet from before its store was emptied.
+    // // The store was emptied, and this worker knows the fleet from before.
     if let Some(memory) = request.memory.as_ref().filter(|_| {
         request.seen_lineage != controller.lineage() && controller.has_learned_nothing()
     }) {
@@ -97,7 +99,7 @@ pub fn settle(
     Settled::Write(Box::new(record), reply)
 }
 
-/// A state where there is none: it begins with what the worker knows.
+/// Begins a state with what the worker knows.
 fn begun(now: Time, request: &SyncRequest, settings: &Settings) -> (Controller, Turns) {
     let mut controller = Controller::new(settings.clone(), now).of_lineage(request.lineage);
     if let Some(memory) = &request.memory {
@@ -111,7 +113,7 @@ fn begun(now: Time, request: &SyncRequest, settings: &Settings) -> (Controller, 
     (controller, Turns::new(now))
 }
 
-/// Reports to the fleet's controller what a worker has to say.
+/// Takes one report of a worker in.
 fn report(controller: &mut Controller, now: Time, timed: &TimedReport) -> Change {
     let TimedReport { at, report } = timed;
     // Clocks are only compared, so an event may seem to lie in the future. It does not.
@@ -149,20 +151,21 @@ fn report(controller: &mut Controller, now: Time, timed: &TimedReport) -> Change
     }
 }
 
+/// Slots for a worker, and when it should come again.
 struct Dealt {
     slots: Vec<Grant>,
     ticket: Option<u64>,
     come_at: Time,
 }
 
-/// Slots for those who want some, if it is their turn; else the time of it.
+/// Deals out slots, if it is the worker's turn; else tells when it will be.
 fn deal(controller: &mut Controller, turns: &mut Turns, now: Time, request: &SyncRequest) -> Dealt {
     let none = |ticket, come_at| Dealt {
         slots: Vec::new(),
         ticket,
         come_at,
     };
-    // A ticket may be of a state that was lost with its store.
+    // // The ticket may be of a state that was lost with its store.
     let known = request.ticket.filter(|ticket| turns.has_given(*ticket));
     let is_alone = request.alone_for.is_some() && now < turns.meets_at();
     let Some(first) = request.wanted.first().filter(|_| !is_alone) else {
@@ -174,14 +177,14 @@ fn deal(controller: &mut Controller, turns: &mut Turns, now: Time, request: &Syn
     turns.pass_over(now, rate, lead);
     let (opens, may_change) = controller.next_at(now, *first);
     let is_near = opens <= now + lead;
-    // Nobody came in time whose turn it was: whoever is here takes it.
+    // // A turn that was not taken in time goes to the worker that is here.
     let is_lying = opens <= now && !may_change;
     let ticket = known.unwrap_or_else(|| turns.ticket());
     if !is_near {
         turns.closed_until(early(opens, lead));
     }
     if !is_near || !(is_lying || turns.is_turn(ticket, rate, lead)) {
-        // An answer that is under way may come at any moment: those whose turn is next look again soon.
+        // // A pending response may come at any moment, so the workers whose turn is next look again soon.
         let open = if may_change {
             now + SHORTEST_LEASE
         } else {
@@ -199,7 +202,7 @@ fn deal(controller: &mut Controller, turns: &mut Turns, now: Time, request: &Syn
     let mut slots = Vec::new();
     let mut at = now;
     let most = turns.most(rate, request.visit);
-    // Slots were left lying: workers that were killed are counted for a while, and take no parts.
+    // // Slots are being wasted: killed workers are still counted for a while, and take no parts.
     let is_wasted = known.is_some() && controller.is_full(now);
     for cost in &request.wanted {
         let is_open = slots.len() < most || (is_wasted && at < now + lead);
@@ -221,7 +224,7 @@ fn deal(controller: &mut Controller, turns: &mut Turns, now: Time, request: &Syn
     } else {
         early(next, lead).max(now)
     };
-    // What was taken beyond a part is no usual batch: the others would come late.
+    // // Slots beyond a part are no usual batch: counting them would make the others come late.
     turns.taken(ticket, slots.len().min(most), opens);
     let more = slots.len() < request.wanted.len();
     let ticket = more.then(|| turns.ticket());
@@ -240,19 +243,19 @@ struct Reach {
     now: Time,
     lead: Duration,
     until: Time,
-    /// Whether the worker came before.
+    /// Whether the worker had to come again for them.
     had_to_wait: bool,
 }
 
 impl Reach {
-    /// The next slot from `at` on, if it is within reach.
+    /// Returns the next slot from `at` on, if it is within reach.
     fn slot(&self, controller: &mut Controller, at: Time, cost: u32) -> Option<Grant> {
-        // Whoever gets a slot that was ready did not wait for the limit, but only for the store.
+        // // A caller whose slot was ready did not wait for the limit, but only for the store.
         let waited = self.had_to_wait || at > self.now;
         let later = match controller.poll(at, cost, waited) {
             Poll::Grant(grant) => return Some(grant),
             Poll::At(later) if later <= self.until => later,
-            // Far ahead, nobody knows what the answer will be: where a canary is out, the time is that of its loss.
+            // // Far ahead the outcome is unknown: where a canary is out, the time is that of its loss.
             Poll::AfterFeedback(later) if later <= self.now + self.lead => later,
             _ => return None,
         };
@@ -263,7 +266,7 @@ impl Reach {
     }
 }
 
-/// `lead` before `time`.
+/// Returns the time `lead` before `time`.
 fn early(time: Time, lead: Duration) -> Time {
     Time::from_nanos(
         time.as_nanos()

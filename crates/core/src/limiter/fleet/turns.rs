@@ -1,8 +1,8 @@
-//! Who is there, and whose turn it is: a few counters, however many workers there are.
+//! //! Counts the workers and orders their turns, in a few numbers that do not grow with the fleet.
 //!
-//! A worker that finds no slot near takes a *ticket* and comes back when it is nearly its turn. Turns open as fast
-//! as slots come; a ticket whose holder does not come (it was killed, or has nothing to send any more) is passed
-//! over, and may still be used later.
+//! A worker that finds no slot near takes a *ticket* and comes back when it is nearly its turn. Turns open as fast as
+//! slots come. A ticket whose holder does not come (it was killed, or has nothing to send any more) is passed over,
+//! and may still be used later.
 
 use std::time::Duration;
 
@@ -11,62 +11,62 @@ use serde::{Deserialize, Serialize};
 use crate::rate::Rate;
 use crate::time::Time;
 
-/// Workers are counted over so long: those who came in this period or in the last one.
+/// Period over which workers are counted: those that came in this period or in the last one.
 const PERIOD: Duration = Duration::from_secs(20);
 
-/// A worker that waits comes back at least so often, so that it is counted, hears of new rates, and takes what others
-/// have left lying: 200 visits each second, and within these bounds.
+/// How often waiting workers come back, so that they are counted, learn of new rates, and take what others have left:
+/// each adds this to the interval, which makes 200 visits per second, within these bounds.
 const VISIT_OF_EACH: Duration = Duration::from_millis(5);
 const VISIT_WITHIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(10)];
 
-/// A turn that is not taken for so long is passed over: some lateness of a timer and a few visits to the store.
+/// How long a turn stays open until it is passed over: room for a late timer and a few visits to the store.
 const PASSED_OVER_AFTER: Duration = Duration::from_millis(100);
 
 /// Shortest time between two visits of a worker that only wants more slots.
 pub(super) const SHORTEST_LEASE: Duration = Duration::from_millis(100);
 
-/// Longest such time: what a worker has to report should not get older.
+/// Longest such time: a worker's reports should not get older.
 const LONGEST_LEASE: Duration = Duration::from_secs(10);
 
-/// What each worker adds to the lease, so that the store sees some 100 visits for slots each second,
-/// however many workers there are.
+/// Time that each worker adds to the lease, so that the store sees about 100 visits for slots per second, however
+/// large the fleet is.
 const LEASE_OF_EACH: Duration = Duration::from_millis(10);
 
-/// When nobody but workers that were alone has written for so long, all of them were.
+/// After this long without a write by a worker that was not alone, all workers were alone.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// The same in turns, each of which writes.
+/// The time in turns, each of which writes.
 const QUIET_TURNS: f64 = 3.0;
 
-/// Longest time until all others have come back, too: the longest wait between two tries, and the time for one.
+/// Longest time until all other workers are back: the longest wait between two tries, and the time for one.
 const GATHERING: Duration = Duration::from_secs(5);
 
-/// What is added to it after short outages: visits take their time.
+/// Time added to it after short outages, because visits take time.
 const GATHERING_TAKES: Duration = Duration::from_millis(300);
 
-/// How quickly the usual size of a batch is learned: half of it from the last three.
+/// How quickly the usual batch size is learned: half of it comes from the last three batches.
 const SMOOTHING: f64 = 0.2;
 
-/// The counters.
+/// Counters of workers and turns.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Turns {
-    /// Tickets given out so far: the number of the next one.
+    /// Number of tickets given out, and the next ticket.
     next: u64,
-    /// Turns taken or passed over.
+    /// Number of turns taken or passed over.
     served: u64,
     /// Tickets below this one were passed over or used.
     floor: u64,
-    /// Since when a turn is open that nobody has taken.
+    /// Since when a turn is open and not taken.
     open_since: Time,
-    /// The number of the period, and the workers that came in it and in the one before.
+    /// Number of the current period; workers in it, and in the one before.
     period: u64,
     present: u32,
     present_before: u32,
-    /// When somebody wrote last who was not alone before.
+    /// Last write by a worker that was not alone before.
     joined_at: Time,
-    /// After an outage, workers that were alone meet then.
+    /// Time at which workers that were alone meet after an outage.
     meets_at: Time,
-    /// Slots that are usually taken in one turn.
+    /// Usual number of slots taken in one turn.
     batch: f64,
 }
 
@@ -86,31 +86,33 @@ impl Turns {
         }
     }
 
-    /// A worker visits, and was not alone before.
+    /// Takes note of a visit by a worker that was not alone before.
     pub(super) const fn joined(&mut self, now: Time) {
         self.joined_at = now;
     }
 
-    /// A worker comes back that was alone for so long. Returns whether all of them were, and it is the first: they meet
-    /// again together, as each of them goes on with its part of the speed until it is back.
+    /// Takes note of a worker that comes back after being alone. Returns whether all workers were alone and this is
+    /// the first one back. They start together again, because each of them goes on with its part of the rate until it
+    /// is back.
     pub(super) fn gather(&mut self, now: Time, alone_for: Duration, rate: Rate) -> bool {
-        // A slow fleet is quiet by itself.
+        // // A slow fleet writes rarely anyway.
         let quiet = QUIET.max(rate.time_for(QUIET_TURNS * self.batch));
         let is_first = now >= self.meets_at && self.joined_at + quiet <= now;
         if is_first {
-            // Nobody waits longer for its next try than twice the time that it has been alone.
+            // // A worker waits for its next try at most twice as long as it has been alone.
             let others = alone_for.saturating_mul(2).saturating_add(GATHERING_TAKES);
             self.meets_at = now + others.min(GATHERING);
         }
         is_first
     }
 
-    /// When workers that were alone meet: a time that is over, if there is no need to.
+    /// Returns when workers that were alone meet: a time in the past, if there is no need to.
     pub(super) const fn meets_at(&self) -> Time {
         self.meets_at
     }
 
-    /// Counts a worker that was last counted in the period `counted`. Returns the period if it was not yet.
+    /// Counts a worker that was last counted in the period `counted`. Returns the current period if it was not
+    /// counted in it.
     pub(super) fn attend(&mut self, now: Time, counted: Option<u64>) -> Option<u64> {
         let period = now.as_nanos() / PERIOD.as_nanos() as u64;
         if period != self.period {
@@ -123,43 +125,43 @@ impl Turns {
         is_new.then_some(period)
     }
 
-    /// Workers alive, at least one.
+    /// Returns the number of workers, at least one.
     pub(super) fn workers(&self) -> u32 {
         self.present.max(self.present_before).max(1)
     }
 
-    /// How long a worker makes do with one visit.
+    /// Returns the minimum time between a worker's visits for slots.
     pub(super) fn lease(&self, visit: Duration) -> Duration {
         self.shortest_stay(visit).max(SHORTEST_LEASE)
     }
 
-    /// How long a worker that waits stays away at most.
+    /// Returns the maximum time that a waiting worker stays away.
     pub(super) fn longest_stay(&self) -> Duration {
         let by_size = VISIT_OF_EACH.saturating_mul(self.workers());
         by_size.clamp(VISIT_WITHIN[0], VISIT_WITHIN[1])
     }
 
-    /// How long it stays away at least, whoever waits, if a visit takes so long: so that the store sees no more visits
-    /// than it should, and they don't get in each other's way.
+    /// Returns the minimum time that a worker stays away, given the duration of a visit. Keeps the number of visits
+    /// bounded, and the workers out of each other's way.
     pub(super) fn shortest_stay(&self, visit: Duration) -> Duration {
         let of_each = LEASE_OF_EACH.max(visit);
         let by_size = of_each.saturating_mul(self.workers());
         by_size.min(LONGEST_LEASE)
     }
 
-    /// Most slots of one turn: a worker's part of what comes during a lease.
+    /// Returns the maximum number of slots of one turn: a worker's part of the slots of a lease.
     pub(super) fn most(&self, rate: Rate, visit: Duration) -> usize {
         let part = rate.amount_in(self.lease(visit)) / f64::from(self.workers());
         part.ceil().max(1.0) as usize
     }
 
-    /// Turns that may be taken side by side, whoever of them comes first: as many as the slots of the time `lead`
+    /// Returns the number of turns that may be taken side by side, in any order: those that the slots within `lead`
     /// are enough for.
     fn abreast(&self, rate: Rate, lead: Duration) -> u64 {
         (rate.amount_in(lead) / self.batch).ceil().max(1.0) as u64
     }
 
-    /// Passes over whoever did not come.
+    /// Passes over the turns that were not taken in time.
     pub(super) fn pass_over(&mut self, now: Time, rate: Rate, lead: Duration) {
         let unused = now.saturating_since(self.open_since).as_nanos();
         let passes = (unused / PASSED_OVER_AFTER.as_nanos()) as u64;
@@ -171,24 +173,24 @@ impl Turns {
         }
     }
 
-    /// A new ticket.
+    /// Returns a new ticket.
     pub(super) fn ticket(&mut self) -> u64 {
         let ticket = self.next;
         self.next = self.next.saturating_add(1);
         ticket
     }
 
-    /// Whether such a ticket was given out.
+    /// Returns whether this ticket was given out.
     pub(super) const fn has_given(&self, ticket: u64) -> bool {
         ticket < self.next
     }
 
-    /// Whether the holder of `ticket` may take slots that come within `lead`.
+    /// Returns whether the holder of `ticket` may take slots that come within `lead`.
     pub(super) fn is_turn(&self, ticket: u64, rate: Rate, lead: Duration) -> bool {
         ticket < self.served.saturating_add(self.abreast(rate, lead))
     }
 
-    /// The holder of `ticket` has taken so many slots. The next turn opens at `opens`.
+    /// Takes note that the holder of `ticket` has taken slots. The next turn opens at `opens`.
     pub(super) fn taken(&mut self, ticket: u64, slots: usize, opens: Time) {
         self.given_up(ticket);
         self.open_since = opens;
@@ -196,21 +198,21 @@ impl Turns {
         self.batch = self.batch.max(1.0);
     }
 
-    /// The holder of `ticket` needs nothing any more.
+    /// Takes note that the holder of `ticket` needs nothing any more.
     pub(super) fn given_up(&mut self, ticket: u64) {
-        // One that was passed over was counted then.
+        // // A ticket that was passed over was counted then.
         if ticket >= self.floor {
             self.served = self.served.saturating_add(1).min(self.next);
         }
     }
 
-    /// No turn is open before this time.
+    /// Keeps turns closed until this time.
     pub(super) fn closed_until(&mut self, time: Time) {
         self.open_since = self.open_since.max(time);
     }
 
-    /// When the holder of `ticket` should come, if the next turn opens at `opens`: one after the other, though several
-    /// may be let in.
+    /// Returns when the holder of `ticket` should come, if the next turn opens at `opens`: one holder after the
+    /// other, though several may be let in.
     pub(super) fn come_at(&self, ticket: u64, rate: Rate, opens: Time) -> Time {
         let ahead = ticket.saturating_sub(self.served) as f64;
         opens + rate.time_for(ahead * self.batch)

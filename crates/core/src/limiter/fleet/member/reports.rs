@@ -61,7 +61,7 @@ impl Member {
             None => Change::Nothing,
         };
         if self.standalone_of(grant).is_none() {
-            // Of a burst that is known, only a longer pause is news.
+            // // For a burst that is known, only a longer pause is news.
             let is_first = self.seen.is_of_this_epoch(grant);
             let has_hint = matches!(outcome, Outcome::Refused { hint: Some(_), .. });
             let report = Report::Request {
@@ -149,6 +149,7 @@ impl Member {
         self.report_by = Some(self.report_by.map_or(by, |earlier| earlier.min(by)));
     }
 
+    /// Puts reports back that a failed visit could not deliver.
     pub(super) fn take_back(&mut self, now: Time, mut reports: Vec<TimedReport>) {
         if reports.is_empty() {
             return;
@@ -159,19 +160,20 @@ impl Member {
         self.report_by = Some(now + self.lease);
     }
 
+    /// Drops the oldest reports, if there are too many.
     fn forget_oldest(&mut self) {
         let surplus = self.reports.len().saturating_sub(MOST_REPORTS);
         self.reports.drain(..surplus);
     }
 
-    /// All slots go back unused.
+    /// Gives all slots back unused.
     pub(super) fn give_back_all(&mut self, now: Time) {
         for slot in std::mem::take(&mut self.slots) {
             self.enqueue_outcome(now, &slot, Outcome::Unused);
         }
     }
 
-    /// Slots whose instant is long over go back unused.
+    /// Gives slots back whose instant is long over.
     pub(super) fn give_back_late(&mut self, now: Time) {
         let last = self.to_store(now);
         let late = self

@@ -1,4 +1,4 @@
-//! When the store has to be visited, what for, and what comes of it.
+//! //! When the store has to be visited, what for, and what comes of a visit.
 
 use std::time::Duration;
 
@@ -8,22 +8,22 @@ use crate::limiter::fleet::sync::{MOST_WANTED, Report, SyncReply, SyncRequest};
 use crate::limiter::outcome::{Change, Outcome};
 use crate::time::Time;
 
-/// The same in visits, of which each reads and writes: one, and a second one when somebody else was quicker.
+/// Number of visits that slots are taken ahead: one, and a second one after a lost race. Each visit reads and writes.
 const LEAD_IN_VISITS: u32 = 2;
 
-/// Of a long time until its turn, a worker comes after so much and asks again: turns may come sooner than it looks.
+/// Fraction of a long wait until its turn after which a worker checks again; its turn may come early.
 const CAUTION: f64 = 0.9;
 
-/// A time until its turn is long from here on: what happens meanwhile moves the turn by more than the lead makes
-/// good.
+/// A wait of this length is long: until it is over, events move the turn by more than the lead makes good.
 const FAR: Duration = Duration::from_secs(2);
 
-/// A pause that grew by so much is another one: clocks are compared anew with each visit.
+/// Minimum growth of a pause to count as a new one. Clocks are compared anew with each visit, which moves times a
+/// little.
 const LONGER: Duration = Duration::from_millis(100);
 
 impl Member {
-    /// What the driver does next; `costs` are those of the callers that wait, in their order, and `seed` names a state
-    /// that has to begin.
+    /// Returns what the driver does next. `costs` are those of the waiting callers, in their order. `seed` names the
+    /// state, if it has to begin.
     pub fn next_action(&mut self, now: Time, costs: &[u32], seed: u64) -> Action {
         self.give_back_late(now);
         let wanted = self.wanted(now, costs);
@@ -37,8 +37,7 @@ impl Member {
         Action::Visit(Box::new(self.ask(now, wanted, seed)))
     }
 
-    /// Whether the driver, who rests, has to look again. `waiting` callers wait, the first of them with a cost of
-    /// `head`.
+    /// Returns whether the resting driver has to look again. `head` is the cost of the first of `waiting` callers.
     pub(crate) fn needs_visit(&self, now: Time, waiting: usize, head: Option<u32>) -> bool {
         let has = |cost: u32| self.slots.iter().any(|slot| slot.cost == cost);
         let is_aside = self
@@ -48,7 +47,7 @@ impl Member {
         self.due(now, lacks || is_aside) < self.alarm
     }
 
-    /// The last visit: nothing is wanted any more, and what is left goes back.
+    /// Returns the request of the last visit, which gives back what is left. `None` if there is nothing to report.
     pub fn final_visit(&mut self, now: Time, seed: u64) -> Option<Box<SyncRequest>> {
         if self.outage.is_some() || self.offset.is_none() {
             return None;
@@ -58,6 +57,7 @@ impl Member {
         has_to_say.then(|| Box::new(self.ask(now, Vec::new(), seed)))
     }
 
+    /// Collects everything for a visit.
     pub(super) fn ask(&mut self, now: Time, wanted: Vec<u32>, seed: u64) -> SyncRequest {
         self.report_by = None;
         self.asked_at = now;
@@ -77,7 +77,7 @@ impl Member {
         }
     }
 
-    /// A visit is over `now`. What it brought was read between `sent` and `received`.
+    /// Takes in the result of a visit that is over `now`. The record was read between `sent` and `received`.
     pub fn synced(&mut self, sent: Time, received: Time, now: Time, reply: SyncReply) -> Change {
         self.is_out = false;
         let pause_before = self.seen.pause_left(self.to_store(now));
@@ -85,12 +85,12 @@ impl Member {
         let offset = self.offset.map_or(newer, |older| older.or(newer));
         self.offset = Some(offset);
         self.last_contact = Some(received);
-        // A program that was stopped in the middle of a visit does not make its store a far one.
+        // // A program that was suspended during a visit does not have a slow store.
         let took = now.saturating_since(self.asked_at).min(LEAD[1]);
         self.visit = (self.visit + took) / 2;
         let meets_at = offset.to_local(reply.meets_at);
         match &mut self.outage {
-            // The store is there, but not all of the others yet: until then each goes on with its part.
+            // // The store is back, but not all other workers: until then each goes on with its part.
             Some(outage) if outage.standalone.is_some() && received < meets_at => {
                 outage.next_try = meets_at;
                 outage.is_awaited = true;
@@ -129,7 +129,7 @@ impl Member {
         let until_then = offset.to_local(reply.come_at).saturating_since(received);
         let is_far = until_then > FAR;
         self.come_at = received + until_then.mul_f64(if is_far { CAUTION } else { 1.0 });
-        // A pause that another worker's refusal began is one here, too.
+        // // A pause that another worker's refusal began is reported here, too.
         let pause = self.seen.pause_left(self.to_store(now));
         match reply.change {
             Change::Nothing | Change::Raised { .. } if pause > pause_before + LONGER => {
@@ -139,6 +139,7 @@ impl Member {
         }
     }
 
+    /// Returns when the store has to be visited. `wants`: callers wait without a slot.
     fn due(&self, now: Time, wants: bool) -> Time {
         if let Some(outage) = &self.outage {
             return outage.next_try;
@@ -150,7 +151,7 @@ impl Member {
             return now;
         }
         let report = self.report_by.unwrap_or(Time::MAX);
-        // A ticket that nobody needs any more goes back in its turn.
+        // // A ticket that is not needed any more goes back in its turn.
         let slots = if wants || self.ticket.is_some() {
             self.come_at
         } else {
@@ -161,7 +162,7 @@ impl Member {
         report.min(slots).min(late)
     }
 
-    /// What those would pay who wait without a slot.
+    /// Returns the costs of the callers that wait without a slot.
     fn wanted(&self, now: Time, costs: &[u32]) -> Vec<u32> {
         let aside = self
             .aside
