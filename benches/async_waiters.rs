@@ -1,10 +1,10 @@
-//! What waiting costs a task, and what the async client costs beside the bare transport.
+//! Cost of a waiting task, and of the async client compared with the bare transport.
 //!
 //! ```text
 //! cargo bench --bench async_waiters
 //! ```
 //!
-//! Figures are for Linux: memory and processor time are read from `/proc`.
+//! Linux only: memory and processor time are read from `/proc`.
 
 use std::fs;
 use std::future::{Future, poll_fn};
@@ -22,7 +22,7 @@ use api_ratelimiter::{
 
 const WAITERS: usize = 10_000;
 
-/// Rounds of each kind, in turn, so that a busy machine disturbs both alike.
+/// Alternating rounds of both kinds, so that a busy machine affects both equally.
 const ROUNDS: usize = 21;
 const REQUESTS: usize = 2_000;
 
@@ -46,6 +46,7 @@ fn config(base_url: &str, rate: f64) -> ApiRateConfig {
     }
 }
 
+/// Prints the memory and the wake-ups of waiting tasks.
 async fn waiters() {
     let clock = ManualClock::new();
     let limiter = DynamicRateLimiter::with_clock(&config("", 1.0), Arc::new(clock.clone()));
@@ -63,6 +64,7 @@ async fn waiters() {
             permit.await.expect("a permit").success();
         })
     };
+    // Memory of tasks that wait.
     let before = resident();
     let tasks: Vec<_> = (0..WAITERS).map(|_| spawn(&limiter)).collect();
     while limiter.snapshot().waiting < WAITERS {
@@ -79,14 +81,14 @@ async fn waiters() {
         tokio::task::yield_now().await;
     }
 
-    // The manual clock wakes all at each step; wake-ups are counted on the system's.
+    // Count wake-ups with the system clock, because the manual clock wakes all tasks at each step.
     polls.store(0, Ordering::Relaxed);
     let limiter = DynamicRateLimiter::new(&config("", 2_000.0)).expect("valid");
     let tasks: Vec<_> = (0..WAITERS).map(|_| spawn(&limiter)).collect();
     for task in tasks {
         task.await.expect("no panic");
     }
-    // The first look of each task is no wake-up.
+    // The first poll of each task is not a wake-up.
     let woken = polls.load(Ordering::Relaxed).saturating_sub(WAITERS);
     println!(
         "{:.2} wake-ups for each grant",
@@ -94,34 +96,37 @@ async fn waiters() {
     );
 }
 
+/// Prints the processor time of a request, with the bare transport and with the client.
 async fn client() {
-    // The bare transport wants one to be chosen, also where it speaks no TLS.
+    // The bare transport needs a TLS provider, even without TLS.
     let provider = rustls::crypto::ring::default_provider();
-    provider.install_default().expect("nobody else chose");
+    provider
+        .install_default()
+        .expect("no other provider is installed");
     let url = server();
     let bare = reqwest::Client::builder()
         .no_proxy()
         .build()
         .expect("a client");
-    // Never waits: what is measured is the work, not the pace.
+    // The rate is so high that the client never waits.
     let own = AsyncDynamicAPIClient::builder(config(&url, 1e6)).no_proxy();
     let own = own.build().expect("a client");
     let (mut bares, mut owns) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let began = processor_time();
         for _ in 0..REQUESTS {
-            let answer = bare
+            let response = bare
                 .get(format!("{url}/pages/1"))
                 .send()
                 .await
-                .expect("an answer");
-            assert_eq!(answer.bytes().await.expect("a body").len(), 2);
+                .expect("a response");
+            assert_eq!(response.bytes().await.expect("a body").len(), 2);
         }
         bares.push(each(began));
         let began = processor_time();
         for _ in 0..REQUESTS {
-            let answer = own.get("/pages/1").send().await.expect("an answer");
-            assert_eq!(answer.bytes().await.expect("a body").len(), 2);
+            let response = own.get("/pages/1").send().await.expect("a response");
+            assert_eq!(response.bytes().await.expect("a body").len(), 2);
         }
         owns.push(each(began));
     }
@@ -132,6 +137,7 @@ async fn client() {
     );
 }
 
+/// Returns the microseconds per request since `began`.
 fn each(began: Duration) -> f64 {
     (processor_time() - began).as_secs_f64() * 1e6 / REQUESTS as f64
 }
@@ -141,18 +147,18 @@ fn median(mut figures: Vec<f64>) -> f64 {
     figures[figures.len() / 2]
 }
 
-/// Answers on loopback, on threads of its own.
+/// Starts a server on loopback and returns its URL.
 fn server() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let addr = listener.local_addr().expect("an address");
     thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            stream.set_nodelay(true).expect("it can be set");
+            stream.set_nodelay(true).expect("a socket option");
             thread::spawn(move || {
                 let mut request = [0; 4096];
                 while stream.read(&mut request).is_ok_and(|length| length > 0) {
-                    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
-                    stream.write_all(answer).expect("a client that listens");
+                    let response = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+                    stream.write_all(response).expect("a connected client");
                 }
             });
         }
@@ -160,14 +166,14 @@ fn server() -> String {
     format!("http://{addr}")
 }
 
-/// Of this thread, which is the whole runtime.
+/// Returns the processor time of this thread, which runs the whole runtime.
 fn processor_time() -> Duration {
     let text = fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
     let nanos = text.split(' ').next().and_then(|first| first.parse().ok());
     Duration::from_nanos(nanos.expect("a number"))
 }
 
-/// Bytes of memory that this process holds.
+/// Returns the resident memory of this process in bytes.
 fn resident() -> usize {
     let text = fs::read_to_string("/proc/self/status").expect("Linux");
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));

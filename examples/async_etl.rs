@@ -1,13 +1,14 @@
-//! An ETL loop in async code: a task for each page, one client, nothing lost.
+//! An async ETL job: one task per page, one client, no lost page.
 //!
-//! All tasks wait in one queue; however many there are, together they are as fast as the API allows.
+//! All tasks wait in one queue. Any number of tasks together is as fast as the API allows.
 //!
 //! ```text
 //! cargo run --example async_etl
 //! PAGES=300 LIMIT=token-bucket:50/s,burst=50 cargo run --example async_etl
 //! ```
 //!
-//! Without `API_BASE_URL` it starts a simulated API that hides `LIMIT`.
+//! Set `API_BASE_URL` to use a real API. Without it, the example starts a simulated API that enforces
+//! `LIMIT` without announcing it.
 
 use std::error::Error;
 
@@ -46,7 +47,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     for task in tasks {
         match task.await? {
             Ok(row) => rows.push(row),
-            // A page that failed for good; the others go on.
+            // This page failed permanently; the others continue.
             Err(error) => eprintln!("{error}"),
         }
     }
@@ -55,7 +56,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Fetches one page.
 async fn fetch(client: AsyncDynamicAPIClient, id: u32) -> Result<Value> {
-    let answer = client.get(format!("/pages/{id}")).send().await?;
-    answer.error_for_status().await?.json().await
+    let response = client.get(format!("/pages/{id}")).send().await?;
+    response.error_for_status().await?.json().await
 }

@@ -1,16 +1,16 @@
-//! Several statuses that mean "slower", and failures that don't.
+//! Statuses that mean "slow down", and failures that do not.
 //!
-//! A status in `backoff_status_codes` cuts the rate, and the client sends the request again when the
-//! pause is over. Any other failure says nothing about the rate and is the application's business:
-//! here such a request is made up to four times.
+//! A status in `backoff_status_codes` lowers the rate, and the client sends the request again after a pause.
+//! Any other failure does not change the rate, and the application decides what to do: this example makes up
+//! to four attempts.
 //!
 //! ```text
 //! cargo run --example backoff_codes
 //! PAGES=100 LIMIT=sliding-window:30/3s cargo run --example backoff_codes
 //! ```
 //!
-//! Without `API_BASE_URL` it starts a simulated API that hides `LIMIT`, refuses with 503, and fails with
-//! 502 now and then.
+//! Set `API_BASE_URL` to use a real API. Without it, the example starts a simulated API that enforces
+//! `LIMIT`, refuses with 503, and fails with 502 now and then.
 
 use std::error::Error;
 
@@ -53,13 +53,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Up to four tries, unless the failure is one that lasts.
+/// Makes up to four attempts, unless a failure is permanent.
 fn fetch(client: &DynamicAPIClient, path: &str) -> Result<Response> {
-    let mut tries = 0;
+    let mut attempts = 0;
     loop {
-        tries += 1;
+        attempts += 1;
         match client.get(path).send().and_then(Response::error_for_status) {
-            Err(error) if error.is_transient() && tries < 4 => {}
+            Err(error) if error.is_transient() && attempts < 4 => {}
             result => return result,
         }
     }

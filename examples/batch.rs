@@ -1,15 +1,15 @@
-//! Batches with progress; what can't be fetched now is kept for later.
+//! Batches with progress: pages that cannot be fetched now are kept for a later round.
 //!
-//! A pause longer than `max_cooldown` is not slept through inside a call: every call says at once that
-//! it can't be done now, so that the job can report, save its work, and come back.
+//! The client does not sleep longer than `max_cooldown` inside a call. During a longer pause every call
+//! returns an error at once, so that the job can report, save its work, and continue later.
 //!
 //! ```text
 //! cargo run --example batch
 //! PAGES=200 BATCH=50 LIMIT=fixed-window:60/10s cargo run --example batch
 //! ```
 //!
-//! Without `API_BASE_URL` it starts a simulated API that hides `LIMIT`, says how long to wait, and
-//! answers some requests with 503.
+//! Set `API_BASE_URL` to use a real API. Without it, the example starts a simulated API that enforces
+//! `LIMIT`, sends `Retry-After` with refusals, and fails with 503 now and then.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -22,7 +22,7 @@ use serde_json::Value;
 
 mod common;
 
-/// A page that fails this often is given up.
+/// Maximum number of rounds.
 const ROUNDS: u32 = 10;
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -54,13 +54,15 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             for &id in batch {
                 match fetch(&client, id) {
                     Ok(_page) => done += 1,
+                    // The API asked for a long pause: try this page in the next round.
                     Err(ApiError::CooldownTooLong { wait, .. }) => {
                         pause = pause.max(wait);
                         later.push(id);
                     }
+                    // A temporary failure: try again, too.
                     Err(error) if error.is_transient() => later.push(id),
                     Err(error) => {
-                        eprintln!("page {id} is given up: {error}");
+                        eprintln!("page {id} failed: {error}");
                         failed += 1;
                     }
                 }
@@ -88,6 +90,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     }
 }
 
+/// Fetches one page.
 fn fetch(client: &DynamicAPIClient, id: u32) -> api_ratelimiter::Result<Value> {
     client
         .get(format!("/pages/{id}"))

@@ -1,7 +1,7 @@
-//! An API of your own, and presets changed by a file.
+//! A configuration for your own API, and a file that changes presets.
 //!
-//! `API_RATE_CONFIGS.insert` adds a configuration in code; `merge_json` lays a file of overrides over
-//! whatever is registered, so that rates can be changed without a new build.
+//! `API_RATE_CONFIGS.insert` adds a configuration in code. `merge_json` applies a file of overrides to the
+//! registered configurations, so that rates can change without a new build.
 //!
 //! ```text
 //! cargo run --example custom_api
@@ -9,8 +9,9 @@
 //! PAGES=50 LIMIT=token-bucket:5/s,burst=5 cargo run --example custom_api
 //! ```
 //!
-//! Without a path it uses `examples/custom_api.json`. Without `API_BASE_URL` it starts a simulated API
-//! that hides `LIMIT`.
+//! The argument is a file of overrides; it defaults to `examples/custom_api.json`.
+//! Set `API_BASE_URL` to use a real API. Without it, the example starts a simulated API that enforces
+//! `LIMIT` without announcing it.
 
 use std::env;
 use std::error::Error;
@@ -29,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     API_RATE_CONFIGS.insert(ApiRateConfig {
         name: "my_internal_api".into(),
-        base_url: api.base_url.clone(), // yours: "https://internal.api.company/v2"
+        base_url: api.base_url.clone(), // Yours, for example "https://internal.api.company/v2".
         initial_rate: 3.0,
         min_rate: 1.0,
         max_rate: 10.0,
@@ -39,6 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ..Default::default()
     })?;
 
+    // The file of overrides may change any registered configuration.
     let overrides = match env::args_os().nth(1) {
         Some(path) => fs::read_to_string(path)?,
         None => include_str!("custom_api.json").to_owned(),

@@ -1,11 +1,12 @@
-//! An ETL loop that need not think of rate limits: extract, transform, load, and no sleep anywhere.
+//! An ETL loop (extract, transform, load) without any code for rate limits: the client does all waiting.
 //!
 //! ```text
 //! cargo run --example etl_loop
 //! PAGES=200 LIMIT=token-bucket:5/s,burst=10 cargo run --example etl_loop
 //! ```
 //!
-//! Without `API_BASE_URL` it starts a simulated API that hides `LIMIT`.
+//! Set `API_BASE_URL` to use a real API. Without it, the example starts a simulated API that enforces
+//! `LIMIT` without announcing it.
 
 use std::error::Error;
 
@@ -38,6 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     })
     .build()?;
 
+    // Requests that the API refuses are waited for and sent again inside the client.
     let (mut loaded, mut skipped) = (0, 0);
     for id in 1..=pages {
         match extract(&client, id)? {
@@ -54,19 +56,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A page, or `None` if it is gone.
+/// Fetches a page. Returns `None` if it does not exist (404).
 fn extract(client: &DynamicAPIClient, id: u32) -> Result<Option<Value>> {
-    let answer = client
+    let response = client
         .get(format!("/pages/{id}"))
         .send()
         .and_then(Response::error_for_status);
-    match answer {
-        Ok(answer) => answer.json().map(Some),
+    match response {
+        Ok(response) => response.json().map(Some),
         Err(error) if error.status().is_some_and(|status| status == 404) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
+/// Picks the fields of a row from a page.
 fn transform(page: &Value) -> Row {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     Row {
@@ -76,12 +79,13 @@ fn transform(page: &Value) -> Row {
     }
 }
 
+/// Writes a row.
 fn load(client: &DynamicAPIClient, row: &Row) -> Result<()> {
     client
         .put(format!("/rows/{}", row.id))
         .json(row)
         .send()?
         .error_for_status()?
-        .bytes()?; // reading the answer to its end keeps the connection for the next request
+        .bytes()?; // Reading the whole response keeps the connection open for the next request.
     Ok(())
 }

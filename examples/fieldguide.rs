@@ -1,12 +1,12 @@
 //! Lists the engagements of a Fieldguide account with their status.
 //!
-//! Fieldguide publishes no numbers about its limit. The preset `fieldguide` begins slowly and adapts.
+//! Fieldguide does not publish its limit. The preset `fieldguide` starts slowly and adapts.
 //!
 //! ```text
 //! FIELDGUIDE_TOKEN=fg_… cargo run --example fieldguide
 //! ```
 //!
-//! `FIELDGUIDE_BASE_URL` sends the requests elsewhere; `PER_PAGE` is 200.
+//! `FIELDGUIDE_BASE_URL` replaces the base URL. `PER_PAGE` defaults to 200.
 
 use std::env;
 use std::process::ExitCode;
@@ -52,6 +52,7 @@ fn main() -> ExitCode {
         }
         Err(error) => {
             eprintln!("{error}");
+            // The response body often has the vendor's explanation.
             if let Some(reply) = error.reply() {
                 eprintln!("{}", reply.text());
             }
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
     }
 }
 
+/// Prints every engagement and returns the number of engagements.
 fn print_engagements(token: &str) -> Result<usize> {
     let mut builder = DynamicAPIClient::builder_for("fieldguide")?.bearer_auth(token);
     if let Ok(url) = env::var("FIELDGUIDE_BASE_URL") {
@@ -68,6 +70,7 @@ fn print_engagements(token: &str) -> Result<usize> {
     let client = builder.build()?;
     let per_page = env::var("PER_PAGE").unwrap_or_else(|_| "200".into());
 
+    // Count pages up until a page has no link to the next one.
     let mut engagements = 0;
     for page in 1.. {
         let list: List = client

@@ -1,14 +1,15 @@
-//! What the limiter does, as log lines and as JSON.
+//! Shows what the limiter does, as log lines and as JSON.
 //!
-//! Log lines go to stderr: each rise of the rate at level debug, each cut at level warn. Snapshots go to
-//! stdout, one line of JSON each, ready for whatever collects metrics.
+//! Log lines go to stderr: level debug when the rate rises, level warn when it is cut. Snapshots go to stdout
+//! as one line of JSON each, for a collector of metrics.
 //!
 //! ```text
 //! cargo run --example logging_snapshot
 //! RUST_LOG=warn PAGES=100 cargo run --example logging_snapshot > snapshots.jsonl
 //! ```
 //!
-//! Without `API_BASE_URL` it starts a simulated API that hides `LIMIT`.
+//! Set `API_BASE_URL` to use a real API. Without it, the example starts a simulated API that enforces
+//! `LIMIT` without announcing it.
 
 use std::error::Error;
 
@@ -43,6 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .send()?
             .error_for_status()?
             .bytes()?;
+        // A snapshot after every ten pages.
         if id % 10 == 0 || id == pages {
             println!("{}", serde_json::to_string(&client.limiter().snapshot())?);
         }

@@ -1,11 +1,12 @@
-//! All rows of a collection, page by page, by a cursor.
+//! Fetches all rows of a collection page by page, with a cursor.
 //!
 //! ```text
 //! cargo run --example pagination
 //! ITEMS=1000 PAGE_SIZE=25 LIMIT=fixed-window:20/5s cargo run --example pagination
 //! ```
 //!
-//! Without `API_BASE_URL` it starts a simulated API with `ITEMS` rows that hides `LIMIT`.
+//! Set `API_BASE_URL` to use a real API. Without it, the example starts a simulated API with `ITEMS` rows
+//! that enforces `LIMIT` without announcing it.
 
 use std::error::Error;
 
@@ -38,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         base_url: api.base_url.clone(),
         initial_rate: 5.0,
         max_rate: 50.0,
-        // Presets know theirs.
+        // Presets have the pagination of their API.
         pagination: Some(
             Pagination::cursor("start_cursor", "next_cursor")
                 .more_if("has_more")

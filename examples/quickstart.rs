@@ -1,8 +1,8 @@
-//! The main job: eight threads fetch 500 pages from an API whose limit nobody told them.
+//! Eight threads fetch 500 pages from an API with an unknown limit.
 //!
-//! Starts a simulated API, 25 ms away, that hides a token bucket (20 requests per second, a burst of
-//! 20) and never says when to come back. Clones of one client, which begins at 2 requests per second, find out how
-//! fast they may go. Nothing is lost and nothing is fetched twice, else the exit code is 1.
+//! Starts a simulated API with a round trip of 25 ms and a token bucket (20 requests per second, burst 20)
+//! that it does not announce. Clones of one client start at 2 requests per second and learn the limit. The
+//! exit code is 1 if a page is lost or fetched twice.
 //!
 //! ```text
 //! cargo run --release --example quickstart
@@ -37,7 +37,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let round_trip: u64 = common::number("ROUND_TRIP_MS", 25)?;
     let start_rate: f64 = common::number("START_RATE", 2.0)?;
 
-    // The limit is the server's secret.
+    // The simulated API does not announce its limit.
     let api = SimulatedApi::builder()
         .limit(Limit::token_bucket(rate, burst)?)
         .round_trip(Duration::from_millis(round_trip))
@@ -62,6 +62,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut fetched = HashSet::new();
 
     thread::scope(|scope| {
+        // Each thread takes the next page number and sends its result.
         for _ in 0..threads {
             let (client, sender, next_page) = (client.clone(), sender.clone(), &next_page);
             scope.spawn(move || {
@@ -75,6 +76,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         }
         drop(sender);
 
+        // The main thread collects the results and prints progress once a second.
         let mut progress_at = began + Duration::from_secs(1);
         loop {
             let until_progress = progress_at.saturating_duration_since(Instant::now());
@@ -98,6 +100,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         }
     });
 
+    // Compare with what the limit allows and with the counts of the server.
     let taken = began.elapsed().as_secs_f64();
     let allowed = ((pages as f64 - burst) / rate).max(0.0);
     let stats = api.stats();
@@ -128,6 +131,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     }
 }
 
+/// Fetches one page.
 fn fetch(client: &DynamicAPIClient, page: usize) -> api_ratelimiter::Result<Page> {
     client
         .get(format!("/pages/{page}"))

@@ -1,15 +1,16 @@
-//! From an API into a file: page through a collection, fetch each item, write JSON lines.
+//! Copies a collection into a file: reads its pages, fetches each item, and writes JSON lines.
 //!
-//! Items are appended to a `.part` file as they come. Interrupted at any moment and started again, the
-//! job goes on with what is missing; the file itself appears only when it is complete.
+//! Items are appended to a `.part` file. After an interruption at any time, the next run fetches only the
+//! missing items. The `.part` file is renamed when it is complete.
 //!
 //! ```text
 //! cargo run --example sync_database
 //! ITEMS=500 LIMIT=token-bucket:30/s,burst=10 cargo run --example sync_database -- items.jsonl
 //! ```
 //!
-//! Without a path it writes `database.jsonl` in the system's temporary directory. Without
-//! `API_BASE_URL` it starts a simulated API with `ITEMS` items that hides `LIMIT`.
+//! The path defaults to `database.jsonl` in the system's temporary directory. Set `API_BASE_URL` to use a real
+//! API. Without it, the example starts a simulated API with `ITEMS` items that enforces `LIMIT` without
+//! announcing it.
 
 use std::collections::HashSet;
 use std::env;
@@ -55,6 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     })
     .build()?;
 
+    // Continue an interrupted run.
     let part = path.with_extension("part");
     let (mut file, mut done) = resume(&part)?;
     let resumed = done.len();
@@ -64,12 +66,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         let list: List = client
             .post("/databases/tasks/query")
             .json(&query)
-            .idempotent(true) // it only reads
+            .idempotent(true) // The query only reads.
             .send()?
             .error_for_status()?
             .json()?;
         for Item { id } in list.results {
-            // The collection may have moved on between two pages: no item is written twice.
+            // The collection may change between two pages, so skip items that are written already.
             if done.contains(&id) {
                 continue;
             }
@@ -87,6 +89,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
 
+    // The file is complete: give it its final name.
     file.sync_all()?;
     drop(file);
     fs::rename(&part, &path)?;
@@ -98,12 +101,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Opens the file of an interrupted run, or a new one, with the ids of the items it holds.
+/// Opens the file of an interrupted run, or a new file. Also returns the ids of the items in it.
 fn resume(part: &Path) -> Result<(File, HashSet<String>), Box<dyn Error>> {
     let mut file = OpenOptions::new().append(true).create(true).open(part)?;
     let mut bytes = fs::read(part)?;
 
-    // An interruption in the middle of a write leaves half a line.
+    // Remove the truncated last line that an interrupted write leaves.
     let whole = bytes
         .iter()
         .rposition(|byte| *byte == b'\n')
@@ -112,6 +115,7 @@ fn resume(part: &Path) -> Result<(File, HashSet<String>), Box<dyn Error>> {
     file.set_len(whole as u64)?;
     file.flush()?;
 
+    // Read the ids of the complete lines.
     let mut ids = HashSet::new();
     for line in bytes
         .split(|byte| *byte == b'\n')

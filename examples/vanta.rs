@@ -1,14 +1,14 @@
 //! Lists the Vanta tests that need attention.
 //!
-//! The preset `vanta` stays below the 50 requests a minute that Vanta allows for managing data.
+//! The preset `vanta` stays below Vanta's limit of 50 requests per minute.
 //!
 //! ```text
 //! VANTA_TOKEN=vat_… cargo run --example vanta
 //! ```
 //!
-//! The token comes from `POST https://api.vanta.com/oauth/token`, scope `vanta-api.all:read`, and holds
-//! for an hour; a new one revokes the old. `VANTA_BASE_URL` sends the requests elsewhere, such as to
-//! `https://api.vanta-gov.com/v1`; `PAGE_SIZE` is 100.
+//! Get the token from `POST https://api.vanta.com/oauth/token` with the scope `vanta-api.all:read`. It is
+//! valid for an hour; a new token revokes the one before. `VANTA_BASE_URL` replaces the base URL, for
+//! example by `https://api.vanta-gov.com/v1`. `PAGE_SIZE` defaults to 100.
 
 use std::env;
 use std::process::ExitCode;
@@ -55,6 +55,7 @@ fn main() -> ExitCode {
         }
         Err(error) => {
             eprintln!("{error}");
+            // The response body often has the vendor's explanation.
             if let Some(reply) = error.reply() {
                 eprintln!("{}", reply.text());
             }
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
     }
 }
 
+/// Prints every test that needs attention and returns the number of tests.
 fn print_failing_tests(token: &str) -> Result<usize> {
     let mut builder = DynamicAPIClient::builder_for("vanta")?.bearer_auth(token);
     if let Ok(url) = env::var("VANTA_BASE_URL") {
@@ -71,6 +73,7 @@ fn print_failing_tests(token: &str) -> Result<usize> {
     let client = builder.build()?;
     let page_size = env::var("PAGE_SIZE").unwrap_or_else(|_| "100".into());
 
+    // Follow the cursor from page to page.
     let mut tests = 0;
     let mut cursor = None;
     loop {

@@ -1,14 +1,15 @@
-//! Workers that take jobs from a channel, each with a clone of one client.
+//! A pool of workers that take jobs from a channel, each with a clone of one client.
 //!
-//! The clones share limiter and connections: together they are as fast as one may be, however many
-//! they are. All who wait are served in the order in which they came.
+//! The clones share one limiter and its connections. Any number of workers together is as fast as the API
+//! allows. Waiting requests are sent in order of arrival.
 //!
 //! ```text
 //! cargo run --example worker_pool
 //! PAGES=300 THREADS=16 LIMIT=token-bucket:50/s,burst=50 cargo run --example worker_pool
 //! ```
 //!
-//! Without `API_BASE_URL` it starts a simulated API that hides `LIMIT`.
+//! Set `API_BASE_URL` to use a real API. Without it, the example starts a simulated API that enforces
+//! `LIMIT` without announcing it.
 
 use std::error::Error;
 use std::sync::Mutex;
@@ -54,10 +55,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         drop(result_sender);
 
+        // Send all jobs, then collect the results.
         for id in 1..=pages {
             job_sender.send(id)?;
         }
-        drop(job_sender); // no more jobs: the workers end when all are done
+        drop(job_sender); // Without a sender, the workers end after the last job.
 
         let mut fetched_by = vec![0; threads];
         for (worker, page) in results {
@@ -72,11 +74,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     })
 }
 
-/// The next job, as soon as there is one; `None` when there will be none any more.
+/// Waits for the next job. Returns `None` after the last one.
 fn next_job(jobs: &Mutex<Receiver<u32>>) -> Option<u32> {
     jobs.lock().ok()?.recv().ok()
 }
 
+/// Fetches one page.
 fn fetch(client: &DynamicAPIClient, id: u32) -> Result<Value> {
     client
         .get(format!("/pages/{id}"))

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api_ratelimiter_core::Time;
-use api_ratelimiter_core::limiter::Manner;
+use api_ratelimiter_core::hash::fnv128;
+use api_ratelimiter_core::limiter::{OutagePolicy, Record};
 
 mod local;
 #[cfg(feature = "redis")]
@@ -42,7 +43,7 @@ pub use local::LocalStore;
 pub struct Fleet {
     pub(crate) store: Arc<dyn FleetStore>,
     pub(crate) key: FleetKey,
-    pub(crate) manner: Manner,
+    pub(crate) policy: OutagePolicy,
 }
 
 /// What a worker does while the store can't be reached.
@@ -68,7 +69,7 @@ impl Fleet {
         Self {
             store: Arc::new(store),
             key: FleetKey::of(key),
-            manner: Manner {
+            policy: OutagePolicy {
                 workers: ASSUMED_WORKERS,
                 stops: false,
             },
@@ -78,14 +79,14 @@ impl Fleet {
     /// What workers do while the store can't be reached. Defaults to [`OnOutage::GoOn`].
     #[must_use]
     pub fn on_outage(mut self, on_outage: OnOutage) -> Self {
-        self.manner.stops = on_outage == OnOutage::Stop;
+        self.policy.stops = on_outage == OnOutage::Stop;
         self
     }
 
     /// How many workers there are taken to be as long as the store was never reached; at least 1. Defaults to 16.
     #[must_use]
     pub fn workers(mut self, workers: u32) -> Self {
-        self.manner.workers = workers.max(1);
+        self.policy.workers = workers.max(1);
         self
     }
 
@@ -114,7 +115,7 @@ impl fmt::Debug for Fleet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fleet")
             .field("store", &self.store)
-            .field("manner", &self.manner)
+            .field("policy", &self.policy)
             .finish_non_exhaustive()
     }
 }
@@ -128,7 +129,7 @@ pub struct FleetKey(Box<str>);
 
 impl FleetKey {
     fn of(key: &str) -> Self {
-        Self(format!("{:032x}", hash(key.as_bytes())).into())
+        Self(format!("{:032x}", fnv128(key.as_bytes())).into())
     }
 
     fn part(&self, scope: &str) -> Self {
@@ -140,14 +141,6 @@ impl FleetKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// FNV-1a, 128 bits: the same on every machine and in every version.
-fn hash(bytes: &[u8]) -> u128 {
-    let basis = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
-    bytes.iter().fold(basis, |hash, byte| {
-        (hash ^ u128::from(*byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
-    })
 }
 
 /// Where a fleet keeps its one state: a text under each key, replaced only if nobody else did meanwhile.
@@ -243,14 +236,13 @@ fn seconds<S: serde::Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S:
 impl FleetStatus {
     fn read(found: &Stored) -> Option<Self> {
         let now = found.time();
-        let record = api_ratelimiter_core::limiter::Record::read(&found.text, now)?;
-        let (workers, view, changed_ago) = record.glance(now);
+        let summary = Record::read(&found.text, now)?.summary(now);
         Some(Self {
-            workers,
-            rate_per_second: view.0.as_per_second(),
-            learned_ceiling: view.1.map(crate::Rate::as_per_second),
-            cooldown: view.2,
-            changed_ago,
+            workers: summary.workers,
+            rate_per_second: summary.rate.as_per_second(),
+            learned_ceiling: summary.ceiling.map(crate::Rate::as_per_second),
+            cooldown: summary.pause_left,
+            changed_ago: summary.age,
         })
     }
 }
@@ -268,13 +260,5 @@ mod tests {
         assert_ne!(key, key.part("search"));
         let fleet = Fleet::new(LocalStore::new(), "notion/secret_abc");
         assert!(!format!("{fleet:?}").contains("secret"));
-    }
-
-    #[test]
-    fn the_hash_is_the_published_one() {
-        // The test vectors of FNV's authors (draft-eastlake-fnv).
-        assert_eq!(hash(b""), 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d);
-        assert_eq!(hash(b"a"), 0xd228_cb69_6f1a_8caf_7891_2b70_4e4a_8964);
-        assert_eq!(hash(b"foobar"), 0x343e_1662_793c_64bf_6f0d_3597_ba44_6f18);
     }
 }

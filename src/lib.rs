@@ -35,7 +35,7 @@
 //!
 //! # Crate features
 //!
-//! Costs are in crates that the feature adds, on Linux, to the 34 of the library without features.
+//! Costs are in crates that the feature adds, on Linux, to the 35 of the library without features.
 //!
 //! - **rustls** (default, 10 crates): https by rustls with the ring provider and Mozilla's roots.
 //! - **gzip** (default, 5 crates): compressed answers.
@@ -90,7 +90,7 @@ pub use api_ratelimiter_core::guidance;
 /// The vocabulary of methods, statuses and headers.
 pub use api_ratelimiter_core::http;
 pub use api_ratelimiter_core::limiter::{
-    BreakerPhase, CircuitBreaker, Learned, Learning, Phase, Reason,
+    BreakerPhase, CircuitBreaker, Learned, Learning, LearningReason, Phase,
 };
 pub use api_ratelimiter_core::{
     Effort, Error, Page, Position, Rate, Reader, Reply, Resend, Result, Time, TimeoutPhase,

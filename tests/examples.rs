@@ -122,7 +122,7 @@ fn an_option_is_answered_with_what_the_example_is_for_and_nothing_is_done() {
         assert!(help.contains(&format!("--example {name}")), "{help}");
         let refused = ran("--bogus");
         assert_eq!(refused.status.code(), Some(2), "{refused:?}");
-        assert!(refused.stderr.starts_with("there is no option --bogus"));
+        assert!(refused.stderr.starts_with("unknown option --bogus"));
         assert_eq!(refused.stdout, "");
     }
     let left = fs::read_dir(&directory.0).expect("a directory").count();

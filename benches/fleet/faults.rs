@@ -1,26 +1,27 @@
-//! What faults cost, in virtual time: refusals and use of the limit while they last and afterwards.
+//! Cost of faults in virtual time: refusals and use of the limit during a fault and after it.
 
 use std::time::Duration;
 
 use api_ratelimiter::ApiRateConfig;
-use api_ratelimiter_simulator::world::{Mishap, Scenario, fleet, run};
+use api_ratelimiter_simulator::world::{FleetFault, Scenario, fleet, run};
 
-/// When it happens: the limit is learned by then.
+/// Time of the fault: the limit is learned by then.
 const AT: Duration = Duration::from_secs(60);
 
-/// Until the limit has to be kept again.
-const AFTERWARDS: Duration = Duration::from_secs(10);
+/// Time after the fault until the limit must be kept again.
+const RECOVERY: Duration = Duration::from_secs(10);
 
-/// The last part of a run, in which it is kept.
+/// Last part of a run, in which the limit must be kept.
 const CALM: Duration = Duration::from_secs(60);
 
 const SEEDS: u64 = 40;
 
-/// What the API allows, per second.
+/// Rate that the API allows, per second.
 const ALLOWED: f64 = 40.0;
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// Prints the table.
 pub(crate) fn table() {
     println!(
         "token-bucket:{ALLOWED}/s,burst={ALLOWED}; learned for {AT:?}, then it happens; refused and used while it lasts and \
@@ -28,35 +29,36 @@ pub(crate) fn table() {
     );
     println!("| what happens | refused % | of the limit | refused % afterwards | of the limit |");
     println!("|---|---|---|---|---|");
-    let away = |lasts| Mishap::Away {
+    // The faults, and one row for each.
+    let down = |lasts| FleetFault::StoreDown {
         from: AT,
         until: AT + lasts,
     };
-    let slow = |by| Mishap::Slow {
+    let slow = |by| FleetFault::StoreSlow {
         from: AT,
         until: AT + 15 * SECOND,
         by,
     };
-    let emptied = Mishap::Emptied { at: AT };
-    let rows: [(&str, usize, &[Mishap], Duration); 8] = [
+    let wiped = FleetFault::StoreWiped { at: AT };
+    let rows: [(&str, usize, &[FleetFault], Duration); 8] = [
         ("nothing, 4 workers", 4, &[], Duration::ZERO),
         (
             "3 of 6 workers are killed",
             6,
-            &[Mishap::Killed { workers: 3, at: AT }],
+            &[FleetFault::WorkersKilled { workers: 3, at: AT }],
             Duration::ZERO,
         ),
         (
             "the store stands still for 10 s",
             4,
-            &[away(10 * SECOND)],
+            &[down(10 * SECOND)],
             10 * SECOND,
         ),
-        ("the store is emptied", 4, &[emptied], Duration::ZERO),
+        ("the store is emptied", 4, &[wiped], Duration::ZERO),
         (
             "the store is restarted, empty",
             4,
-            &[emptied, away(SECOND / 5)],
+            &[wiped, down(SECOND / 5)],
             Duration::ZERO,
         ),
         (
@@ -74,17 +76,18 @@ pub(crate) fn table() {
         (
             "3 workers join 3",
             6,
-            &[Mishap::Late { workers: 3, at: AT }],
+            &[FleetFault::WorkersLate { workers: 3, at: AT }],
             Duration::ZERO,
         ),
     ];
-    for (name, workers, mishaps, lasts) in rows {
-        println!("{}", row(name, workers, mishaps, lasts));
+    for (name, workers, faults, lasts) in rows {
+        println!("{}", row(name, workers, faults, lasts));
     }
 }
 
-fn row(name: &str, workers: usize, mishaps: &[Mishap], lasts: Duration) -> String {
-    let settled = AT + lasts + AFTERWARDS;
+/// Runs one row with every seed and returns its line.
+fn row(name: &str, workers: usize, faults: &[FleetFault], lasts: Duration) -> String {
+    let settled = AT + lasts + RECOVERY;
     let end = settled + CALM;
     let limit = format!("token-bucket:{ALLOWED}/s,burst={ALLOWED}");
     let scenario = Scenario {
@@ -100,7 +103,7 @@ fn row(name: &str, workers: usize, mishaps: &[Mishap], lasts: Duration) -> Strin
     };
     let runs: Vec<[f64; 4]> = (1..=SEEDS)
         .map(|seed| {
-            let workers = fleet(&config, workers, Duration::from_micros(500), mishaps, seed);
+            let workers = fleet(&config, workers, Duration::from_micros(500), faults, seed);
             let (report, _) = run(&scenario, workers.expect("valid"), seed);
             let used = |from: Duration, to: Duration| {
                 report.accepted(from, to) as f64 / (to - from).as_secs_f64() / ALLOWED
@@ -114,14 +117,15 @@ fn row(name: &str, workers: usize, mishaps: &[Mishap], lasts: Duration) -> Strin
             .map(|share| 100.0 * share)
         })
         .collect();
-    let of = |place: usize| {
-        let mut values: Vec<f64> = runs.iter().map(|run| run[place]).collect();
+    // The sorted values of one column.
+    let of = |column: usize| {
+        let mut values: Vec<f64> = runs.iter().map(|run| run[column]).collect();
         values.sort_by(f64::total_cmp);
         values
     };
-    let most = |place| of(place)[SEEDS as usize - 1];
-    let median = |place| of(place)[SEEDS as usize / 2];
-    let least = |place| of(place)[0];
+    let most = |column| of(column)[SEEDS as usize - 1];
+    let median = |column| of(column)[SEEDS as usize / 2];
+    let least = |column| of(column)[0];
     format!(
         "| {name} | {:.2} ({:.2}) | {:.1}% ({:.1}%) | {:.2} ({:.2}) | {:.1}% ({:.1}%) |",
         median(0),

@@ -1,21 +1,21 @@
-//! The proof for fleets: many workers on one hidden limit, beside a single client, independent learners and fixed
-//! shares.
+//! Benchmark of fleets: many workers on one hidden limit, compared with a single client, independent
+//! learners and fixed shares.
 //!
 //! ```text
 //! cargo bench --bench fleet                          in virtual time
-//! cargo bench --bench fleet -- --only 64             the rows of 64 workers
-//! cargo bench --bench fleet -- --faults               what faults cost, in virtual time
-//! cargo bench --bench fleet -- --real                processes, a Redis server and the simulated API: a minute each
-//! cargo bench --bench fleet -- --real --seconds 20   the same, shorter
+//! cargo bench --bench fleet -- --only 64             only the rows of 64 workers
+//! cargo bench --bench fleet -- --faults               cost of faults, in virtual time
+//! cargo bench --bench fleet -- --real                processes, a Redis server and the simulated API: a minute per row
+//! cargo bench --bench fleet -- --real --seconds 20   as above, 20 s per row
 //! ```
 
 mod faults;
-mod imagined;
 mod real;
+mod simulated;
 
 use std::time::Duration;
 
-/// Each row of the real table is judged for so long.
+/// Measured time of each row of the table with real processes.
 const JUDGED: Duration = Duration::from_secs(60);
 
 fn main() {
@@ -33,6 +33,6 @@ fn main() {
     } else if place("--faults").is_some() {
         faults::table();
     } else {
-        imagined::table(number("--only"));
+        simulated::table(number("--only"));
     }
 }

@@ -1,4 +1,4 @@
-//! Processes, a Redis server and the simulated API over HTTP.
+//! Benchmark with processes, a Redis server and the simulated API over HTTP.
 
 use std::io::Read as _;
 use std::net::{TcpListener, TcpStream};
@@ -17,13 +17,13 @@ const PROCESSES: [usize; 3] = [1, 4, 16];
 /// Round trip of the API.
 const TRIP: Duration = Duration::from_millis(100);
 
-/// Not judged: the limit is learned.
-const WARM: Duration = Duration::from_secs(20);
+/// Time before the measurement, in which the limit is learned.
+const WARM_UP: Duration = Duration::from_secs(20);
 
-/// Callers for each request per second that the limit allows, in all processes together: under way and waiting.
+/// Callers per request per second of the limit, in all processes together.
 const CALLERS: f64 = 0.3;
 
-/// A Redis server for the bench, ended with it.
+/// A Redis server of the benchmark, stopped when dropped.
 struct Store {
     child: Child,
     url: String,
@@ -31,7 +31,7 @@ struct Store {
 }
 
 impl Store {
-    /// `None` where there is none to start.
+    /// Starts a server. Returns `None` if none is installed.
     fn start() -> Option<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
@@ -64,10 +64,10 @@ impl Store {
         Some(Self { child, url, folder })
     }
 
-    /// Visits so far: each is one call of the script.
+    /// Returns the number of visits so far. Each visit is one call of the script.
     fn visits(&self) -> u64 {
         let client = redis::Client::open(self.url.as_str()).expect("an address");
-        let mut connection = client.get_connection().expect("it is there");
+        let mut connection = client.get_connection().expect("a running server");
         let mut command = redis::cmd("INFO");
         let stats: String = command
             .arg("commandstats")
@@ -89,14 +89,14 @@ impl Drop for Store {
     }
 }
 
-/// All rows, each judged for so long.
+/// Prints the table. Each row is measured for `judged`.
 pub(crate) fn table(judged: Duration) {
     let Some(store) = Store::start() else {
         println!("SKIPPED: neither redis-server nor valkey-server is installed");
         return;
     };
     println!(
-        "token bucket, burst as much as comes in 2 s; round trips of {TRIP:?}; judged for {judged:?} after {WARM:?}"
+        "token bucket, burst as much as comes in 2 s; round trips of {TRIP:?}; judged for {judged:?} after {WARM_UP:?}"
     );
     println!(
         "| processes | limit/s | of the limit | refused % | Jain | store op/s | op per grant |"
@@ -109,18 +109,20 @@ pub(crate) fn table(judged: Duration) {
     }
 }
 
+/// Runs one row and returns its line.
 fn row(store: &Store, processes: usize, per_second: u32, judged: Duration) -> String {
     let limit: Limit = format!("token-bucket:{per_second}/s,burst={}", 2 * per_second)
         .parse()
         .expect("a limit");
     let api = SimulatedApi::builder().limit(limit).round_trip(TRIP);
     let api = api.start().expect("a port");
-    let from = unix_now() + WARM;
+    let from = unix_now() + WARM_UP;
     let until = from + judged;
     let callers = (CALLERS * f64::from(per_second) / processes as f64)
         .ceil()
         .max(2.0);
     let key = format!("{processes}/{per_second}");
+    // Start the worker processes.
     let workers: Vec<Child> = (0..processes)
         .map(|_| {
             Command::new(std::env::current_exe().expect("this program"))
@@ -135,11 +137,12 @@ fn row(store: &Store, processes: usize, per_second: u32, judged: Duration) -> St
                 .expect("a process")
         })
         .collect();
+    // Measure from `from` to `until`.
     thread::sleep(from.saturating_sub(unix_now()));
     let (first, visits) = (api.stats(), store.visits());
     thread::sleep(until.saturating_sub(unix_now()));
     let (last, visits) = (api.stats(), store.visits() - visits);
-    let got: Vec<f64> = workers.into_iter().map(brought).collect();
+    let got: Vec<f64> = workers.into_iter().map(result_of).collect();
     let (accepted, refused) = (last.accepted - first.accepted, last.refused - first.refused);
     let (sum, squares) = (
         got.iter().sum::<f64>(),
@@ -155,8 +158,8 @@ fn row(store: &Store, processes: usize, per_second: u32, judged: Duration) -> St
     )
 }
 
-/// What a worker says it got in the time that is judged.
-fn brought(mut worker: Child) -> f64 {
+/// Returns the number of successful requests that a worker printed.
+fn result_of(mut worker: Child) -> f64 {
     let mut text = String::new();
     let out = worker.stdout.as_mut().expect("a pipe");
     out.read_to_string(&mut text).expect("its figure");
@@ -164,16 +167,18 @@ fn brought(mut worker: Child) -> f64 {
     text.trim().parse().expect("a number")
 }
 
+/// Returns the time since 1970.
 fn unix_now() -> Duration {
     SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .expect("after 1970")
 }
 
-/// One process: callers that always have more to send. Prints how many requests succeeded in the time that is judged.
+/// Runs one worker process, whose callers always have more requests. Prints the number of requests that
+/// succeeded in the measured time.
 pub(crate) fn worker(args: &[String]) {
     let [base_url, store, key, callers, from, until] = args else {
-        panic!("a worker is started by the bench");
+        panic!("only the benchmark starts workers");
     };
     let number = |text: &String| text.parse().expect("a number");
     let [from, until] = [from, until].map(|text| Duration::from_millis(number(text)));
@@ -195,9 +200,9 @@ pub(crate) fn worker(args: &[String]) {
             let (client, got) = (client.clone(), &got);
             scope.spawn(move || {
                 while unix_now() < until {
-                    let answer = client.get("/pages/1").send();
+                    let response = client.get("/pages/1").send();
                     let now = unix_now();
-                    let is_good = answer.is_ok_and(|answer| answer.bytes().is_ok());
+                    let is_good = response.is_ok_and(|response| response.bytes().is_ok());
                     if is_good && (from..until).contains(&now) {
                         got.fetch_add(1, Ordering::Relaxed);
                     }

@@ -1,4 +1,4 @@
-//! One scenario played and judged.
+//! Runs one scenario and computes its figures.
 
 use std::time::Duration;
 
@@ -7,29 +7,29 @@ use api_ratelimiter_simulator::world::{Report, run};
 use crate::players::{self, Player, STEADY, play};
 use crate::sets::{CLIENTS, Case, Kind};
 
-/// A scenario and what came of it.
+/// A scenario with its figures.
 #[derive(Debug, Clone)]
 pub(crate) struct Outcome {
     pub(crate) case: Case,
-    /// Accepted per second as a share of the limit's long-run rate.
+    /// Accepted requests per second as a share of the limit's long-run rate.
     pub(crate) utilisation: f64,
-    /// The same of the best fixed rate, where it was looked for; else 1.
+    /// Utilisation of the best fixed rate where it was searched, else 1.
     pub(crate) possible: f64,
     pub(crate) refused: f64,
-    /// Seconds to find, or to absorb; infinite if never.
+    /// Seconds until a limit is found or a change is absorbed; infinite if never.
     pub(crate) seconds: f64,
     pub(crate) fairness: f64,
-    /// Times that refusals have lowered the rate, after a blackout.
+    /// Number of times that refusals lowered the rate after a blackout.
     pub(crate) cuts: usize,
 }
 
 impl Outcome {
-    /// The share of what the oracle reaches.
+    /// Returns the utilisation as a share of the oracle's.
     pub(crate) fn share(&self) -> f64 {
         self.utilisation / self.possible
     }
 
-    /// The figure that scenarios of this kind are about.
+    /// Returns the main figure of scenarios of this kind.
     pub(crate) fn figure(&self) -> f64 {
         match self.case.kind {
             Kind::Steady(..) | Kind::Pacing | Kind::Announced(_) | Kind::Bursty => self.share(),
@@ -41,6 +41,7 @@ impl Outcome {
     }
 }
 
+/// Returns whether cases of this kind are compared with the oracle.
 pub(crate) fn needs_an_oracle(kind: Kind) -> bool {
     matches!(
         kind,
@@ -48,7 +49,7 @@ pub(crate) fn needs_an_oracle(kind: Kind) -> bool {
     )
 }
 
-/// Plays a case. `possible` is the oracle's utilisation, where the kind needs one.
+/// Runs a case. `possible` is the oracle's utilisation, where the kind needs it.
 pub(crate) fn judge(player: Player, case: &Case, possible: f64) -> Outcome {
     let scenario = &case.scenario;
     let clients = if matches!(case.kind, Kind::Fair(_)) {
@@ -86,7 +87,7 @@ pub(crate) fn judge(player: Player, case: &Case, possible: f64) -> Outcome {
         }
         Kind::Shared => {
             let (from, until) = (Duration::from_secs(600), Duration::from_secs(900));
-            // Half of the limit for two minutes, all of it for three.
+            // Half of the limit for two minutes, the whole limit for three.
             let allowed = case.per_second * (0.5 * 120.0 + 180.0);
             outcome.utilisation = report.accepted(from, until) as f64 / allowed;
         }
@@ -95,7 +96,7 @@ pub(crate) fn judge(player: Player, case: &Case, possible: f64) -> Outcome {
     outcome
 }
 
-/// Times that the rate fell by more than a tenth in the half minute after `from`.
+/// Counts falls of the rate by more than a tenth in the half minute after `from`.
 fn cuts(report: &Report, from: Duration) -> usize {
     let (from, until) = (
         api_ratelimiter::Time::ZERO + from,
@@ -108,7 +109,7 @@ fn cuts(report: &Report, from: Duration) -> usize {
     rates.filter(|pair| pair[1].1 < 0.9 * pair[0].1).count()
 }
 
-/// Half an hour to learn, then a new run that remembers it an hour later.
+/// Learns for half an hour, then restarts an hour later with what was learned.
 fn restarted(case: &Case) -> Report {
     let mut before = case.scenario.clone();
     before.length = Duration::from_secs(1800);
@@ -121,7 +122,7 @@ fn restarted(case: &Case) -> Report {
     run(&case.scenario, remembered, case.seed + 1).0
 }
 
-/// The value below which a share `q` of the values lies.
+/// Returns the value below which a share `q` of the values lies.
 pub(crate) fn quantile(values: &[f64], q: f64) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);

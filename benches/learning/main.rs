@@ -1,13 +1,13 @@
-//! The proof: how close to hidden limits each strategy comes, and what it has refused for it.
+//! Benchmark of learning: how much of hidden limits each strategy uses, and how many requests are refused.
 //!
 //! ```text
 //! cargo bench --bench learning                              the named scenarios, every strategy
-//! cargo bench --bench learning -- --set 7 --per-kind 40     a random set: the figures with their bounds
+//! cargo bench --bench learning -- --set 7 --per-kind 40     figures of a random set, with their bounds
 //! cargo bench --bench learning -- --pictures benches/pictures
 //! ```
 //!
-//! `--json FILE` writes the same as JSON; `--rivals` adds the rivals to a random set; `--verbose` lists
-//! each scenario of it, the worst first of its kind.
+//! `--json FILE` also writes the figures as JSON. `--rivals` adds the rivals to a random set. `--verbose` lists
+//! each of its scenarios, the worst of each kind first.
 
 mod figures;
 mod named;
@@ -20,7 +20,7 @@ mod summary;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use api_ratelimiter_simulator::world::Hint;
+use api_ratelimiter_simulator::world::LimitHint;
 use figures::{Outcome, judge, needs_an_oracle, quantile};
 use players::Player;
 use serde_json::{Value, json};
@@ -43,6 +43,7 @@ fn main() {
     }
 }
 
+/// Arguments of the program.
 struct Args(Vec<String>);
 
 impl Args {
@@ -56,10 +57,19 @@ impl Args {
     }
 }
 
+/// Writes the pictures.
 fn draw(directory: &str) {
     for (name, text, hint) in [
-        ("token-bucket", "token-bucket:10/s,burst=20", Hint::None),
-        ("fixed-window", "fixed-window:100/60s", Hint::RetryAfter),
+        (
+            "token-bucket",
+            "token-bucket:10/s,burst=20",
+            LimitHint::None,
+        ),
+        (
+            "fixed-window",
+            "fixed-window:100/60s",
+            LimitHint::RetryAfter,
+        ),
     ] {
         let title = format!("{text}, halved at 600 s, doubled at 1200 s");
         let svg = pictures::draw(&title, &named::pictured(text, hint));
@@ -68,7 +78,7 @@ fn draw(directory: &str) {
     }
 }
 
-/// The figures of a random set, with what they must and should be.
+/// Prints the figures of a random set with their bounds, and returns them as JSON.
 fn random(set: u64, args: &Args) -> Value {
     let per_kind = args
         .value("--per-kind")
@@ -118,6 +128,7 @@ fn random(set: u64, args: &Args) -> Value {
     json!(reports)
 }
 
+/// Returns the line of one kind in the second table.
 fn kind_line(kind: Kind, outcomes: &[Outcome]) -> String {
     let mine = || outcomes.iter().filter(|outcome| outcome.case.kind == kind);
     let figure: Vec<f64> = mine().map(Outcome::figure).collect();
@@ -131,6 +142,7 @@ fn kind_line(kind: Kind, outcomes: &[Outcome]) -> String {
     )
 }
 
+/// Prints every scenario, the worst of each kind first.
 fn list(kinds: &[Kind], outcomes: &[Outcome]) {
     for kind in kinds {
         let mut mine: Vec<&Outcome> = outcomes
@@ -151,10 +163,10 @@ fn list(kinds: &[Kind], outcomes: &[Outcome]) {
     }
 }
 
-/// Every named scenario with every strategy.
+/// Prints every named scenario with every strategy, and returns the figures as JSON.
 fn named() -> Value {
     let runs: Vec<Vec<Case>> = (1..=SEEDS).map(named::all).collect();
-    // The oracle is a search of its own: the first seed's answer stands for all.
+    // The oracle is a slow search: its result for the first seed is used for all.
     let possible = oracle(&runs[0]);
     let flat: Vec<(usize, &Case)> = runs.iter().flat_map(|run| run.iter().enumerate()).collect();
     let players = [&[Player::Ours][..], &Player::RIVALS[..]].concat();
@@ -219,7 +231,7 @@ fn named() -> Value {
     json!(report)
 }
 
-/// The oracle's utilisation in each case that needs one, else 1.
+/// Returns the oracle's utilisation in each case that needs it, else 1.
 fn oracle(cases: &[Case]) -> Vec<f64> {
     on_all_processors(cases, |_, case| {
         if needs_an_oracle(case.kind) {
@@ -230,7 +242,7 @@ fn oracle(cases: &[Case]) -> Vec<f64> {
     })
 }
 
-/// Does `work` for each of `items` on all processors; the results in their order.
+/// Runs `work` for each item on all processors. Returns the results in order of the items.
 fn on_all_processors<T: Sync, R: Send>(
     items: &[T],
     work: impl Fn(usize, &T) -> R + Sync,

@@ -1,15 +1,15 @@
-//! The scenarios that stand in the guides.
+//! The scenarios of the guides.
 
 use std::time::Duration;
 
 use api_ratelimiter_simulator::Limit;
-use api_ratelimiter_simulator::world::{Demand, Hint, Neighbour, Scenario, Trip};
+use api_ratelimiter_simulator::world::{Demand, LimitHint, Neighbour, Scenario, Trip};
 
 use crate::sets::{CHANGE, Case, Kind, Shape, times};
 
 const HALF_HOUR: Duration = Duration::from_secs(1800);
 
-/// Every named scenario, to be played with the seed `seed`.
+/// Returns every named scenario, to be run with `seed`.
 pub(crate) fn all(seed: u64) -> Vec<Case> {
     let mut cases = steady(seed);
     cases.extend(changing(seed));
@@ -17,6 +17,7 @@ pub(crate) fn all(seed: u64) -> Vec<Case> {
     cases
 }
 
+/// Returns scenarios with a constant limit.
 fn steady(seed: u64) -> Vec<Case> {
     let mut cases = Vec::new();
     let plain = [
@@ -39,7 +40,7 @@ fn steady(seed: u64) -> Vec<Case> {
         ("sliding-window:600/60s", 16),
     ];
     for (text, workers) in plain {
-        for hint in [Hint::None, Hint::RetryAfter] {
+        for hint in [LimitHint::None, LimitHint::RetryAfter] {
             let limit = phased(limit(text), seed);
             let shape = match limit {
                 Limit::FixedWindow { .. } => Shape::Fixed,
@@ -65,7 +66,7 @@ fn steady(seed: u64) -> Vec<Case> {
         };
         cases.push(Case::new(Kind::Pacing, limit(text), scenario, seed));
     }
-    // Five at once, each taking a tenth of a second and a round trip: that many workers would reach this.
+    // Five requests at once, each with a service time of a tenth of a second and a round trip.
     let busy = Limit::concurrency(5).expect("a limit");
     let trip = Trip {
         service: Duration::from_millis(100),
@@ -76,7 +77,7 @@ fn steady(seed: u64) -> Vec<Case> {
         ..Scenario::new([busy])
     };
     let mut case = Case::new(
-        Kind::Steady(Shape::Bucket, Hint::None),
+        Kind::Steady(Shape::Bucket, LimitHint::None),
         busy,
         scenario,
         seed,
@@ -89,7 +90,7 @@ fn steady(seed: u64) -> Vec<Case> {
     ];
     let scenario = Scenario::new(both);
     cases.push(Case::new(
-        Kind::Steady(Shape::Fixed, Hint::None),
+        Kind::Steady(Shape::Fixed, LimitHint::None),
         both[1],
         scenario,
         seed,
@@ -97,6 +98,7 @@ fn steady(seed: u64) -> Vec<Case> {
     cases
 }
 
+/// Returns scenarios with a limit that changes.
 fn changing(seed: u64) -> Vec<Case> {
     let mut cases = Vec::new();
     for text in [
@@ -118,9 +120,9 @@ fn changing(seed: u64) -> Vec<Case> {
             cases.push(case);
         }
     }
-    for hint in [Hint::None, Hint::RetryAfter] {
+    for hint in [LimitHint::None, LimitHint::RetryAfter] {
         let limit = limit("token-bucket:100/s,burst=200");
-        // One request at once, the next not before the limit is back.
+        // One request is accepted, the next one only after the end of the blackout.
         let blackout = Limit::token_bucket(0.32, 1.0).expect("a limit");
         let at = spread(CHANGE, seed);
         let changes = vec![
@@ -157,6 +159,7 @@ fn changing(seed: u64) -> Vec<Case> {
     cases
 }
 
+/// Returns scenarios with special demand: several clients, bursts, starts and restarts.
 fn demanding(seed: u64) -> Vec<Case> {
     let mut cases = Vec::new();
     for (text, shape) in [
@@ -209,18 +212,18 @@ fn limit(text: &str) -> Limit {
     text.parse().expect("a limit")
 }
 
-/// Windows begin somewhere else with each seed.
+/// Returns the limit with a phase that differs between seeds.
 fn phased(limit: Limit, seed: u64) -> Limit {
     limit.with_phase(spread(Duration::ZERO, seed))
 }
 
-/// Up to a minute later, spread evenly over the seeds by the golden ratio.
+/// Returns `time` plus up to a minute, spread evenly over the seeds by the golden ratio.
 fn spread(time: Duration, seed: u64) -> Duration {
     time + Duration::from_secs_f64(60.0 * (seed as f64 * 0.618_034).fract())
 }
 
-/// For the pictures: half an hour in which a limit is halved and comes back twice as high.
-pub(crate) fn pictured(text: &str, hint: Hint) -> Scenario {
+/// Returns the scenario of a picture: half an hour in which a limit is halved and then doubled.
+pub(crate) fn pictured(text: &str, hint: LimitHint) -> Scenario {
     let limit = limit(text);
     let changes = vec![
         (Duration::from_secs(600), vec![times(limit, 0.5)]),

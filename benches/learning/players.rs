@@ -1,4 +1,4 @@
-//! The strategies of the table, and one run of a scenario with one of them.
+//! The strategies of the table, and a run of a scenario with one of them.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use api_ratelimiter_simulator::world::{
 
 use crate::rivals::{Cubic, Goodput, Reference};
 
-/// Who plays.
+/// A strategy of the table.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Player {
     Ours,
@@ -33,14 +33,14 @@ impl Player {
     }
 }
 
-/// Every adaptive strategy starts here, in requests per second.
+/// Start rate of every adaptive strategy, in requests per second.
 pub(crate) const START: f64 = 2.0;
 
-/// The reference's own step and factor.
+/// Step and factor of the reference.
 const REFERENCE_STEP: f64 = 0.1;
 const REFERENCE_FACTOR: f64 = 0.5;
 
-/// The configuration of the table: the crate's defaults, with bounds that leave the limit free.
+/// Returns the configuration of the table: the defaults, with bounds that do not affect the result.
 pub(crate) fn config() -> ApiRateConfig {
     ApiRateConfig {
         initial_rate: START,
@@ -50,11 +50,12 @@ pub(crate) fn config() -> ApiRateConfig {
     }
 }
 
+/// Returns our strategy.
 pub(crate) fn ours() -> Learned {
     learned(&config()).expect("valid rates")
 }
 
-/// Runs `scenario` with `clients` clients that all play alike.
+/// Runs `scenario` with `clients` clients that use one strategy.
 pub(crate) fn play(player: Player, scenario: &Scenario, clients: usize, seed: u64) -> Report {
     match player {
         Player::Ours => report(scenario, clients, seed, ours),
@@ -76,10 +77,10 @@ fn report<S: Strategy>(
     run(scenario, (0..clients).map(|_| strategy()).collect(), seed).0
 }
 
-/// The steady state is judged from here to the end.
+/// Start of the steady state, which lasts to the end.
 pub(crate) const STEADY: Duration = Duration::from_secs(300);
 
-/// Accepted per second in the steady state; where demand comes in bursts, per second of demand.
+/// Returns the accepted requests per second in the steady state. With bursts, only the time of demand counts.
 pub(crate) fn reached(report: &Report, scenario: &Scenario) -> f64 {
     match scenario.demand {
         Demand::Bursts { .. } => report.busy_rate(STEADY),
@@ -90,23 +91,23 @@ pub(crate) fn reached(report: &Report, scenario: &Scenario) -> f64 {
     }
 }
 
-/// Most that the oracle may have refused.
+/// Maximum share of refused requests for the oracle.
 const TOLERATED: f64 = 0.01;
 
-/// Accepted per second by the best fixed rate of which at most 1% is refused, found by bisection
-/// around the limit's long-run rate.
+/// Returns the accepted requests per second of the best fixed rate with at most 1% refused. Searches by
+/// bisection around the limit's long-run rate.
 pub(crate) fn oracle(scenario: &Scenario, per_second: f64, seed: u64) -> f64 {
-    let fares = |rate: f64| {
+    let reached_at = |rate: f64| {
         let report = play(Player::Fixed { per_second: rate }, scenario, 1, seed);
         let refused = report.refused_share(STEADY, scenario.length);
         (refused <= TOLERATED).then(|| reached(&report, scenario))
     };
     let (mut low, mut high) = (0.2 * per_second, 1.1 * per_second);
     let mut best = 0.0;
-    // Ten halvings of that range: to a thousandth of the limit.
+    // Ten halvings of the range: exact to a thousandth of the limit.
     for _ in 0..10 {
         let middle = (low + high) / 2.0;
-        match fares(middle) {
+        match reached_at(middle) {
             Some(reached) => {
                 low = middle;
                 best = reached;

@@ -1,21 +1,23 @@
-//! The laws of others, each with its faults, as strategies of the simulated world.
+//! Other control laws as strategies, with their known weaknesses.
 
 use std::time::Duration;
 
 use api_ratelimiter::Time;
-use api_ratelimiter_simulator::world::{Answer, Strategy};
+use api_ratelimiter_simulator::world::{Decision, Strategy};
 
+/// Returns the seconds since the start.
 fn seconds(at: Time) -> f64 {
     at.saturating_since(Time::ZERO).as_secs_f64()
 }
 
+/// Returns the time that many seconds after `now`.
 fn later(now: Time, seconds: f64) -> Time {
-    // Rounded up: none of the rivals is made to spin by our arithmetic.
+    // Rounded up, so that rounding cannot make a rival poll forever.
     now + Duration::from_secs_f64(seconds.clamp(0.0, 1e6)) + Duration::from_nanos(1)
 }
 
-/// The bare AIMD law of the Python package that this crate descends from: the bucket holds two
-/// seconds' worth, fills during pauses, and every refusal cuts.
+/// The AIMD law of the Python package from which this library descends. The bucket holds the tokens of two
+/// seconds and fills during pauses; every refusal cuts the rate.
 #[derive(Debug)]
 pub(crate) struct Reference {
     rate: f64,
@@ -38,6 +40,7 @@ impl Reference {
         }
     }
 
+    /// Adds the tokens since the last call.
     fn refill(&mut self, now: Time) {
         let elapsed = now.saturating_since(self.as_of).as_secs_f64();
         self.tokens = (self.tokens + self.rate * elapsed).min(2.0 * self.rate);
@@ -45,11 +48,11 @@ impl Reference {
     }
 }
 
-/// Bounds that leave both laws free: the hidden limits lie well between.
+/// Bounds far from the hidden limits, so that they do not affect the laws.
 const MIN_RATE: f64 = 0.1;
 
-/// The reference stands still for ever below this, as its bucket holds no whole token there. It gets a
-/// floor, so that the table shows its law and not that fault alone.
+/// Minimum rate of the reference. Below it, its bucket never holds a whole token and the law stops forever;
+/// the minimum keeps that defect out of the table.
 const REFERENCE_MIN_RATE: f64 = 0.5;
 
 const MAX_RATE: f64 = 1000.0;
@@ -57,16 +60,16 @@ const MAX_RATE: f64 = 1000.0;
 impl Strategy for Reference {
     type Permit = ();
 
-    fn poll(&mut self, now: Time, _waited: bool) -> Answer<()> {
+    fn poll(&mut self, now: Time, _waited: bool) -> Decision<()> {
         if now < self.cooldown_until {
-            return Answer::At(self.cooldown_until);
+            return Decision::WaitUntil(self.cooldown_until);
         }
         self.refill(now);
         if self.tokens < 1.0 {
-            return Answer::At(later(now, (1.0 - self.tokens) / self.rate));
+            return Decision::WaitUntil(later(now, (1.0 - self.tokens) / self.rate));
         }
         self.tokens -= 1.0;
-        Answer::Send(())
+        Decision::Send(())
     }
 
     fn success(&mut self, now: Time, (): ()) {
@@ -85,8 +88,8 @@ impl Strategy for Reference {
     }
 }
 
-/// The adaptive retry mode of AWS's SDKs: no limit until the first refusal, then CUBIC around the rate
-/// that was refused, never above twice what is measured.
+/// The adaptive retry mode of the AWS SDKs: no limit until the first refusal, then CUBIC around the refused
+/// rate, at most twice the measured rate.
 #[derive(Debug)]
 pub(crate) struct Cubic {
     enabled: bool,
@@ -105,15 +108,15 @@ impl Cubic {
     const SCALE: f64 = 0.4;
     const BETA: f64 = 0.7;
     const SMOOTHING: f64 = 0.8;
-    const LEAST: f64 = 0.5;
+    const MIN: f64 = 0.5;
 
     pub(crate) fn new() -> Self {
         Self {
             enabled: false,
-            rate: Self::LEAST,
+            rate: Self::MIN,
             tokens: 0.0,
             as_of: Time::ZERO,
-            top: Self::LEAST,
+            top: Self::MIN,
             failed_at: 0.0,
             measured: 0.0,
             counted: 0.0,
@@ -122,13 +125,14 @@ impl Cubic {
         }
     }
 
+    /// Adds the tokens since the last call.
     fn refill(&mut self, now: Time) {
         let elapsed = now.saturating_since(self.as_of).as_secs_f64();
         self.tokens = (self.tokens + self.rate * elapsed).min(self.rate.max(1.0));
         self.as_of = now;
     }
 
-    /// Answers per second, smoothed over slots of half a second.
+    /// Measures responses per second, smoothed over slots of half a second.
     fn measure(&mut self, now: f64) {
         self.counted += 1.0;
         let slot = (now * 2.0).floor() / 2.0;
@@ -140,7 +144,8 @@ impl Cubic {
         }
     }
 
-    fn answered(&mut self, now: Time, refused: bool) {
+    /// Adjusts the rate after a response.
+    fn responded(&mut self, now: Time, refused: bool) {
         let t = seconds(now);
         self.measure(t);
         let wanted = if refused {
@@ -157,7 +162,7 @@ impl Cubic {
             Self::SCALE * (t - self.failed_at - plateau).powi(3) + self.top
         };
         self.refill(now);
-        self.rate = wanted.min(2.0 * self.measured).max(Self::LEAST);
+        self.rate = wanted.min(2.0 * self.measured).max(Self::MIN);
         self.tokens = self.tokens.min(self.rate.max(1.0));
     }
 }
@@ -165,28 +170,28 @@ impl Cubic {
 impl Strategy for Cubic {
     type Permit = ();
 
-    fn poll(&mut self, now: Time, _waited: bool) -> Answer<()> {
+    fn poll(&mut self, now: Time, _waited: bool) -> Decision<()> {
         if !self.enabled {
-            return Answer::Send(());
+            return Decision::Send(());
         }
         if now < self.cooldown_until {
-            return Answer::At(self.cooldown_until);
+            return Decision::WaitUntil(self.cooldown_until);
         }
         self.refill(now);
         if self.tokens < 1.0 {
-            return Answer::At(later(now, (1.0 - self.tokens) / self.rate));
+            return Decision::WaitUntil(later(now, (1.0 - self.tokens) / self.rate));
         }
         self.tokens -= 1.0;
-        Answer::Send(())
+        Decision::Send(())
     }
 
     fn success(&mut self, now: Time, (): ()) {
-        self.answered(now, false);
+        self.responded(now, false);
     }
 
     fn backoff(&mut self, now: Time, (): (), hint: Option<Duration>, _chance: f64) {
-        self.answered(now, true);
-        // The SDK makes each refused call wait for itself; here the hint holds the client, in its favour.
+        self.responded(now, true);
+        // In the SDK each refused call waits alone. Here the hint pauses the whole client, which favours CUBIC.
         self.cooldown_until = later(now, hint.map_or(0.0, |hint| hint.as_secs_f64()));
     }
 
@@ -195,12 +200,12 @@ impl Strategy for Cubic {
     }
 }
 
-/// Anchored at the measured goodput: what got through in the last ten seconds is the rate, and one
-/// second of ten probes a tenth above it.
+/// A law that uses the measured goodput of the last ten seconds as its rate. One second in ten it probes a
+/// tenth above that rate.
 #[derive(Debug)]
 pub(crate) struct Goodput {
     anchor: f64,
-    /// Requests that got through in each of the last ten seconds.
+    /// Successful requests in each of the last ten seconds.
     counts: [f64; 10],
     second: u64,
     next: Time,
@@ -223,6 +228,7 @@ impl Goodput {
         }
     }
 
+    /// Moves to the current second and updates the rate after every ten.
     fn turn(&mut self, now: Time) {
         let second = seconds(now) as u64;
         while self.second < second {
@@ -246,14 +252,14 @@ impl Goodput {
 impl Strategy for Goodput {
     type Permit = ();
 
-    fn poll(&mut self, now: Time, _waited: bool) -> Answer<()> {
+    fn poll(&mut self, now: Time, _waited: bool) -> Decision<()> {
         self.turn(now);
         let due = self.next.max(self.cooldown_until);
         if now < due {
-            return Answer::At(due);
+            return Decision::WaitUntil(due);
         }
         self.next = later(now, 1.0 / self.rate_per_second());
-        Answer::Send(())
+        Decision::Send(())
     }
 
     fn success(&mut self, now: Time, (): ()) {

@@ -1,17 +1,17 @@
-//! Random sets: scenarios drawn from a seed, so that no figure rests on limits that were chosen by hand.
+//! Random sets: scenarios drawn from a seed, so that figures do not depend on limits chosen by hand.
 
 use std::time::Duration;
 
 use api_ratelimiter_simulator::Limit;
-use api_ratelimiter_simulator::world::{Demand, Hint, Neighbour, Scenario, Trip};
+use api_ratelimiter_simulator::world::{Demand, LimitHint, Neighbour, Scenario, Trip};
 use fastrand::Rng;
 
-/// The kinds of scenarios in a set, each drawn as often.
+/// Kinds of scenarios in a set. Each kind is drawn equally often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    Steady(Shape, Hint),
+    Steady(Shape, LimitHint),
     Pacing,
-    /// The server announces how much is left, in every answer.
+    /// Every response announces the remaining requests.
     Announced(Shape),
     Start,
     Double,
@@ -23,7 +23,7 @@ pub(crate) enum Kind {
     Blackout,
 }
 
-/// The kinds of limits in a set.
+/// Kinds of limits in a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
     Bucket,
@@ -33,12 +33,12 @@ pub(crate) enum Shape {
 
 impl Kind {
     pub(crate) const ALL: [Self; 18] = [
-        Self::Steady(Shape::Bucket, Hint::None),
-        Self::Steady(Shape::Bucket, Hint::RetryAfter),
-        Self::Steady(Shape::Fixed, Hint::None),
-        Self::Steady(Shape::Fixed, Hint::RetryAfter),
-        Self::Steady(Shape::Sliding, Hint::None),
-        Self::Steady(Shape::Sliding, Hint::RetryAfter),
+        Self::Steady(Shape::Bucket, LimitHint::None),
+        Self::Steady(Shape::Bucket, LimitHint::RetryAfter),
+        Self::Steady(Shape::Fixed, LimitHint::None),
+        Self::Steady(Shape::Fixed, LimitHint::RetryAfter),
+        Self::Steady(Shape::Sliding, LimitHint::None),
+        Self::Steady(Shape::Sliding, LimitHint::RetryAfter),
         Self::Pacing,
         Self::Start,
         Self::Double,
@@ -48,7 +48,7 @@ impl Kind {
         Self::Bursty,
         Self::Restart,
         Self::Shared,
-        // At the end, so that the kinds above are drawn as they always were.
+        // The newest kinds are last, so that the draws of the others do not change.
         Self::Announced(Shape::Bucket),
         Self::Announced(Shape::Fixed),
         Self::Announced(Shape::Sliding),
@@ -57,7 +57,10 @@ impl Kind {
     pub(crate) fn name(self) -> String {
         match self {
             Self::Steady(shape, hint) => {
-                format!("{shape:?}{}", if hint == Hint::None { "" } else { "+hint" })
+                format!(
+                    "{shape:?}{}",
+                    if hint == LimitHint::None { "" } else { "+hint" }
+                )
             }
             Self::Fair(shape) => format!("Fair{shape:?}"),
             Self::Announced(shape) => format!("Announced{shape:?}"),
@@ -66,13 +69,13 @@ impl Kind {
     }
 }
 
-/// A scenario with what is needed to judge it.
+/// A scenario with the data to judge it.
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
     pub(crate) kind: Kind,
     pub(crate) limit: Limit,
     pub(crate) scenario: Scenario,
-    /// The long-run rate that the limit allows, after the change if there is one.
+    /// Long-run rate of the limit, after the change if there is one.
     pub(crate) per_second: f64,
     pub(crate) window: Duration,
     pub(crate) seed: u64,
@@ -94,7 +97,7 @@ impl Case {
         }
     }
 
-    /// The scenario in words.
+    /// Returns a description of the scenario.
     pub(crate) fn text(&self) -> String {
         let Scenario {
             workers,
@@ -103,12 +106,12 @@ impl Case {
             ..
         } = &self.scenario;
         let hint = match hint {
-            Hint::None => "",
-            Hint::Headers => ", announced",
-            Hint::HeadersRoundedDown => ", announced, rounded down",
+            LimitHint::None => "",
+            LimitHint::Headers => ", announced",
+            LimitHint::HeadersRoundedDown => ", announced, rounded down",
             _ => ", hint",
         };
-        // The phase is another one with each seed.
+        // The phase differs between seeds.
         let limit = self.limit.to_string();
         let limit = limit.split(",phase").next().unwrap_or(&limit);
         format!(
@@ -118,12 +121,13 @@ impl Case {
     }
 }
 
-/// In changing scenarios, the time of the change.
+/// Time of the change in changing scenarios.
 pub(crate) const CHANGE: Duration = Duration::from_secs(600);
 
-/// The clients that share a limit.
+/// Number of clients that share a limit.
 pub(crate) const CLIENTS: usize = 4;
 
+/// Draws a case. Equal arguments give equal cases.
 pub(crate) fn draw(set: u64, kind: Kind, index: u64) -> Case {
     let position = Kind::ALL
         .iter()
@@ -149,7 +153,7 @@ pub(crate) fn draw(set: u64, kind: Kind, index: u64) -> Case {
     } else {
         shape
     };
-    // Only steady states are judged against windows of a minute: what changes within one can't be seen.
+    // Only steady states have windows of a minute: a change within a window cannot be seen.
     let windows: &[u64] = if matches!(kind, Kind::Steady(..) | Kind::Announced(_)) {
         &[1, 5, 10, 60]
     } else {
@@ -165,20 +169,20 @@ pub(crate) fn draw(set: u64, kind: Kind, index: u64) -> Case {
     scenario.trip = trip(rng);
     scenario.workers = workers(rng, 2.0 * per_second, &scenario.trip);
     let mut drawn = Case::new(kind, limit, scenario, seed);
-    furnish(rng, &mut drawn, limit);
+    add_details(rng, &mut drawn, limit);
     drawn
 }
 
-/// What each kind is about, beyond its limit.
-fn furnish(rng: &mut Rng, drawn: &mut Case, limit: Limit) {
+/// Adds what a kind needs beyond its limit.
+fn add_details(rng: &mut Rng, drawn: &mut Case, limit: Limit) {
     let scenario = &mut drawn.scenario;
-    let any_hint = [Hint::None, Hint::RetryAfter][rng.usize(0..2)];
+    let any_hint = [LimitHint::None, LimitHint::RetryAfter][rng.usize(0..2)];
     match drawn.kind {
         Kind::Steady(_, hint) => scenario.hint = hint,
         Kind::Pacing => {}
         // Servers differ in how they round the seconds until the reset.
         Kind::Announced(_) => {
-            scenario.hint = [Hint::Headers, Hint::HeadersRoundedDown][rng.usize(0..2)];
+            scenario.hint = [LimitHint::Headers, LimitHint::HeadersRoundedDown][rng.usize(0..2)];
         }
         Kind::Start => {
             scenario.hint = any_hint;
@@ -188,7 +192,7 @@ fn furnish(rng: &mut Rng, drawn: &mut Case, limit: Limit) {
             scenario.hint = any_hint;
             scenario.length = Duration::from_secs(1200);
             let factor = if drawn.kind == Kind::Double { 2.0 } else { 0.5 };
-            // At any time between two probes.
+            // At a random time between two probes.
             let at = CHANGE + Duration::from_secs_f64(60.0 * rng.f64());
             scenario.changes = vec![(at, vec![times(limit, factor)])];
             drawn.per_second *= factor;
@@ -223,6 +227,7 @@ fn furnish(rng: &mut Rng, drawn: &mut Case, limit: Limit) {
     }
 }
 
+/// Returns the limit multiplied by `factor`.
 pub(crate) fn times(limit: Limit, factor: f64) -> Limit {
     let count = |limit: u32| (f64::from(limit) * factor).round().max(1.0) as u32;
     match limit {
@@ -246,13 +251,15 @@ pub(crate) fn times(limit: Limit, factor: f64) -> Limit {
     .expect("a limit in range")
 }
 
+/// Draws a limit of that kind.
 fn limit(rng: &mut Rng, shape: Shape, rate: f64, window: Duration) -> Limit {
-    let count = (rate * window.as_secs_f64()).round().max(LEAST) as u32;
+    let count = (rate * window.as_secs_f64()).round().max(MIN_BURST) as u32;
     match shape {
-        // From half a second's worth to five seconds' worth.
-        Shape::Bucket => {
-            Limit::token_bucket(rate, (rate * log_uniform(rng, 0.5, 5.0)).max(LEAST).round())
-        }
+        // A burst of half a second to five seconds of the rate.
+        Shape::Bucket => Limit::token_bucket(
+            rate,
+            (rate * log_uniform(rng, 0.5, 5.0)).max(MIN_BURST).round(),
+        ),
         Shape::Fixed => Limit::fixed_window(count, window)
             .map(|limit| limit.with_phase(window.mul_f64(rng.f64()))),
         Shape::Sliding => Limit::sliding_window(count, window),
@@ -260,9 +267,10 @@ fn limit(rng: &mut Rng, shape: Shape, rate: f64, window: Duration) -> Limit {
     .expect("a limit in range")
 }
 
-/// Requests that a limit takes at once: below three it is a strict pacing, which has rows of its own.
-const LEAST: f64 = 3.0;
+/// Minimum burst of a limit. Below three it would be a strict pacing, which is another kind.
+const MIN_BURST: f64 = 3.0;
 
+/// Draws latencies.
 fn trip(rng: &mut Rng) -> Trip {
     let ms = |ms: f64| Duration::from_secs_f64(ms / 1000.0);
     let leg = ms(log_uniform(rng, 10.0, 120.0));
@@ -275,16 +283,18 @@ fn trip(rng: &mut Rng) -> Trip {
     }
 }
 
+/// Returns the mean round trip.
 pub(crate) fn rtt(trip: &Trip) -> Duration {
     trip.there + trip.there_jitter / 2 + trip.back + trip.back_jitter / 2
 }
 
-/// From 2 to 96, but as many as the rate and the round trip keep busy.
+/// Draws a number of workers from 2 to 96, at least enough for the rate and the round trip.
 fn workers(rng: &mut Rng, per_second: f64, trip: &Trip) -> usize {
     let needed = (per_second * rtt(trip).as_secs_f64()).ceil() + 1.0;
     log_uniform(rng, 2.0, 96.0).round().max(needed) as usize
 }
 
+/// Draws a number whose logarithm is uniform.
 fn log_uniform(rng: &mut Rng, low: f64, high: f64) -> f64 {
     low * (high / low).powf(rng.f64())
 }

@@ -1,11 +1,11 @@
-//! The figures of a random set, with what they must and should be.
+//! Figures of a random set, with their bounds and goals.
 
 use serde_json::{Value, json};
 
 use crate::figures::{Outcome, quantile};
 use crate::sets::{Kind, Shape};
 
-/// Which way is better.
+/// Whether a higher or a lower value is better.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Better {
     Higher,
@@ -31,7 +31,7 @@ impl Figure {
     }
 
     fn verdict(&self) -> &'static str {
-        // Of kinds that were left out by `--kind`.
+        // Figures of kinds that `--kind` excludes.
         if self.value.is_nan() {
             return "not played";
         }
@@ -68,8 +68,9 @@ impl Figure {
     }
 }
 
-/// The figures of a random set.
+/// Returns the figures of a random set.
 pub(crate) fn summary(outcomes: &[Outcome]) -> Vec<Figure> {
+    // The values of all cases of some kinds.
     let of = |kinds: &[Kind], value: fn(&Outcome) -> f64| -> Vec<f64> {
         outcomes
             .iter()

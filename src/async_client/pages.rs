@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use super::client::AsyncDynamicAPIClient;
 use api_ratelimiter_core::config::{FieldPath, Pagination};
 use api_ratelimiter_core::error::{Effort, Error, Result};
-use api_ratelimiter_core::paginate::{Page, Position, Shelf, Walk};
+use api_ratelimiter_core::paginate::{Page, Position, RemainingItems, Walk};
 use api_ratelimiter_core::request::RequestParts;
 
 /// The pages of a collection as a [`Stream`], one request each; made by
@@ -185,7 +185,7 @@ impl fmt::Debug for AsyncPages {
 #[must_use = "nothing is sent before it is polled"]
 pub struct AsyncItems<T> {
     pages: AsyncPages,
-    shelf: Option<Shelf>,
+    shelf: Option<RemainingItems>,
     of: PhantomData<fn() -> T>,
 }
 
@@ -193,7 +193,7 @@ impl<T> AsyncItems<T> {
     /// Where to go on so that no item is missed: the start of the page that holds the next item.
     #[must_use]
     pub fn position(&self) -> Position {
-        let in_page = self.shelf.as_ref().and_then(Shelf::position);
+        let in_page = self.shelf.as_ref().and_then(RemainingItems::position);
         in_page.unwrap_or(self.pages.walk.position()).clone()
     }
 }
@@ -214,7 +214,7 @@ impl<T: DeserializeOwned> Stream for AsyncItems<T> {
             if this.pages.walk.is_over() {
                 return Poll::Ready(None);
             }
-            if let Some(item) = this.shelf.as_mut().and_then(Shelf::take) {
+            if let Some(item) = this.shelf.as_mut().and_then(RemainingItems::take) {
                 if item.is_err() {
                     this.pages.walk.stop();
                 }
@@ -222,7 +222,7 @@ impl<T: DeserializeOwned> Stream for AsyncItems<T> {
             }
             let start = this.pages.position();
             match ready!(Pin::new(&mut this.pages).poll_next(context)) {
-                Some(Ok(page)) => this.shelf = Some(Shelf::of(page, start)),
+                Some(Ok(page)) => this.shelf = Some(RemainingItems::of(page, start)),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => return Poll::Ready(None),
             }

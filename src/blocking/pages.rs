@@ -11,7 +11,7 @@ use super::client::DynamicAPIClient;
 use super::response::Response;
 use api_ratelimiter_core::config::{FieldPath, Pagination};
 use api_ratelimiter_core::error::Result;
-use api_ratelimiter_core::paginate::{Page, Position, Shelf, Walk};
+use api_ratelimiter_core::paginate::{Page, Position, RemainingItems, Walk};
 use api_ratelimiter_core::request::RequestParts;
 
 /// The pages of a collection, one request each; made by [`RequestBuilder::pages`] and
@@ -171,7 +171,7 @@ impl fmt::Debug for Pages {
 #[must_use = "nothing is sent before next()"]
 pub struct Items<T> {
     pages: Pages,
-    shelf: Option<Shelf>,
+    shelf: Option<RemainingItems>,
     of: PhantomData<fn() -> T>,
 }
 
@@ -183,7 +183,7 @@ impl<T> Items<T> {
     /// start of the next.
     #[must_use]
     pub fn position(&self) -> Position {
-        let in_page = self.shelf.as_ref().and_then(Shelf::position);
+        let in_page = self.shelf.as_ref().and_then(RemainingItems::position);
         in_page.unwrap_or(self.pages.walk.position()).clone()
     }
 }
@@ -196,7 +196,7 @@ impl<T: DeserializeOwned> Iterator for Items<T> {
             if self.pages.walk.is_over() {
                 return None;
             }
-            if let Some(item) = self.shelf.as_mut().and_then(Shelf::take) {
+            if let Some(item) = self.shelf.as_mut().and_then(RemainingItems::take) {
                 if item.is_err() {
                     self.pages.walk.stop();
                 }
@@ -204,7 +204,7 @@ impl<T: DeserializeOwned> Iterator for Items<T> {
             }
             let start = self.pages.position();
             match self.pages.next()? {
-                Ok(page) => self.shelf = Some(Shelf::of(page, start)),
+                Ok(page) => self.shelf = Some(RemainingItems::of(page, start)),
                 Err(error) => return Some(Err(error)),
             }
         }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{DynamicRateLimiter, Permit};
+use super::permit::Permit;
+use super::shared::DynamicRateLimiter;
 use api_ratelimiter_core::error::Result;
 use api_ratelimiter_core::outcome::{Feedback, LongerPause, Wanted};
 use api_ratelimiter_core::request::Tags;

@@ -163,7 +163,7 @@ fn a_connection_that_is_closed_as_soon_as_it_is_accepted_is_tried_once_more() {
 
 #[test]
 fn a_reset_instead_of_an_answer_is_tried_once_more() {
-    let fault = Fault::cut_before_answer(1.0).expect("valid").by_reset();
+    let fault = Fault::cut_before_response(1.0).expect("valid").by_reset();
     let api = SimulatedApi::builder()
         .fault(fault)
         .start()

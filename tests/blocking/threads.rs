@@ -173,7 +173,7 @@ fn a_client_of_one_fixed_rate_works() {
 #[test]
 fn broken_connections_are_made_good_and_told_where_they_can_not_be() {
     let api = SimulatedApi::builder()
-        .fault(Fault::cut_before_answer(0.2).expect("valid").by_reset())
+        .fault(Fault::cut_before_response(0.2).expect("valid").by_reset())
         .fault(Fault::status(500, 0.1).expect("valid"))
         .seed(7)
         .start()

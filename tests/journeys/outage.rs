@@ -36,7 +36,7 @@ fn an_outage_of_half_a_minute_meets_few_requests_and_every_job_is_done() {
         .outage(
             BEFORE,
             OUTAGE,
-            Fault::cut_before_answer(1.0).expect("valid").by_reset(),
+            Fault::cut_before_response(1.0).expect("valid").by_reset(),
         )
         .start()
         .expect("a port");

@@ -15,7 +15,7 @@ fn sixteen_workers_meet_an_outage_with_few_requests_and_finish_every_job() {
         .outage(
             Duration::from_millis(200),
             outage,
-            Fault::cut_before_answer(1.0).expect("valid"),
+            Fault::cut_before_response(1.0).expect("valid"),
         )
         .start()
         .expect("a port");

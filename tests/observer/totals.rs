@@ -12,7 +12,7 @@ fn a_job_with_faults_has_one_set_of_totals() {
     let api = SimulatedApi::builder()
         .limit(Limit::token_bucket(50.0, 5.0).expect("valid"))
         .fault(Fault::status(500, 0.1).expect("valid"))
-        .fault(Fault::cut_before_answer(0.1).expect("valid"))
+        .fault(Fault::cut_before_response(0.1).expect("valid"))
         .seed(3)
         .start()
         .expect("a port");

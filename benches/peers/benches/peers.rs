@@ -1,6 +1,6 @@
-//! Speed and size beside rivals: `cargo bench --manifest-path benches/peers/Cargo.toml`.
+//! Speed and size compared with other crates: `cargo bench --manifest-path benches/peers/Cargo.toml`.
 //!
-//! Ratios come from interleaved rounds and mean something on a busy machine too; nanoseconds do not.
+//! Ratios come from interleaved rounds and are also valid on a busy machine; nanoseconds are not.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -20,11 +20,11 @@ use peers::{
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// So many permits that none is ever refused.
+/// Number of permits that is never used up.
 const PLENTY: f64 = 1e12;
 
 fn main() {
-    // `cargo bench` and `cargo test --benches` hand over flags of their own.
+    // `cargo test --benches` passes `--test`.
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
@@ -34,6 +34,7 @@ fn main() {
     size();
 }
 
+/// Returns a configuration that never refuses.
 fn plenty() -> ApiRateConfig {
     ApiRateConfig {
         initial_rate: 1e9,
@@ -43,7 +44,7 @@ fn plenty() -> ApiRateConfig {
     }
 }
 
-/// The yardstick: one bucket of floats behind a lock, reading the clock.
+/// Reference for comparison: one bucket of floats behind a lock, which reads the clock.
 struct Bucket {
     state: parking_lot::Mutex<(f64, Instant)>,
 }
@@ -63,6 +64,7 @@ impl Bucket {
     }
 }
 
+/// Measures the time to get a permit that is available.
 fn acquiring() {
     let bucket = Bucket {
         state: parking_lot::Mutex::new((PLENTY, Instant::now())),
@@ -94,14 +96,14 @@ fn acquiring() {
             name: "ours: try_acquire",
             operation: Box::new(|| match ours.try_acquire() {
                 TryAcquire::Ready(permit) => permit.neutral(),
-                TryAcquire::Wait(_) | TryAcquire::Closed => panic!("there is plenty"),
+                TryAcquire::Wait(_) | TryAcquire::Closed => panic!("permits are never used up"),
             }),
         },
         Contender {
             name: "ours: try_acquire + success",
             operation: Box::new(|| match ours.try_acquire() {
                 TryAcquire::Ready(permit) => permit.success(),
-                TryAcquire::Wait(_) | TryAcquire::Closed => panic!("there is plenty"),
+                TryAcquire::Wait(_) | TryAcquire::Closed => panic!("permits are never used up"),
             }),
         },
         Contender {
@@ -151,7 +153,7 @@ fn acquiring() {
     }
 }
 
-/// A thousand threads in one queue.
+/// Measures a thousand threads in one queue.
 fn waiting() {
     const THREADS: usize = 1000;
     const PER_SECOND: f64 = 200.0;
@@ -179,7 +181,7 @@ fn waiting() {
                 let permit = limiter_of.acquire().expect("a permit");
                 order.lock().expect("no panic").push(number);
                 drop(permit);
-                // Ending a thread costs more than waking one: it is left out of the figures.
+                // Ending a thread costs more than waking one, so threads end after the measurement.
                 while !over.load(Ordering::Acquire) {
                     std::thread::park();
                 }
@@ -189,22 +191,22 @@ fn waiting() {
             std::thread::yield_now();
         }
     }
-    // The first grants came while the threads were still being started: they are left out, too.
+    // Grants during the start of the threads do not count.
     let (granted, switches, busy, began) = (
         limiter.snapshot().granted,
         voluntary_switches(),
         processor_time(),
         Instant::now(),
     );
-    let mut looks = 0;
+    let mut sleeps = 0;
     while limiter.snapshot().waiting > 0 {
         std::thread::sleep(Duration::from_millis(100));
-        looks += 1;
+        sleeps += 1;
     }
     let took = began.elapsed().as_secs_f64();
     let grants = limiter.snapshot().granted - granted;
-    // Each granted thread goes to sleep once more, until the end; the main thread once for each look.
-    let switches = voluntary_switches() - switches - grants - looks;
+    // Do not count the last sleep of each granted thread and the sleeps of this loop.
+    let switches = voluntary_switches() - switches - grants - sleeps;
     let busy = (processor_time() - busy).as_secs_f64();
     over.store(true, Ordering::Release);
     for thread in threads {
@@ -233,17 +235,17 @@ fn waiting() {
     assert!(in_order, "first come, first served");
 }
 
-/// The client against its own transport, with the limit out of the way.
+/// Compares the client with its own transport, without an effective limit.
 ///
-/// Which core the server's thread happens to run on makes more of a difference than the client does. So
-/// there are many rounds, each with new connections, and the median is taken over rounds.
+/// The core on which the server's thread runs matters more than the client. Therefore there are many rounds,
+/// each with new connections, and the result is the median of the rounds.
 fn sending() {
     const ROUNDS: usize = 40;
     const REQUESTS: usize = 200;
-    let address = answering();
+    let address = fixed_server();
     let url = format!("http://{address}/x");
     let names = [
-        "bare ureq, waits for ever",
+        "bare ureq, no timeouts",
         "bare ureq, our timeouts",
         "ours",
     ];
@@ -279,7 +281,7 @@ fn sending() {
                 drop(
                     bare.get(&url)
                         .call()
-                        .expect("an answer")
+                        .expect("a response")
                         .body_mut()
                         .read_to_vec()
                         .expect("a body"),
@@ -290,7 +292,7 @@ fn sending() {
                     timed
                         .get(&url)
                         .call()
-                        .expect("an answer")
+                        .expect("a response")
                         .body_mut()
                         .read_to_vec()
                         .expect("a body"),
@@ -301,7 +303,7 @@ fn sending() {
                     client
                         .get("/x")
                         .send()
-                        .expect("an answer")
+                        .expect("a response")
                         .bytes()
                         .expect("a body"),
                 )
@@ -333,8 +335,8 @@ fn sending() {
     );
 }
 
-/// A server that says the same to everybody.
-fn answering() -> std::net::SocketAddr {
+/// Starts a server that sends one fixed response.
+fn fixed_server() -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     std::thread::spawn(move || {
@@ -350,8 +352,8 @@ fn answering() -> std::net::SocketAddr {
                     .is_ok_and(|read| read > 0)
                 {
                     if line == "\r\n" {
-                        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
-                        if stream.write_all(answer).is_err() {
+                        let response = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+                        if stream.write_all(response).is_err() {
                             return;
                         }
                     }
@@ -363,6 +365,7 @@ fn answering() -> std::net::SocketAddr {
     address
 }
 
+/// Measures the memory of a limiter.
 fn size() {
     const LIMITERS: usize = 10_000;
     let config = plenty();

@@ -1,4 +1,4 @@
-//! Measuring: processor time, context switches, interleaved rounds, medians of ratios.
+//! Measurement: processor time, context switches, interleaved rounds, medians of ratios.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
@@ -12,8 +12,8 @@ pub struct Contender<'a> {
     pub operation: Box<dyn Fn() + Sync + 'a>,
 }
 
-/// Nanoseconds per operation in each round, contender by contender; rounds are interleaved so that what
-/// slows the machine for a while slows all of them.
+/// Returns the nanoseconds per operation for each contender and round. Rounds are interleaved, so that a
+/// slow phase of the machine affects all contenders.
 pub fn interleaved(
     contenders: &[Contender<'_>],
     threads: usize,
@@ -50,7 +50,7 @@ fn round(contender: &Contender<'_>, threads: usize, operations: u32) -> f64 {
             .max()
             .unwrap_or_default()
     });
-    // What one caller waits for one operation, whatever the others do meanwhile.
+    // Time per operation of one thread, including waits for the others.
     took.as_nanos() as f64 / f64::from(operations)
 }
 
@@ -60,7 +60,7 @@ pub fn median(values: &[f64]) -> f64 {
     sorted[sorted.len() / 2]
 }
 
-/// The median over rounds of `of` divided by `by`, round by round.
+/// Returns the median over rounds of `of` divided by `by`.
 pub fn ratio(of: &[f64], by: &[f64]) -> f64 {
     median(
         &of.iter()
@@ -70,7 +70,7 @@ pub fn ratio(of: &[f64], by: &[f64]) -> f64 {
     )
 }
 
-/// Processor time of the whole process so far.
+/// Returns the processor time of the process so far.
 pub fn processor_time() -> Duration {
     let usage = usage();
     let time =
@@ -78,24 +78,24 @@ pub fn processor_time() -> Duration {
     time(usage.ru_utime) + time(usage.ru_stime)
 }
 
-/// Processor time of the calling thread so far.
+/// Returns the processor time of the calling thread so far.
 pub fn thread_time() -> Duration {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: the pointer is to a timespec of ours.
+    // SAFETY: the pointer is to a local timespec.
     unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// How often threads of this process went to sleep by themselves so far.
+/// Returns the number of voluntary context switches of the process so far.
 pub fn voluntary_switches() -> u64 {
     usage().ru_nvcsw as u64
 }
 
 fn usage() -> libc::rusage {
-    // SAFETY: rusage is plain numbers, for which zero is valid, and getrusage fills it.
+    // SAFETY: zero is valid for the numbers of rusage, and getrusage fills it.
     unsafe {
         let mut usage = std::mem::zeroed();
         libc::getrusage(libc::RUSAGE_SELF, &mut usage);
@@ -108,7 +108,7 @@ pub struct Counting;
 
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: everything is handed on to the system's allocator unchanged.
+// SAFETY: all calls are passed to the system's allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         IN_USE.fetch_add(layout.size(), Ordering::Relaxed);
@@ -121,7 +121,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Bytes on the heap right now.
+/// Returns the bytes on the heap.
 pub fn bytes_in_use() -> usize {
     IN_USE.load(Ordering::Relaxed)
 }

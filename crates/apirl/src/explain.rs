@@ -99,7 +99,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     };
     let told = reader.read(answer.status, &answer.headers, &answer.body, now);
     if args.json {
-        return print(&format!("{}\n", facts(&told)));
+        return print(&format!("{}\n", facts(&told, answer.now)));
     }
     print(&words::explain(&answer, &told, &config, &reader))
 }
@@ -175,7 +175,7 @@ fn lines(path: &Path) -> Result<(), Failure> {
             Err(error) => Err(format!("no JSON: {}", input::in_line(&error))),
         };
         let mut result = Map::from_iter([("id".to_owned(), id)]);
-        match answer.map(|answer| facts(&answer.read())) {
+        match answer.map(|answer| facts(&answer.read(), answer.now)) {
             Ok(Value::Object(facts)) => result.extend(facts),
             Ok(_) => {}
             Err(problem) => {
@@ -206,7 +206,8 @@ fn seconds(duration: Option<Duration>) -> Value {
 }
 
 /// What was read, as JSON.
-fn facts(told: &Guidance) -> Value {
+fn facts(told: &Guidance, now: Duration) -> Value {
+    let reset_at = |after: Duration| now.saturating_add(after);
     let policies: Vec<Value> = told
         .policies
         .iter()
@@ -217,7 +218,7 @@ fn facts(told: &Guidance) -> Value {
                 "limit": policy.limit,
                 "remaining": policy.remaining,
                 "window_s": seconds(policy.window),
-                "reset_at_unix": seconds(policy.reset),
+                "reset_at_unix": seconds(policy.reset_after.map(reset_at)),
             })
         })
         .collect();
@@ -226,7 +227,7 @@ fn facts(told: &Guidance) -> Value {
         "limit": told.limit,
         "remaining": told.remaining,
         "window_s": seconds(told.window),
-        "reset_at_unix": seconds(told.reset),
+        "reset_at_unix": seconds(told.reset_after.map(reset_at)),
         "retryable": told.retryable,
         "policies": policies,
     })

@@ -231,9 +231,9 @@ fn scenario(args: &Args) -> Result<Scenario, Failure> {
         },
         workers: args.workers as usize,
         hint: match args.hint {
-            Hint::None => world::Hint::None,
-            Hint::Seconds => world::Hint::RetryAfter,
-            Hint::Headers => world::Hint::Headers,
+            Hint::None => world::LimitHint::None,
+            Hint::Seconds => world::LimitHint::RetryAfter,
+            Hint::Headers => world::LimitHint::Headers,
         },
         length: args.duration,
         ..Scenario::new(args.limit.iter().copied())

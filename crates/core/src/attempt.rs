@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode, header};
 use crate::config::{ScopeRule, narrowest};
 use crate::error::{Effort, Error, Result, TimeoutPhase, TransportKind};
 use crate::guidance::{Scope, Unit};
-use crate::limiter::{Announced, Told};
+use crate::limiter::{Announced, AnnouncedLimits};
 use crate::outcome::{Failure, Feedback, LongerPause, Wanted};
 use crate::reading::Reading;
 use crate::redirect::Redirects;
@@ -126,8 +126,8 @@ impl Attempt {
     }
 
     /// Returns what the limiter is told about a response.
-    pub(crate) fn feedback(&self, reading: &Reading, unix_now: Duration) -> Feedback {
-        let announced = announced_requests(reading, unix_now);
+    pub(crate) fn feedback(&self, reading: &Reading) -> Feedback {
+        let announced = announced_requests(reading);
         let all = self.concerns_all(reading);
         match reading.verdict() {
             Verdict::Refused { pause, .. } => Feedback::Refused {
@@ -277,7 +277,7 @@ impl Attempt {
 
 /// Returns the announced limits that count requests. Limits in other units do not say how many requests
 /// may be sent.
-fn announced_requests(reading: &Reading, unix_now: Duration) -> Told {
+fn announced_requests(reading: &Reading) -> AnnouncedLimits {
     let policies = reading.guidance().policies.iter();
     let in_requests = policies.filter(|policy| policy.unit == Unit::Requests);
     in_requests
@@ -286,7 +286,7 @@ fn announced_requests(reading: &Reading, unix_now: Duration) -> Told {
                 limit: policy.limit,
                 window: policy.window,
                 remaining: policy.remaining?,
-                reset_after: policy.reset?.saturating_sub(unix_now),
+                reset_after: policy.reset_after?,
             })
         })
         .collect()

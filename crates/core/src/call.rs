@@ -226,7 +226,7 @@ impl Arrived {
         if let Some(body) = body {
             reading = reading.with_body(&attempt.settings().reader, headers, body, unix_now);
         }
-        let feedback = attempt.feedback(&reading, unix_now);
+        let feedback = attempt.feedback(&reading);
         let next = match attempt.leads_on(&reading, headers) {
             Ok(true) => Ok(Next::Drain(Draining {
                 attempt,

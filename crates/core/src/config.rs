@@ -1,4 +1,4 @@
-//! The configuration of one API: plain data, checked when something is built from it.
+//! The configuration of one API: plain data, which is checked when a client or a limiter is built from it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,53 +12,63 @@ use crate::limiter::{CircuitBreaker, FixedLimit, Law, Learning, Settings};
 use crate::rate::Rate;
 use crate::verdict::Reader;
 
+mod bucket;
 mod dialect;
 pub(crate) mod field_path;
 mod idempotency;
+mod limit;
 pub(crate) mod pagination;
+mod pattern;
 mod scope;
 
+pub use bucket::BucketConfig;
 pub use dialect::{BodyThrottle, DialectConfig};
 pub use field_path::FieldPath;
 pub use idempotency::Idempotency;
 pub use idempotency::IdempotencyConfig;
+pub use limit::LimitConfig;
 pub use pagination::Pagination;
-pub use scope::{LimitConfig, ScopeConfig};
-pub use scope::{ScopeRule, narrowest};
+pub use pattern::{ScopeRule, narrowest};
+pub use scope::ScopeConfig;
 
-use scope::Pattern;
+use pattern::Pattern;
 
-/// Requests per second at the start: slow enough for most public APIs.
+/// Default of `initial_rate`, in requests per second: slow enough for most public APIs.
 const DEFAULT_INITIAL_RATE: f64 = 2.0;
-/// Requests per second that the rate never falls below: one in ten seconds keeps asking without
-/// pestering.
+/// Default of `min_rate`, in requests per second: one request in ten seconds keeps asking without overloading
+/// a server.
 const DEFAULT_MIN_RATE: f64 = 0.1;
-/// Requests per second that the rate never exceeds.
+/// Default of `max_rate`, in requests per second.
 const DEFAULT_MAX_RATE: f64 = 10.0;
-/// Requests per second that a success adds: from the start to the maximum in 40 successes.
+/// Default of `increase_step`, in requests per second: it takes 40 successes from the start to the maximum.
 const DEFAULT_INCREASE_STEP: f64 = 0.2;
-/// What is left of the rate after a refusal: in simulations better than 0.5 in the worst cases.
+/// Default of `decrease_factor`: in simulations better than 0.5 in the worst cases.
 const DEFAULT_DECREASE_FACTOR: f64 = 0.7;
-/// Longest pause that callers wait through: longer ones are an error, so that a job can do something
-/// else meanwhile.
+/// Default of `max_cooldown`. A longer pause is an error, so that a job can do something else meanwhile.
 const DEFAULT_MAX_COOLDOWN: Duration = Duration::from_secs(5 * 60);
 
-/// Time of queued demand between two probes: most vendors' windows are no longer than a minute, and a
-/// probe costs about one refusal.
+/// Default of `probe_interval`: most vendors' windows are no longer than a minute, and a probe costs about
+/// one refusal.
 const DEFAULT_PROBE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Below it a client would be probing all the time.
+/// Minimum of `probe_interval`: with a shorter one a client would probe all the time.
 const SHORTEST_PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What is known of an API's limits, and how to adapt within them.
+/// Lowest rate of a scope, as a share of its limit: a tenth keeps asking without overloading a server.
+const LOWEST_SHARE: f64 = 0.1;
+
+/// Increase per success in a scope, as a share of its limit: 18 successes from the lowest rate to the limit.
+const STEP_SHARE: f64 = 0.05;
+
+/// Configures a client for one API: what is known of the API's limits, and how the client adapts to them.
 ///
-/// Plain data and the one type that may be invalid: it is checked when a limiter or a client is built
-/// from it, or when it is inserted into [`API_RATE_CONFIGS`](crate::API_RATE_CONFIGS). End a literal
-/// with `..Default::default()`: fields are added in later versions.
+/// This is plain data and may be invalid. It is checked when a limiter or a client is built from it, or when
+/// it is inserted into the library's registry, `API_RATE_CONFIGS`. End a literal with `..Default::default()`,
+/// because later versions add fields.
 ///
-/// Rates are in requests per second. In JSON, where fields left out have their default and unknown
-/// ones are refused, durations are seconds: `default_cooldown_seconds`,
-/// `max_cooldown_seconds`, `probe_interval_seconds`.
+/// Rates are in requests per second. In JSON, durations are in seconds and their fields are called
+/// `default_cooldown_seconds`, `max_cooldown_seconds` and `probe_interval_seconds`. A field that is left out
+/// has its default; an unknown field is an error.
 ///
 /// ```
 /// use api_ratelimiter_core::ApiRateConfig;
@@ -80,93 +90,67 @@ const SHORTEST_PROBE_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ApiRateConfig {
-    /// The name that [`make_client_for`](crate::make_client_for) looks up, and that logs show.
-    /// Defaults to an empty name.
+    /// Name of the configuration: the library's `make_client_for` looks it up, and logs show it. Defaults to
+    /// an empty name.
     pub name: String,
-    /// Where paths are joined to, `https://host/prefix`. Empty where each customer has a host of
-    /// their own: then the builder's `base_url` gives it. Defaults to empty.
+    /// URL that paths are joined to, `https://host/prefix`. Leave it empty if each customer has a host of
+    /// their own, and give the URL to the client's builder (`base_url`). Defaults to an empty URL.
     pub base_url: String,
-    /// The rate at the start, from `min_rate` to `max_rate`. Defaults to 2.0.
+    /// Rate at the start, in requests per second, from `min_rate` to `max_rate`. Defaults to 2.0.
     pub initial_rate: f64,
-    /// The rate never falls below this; above 0. Defaults to 0.1.
+    /// Minimum of the rate, in requests per second, above 0. Defaults to 0.1.
     pub min_rate: f64,
-    /// The rate never rises above this. Defaults to 10.0.
+    /// Maximum of the rate, in requests per second, at least `min_rate`. Defaults to 10.0.
     pub max_rate: f64,
-    /// Added to the rate for each success that says something about the limit; 0 is a fixed rate.
-    /// Defaults to 0.2.
+    /// Increase of the rate for each success that is evidence about the limit, in requests per second, at
+    /// least 0. With 0 the rate never rises. Defaults to 0.2.
     pub increase_step: f64,
-    /// What is left of the rate after a refusal, above 0 and at most 1. Defaults to 0.7.
+    /// Factor that the rate is multiplied by after a refusal, above 0 and at most 1. Defaults to 0.7.
     pub decrease_factor: f64,
-    /// What the vendor documents, in words, for people. Defaults to none.
+    /// Describes for readers what the vendor documents about its limits, and which values are guesses.
+    /// Defaults to none.
     pub documented_limit_desc: Option<String>,
-    /// Statuses that mean "slower". Defaults to 429.
+    /// Statuses that are refusals: the client slows down and pauses. Each is from 400 to 599. Defaults to
+    /// 429.
     pub backoff_status_codes: Vec<u16>,
-    /// The pause after a refusal that names none. Defaults to one interval at the new rate, from 1 to
-    /// 60 s, doubled while nothing gets through.
-    #[serde(rename = "default_cooldown_seconds", with = "optional_seconds")]
+    /// Pause after a refusal that announces no wait, above 0 and at most `max_cooldown`. Defaults to one
+    /// interval at the new rate, from 1 to 60 s, doubled while every request is refused.
+    #[serde(rename = "default_cooldown_seconds", with = "crate::seconds::optional")]
     pub default_cooldown: Option<Duration>,
-    /// The longest pause that callers wait through; of a longer one they are told at once by
+    /// Longest pause that calls wait through, above 0. A call that meets a longer pause ends at once with
     /// [`Error::CooldownTooLong`]. Defaults to 5 minutes.
     #[serde(rename = "max_cooldown_seconds", with = "crate::seconds")]
     pub max_cooldown: Duration,
-    /// Whether the limit is learned. Defaults to [`Learning::On`]; off leaves the bare law: up by
-    /// `increase_step`, down by `decrease_factor`.
+    /// Whether the client learns the limit. Defaults to [`Learning::On`]. Without learning, the rate rises by
+    /// `increase_step` and falls by `decrease_factor`, and no more.
     pub learning: Learning,
-    /// Time of queued demand between two looks beyond the learned ceiling. Shorter finds a raised limit
-    /// sooner (and yields less to others who share it), longer is refused less often: about one to three
-    /// requests each time. Defaults to 60 s.
+    /// Time of queued demand between two probes above the learned ceiling, at least 1 s. A shorter interval
+    /// finds a raised limit sooner, and yields less to other clients of the same limit. A longer one causes
+    /// fewer refusals: each probe costs one to three. Defaults to 60 s.
     #[serde(rename = "probe_interval_seconds", with = "crate::seconds")]
     pub probe_interval: Duration,
-    /// The size of the token bucket.
+    /// Size of the token bucket. Defaults to a size that follows from the rate.
     pub bucket: BucketConfig,
-    /// Stops sending while requests fail. Defaults to none: each request fails for itself.
+    /// Circuit breaker: stops sending while requests fail. Defaults to none, so that each request fails by
+    /// itself.
     pub breaker: Option<CircuitBreaker>,
-    /// How the API splits collections into pages; what
-    /// [`RequestBuilder::pages`](crate::RequestBuilder::pages) goes by. Defaults to unknown.
+    /// How the API splits collections into pages. The library's `RequestBuilder::pages` uses it. Defaults to
+    /// none.
     pub pagination: Option<Pagination>,
-    /// Headers that every request carries unless it, or the client's builder, has one of that name.
-    /// Credentials don't belong here and are refused. Defaults to none.
+    /// Headers of every request, unless the request or the client's builder sets a header of that name.
+    /// Credentials are an error here: give them to the builder. Defaults to none.
     pub default_headers: BTreeMap<String, String>,
-    /// How the API says that it refuses.
+    /// How the API announces refusals. Defaults to the dialect of the vendor that has the configuration's
+    /// name.
     pub dialect: DialectConfig,
-    /// What keeps a request that is sent twice from being done twice.
+    /// What makes it harmless to send a request twice. Defaults to the request's method.
     pub idempotency: IdempotencyConfig,
-    /// Limits that are known beside the one that is learned, such as 1,000 an hour: every request needs
-    /// room in all of them. They never learn. Each lets a tenth of its requests go at once and spreads
-    /// the rest, so that no window of its length ever holds more. Default: none.
+    /// Known quotas beside the learned limit, such as 1,000 requests an hour. A request needs room in all of
+    /// them. They are never learned. Each quota lets a tenth of its requests go at once and spreads the rest,
+    /// so that no window of its length contains more requests than it allows. Defaults to none.
     pub limits: Vec<LimitConfig>,
     /// Parts of the API with a limit of their own. Defaults to none.
     pub scopes: Vec<ScopeConfig>,
-}
-
-/// The size of the token bucket, where the default does not fit.
-///
-/// ```
-/// use api_ratelimiter_core::{ApiRateConfig, BucketConfig};
-///
-/// let one_by_one = ApiRateConfig { bucket: BucketConfig::of(1.0, 1.0), ..Default::default() };
-/// one_by_one.validate().unwrap();
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct BucketConfig {
-    /// Tokens at the start, at least 0. Defaults to one second's worth, from 1 to 10.
-    pub initial_tokens: Option<f64>,
-    /// Tokens that the bucket holds at most, at least 1: the longest burst after a rest. Defaults to
-    /// two seconds' worth of the current rate.
-    pub capacity: Option<f64>,
-}
-
-impl BucketConfig {
-    /// A bucket that starts with `initial_tokens` and holds at most `capacity`.
-    #[must_use]
-    pub const fn of(initial_tokens: f64, capacity: f64) -> Self {
-        Self {
-            initial_tokens: Some(initial_tokens),
-            capacity: Some(capacity),
-        }
-    }
 }
 
 impl Default for ApiRateConfig {
@@ -198,12 +182,12 @@ impl Default for ApiRateConfig {
 }
 
 impl ApiRateConfig {
-    /// A configuration from JSON text.
+    /// Reads a configuration from JSON text and checks it.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidConfig`] for text that is no JSON object of this shape, with the field's name,
-    /// and for values that break a rule.
+    /// [`Error::InvalidConfig`] names the field if the text is not a JSON object of this shape, or if a value
+    /// breaks a rule.
     ///
     /// ```
     /// use api_ratelimiter_core::ApiRateConfig;
@@ -226,18 +210,18 @@ impl ApiRateConfig {
         Ok(config)
     }
 
-    /// The configuration as JSON text, which [`from_json`](Self::from_json) reads back.
+    /// Returns the configuration as JSON text that [`from_json`](Self::from_json) reads.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // A struct of plain fields with string keys: serialising it into memory has no way to fail.
+        // Serializing plain fields with string keys into memory can't fail.
         serde_json::to_string_pretty(self).unwrap_or_default()
     }
 
-    /// Checks every rule; the name and base URL may be empty.
+    /// Checks every field. The name and the base URL may be empty.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidConfig`] naming the first field that breaks a rule, its value and the rule.
+    /// [`Error::InvalidConfig`] names the first field that breaks a rule, its value and the rule.
     pub fn validate(&self) -> Result<()> {
         self.settings().map(drop)?;
         if !self.base_url.is_empty() {
@@ -253,6 +237,7 @@ impl ApiRateConfig {
                 .check()
                 .map_err(|problem| self.bad("pagination", problem))?;
         }
+        // Parts of the configuration that have checks of their own.
         self.header_map()?;
         let problem = |(field, problem): (&str, String)| self.bad(field, problem);
         self.dialect.check(&self.name).map_err(problem)?;
@@ -261,11 +246,12 @@ impl ApiRateConfig {
         statuses(&self.name, &self.backoff_status_codes).map(drop)
     }
 
-    /// How a client with this configuration reads answers.
+    /// Returns the reader of responses that clients with this configuration use.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidConfig`] for a profile that does not exist or a status that is none.
+    /// [`Error::InvalidConfig`] if the dialect's profile does not exist or if a backoff status is out of
+    /// range.
     pub fn reader(&self) -> Result<Reader> {
         let profile = self.dialect.resolved(&self.name);
         Ok(Reader::new(
@@ -276,7 +262,11 @@ impl ApiRateConfig {
         ))
     }
 
-    /// The default headers, checked.
+    /// Returns the default headers, checked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidConfig`] for a header that can't be sent, and for one that looks like a credential.
     pub fn header_map(&self) -> Result<HeaderMap> {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.default_headers {
@@ -284,7 +274,7 @@ impl ApiRateConfig {
                 headers::pair(name, value).map_err(|error| Error::header_of(&self.name, error))?;
             if value.is_sensitive() {
                 let problem =
-                    format_args!("{name} looks like a credential; give it to the builder");
+                    format_args!("{name} looks like a credential: give it to the client's builder");
                 return Err(self.bad("default_headers", problem));
             }
             headers.insert(name, value);
@@ -292,22 +282,28 @@ impl ApiRateConfig {
         Ok(headers)
     }
 
+    /// Returns the idempotency settings, checked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidConfig`] for an invalid name of the header or an invalid path.
     pub fn idempotency(&self) -> Result<Idempotency> {
         self.idempotency
             .checked()
             .map_err(|(field, problem)| self.bad(field, problem))
     }
 
+    /// Returns the known quotas, checked.
     fn fixed(&self) -> Result<Vec<FixedLimit>> {
         let limits = self.limits.iter().enumerate();
         limits
             .map(|(place, limit)| {
                 let whole = limit.requests.fract() == 0.0 && limit.requests >= 1.0;
-                // `as` saturates; so many requests are no limit.
+                // `as` saturates at `u64::MAX`, which is beyond any real quota.
                 let known = FixedLimit::new(limit.requests as u64, limit.per, None);
                 known.filter(|_| whole).ok_or_else(|| {
                     let problem = format!(
-                        "{} requests per {:?} is no limit; give a whole number of requests from 1 and a window above 0",
+                        "{} requests per {:?} is not a valid quota (expected a whole number of requests from 1, and a window above 0)",
                         limit.requests, limit.per
                     );
                     self.bad(&format!("limits[{place}]"), problem)
@@ -316,7 +312,12 @@ impl ApiRateConfig {
             .collect()
     }
 
-    /// The scopes as requests are matched with them.
+    /// Returns the scopes in the form that requests are matched with.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidConfig`] if a scope's name is empty or used twice, or if its limit, path or methods
+    /// are invalid.
     pub fn scope_rules(&self) -> Result<Vec<ScopeRule>> {
         let rule = |(place, scope): (usize, &ScopeConfig)| {
             let bad = |problem: String| {
@@ -325,15 +326,19 @@ impl ApiRateConfig {
                     format_args!("{:?}: {problem}", scope.name),
                 )
             };
+            // The name identifies the scope's limiter in logs and snapshots.
             let names = self.scopes.iter().take(place);
             if scope.name.is_empty() || names.into_iter().any(|other| other.name == scope.name) {
-                return Err(bad("needs a name that no other scope has".into()));
+                return Err(bad(
+                    "is not a valid name (expected a name that no other scope has)".into(),
+                ));
             }
             scope.limit.check().map_err(bad)?;
             let pattern = Pattern::path(&scope.path)
-                .and_then(|pattern| pattern.with_methods(&scope.methods))
-                .map_err(|problem| bad(format!("{:?} {problem}", scope.path)))?;
-            scope.limiter_config(self).settings()?;
+                .map_err(|problem| bad(format!("{:?} {problem}", scope.path)))?
+                .with_methods(&scope.methods)
+                .map_err(bad)?;
+            self.of_scope(scope).settings()?;
             Ok(ScopeRule {
                 name: scope.name.as_str().into(),
                 pause_all: scope.pause_all,
@@ -343,16 +348,41 @@ impl ApiRateConfig {
         self.scopes.iter().enumerate().map(rule).collect()
     }
 
-    /// What the limiter runs on.
+    /// Returns the configuration of a scope's own limiter: this one, with the rates and the bucket of the
+    /// scope.
+    pub fn of_scope(&self, scope: &ScopeConfig) -> Self {
+        let rate = scope.limit.rate();
+        Self {
+            name: format!("{}/{}", self.name, scope.name),
+            initial_rate: rate,
+            min_rate: rate * LOWEST_SHARE,
+            max_rate: rate,
+            increase_step: rate * STEP_SHARE,
+            decrease_factor: self.decrease_factor,
+            default_cooldown: self.default_cooldown,
+            max_cooldown: self.max_cooldown,
+            learning: self.learning,
+            probe_interval: self.probe_interval,
+            bucket: scope.bucket,
+            ..Self::default()
+        }
+    }
+
+    /// Returns the settings that a limiter runs on, checked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidConfig`] names the first field that breaks a rule, its value and the rule.
     pub fn settings(&self) -> Result<Settings> {
         let rate = |field, value: f64| {
             Rate::per_second(value).ok_or_else(|| {
                 self.bad(
                     field,
-                    format_args!("{value} is not a finite number above 0"),
+                    format_args!("{value} is not a valid rate (expected a finite number above 0)"),
                 )
             })
         };
+        // Rates: valid, and in order.
         let (initial, min, max) = (
             rate("initial_rate", self.initial_rate)?,
             rate("min_rate", self.min_rate)?,
@@ -368,54 +398,68 @@ impl ApiRateConfig {
         require(
             min <= max,
             "min_rate",
-            format_args!("{} exceeds max_rate, {}", self.min_rate, self.max_rate),
+            format_args!(
+                "{} is not a valid minimum (expected at most max_rate, {})",
+                self.min_rate, self.max_rate
+            ),
         )?;
         require(
             min <= initial && initial <= max,
             "initial_rate",
             format_args!(
-                "{} is not between min_rate, {}, and max_rate, {}",
+                "{} is not a valid start (expected min_rate to max_rate, {} to {})",
                 self.initial_rate, self.min_rate, self.max_rate
             ),
         )?;
+        // How the rate changes.
         require(
             self.increase_step.is_finite() && self.increase_step >= 0.0,
             "increase_step",
             format_args!(
-                "{} is not a finite number of at least 0",
+                "{} is not a valid step (expected a finite number of at least 0)",
                 self.increase_step
             ),
         )?;
         require(
             self.decrease_factor > 0.0 && self.decrease_factor <= 1.0,
             "decrease_factor",
-            format_args!("{} is not above 0 and at most 1", self.decrease_factor),
+            format_args!(
+                "{} is not a valid factor (expected above 0 and at most 1)",
+                self.decrease_factor
+            ),
         )?;
+        // Pauses and probes.
         require(
             !self.max_cooldown.is_zero(),
             "max_cooldown",
-            format_args!("0 would refuse every pause; give at least 1 s"),
+            format_args!("0 is not a valid pause (expected more than 0)"),
         )?;
         require(
             self.probe_interval >= SHORTEST_PROBE_INTERVAL,
             "probe_interval",
-            format_args!("{:?} is below 1 s", self.probe_interval),
+            format_args!(
+                "{:?} is not a valid interval (expected at least 1 s)",
+                self.probe_interval
+            ),
         )?;
         if let Some(cooldown) = self.default_cooldown {
             require(
                 !cooldown.is_zero() && cooldown <= self.max_cooldown,
                 "default_cooldown",
                 format_args!(
-                    "{cooldown:?} is not above 0 and at most max_cooldown, {:?}",
+                    "{cooldown:?} is not a valid pause (expected above 0 and at most max_cooldown, {:?})",
                     self.max_cooldown
                 ),
             )?;
         }
+        // The bucket and the circuit breaker.
         if let Some(capacity) = self.bucket.capacity {
             require(
                 capacity.is_finite() && capacity >= 1.0,
                 "bucket.capacity",
-                format_args!("{capacity} is not a finite number of at least 1"),
+                format_args!(
+                    "{capacity} is not a valid capacity (expected a finite number of at least 1)"
+                ),
             )?;
         }
         if let Some((field, problem)) = self.breaker.and_then(|breaker| breaker.problem()) {
@@ -425,7 +469,9 @@ impl ApiRateConfig {
             require(
                 tokens.is_finite() && tokens >= 0.0,
                 "bucket.initial_tokens",
-                format_args!("{tokens} is not a finite number of at least 0"),
+                format_args!(
+                    "{tokens} is not a valid number of tokens (expected a finite number of at least 0)"
+                ),
             )?;
         }
         Ok(Settings {
@@ -447,12 +493,13 @@ impl ApiRateConfig {
         })
     }
 
+    /// Returns the error for a field that breaks a rule.
     fn bad(&self, field: &str, problem: impl std::fmt::Display) -> Error {
         Error::config(&self.name, field, problem)
     }
 }
 
-/// Status codes as checked values; only those that can stand for a refusal.
+/// Converts status codes to checked values. Only statuses from 400 to 599 can stand for a refusal.
 pub(crate) fn statuses(entry: &str, codes: &[u16]) -> Result<Vec<StatusCode>> {
     codes
         .iter()
@@ -464,56 +511,47 @@ pub(crate) fn statuses(entry: &str, codes: &[u16]) -> Result<Vec<StatusCode>> {
                     Error::config(
                         entry,
                         "backoff_status_codes",
-                        format_args!("{code} is not between 400 and 599"),
+                        format_args!("{code} is not a valid status (expected 400 to 599)"),
                     )
                 })
         })
         .collect()
 }
 
-/// `base` with the fields that `fields`, a JSON object, names.
+/// Returns `base` with the fields of `fields`, a JSON object, in the place of its own.
+///
+/// # Errors
+///
+/// [`Error::InvalidConfig`] if `fields` is not an object, or names the first field that is unknown or has the
+/// wrong type.
 pub fn overlaid(
     entry: &str,
     base: ApiRateConfig,
     fields: serde_json::Value,
 ) -> Result<ApiRateConfig> {
     let serde_json::Value::Object(fields) = fields else {
-        return Err(Error::config(entry, "JSON", "is not an object of fields"));
+        return Err(Error::config(
+            entry,
+            "JSON",
+            "is not a valid configuration (expected an object of fields)",
+        ));
     };
     let merged = serde_json::to_value(base).map_err(|error| Error::config(entry, "JSON", error))?;
     let serde_json::Value::Object(mut merged) = merged else {
-        return Err(Error::config(entry, "JSON", "is not an object of fields"));
+        return Err(Error::config(
+            entry,
+            "JSON",
+            "is not a valid configuration (expected an object of fields)",
+        ));
     };
     for (field, value) in fields {
         merged.insert(field.clone(), value);
-        // One field at a time, so that the error can name it.
+        // Fields are set one at a time, so that an error can name its field.
         ApiRateConfig::deserialize(serde_json::Value::Object(merged.clone()))
             .map_err(|error| Error::config(entry, &field, error))?;
     }
     ApiRateConfig::deserialize(serde_json::Value::Object(merged))
         .map_err(|error| Error::config(entry, "JSON", error))
-}
-
-/// A duration as a number of seconds, or `null`.
-mod optional_seconds {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(
-        value: &Option<Duration>,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        value.map(|value| value.as_secs_f64()).serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Option<Duration>, D::Error> {
-        Option::<f64>::deserialize(from)?
-            .map(crate::seconds::checked)
-            .transpose()
-    }
 }
 
 #[cfg(test)]

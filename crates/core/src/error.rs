@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::headers::InvalidHeader;
-use crate::limiter::Apart;
+use crate::limiter::{Denial, FleetUnavailable};
 use crate::reply::Reply;
 
 /// A `Result` whose error is [`enum@Error`].
@@ -289,6 +289,36 @@ impl From<InvalidHeader> for Error {
     }
 }
 
+impl From<Denial> for Error {
+    fn from(denial: Denial) -> Self {
+        match denial {
+            Denial::Cooldown(wait) => Self::CooldownTooLong {
+                wait,
+                reply: None,
+                effort: Effort::default(),
+            },
+            Denial::CircuitOpen(wait) => Self::CircuitOpen {
+                wait,
+                reply: None,
+                effort: Effort::default(),
+            },
+            Denial::Fleet(reason) => Self::Fleet {
+                problem: match reason {
+                    FleetUnavailable::Unreachable => {
+                        "its store can't be reached; try again later, or go on alone by OnOutage::GoOn"
+                    }
+                    FleetUnavailable::OtherSettings => {
+                        "workers with other settings share this key; give each limit a key of its own, or all workers the same configuration"
+                    }
+                }
+                .into(),
+                may_pass: reason == FleetUnavailable::Unreachable,
+                effort: Effort::default(),
+            },
+        }
+    }
+}
+
 impl Error {
     /// Returns the status of the response that this error keeps.
     #[must_use]
@@ -490,48 +520,10 @@ impl Error {
         }
     }
 
-    /// Returns the error of a pause that is too long.
-    #[must_use]
-    pub fn cooldown(wait: Duration) -> Self {
-        Self::CooldownTooLong {
-            wait,
-            reply: None,
-            effort: Effort::default(),
-        }
-    }
-
-    /// Returns the error of an open circuit breaker.
-    #[must_use]
-    pub fn circuit(wait: Duration) -> Self {
-        Self::CircuitOpen {
-            wait,
-            reply: None,
-            effort: Effort::default(),
-        }
-    }
-
     /// Returns the error of a client or limiter that was closed.
     #[must_use]
     pub fn closed() -> Self {
         Self::Closed {
-            effort: Effort::default(),
-        }
-    }
-
-    /// Returns the error of a worker that can't get permits from its fleet.
-    #[must_use]
-    pub fn apart(apart: Apart) -> Self {
-        let problem = match apart {
-            Apart::Unreachable => {
-                "its store can't be reached; try again later, or go on alone by OnOutage::GoOn"
-            }
-            Apart::OtherSettings => {
-                "workers with other settings share this key; give each limit a key of its own, or all workers the same configuration"
-            }
-        };
-        Self::Fleet {
-            problem: problem.into(),
-            may_pass: apart == Apart::Unreachable,
             effort: Effort::default(),
         }
     }
@@ -757,10 +749,10 @@ mod tests {
             Error::transport("GET /".into(), TransportKind::Closed, None),
             Error::of_status("GET /".into(), reply()),
             exhausted,
-            Error::cooldown(Duration::from_secs(9)),
+            Error::from(Denial::Cooldown(Duration::from_secs(9))),
             Error::deadline(Duration::from_secs(9)),
-            Error::circuit(Duration::from_secs(9)),
-            Error::apart(Apart::Unreachable),
+            Error::from(Denial::CircuitOpen(Duration::from_secs(9))),
+            Error::from(Denial::Fleet(FleetUnavailable::Unreachable)),
             Error::fleet("unreachable"),
             Error::closed(),
             Error::body_too_large("GET /".into(), 1),
@@ -778,9 +770,9 @@ mod tests {
 
     #[test]
     fn what_may_succeed_later_is_transient() {
-        assert!(Error::cooldown(Duration::from_secs(9)).is_transient());
+        assert!(Error::from(Denial::Cooldown(Duration::from_secs(9))).is_transient());
         assert_eq!(
-            Error::cooldown(Duration::from_secs(9)).retry_after(),
+            Error::from(Denial::Cooldown(Duration::from_secs(9))).retry_after(),
             Some(Duration::from_secs(9))
         );
         assert!(!Error::request("path", "is empty").is_transient());

@@ -17,12 +17,11 @@
 
 mod body;
 mod date;
+mod dialect;
 mod dialects;
-mod duration;
 mod family;
-mod lines;
+mod json;
 mod name;
-mod number;
 mod pairs;
 mod policy;
 mod profile;
@@ -31,7 +30,6 @@ mod rate_limit;
 mod reset;
 mod retry_after;
 mod structured;
-mod walk;
 
 #[cfg(test)]
 mod dialect_tests;
@@ -47,11 +45,13 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode};
 
 pub use self::body::BodyRule;
+pub use self::dialect::{Refusal, Scope};
 pub use self::policy::{Policy, Unit};
-pub use self::profile::{Profile, Refusal, Scope};
+pub use self::profile::Profile;
 
-use self::profile::{Dialect, Means, Place, When};
-use self::reset::Clocks;
+use self::dialect::{Dialect, Means, ReasonLocation, When};
+use self::reset::ServerClock;
+use crate::headers::lines::{lines, text};
 
 /// What one answer says about limits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub struct Guidance {
     /// How long the server asks to wait, at most 2^31 seconds; zero is "now". `None`: it does not say.
     pub wait: Option<Duration>,
     /// Who asks for that wait: on a 2xx a `Retry-After` is a hint on polling, an exhausted limit is not.
-    pub source: Option<Source>,
+    pub source: Option<WaitSource>,
     /// What to wait at least, by the vendor's documentation, after a refusal that names no wait.
     pub least_wait: Option<Duration>,
     /// The binding limit: how much is allowed.
@@ -69,8 +69,8 @@ pub struct Guidance {
     pub remaining: Option<u64>,
     /// The binding limit: its window.
     pub window: Option<Duration>,
-    /// When the binding limit resets, on the client's clock, since 1970; when only a wait is known, its end.
-    pub reset: Option<Duration>,
+    /// The binding limit: time from the response until it resets. If only a wait is known, that wait.
+    pub reset_after: Option<Duration>,
     /// Every limit that was announced, at most 64. The binding one is the exhausted one with the latest
     /// reset, else the one with the least left.
     pub policies: Vec<Policy>,
@@ -91,7 +91,7 @@ pub struct Guidance {
 /// Who asks for a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Source {
+pub enum WaitSource {
     /// `Retry-After` or one of its kind.
     Header,
     /// The body.
@@ -117,7 +117,7 @@ const THROTTLES: [u16; 3] = [429, 503, 529];
 /// Reads an answer: its status, headers and the start of its body, which may be empty or break off.
 ///
 /// `now_unix` is the client's wall time since 1970. Absolute times are taken against the answer's `Date`
-/// and given on the client's clock, so that neither clock need be right. It cannot fail: what makes no
+/// and given as time from now, so that neither clock need be right. It cannot fail: what makes no
 /// sense counts as not said.
 ///
 /// ```
@@ -145,11 +145,12 @@ pub fn read(
     now_unix: Duration,
     profile: Profile,
 ) -> Guidance {
-    read_by(status, headers, body_prefix, now_unix, profile, &[])
+    read_with_rules(status, headers, body_prefix, now_unix, profile, &[])
 }
 
-/// The same, with throttles in bodies that the profile does not know of.
-pub(crate) fn read_by(
+/// Reads a response as [`read`] does, by rules for refusals in bodies in addition to those of the profile.
+#[must_use]
+pub fn read_with_rules(
     status: StatusCode,
     headers: &HeaderMap,
     body_prefix: &[u8],
@@ -159,10 +160,10 @@ pub(crate) fn read_by(
 ) -> Guidance {
     let dialect = profile.dialect();
     let status = status.as_u16();
-    let clocks = Clocks::new(now_unix, headers);
-    let mut limits = rate_limit::read(headers, &clocks, dialect);
-    let header_wait = retry_after::wait(headers, limits.retry_after, &clocks);
-    let facts = body::read(status, body_prefix, &clocks, dialect, rules);
+    let clock = ServerClock::new(now_unix, headers);
+    let mut limits = rate_limit::read(headers, &clock, dialect);
+    let header_wait = retry_after::wait(headers, limits.retry_after, &clock);
+    let facts = body::read(status, body_prefix, &clock, dialect, rules);
     let bucket = facts.bucket();
     if reset::age(headers) > 0 {
         // The limits of an answer from a cache are of another time
@@ -179,19 +180,19 @@ pub(crate) fn read_by(
     let cost_wait = bucket.and_then(|(_, wait)| wait);
     let body_wait = facts.wait.or(cost_wait).filter(|_| throttled);
     let wait = header_wait
-        .map(|wait| (wait, Source::Header))
-        .or(body_wait.map(|wait| (wait, Source::Body)))
-        .or_else(|| policy_wait(&policies, &facts.violated, throttled, &clocks));
+        .map(|wait| (wait, WaitSource::Header))
+        .or(body_wait.map(|wait| (wait, WaitSource::Body)))
+        .or_else(|| policy_wait(&policies, &facts.violated, throttled));
 
     let (reason, scope) = match refusal {
         Some(_) => reason(headers, &facts, dialect),
         None => (None, None),
     };
     let binding = policy::binding(&policies);
-    let asked = wait.filter(|(_, source)| matches!(source, Source::Header | Source::Body));
-    let end_of_wait = asked.map(|(wait, _)| now_unix.saturating_add(wait));
-    let nothing_left = policy_wait(&policies, &[], false, &clocks)
-        .filter(|(_, source)| *source == Source::Reset)
+    let asked = wait.filter(|(_, source)| matches!(source, WaitSource::Header | WaitSource::Body));
+    let asked = asked.map(|(wait, _)| wait);
+    let nothing_left = policy_wait(&policies, &[], false)
+        .filter(|(_, source)| *source == WaitSource::Reset)
         .map(|(wait, _)| wait);
     let never = facts.never || is_ordinary_error(status, refusal, body_prefix, dialect);
     let told = should_retry(headers);
@@ -204,7 +205,7 @@ pub(crate) fn read_by(
         limit: binding.and_then(|policy| policy.limit),
         remaining: binding.and_then(|policy| policy.remaining),
         window: binding.and_then(|policy| policy.window),
-        reset: binding.and_then(|policy| policy.reset).or(end_of_wait),
+        reset_after: binding.and_then(|policy| policy.reset_after).or(asked),
         retryable: if facts.never {
             Some(false)
         } else {
@@ -254,19 +255,13 @@ fn policy_wait(
     policies: &[Policy],
     violated: &[Box<str>],
     throttled: bool,
-    clocks: &Clocks,
-) -> Option<(Duration, Source)> {
-    let now = clocks.on_client(0);
-    let until = |policy: &Policy| {
-        policy
-            .reset
-            .map(|reset| (reset.saturating_sub(now), Source::Reset))
-    };
+) -> Option<(Duration, WaitSource)> {
+    let until = |policy: &Policy| policy.reset_after.map(|reset| (reset, WaitSource::Reset));
     let window = |policy: &Policy| {
         policy
             .window
             .filter(|_| policy.rolling)
-            .map(|window| (window, Source::Window))
+            .map(|window| (window, WaitSource::Window))
     };
     let named = |policy: &Policy| {
         policy
@@ -298,12 +293,12 @@ fn reason(
 ) -> (Option<Box<str>>, Option<Scope>) {
     let (mut reason, mut scope) = (None, None);
     for place in dialect.reasons.iter().chain(dialects::COMMON_REASONS) {
-        if let Place::Header(name) = place.place {
-            let line = lines::lines(headers, name).find(|line| !line.is_empty());
+        if let ReasonLocation::Header(name) = place.place {
+            let line = lines(headers, name).find(|line| !line.is_empty());
             scope = scope.or_else(|| place.scope(line.as_deref()?));
             let word = line.filter(|line| !matches!(line.as_ref(), "true" | "false"));
             reason = reason.or_else(|| {
-                word.map(|word| Box::from(policy::start(&word, profile::LONGEST_WORD)))
+                word.map(|word| Box::from(policy::start(&word, dialect::LONGEST_WORD)))
             });
         }
     }
@@ -320,14 +315,13 @@ fn should_retry(headers: &HeaderMap) -> Option<bool> {
     let named = headers
         .iter()
         .filter(|(name, _)| name.as_str().ends_with("-should-retry"));
-    let words =
-        named.filter_map(
-            |(_, value)| match lines::text(value)?.to_ascii_lowercase().as_str() {
-                "true" => Some(true),
-                "false" => Some(false),
-                _ => None,
-            },
-        );
+    let words = named.filter_map(
+        |(_, value)| match text(value)?.to_ascii_lowercase().as_str() {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        },
+    );
     words.min()
 }
 

@@ -1,15 +1,17 @@
-//! Names and values of headers: checked, and marked where they tend to hold a credential.
+//! Headers: names and values, checked and marked as sensitive, and the lines of lists.
+
+pub(crate) mod lines;
 
 use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// A header that can't be sent.
+/// Error for a header that can't be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidHeader {
-    /// Which header or part of a request it is.
+    /// Names the header or the part of a request.
     pub part: Box<str>,
-    /// What is wrong with it. Never contains the value: it may be a secret.
+    /// Says what is wrong. Never contains the value, because it may be a secret.
     pub problem: Box<str>,
 }
 
@@ -22,9 +24,9 @@ impl InvalidHeader {
     }
 }
 
-/// Puts `own` headers in the place of those of the same names.
+/// Replaces the headers of the same names by those of `own`, and adds the others.
 pub fn replace(headers: &mut HeaderMap, own: HeaderMap) {
-    // Names come as `None` for the further values of one name.
+    // Further values of one name come with the name `None`.
     let mut current = None;
     for (name, value) in own {
         if let Some(name) = name {
@@ -36,7 +38,11 @@ pub fn replace(headers: &mut HeaderMap, own: HeaderMap) {
     }
 }
 
-/// The value of an `Authorization` header; marked as sensitive.
+/// Returns the value of an `Authorization` header with a bearer token, marked as sensitive.
+///
+/// # Errors
+///
+/// If the token is empty or contains a control character.
 pub fn bearer(token: &str) -> Result<HeaderValue, InvalidHeader> {
     if token.trim().is_empty() {
         return Err(InvalidHeader::new("bearer token", "is empty"));
@@ -44,47 +50,68 @@ pub fn bearer(token: &str) -> Result<HeaderValue, InvalidHeader> {
     value("bearer token", &format!("Bearer {}", token.trim()), true)
 }
 
-/// A checked header; sensitive if its name says so.
+/// Checks a header's name and value. The value is marked as sensitive if [`is_sensitive`] says so of its
+/// name.
+///
+/// # Errors
+///
+/// If the name is invalid or set from the body, or if the value contains a control character.
 pub fn pair(name: &str, text: &str) -> Result<(HeaderName, HeaderValue), InvalidHeader> {
     let key: HeaderName = name.parse().map_err(|_| {
         InvalidHeader::new(
             format_args!("header {:?}", name),
-            "is not a valid name of a header",
+            "is not a valid header name",
         )
     })?;
     if key == header::CONTENT_LENGTH || key == header::TRANSFER_ENCODING {
         return Err(InvalidHeader::new(
             format_args!("header {key}"),
-            "is made from the body; leave it out",
+            "is set from the body: leave it out",
         ));
     }
     let value = value(key.as_str(), text, is_sensitive(&key))?;
     Ok((key, value))
 }
 
-/// A checked value. The value itself is never part of the error: it may be a secret.
+/// Checks a header's value, and marks it as sensitive if `sensitive` is set.
+///
+/// # Errors
+///
+/// If it contains a control character. The error never contains the value, because it may be a secret.
 pub fn value(name: &str, text: &str, sensitive: bool) -> Result<HeaderValue, InvalidHeader> {
     let mut value = HeaderValue::from_str(text)
         .or_else(|_| HeaderValue::from_bytes(text.as_bytes()))
         .map_err(|_| {
             InvalidHeader::new(
                 format_args!("header {name}"),
-                "the value contains a control character (a line break?)",
+                "the value contains a control character, such as a line break",
             )
         })?;
     value.set_sensitive(sensitive);
     Ok(value)
 }
 
-/// Whether a header of that name tends to hold a credential.
+/// Parts of the names of headers that tend to hold a credential.
+const SENSITIVE: [&str; 5] = ["auth", "key", "token", "secret", "cookie"];
+
+/// Returns whether a header of that name tends to hold a credential, by parts of the name such as `auth`,
+/// `key` or `token`. The case of letters does not matter.
+///
+/// This is the only list of such names: logs, errors and settings all go by it.
+///
+/// ```
+/// use api_ratelimiter_core::headers::is_sensitive;
+///
+/// assert!(is_sensitive("X-Api-Key"));
+/// assert!(!is_sensitive("Notion-Version"));
+/// ```
 #[must_use]
-pub fn is_sensitive(name: &HeaderName) -> bool {
-    ["auth", "key", "token", "secret", "cookie"]
-        .iter()
-        .any(|part| name.as_str().contains(part))
+pub fn is_sensitive(name: impl AsRef<str>) -> bool {
+    let name = name.as_ref().to_ascii_lowercase();
+    SENSITIVE.iter().any(|part| name.contains(part))
 }
 
-/// Shows the names of headers only.
+/// Shows the names of headers in `Debug`, and never their values.
 pub struct HeaderNames<'a>(pub &'a HeaderMap);
 
 impl fmt::Debug for HeaderNames<'_> {

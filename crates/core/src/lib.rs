@@ -10,10 +10,13 @@
 pub mod attempt;
 pub mod call;
 pub mod config;
+pub mod duration;
 pub mod error;
 pub mod guidance;
+pub mod hash;
 pub mod headers;
 pub mod limiter;
+mod number;
 pub mod outcome;
 pub mod paginate;
 pub mod presets;
@@ -36,7 +39,7 @@ pub use error::{Effort, Error, Result, TimeoutPhase, TransportKind};
 pub use guidance::Guidance;
 /// The vocabulary of methods, statuses and headers.
 pub use http;
-pub use limiter::{BreakerPhase, CircuitBreaker, Learned, Learning, Phase, Reason};
+pub use limiter::{BreakerPhase, CircuitBreaker, Learned, Learning, LearningReason, Phase};
 pub use paginate::{Page, Position};
 pub use rate::Rate;
 pub use reading::Reading;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::error::{Error, TransportKind};
-use crate::limiter::Told;
+use crate::limiter::AnnouncedLimits;
 use crate::time::Time;
 
 /// The permit that a request needs before it may be sent.
@@ -27,7 +27,7 @@ pub enum Feedback {
         /// How long nothing is left of the limit, as the server says.
         exhausted: Option<Duration>,
         /// The limits that the server announced.
-        announced: Told,
+        announced: AnnouncedLimits,
         /// Whether this concerns the whole client, and not only the scope of the request.
         all: bool,
     },
@@ -38,7 +38,7 @@ pub enum Feedback {
         /// The pause that the server or its documentation asks for.
         retry_after: Option<Duration>,
         /// The limits that the server announced.
-        announced: Told,
+        announced: AnnouncedLimits,
         /// Whether this concerns the whole client, and not only the scope of the request.
         all: bool,
     },

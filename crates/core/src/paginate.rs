@@ -1,5 +1,5 @@
-//! How a collection continues from page to page: a page and a style in, the next request, the end or
-//! an error out.
+//! Pagination: how a collection continues from page to page. A [`Walk`] takes pages and returns the next
+//! request, the end, or an error.
 //!
 //! ```text
 //! request() ── parts ──► a front sends them ──► arrived(head, body) ──► a page, and where the next begins
@@ -19,7 +19,7 @@ mod walk;
 pub use page::Page;
 pub use position::Position;
 
-pub use page::Shelf;
+pub use page::RemainingItems;
 pub use walk::Walk;
 
 #[cfg(test)]

@@ -1,4 +1,7 @@
-//! The presets: each says what its vendor documents and what is a guess. Read in November 2026.
+//! The presets: configurations for known vendors, read from their documentation in November 2026.
+//!
+//! Each preset says in [`documented_limit_desc`](ApiRateConfig::documented_limit_desc) which values the
+//! vendor documents and which are guesses. The registry that looks presets up by name is part of the library.
 
 use crate::config::ApiRateConfig;
 
@@ -7,29 +10,8 @@ mod business;
 mod commerce;
 mod developer;
 mod messaging;
+mod template;
 mod work;
-
-/// Requests per second of a quota per minute.
-const fn per_minute(requests: f64) -> f64 {
-    requests / 60.0
-}
-
-/// A preset whose documented limit is `most` per second: it starts at four fifths of it, and falls to a
-/// twentieth at the lowest. The shares are a guess of ours.
-fn preset(name: &str, base_url: &str, most: f64, described: &str) -> ApiRateConfig {
-    ApiRateConfig {
-        name: name.into(),
-        base_url: base_url.into(),
-        initial_rate: most * 0.8,
-        min_rate: most * 0.05,
-        max_rate: most,
-        increase_step: most * 0.02,
-        documented_limit_desc: Some(format!(
-            "Documented: {described} A guess: the start at four fifths of it, the minimum, the step."
-        )),
-        ..ApiRateConfig::default()
-    }
-}
 
 /// Returns the presets of all vendors.
 #[must_use]

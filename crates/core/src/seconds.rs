@@ -23,3 +23,30 @@ pub fn checked<E: Error>(seconds: f64) -> Result<Duration, E> {
         ))
     })
 }
+
+/// An optional duration as a number of seconds, or `null`: for serde's `with`.
+pub mod optional {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    /// Writes the seconds, or `null`.
+    ///
+    /// # Errors
+    ///
+    /// The serializer's own.
+    pub fn serialize<S: Serializer>(value: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+        value.map(|value| value.as_secs_f64()).serialize(to)
+    }
+
+    /// Reads a number of seconds of at least 0, or `null`.
+    ///
+    /// # Errors
+    ///
+    /// The deserializer's own, and a number that is negative or too large.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+        Option::<f64>::deserialize(from)?
+            .map(super::checked)
+            .transpose()
+    }
+}

@@ -1,7 +1,7 @@
-//! Addresses: paths joined under a base, links relative to it, the origin test, redaction.
+//! URLs: paths joined under a base, links resolved, origins compared, and secrets hidden.
 //!
-//! RFC 3986 as far as http(s) needs it. What could leave the base or mean two things to two programs
-//! (`..`, `\`, userinfo, control characters) is refused and never repaired.
+//! This follows RFC 3986 as far as http(s) needs it. Anything that could leave the base, or that two programs
+//! could read differently (`..`, `\`, userinfo, control characters), is an error and never repaired.
 
 mod encode;
 mod path;
@@ -15,7 +15,17 @@ use http::Uri;
 pub use encode::{encoded, form_encode};
 use path::{check_characters, is_parent, split_query, without_dots, without_dots_in_path};
 
-/// What an [`crate::ApiRateConfig::base_url`] became: origin and path, without a slash at the end.
+/// A parsed [`ApiRateConfig::base_url`](crate::ApiRateConfig::base_url): origin and path, without a slash at
+/// the end.
+///
+/// ```
+/// use api_ratelimiter_core::url::Base;
+///
+/// let base = Base::parse("https://api.example.com/v1/")?;
+/// assert_eq!(base.join("/users?page=2")?.to_string(), "https://api.example.com/v1/users");
+/// assert!(base.join("../admin").is_err());
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Base {
     origin: Origin,
@@ -28,16 +38,18 @@ impl fmt::Display for Base {
     }
 }
 
-/// Scheme, host and port; the default port is written out.
+/// Scheme, host and port of a URL. The default port is filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     https: bool,
-    /// In lower case, IPv6 in brackets.
+    /// In lower case; IPv6 in brackets.
     host: Box<str>,
     port: u16,
 }
 
-/// A whole address that can be sent to: absolute, http(s), without userinfo and fragment.
+/// An absolute http(s) URL that requests can be sent to, without userinfo and fragment.
+///
+/// `Display` and `Debug` never show the query, because it may contain tokens.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address {
     origin: Origin,
@@ -47,13 +59,15 @@ pub struct Address {
 }
 
 impl Base {
+    /// Parses an absolute http(s) URL without query and fragment.
+    ///
     /// # Errors
     ///
-    /// What is wrong, as the end of a sentence that begins with the URL.
+    /// Says what is wrong, as the end of a sentence that begins with the URL.
     pub fn parse(text: &str) -> Result<Self, String> {
         let address = Address::parse(text)?;
         if address.query.is_some() || text.contains('#') {
-            return Err("has a query or a fragment; give scheme, host and path only".into());
+            return Err("has a query or a fragment (expected scheme, host and path only)".into());
         }
         let path = address.path.trim_end_matches('/').into();
         Ok(Self {
@@ -62,26 +76,32 @@ impl Base {
         })
     }
 
+    /// Returns the origin that requests of this base stay on.
+    #[must_use]
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    /// The address of `path` under this base, whatever slashes either has; an absolute URL only of
-    /// the same origin.
+    /// Joins `path` under this base, with exactly one slash between them. An absolute URL is accepted if it
+    /// has the same origin.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong, as the end of a sentence that begins with the path.
     pub fn join(&self, path: &str) -> Result<Address, String> {
         check_characters(path)?;
         if has_scheme(path) {
             let address = Address::parse(path)?;
             if address.origin != self.origin {
                 return Err(format!(
-                    "leads to {}; this client calls {} only",
+                    "leads to {} (expected {})",
                     address.origin, self.origin
                 ));
             }
             return Ok(address);
         }
         if path.starts_with("//") {
-            return Err("begins with //, which names another host; begin with one slash".into());
+            return Err("begins with //, which names another host: begin with one slash".into());
         }
         let (path, query) = split_query(path)?;
         let path = path.trim_start_matches('/');
@@ -90,7 +110,7 @@ impl Base {
         } else {
             format!("{}/{path}", self.path)
         };
-        // A base without a path of its own and an empty path: the root, and not two slashes.
+        // An empty path under a base without a path is the root.
         let joined = if path.is_empty() && !self.path.is_empty() {
             self.path.to_string()
         } else {
@@ -101,7 +121,8 @@ impl Base {
 }
 
 impl Origin {
-    /// Whether the host is this very machine: a name or address of the loopback range.
+    /// Returns whether the host is this machine: `localhost`, or an address of the loopback range.
+    #[must_use]
     pub fn is_loopback(&self) -> bool {
         let host = self.host.trim_start_matches('[').trim_end_matches(']');
         host == "localhost"
@@ -111,6 +132,8 @@ impl Origin {
                 .is_ok_and(|address| address.is_loopback())
     }
 
+    /// Returns whether the scheme is https.
+    #[must_use]
     pub fn is_https(&self) -> bool {
         self.https
     }
@@ -132,13 +155,17 @@ impl fmt::Display for Origin {
     }
 }
 
+/// Default port of http.
 const HTTP_PORT: u16 = 80;
+
+/// Default port of https.
 const HTTPS_PORT: u16 = 443;
 
 impl Address {
+    /// Creates an address from checked parts; `..` is an error.
     fn new(origin: Origin, path: &str, query: Option<&str>) -> Result<Self, String> {
         if path.split('/').any(is_parent) {
-            return Err("contains `..`, which could leave the base; write the path out".into());
+            return Err("contains `..`, which could leave the base: write the path out".into());
         }
         Ok(Self {
             origin,
@@ -147,35 +174,41 @@ impl Address {
         })
     }
 
-    /// An absolute http(s) URL.
+    /// Parses an absolute http(s) URL.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong, as the end of a sentence that begins with the URL.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         check_characters(text)?;
         let (scheme, rest) = text
             .split_once("://")
-            .ok_or("is not an absolute URL such as https://host/path")?;
+            .ok_or("is not an absolute URL (expected one such as https://host/path)")?;
+        // Scheme, then authority, then path and query; the fragment is never sent.
         let https = match scheme.to_ascii_lowercase().as_str() {
             "https" => true,
             "http" => false,
-            _ => return Err("is neither http:// nor https://".into()),
+            _ => return Err("does not begin with http:// or https://".into()),
         };
         let rest = rest.split_once('#').map_or(rest, |(rest, _)| rest);
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
         if authority.contains('@') {
             return Err(
-                "carries a user name or password; give credentials by bearer_auth or a header"
+                "contains a user name or password: give credentials by bearer_auth or a header"
                     .into(),
             );
         }
-        // `http` knows the grammar of hosts and ports.
-        let authority: http::uri::Authority = authority.parse().map_err(|_| "has no valid host")?;
+        // `http` parses the grammar of hosts and ports.
+        let authority: http::uri::Authority =
+            authority.parse().map_err(|_| "has an invalid host")?;
         let port = match authority.as_str().strip_prefix(authority.host()) {
             Some("" | ":") => Some(if https { HTTPS_PORT } else { HTTP_PORT }),
             _ => authority.port_u16(),
         };
         let port = port
             .filter(|_| !authority.host().is_empty())
-            .ok_or("has no valid host and port")?;
+            .ok_or("has an invalid host or port")?;
         let origin = Origin {
             https,
             host: authority.host().to_ascii_lowercase().into(),
@@ -187,8 +220,13 @@ impl Address {
         Self::new(origin, if path.is_empty() { "/" } else { path }, query)
     }
 
-    /// What a `Location` or `Link` of an answer from this address leads to (RFC 3986, section 5.2).
+    /// Resolves a `Location` or `Link` of a response from this address (RFC 3986, section 5.2).
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong, as the end of a sentence that begins with the reference.
     pub(crate) fn resolve(&self, reference: &str) -> Result<Self, String> {
+        // An absolute URL, or one that takes over the scheme.
         let reference = reference.trim();
         check_characters(reference)?;
         let reference = reference
@@ -204,6 +242,7 @@ impl Address {
         let (path, query) = reference
             .split_once('?')
             .map_or((reference, None), |(path, query)| (path, Some(query)));
+        // A reference without a path keeps the path; a relative one replaces its last segment.
         if path.is_empty() {
             let query = query.map(encoded).or_else(|| self.query.clone());
             return Ok(Self {
@@ -223,7 +262,7 @@ impl Address {
         Self::new(self.origin.clone(), &without_dots(&path), query)
     }
 
-    /// The same address with `key=value` after what its query has.
+    /// Appends `key=value` to the query, percent-encoded.
     pub fn push_query(&mut self, key: &str, value: &str) {
         let query = self.query.get_or_insert_default();
         if !query.is_empty() {
@@ -234,23 +273,29 @@ impl Address {
         form_encode(query, value);
     }
 
+    /// Returns the origin.
+    #[must_use]
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    /// The path from the host on.
+    /// Returns the path, from the host on.
     pub(crate) fn path(&self) -> &str {
         &self.path
     }
 
-    /// The path from the base on; `None` if it is elsewhere.
+    /// Returns the path from the base on; `None` if this address is not under the base.
     pub(crate) fn path_under(&self, base: &Base) -> Option<&str> {
         let path = self.path.strip_prefix(&*base.path)?;
         let is_under = path.is_empty() || path.starts_with('/');
         (is_under && self.origin == base.origin).then_some(path)
     }
 
-    /// As `http` and the transport want it.
+    /// Converts the address, with its query, to the type that transports take.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong if `http` does not accept the URL, because it is too long.
     pub fn to_uri(&self) -> Result<Uri, String> {
         let query = self
             .query
@@ -258,11 +303,11 @@ impl Address {
             .map_or(String::new(), |query| format!("?{query}"));
         format!("{}{}{query}", self.origin, self.path)
             .parse()
-            .map_err(|error| format!("is no valid URL: {error}"))
+            .map_err(|error| format!("is not a valid URL: {error}"))
     }
 }
 
-/// Shows an address without its query, where tokens tend to stand.
+/// Shows the address without its query, which may contain tokens.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.origin, self.path)
@@ -275,7 +320,7 @@ impl fmt::Debug for Address {
     }
 }
 
-/// The name before a colon at the start (RFC 3986, section 3.1).
+/// Returns the scheme: the name before a colon at the start (RFC 3986, section 3.1).
 fn scheme_of(text: &str) -> Option<&str> {
     let (scheme, _) = text.split_once(':')?;
     let is_name = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -285,19 +330,20 @@ fn scheme_of(text: &str) -> Option<&str> {
     is_name.then_some(scheme)
 }
 
-/// A whole URL; a path that a caller gives may begin with `a:b`, an id with a colon, say.
+/// Returns whether a text is a whole URL. A path may begin with `a:b`, such as an id with a colon.
 fn has_scheme(text: &str) -> bool {
     scheme_of(text).is_some_and(|scheme| text[scheme.len()..].starts_with("://"))
 }
 
-/// A URL that nobody has checked, as errors show it: without userinfo, query and fragment, escaped,
-/// not too long.
+/// Shows an unchecked URL in errors: without userinfo, query and fragment, escaped, and at most 80
+/// characters.
+#[derive(Debug)]
 pub struct Shown<'a>(pub &'a str);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Whoever put a password into a URL does not want to read it in a log; and where it is broken,
-        // nobody knows which part is the password.
+        // A URL with a password must not reach a log. In a broken URL any part could be the password, so only
+        // the scheme is shown.
         let is_path = self.0.starts_with('/') && !self.0.starts_with("//");
         if self.0.contains('@') && !is_path {
             return match scheme_of(self.0) {

@@ -101,7 +101,7 @@ impl Reader {
             body_rules,
             ..
         } = self;
-        guidance::read_by(status, headers, body_prefix, unix_now, *profile, body_rules)
+        guidance::read_with_rules(status, headers, body_prefix, unix_now, *profile, body_rules)
     }
 
     /// Returns what a client does with a response that says this.

@@ -1,10 +1,10 @@
-//! The only place of the simulator that reads time: the HTTP server's clock.
+//! The clock of the HTTP server: the only code of the simulator that reads the time.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use api_ratelimiter_core::Time;
 
-/// The system's monotonic clock and wall clock.
+/// The monotonic clock and the wall clock of the system.
 #[derive(Debug, Clone)]
 pub(crate) struct SystemClock {
     epoch: Instant,
@@ -12,7 +12,7 @@ pub(crate) struct SystemClock {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "this is the place that reads time"
+    reason = "this is the only code that reads the time"
 )]
 impl SystemClock {
     /// Returns a clock whose epoch is now.

@@ -1,38 +1,32 @@
-//! Any answer of any server: reading it never panics, and what is read is bounded.
+//! Fuzz target: reading a response never panics, and what it returns is bounded, whatever a server sends.
 //!
-//! The input is an answer as text: a line `<profile> <status> <now> <rule>…`, lines `name: value`, an empty
-//! line, the body. A rule is a throttle in bodies that the configuration names, `path=word`.
-//! Bytes that are no text are as good as others, so that a corpus is easy to write and the fuzzer can
-//! change any part of it.
-//!
-//! The module is taken in as source: it is pure, and no other part of the library need be built for it.
+//! The input is a response as text: a line `<profile> <status> <now> <rule>…`, then lines `name: value`, an
+//! empty line and the body. `<now>` is the client's clock in seconds since 1970. A rule `path=word` is a
+//! refusal in bodies that the configuration names. The input may contain any bytes, so that a corpus is easy
+//! to write and the fuzzer can change any part of it.
 
 #![no_main]
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use api_ratelimiter_core::guidance::{self, BodyRule, Profile};
+use api_ratelimiter_core::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use libfuzzer_sys::fuzz_target;
 
-#[allow(dead_code, unused_imports)]
-
-use api_ratelimiter_core::guidance;
-
-use guidance::{BodyRule, Profile};
-
-/// The longest wait that may be told (RFC 9111, section 1.2.2).
+/// Longest wait that a response may ask for (RFC 9111, section 1.2.2).
 const LONGEST: Duration = Duration::from_secs(1 << 31);
 
-/// Most limits that may be told.
+/// Most limits that are returned.
 const MOST_POLICIES: usize = 64;
 
 /// Most rules that are taken from the input.
 const MOST_RULES: usize = 8;
 
-/// Longest name or reason that may be told, in bytes.
+/// Longest name of a limit and longest reason that is returned, in bytes.
 const LONGEST_WORD: usize = 128;
 
 fuzz_target!(|input: &[u8]| {
+    // The first line: profile, status, clock and rules. What is missing or invalid has a default.
     let mut lines = input.split_inclusive(|byte| *byte == b'\n');
     let first = lines.next().unwrap_or_default();
     let words = String::from_utf8_lossy(first);
@@ -57,6 +51,7 @@ fuzz_target!(|input: &[u8]| {
     };
     let rules: Vec<BodyRule> = words.filter_map(rule).take(MOST_RULES).collect();
 
+    // Header lines up to the empty one; invalid names and values are skipped.
     let mut headers = HeaderMap::new();
     let mut taken = first.len();
     for line in lines {
@@ -78,18 +73,16 @@ fuzz_target!(|input: &[u8]| {
     }
     let body = input.get(taken..).unwrap_or_default();
 
-    let read = guidance::read_by(status, &headers, body, now, profile, &rules);
+    // Everything that is read is bounded.
+    let read = guidance::read_with_rules(status, &headers, body, now, profile, &rules);
     assert!(read.wait.is_none_or(|wait| wait <= LONGEST));
     assert!(read.window.is_none_or(|window| window <= LONGEST));
-    assert!(
-        read.reset
-            .is_none_or(|reset| reset.saturating_sub(now) <= LONGEST)
-    );
+    assert!(read.reset_after.is_none_or(|reset| reset <= LONGEST));
     assert!(read.policies.len() <= MOST_POLICIES);
     let short =
         |word: &Option<Box<str>>| word.as_ref().is_none_or(|word| word.len() <= LONGEST_WORD);
     assert!(short(&read.reason) && read.policies.iter().all(|policy| short(&policy.name)));
-    // A rule adds refusals and takes none away.
+    // Rules add refusals and never remove one.
     let plain = guidance::read(status, &headers, body, now, profile);
     assert!(!rules.is_empty() || plain == read);
     assert!(plain.refusal.is_none() || read.refusal.is_some());

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use api_ratelimiter::guidance::{Guidance, Policy, Refusal, Scope, Source};
+use api_ratelimiter::guidance::{Guidance, Policy, Refusal, Scope, WaitSource};
 use api_ratelimiter::{ApiRateConfig, Reader, Resend, Verdict};
 
 use super::answer::Answer;
@@ -54,10 +54,10 @@ fn announced(answer: &Answer, told: &Guidance) -> Vec<String> {
     }
     if let Some(wait) = told.wait {
         let by = match told.source {
-            Some(Source::Header) => "a header asks for it",
-            Some(Source::Body) => "the body asks for it",
-            Some(Source::Reset) => "until the limit resets",
-            Some(Source::Window) => "at most: the window rolls",
+            Some(WaitSource::Header) => "a header asks for it",
+            Some(WaitSource::Body) => "the body asks for it",
+            Some(WaitSource::Reset) => "until the limit resets",
+            Some(WaitSource::Window) => "at most: the window rolls",
             _ => "it asks for it",
         };
         lines.push(format!("Wait {}: {by}.", spoken(wait)));
@@ -96,8 +96,8 @@ fn limit(answer: &Answer, policy: &Policy) -> String {
     if let Some(remaining) = policy.remaining {
         let _ = write!(text, ", {remaining} left");
     }
-    if let Some(reset) = policy.reset {
-        let left = reset.saturating_sub(answer.now);
+    if let Some(left) = policy.reset_after {
+        let reset = answer.now.saturating_add(left);
         let _ = write!(
             text,
             ", resets in {} (at {})",

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use api_ratelimiter::http::{HeaderName, Uri};
 use api_ratelimiter::{ApiRateConfig, DynamicAPIClient, Error, Fleet};
+use api_ratelimiter_core::headers::is_sensitive;
 
 use super::Args;
 use super::ask::{self, Form};
@@ -57,7 +58,7 @@ impl Settings {
     /// Headers that should not stand on a command line.
     pub(crate) fn exposed(&self) -> impl Iterator<Item = &str> {
         let names = self.headers.iter().map(|(name, _)| name.as_str());
-        names.filter(|name| looks_like_credential(name))
+        names.filter(|name| is_sensitive(name))
     }
 
     pub(crate) fn client(
@@ -89,7 +90,7 @@ impl Settings {
 
     /// The same for runs that send the same requests for the same lines. Tokens may change between them.
     pub(crate) fn fingerprint(&self, args: &Args) -> String {
-        let open = |(name, value): &(String, String)| match looks_like_credential(name) {
+        let open = |(name, value): &(String, String)| match is_sensitive(name) {
             true => (name.to_ascii_lowercase(), String::new()),
             false => (name.to_ascii_lowercase(), value.clone()),
         };
@@ -232,14 +233,6 @@ fn header_of_env(text: &str) -> Result<(String, String), Failure> {
     Ok((name.as_str().to_owned(), value.trim().to_owned()))
 }
 
-/// As the library takes it: such headers never stand in its logs and errors.
-fn looks_like_credential(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["auth", "key", "token", "secret", "cookie"]
-        .iter()
-        .any(|part| name.contains(part))
-}
-
 fn make_folder(folder: &Path) -> Result<(), Failure> {
     if folder.exists() && !folder.is_dir() {
         return Err(
@@ -278,9 +271,9 @@ mod tests {
     #[test]
     fn names_of_credentials_are_known() {
         for name in ["Authorization", "X-API-Key", "Cookie", "x-token"] {
-            assert!(looks_like_credential(name), "{name}");
+            assert!(is_sensitive(name), "{name}");
         }
-        assert!(!looks_like_credential("Notion-Version"));
+        assert!(!is_sensitive("Notion-Version"));
     }
 
     #[test]

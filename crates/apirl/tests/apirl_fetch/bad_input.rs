@@ -27,7 +27,7 @@ fn a_bad_line_is_an_error_in_its_place_and_the_others_go_on() {
         (5, "unknown field `what`"),
         (6, "UTF-8"),
         (7, "neither a text nor a number"),
-        (8, "not a valid name of a header"),
+        (8, "not a valid header name"),
     ] {
         let line = &lines[n - 1];
         let error = line["error"].as_str().expect("an error");
@@ -95,7 +95,7 @@ fn errors_speak_of_flags_and_not_of_the_library() {
         ),
         (
             &["--base-url", "http://me:hunter2@127.0.0.1"],
-            "carries a user name or password",
+            "contains a user name or password",
             "hint: --bearer-env and --header-env take credentials",
         ),
         (

@@ -20,7 +20,7 @@ fn settings(job: &Job, base_url: &str, patience: f64) -> String {
 #[test]
 fn a_run_waits_for_its_end_and_loses_nothing() {
     let (soon, long) = (Duration::ZERO, Duration::from_millis(500));
-    let cut = Fault::cut_before_answer(1.0).expect("a fault");
+    let cut = Fault::cut_before_response(1.0).expect("a fault");
     let api = SimulatedApi::builder().outage(soon, long, cut).start();
     let api = api.expect("an API");
     let job = Job::of_pages(&api.base_url(), 20);

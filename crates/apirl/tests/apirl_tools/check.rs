@@ -37,9 +37,9 @@ fn every_broken_entry_is_named_with_field_value_and_rule() {
     run.refuses(1, "3 of 4 entries");
     for fact in [
         "ok   vanta",
-        "bad  notion: configuration \"notion\", max_rate: -1 is not a finite number above 0",
+        "bad  notion: configuration \"notion\", max_rate: -1 is not a valid rate (expected a finite number above 0)",
         "bad  x: configuration \"x\", speed: unknown field",
-        "bad  y: configuration \"y\", JSON: is not an object of fields",
+        "bad  y: configuration \"y\", JSON: is not a valid configuration (expected an object of fields)",
     ] {
         assert!(run.out.contains(fact), "{fact:?} is not in {}", run.out);
     }

@@ -129,11 +129,11 @@ fn an_interrupt_ends_it_quietly_with_a_count() {
 
 #[test]
 fn settings_that_make_no_sense_are_refused() {
-    apirl(&["serve", "--limit", "fast"]).refuses(2, "it should be like token-bucket:10/s");
+    apirl(&["serve", "--limit", "fast"]).refuses(2, "(expected for example token-bucket:10/s");
     apirl(&["serve", "--port", "70000"]).refuses(2, "--port");
-    apirl(&["serve", "--hint", "loud"]).refuses(2, "should be one of none, seconds, date");
-    apirl(&["serve", "--shape", "gitlab"]).refuses(2, "should be one of echo, notion");
-    apirl(&["serve", "--fault", "cut:lots"]).refuses(2, "is not a fault");
+    apirl(&["serve", "--hint", "loud"]).refuses(2, "expected one of none, seconds, date");
+    apirl(&["serve", "--shape", "gitlab"]).refuses(2, "expected one of echo, notion");
+    apirl(&["serve", "--fault", "cut:lots"]).refuses(2, "is not a valid fault");
     apirl(&["serve", "--refusal-status", "99"]).refuses(2, "--refusal-status");
     for flag in ["--port", "--items", "--seed", "--refusal-status"] {
         apirl(&["serve", flag, "-1"]).refuses(2, &format!("invalid value '-1' for '{flag}"));

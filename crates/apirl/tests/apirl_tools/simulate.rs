@@ -183,7 +183,7 @@ fn flags_that_make_no_sense_are_refused() {
     let with = |args: &[&str]| apirl(&[&["simulate", "--limit", "pacing:10/s"], args].concat());
     apirl(&["simulate"]).refuses(2, "--limit <LIMIT>");
     apirl(&["simulate", "--limit", "10 per second"])
-        .refuses(2, "it should be like token-bucket:10/s");
+        .refuses(2, "(expected for example token-bucket:10/s");
     with(&["--warmup", "10m"]).refuses(2, "leaves nothing of --duration");
     with(&["--duration", "0s"]).refuses(2, "--duration must be above zero");
     with(&["--duration", "5"]).refuses(2, "is not a duration");

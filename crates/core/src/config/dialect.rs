@@ -1,11 +1,11 @@
-//! How an API says that it refuses: its dialect, and throttles in bodies.
+//! How an API announces refusals: its dialect, and refusals in bodies.
 
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::guidance::{BodyRule, Profile};
 
-/// How an API says that it refuses, and what it means by it.
+/// Configures how the client recognizes refusals, and which requests it may retry after them.
 ///
 /// ```
 /// use api_ratelimiter_core::{ApiRateConfig, BodyThrottle, DialectConfig};
@@ -25,20 +25,20 @@ use crate::guidance::{BodyRule, Profile};
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct DialectConfig {
-    /// Whose way of speaking it is: the name of a preset's vendor, or `generic`. Defaults to the one of
-    /// the configuration's own name, else `generic`.
+    /// Name of the profile that responses are read by: a vendor's name or `generic`. Defaults to the profile
+    /// with the name of the configuration, else `generic`.
     pub profile: Option<String>,
-    /// Throttles in bodies, beside those that the profile knows. Defaults to none.
+    /// Refusals that are announced in bodies, in addition to those that the profile knows. Defaults to none.
     pub throttles: Vec<BodyThrottle>,
-    /// Backoff statuses by which the vendor says that the request was not processed: then it is sent
-    /// again whatever its method. 429 always is one. Defaults to none.
+    /// Backoff statuses, from 400 to 599, which say that the request was not processed. It is then retried
+    /// whatever its method. 429 is always one of them. Defaults to none.
     pub not_processed: Vec<u16>,
-    /// Whether a refusal under a scope holds up the whole client unless the server says otherwise.
-    /// Defaults to no.
+    /// Whether a refusal in a scope pauses the whole client, unless the server names the scope. Defaults to
+    /// `false`.
     pub pause_all: bool,
 }
 
-/// A refusal that shows in the body of a JSON answer only.
+/// A refusal that only the JSON body of a response announces.
 ///
 /// ```
 /// use api_ratelimiter_core::BodyThrottle;
@@ -49,16 +49,17 @@ pub struct DialectConfig {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct BodyThrottle {
-    /// The statuses under which it is one, from 200 to 599.
+    /// Statuses of such a response, from 200 to 599.
     pub statuses: Vec<u16>,
-    /// Where to look: `errors.*.code`, where `*` is any place in a list.
+    /// Location of the text in the body, such as `errors.*.code`, where `*` is any position in a list.
     pub path: String,
-    /// What the text there contains, whatever the case of letters: one of these.
+    /// Words that announce the refusal: the text contains one of them. The case of letters does not matter.
     pub words: Vec<String>,
 }
 
 impl BodyThrottle {
-    /// A refusal under `statuses` if the text at `path` contains one of `words`.
+    /// Creates a rule: a response with one of `statuses` is a refusal if the text at `path` contains one of
+    /// `words`.
     #[must_use]
     pub fn new<W: Into<String>>(
         statuses: impl IntoIterator<Item = u16>,
@@ -72,65 +73,73 @@ impl BodyThrottle {
         }
     }
 
+    /// Checks the rule.
     fn check(&self) -> Result<(), String> {
         let bad = |status: &&u16| !(200..600).contains(*status);
         if let Some(status) = self.statuses.iter().find(bad) {
-            return Err(format!("status {status} is not between 200 and 599"));
+            return Err(format!(
+                "{status} is not a valid status (expected 200 to 599)"
+            ));
         }
         if self.statuses.is_empty() || self.path.is_empty() {
-            return Err("names no status or no path".into());
+            return Err("has no status or no path (expected both)".into());
         }
         if self.words.is_empty() || self.words.iter().any(String::is_empty) {
-            return Err(format!(
-                "has no words, or an empty one, for {:?}",
-                self.path
-            ));
+            return Err(format!("has no words or an empty word for {:?}", self.path));
         }
         Ok(())
     }
 }
 
 impl DialectConfig {
-    /// Reads answers as this vendor's.
+    /// Sets the profile by which responses are read.
     #[must_use]
     pub fn profile(mut self, name: impl Into<String>) -> Self {
         self.profile = Some(name.into());
         self
     }
 
-    /// Adds a throttle in bodies.
+    /// Adds a refusal that is announced in bodies.
     #[must_use]
     pub fn throttle(mut self, throttle: BodyThrottle) -> Self {
         self.throttles.push(throttle);
         self
     }
 
-    /// Backoff statuses by which the vendor says that the request was not processed.
+    /// Sets the backoff statuses which say that the request was not processed.
     #[must_use]
     pub fn not_processed(mut self, statuses: impl IntoIterator<Item = u16>) -> Self {
         self.not_processed = statuses.into_iter().collect();
         self
     }
 
-    /// A refusal under a scope holds up the whole client.
+    /// Lets a refusal in a scope pause the whole client.
     #[must_use]
     pub const fn pause_all(mut self) -> Self {
         self.pause_all = true;
         self
     }
 
-    /// The profile that answers are read by. `Err`: there is none of the name that is given.
+    /// Returns the profile that responses are read by.
+    ///
+    /// # Errors
+    ///
+    /// Names the known profiles if there is none of the configured name.
     pub(crate) fn resolved(&self, config_name: &str) -> Result<Profile, String> {
         match &self.profile {
-            // An API that nobody has described is read by grammar alone.
+            // An API without a profile of its own is read by the grammar of headers alone.
             None => Ok(Profile::named(config_name).unwrap_or_default()),
             Some(name) => Profile::named(name).ok_or_else(|| {
                 let known: Vec<_> = Profile::names().collect();
-                format!("{name:?} is none of {}", known.join(", "))
+                format!(
+                    "{name:?} is not a valid profile (expected one of {})",
+                    known.join(", ")
+                )
             }),
         }
     }
 
+    /// Returns the rules for refusals in bodies, in the form that the reader takes.
     pub(crate) fn rules(&self) -> Vec<BodyRule> {
         let rule = |throttle: &BodyThrottle| BodyRule {
             statuses: throttle.statuses.clone(),
@@ -144,7 +153,11 @@ impl DialectConfig {
         self.throttles.iter().map(rule).collect()
     }
 
-    /// Which rule is broken: the field, and how.
+    /// Checks the configuration.
+    ///
+    /// # Errors
+    ///
+    /// The field that is invalid, and what is wrong with it.
     pub(crate) fn check(&self, config_name: &str) -> Result<(), (&'static str, String)> {
         self.resolved(config_name)
             .map_err(|problem| ("dialect.profile", problem))?;
@@ -157,12 +170,13 @@ impl DialectConfig {
         match self.not_processed.iter().find(bad) {
             Some(status) => Err((
                 "dialect.not_processed",
-                format!("{status} is not between 400 and 599"),
+                format!("{status} is not a valid status (expected 400 to 599)"),
             )),
             None => Ok(()),
         }
     }
 
+    /// Returns the backoff statuses that say that a request was not processed.
     pub(crate) fn not_processed_statuses(&self) -> Vec<StatusCode> {
         let statuses = self.not_processed.iter();
         statuses

@@ -1,14 +1,14 @@
-//! Places in a JSON body.
+//! Locations in a JSON body.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-/// A place in a JSON body: the keys that lead there.
+/// A location in a JSON body: the keys that lead there.
 ///
-/// Made from a text with dots between the keys, `"results.data"`, or from a list where a key itself
-/// contains a dot, `["@odata.nextLink"]`. `""` is the body itself. In JSON it is the text, or the list.
+/// It is made from a text with dots between the keys, `"results.data"`, or from a list if a key contains a
+/// dot, `["@odata.nextLink"]`. `""` is the body itself. In JSON it is the text or the list.
 ///
 /// ```
 /// use api_ratelimiter_core::FieldPath;
@@ -21,15 +21,16 @@ use serde_json::Value;
 pub struct FieldPath(Vec<String>);
 
 impl FieldPath {
+    /// Returns the keys, outermost first.
     pub(super) fn keys(&self) -> &[String] {
         &self.0
     }
 
-    /// What stands there; `None` if nothing does, or `null`.
+    /// Returns the value at this location; `None` if there is none, or `null`.
     ///
     /// # Errors
     ///
-    /// What is wrong: on the way there is something that has no keys.
+    /// Says what is wrong if a value on the way has no keys.
     pub(crate) fn find<'a>(&self, body: &'a Value) -> Result<Option<&'a Value>, String> {
         let mut found = body;
         for key in &self.0 {
@@ -47,7 +48,7 @@ impl FieldPath {
         Ok((!found.is_null()).then_some(found))
     }
 
-    /// Takes the array out that stands there; an empty one if there is none.
+    /// Takes the array out of this location; an empty one if there is no array.
     pub(crate) fn take_array(&self, body: &mut Value) -> Vec<Value> {
         let mut place = Some(body);
         for key in &self.0 {
@@ -59,11 +60,11 @@ impl FieldPath {
         }
     }
 
-    /// Puts `value` there, making objects on the way where there are none.
+    /// Sets the value at this location, and creates missing objects on the way.
     ///
     /// # Errors
     ///
-    /// What is wrong: the body, or something on the way, is no object.
+    /// Says what is wrong if the body, or a value on the way, is not an object.
     pub(crate) fn put(&self, body: &mut Value, value: Value) -> Result<(), String> {
         let mut place = body;
         for key in &self.0 {
@@ -72,7 +73,7 @@ impl FieldPath {
             }
             let Value::Object(fields) = place else {
                 return Err(format!(
-                    "{self} can't be put there: {} is on the way",
+                    "{self} can't be set: {} is on the way",
                     kind(place)
                 ));
             };
@@ -82,13 +83,13 @@ impl FieldPath {
         Ok(())
     }
 
-    /// As the name of a parameter in a query string.
+    /// Returns the name of the parameter in a query string.
     pub(crate) fn name(&self) -> String {
         self.0.join(".")
     }
 }
 
-/// What a value is, without its contents.
+/// Names the type of a value, without its contents.
 pub(crate) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -156,7 +157,7 @@ impl Serialize for FieldPath {
 impl<'de> Deserialize<'de> for FieldPath {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(untagged, expecting = "a path: a text with dots, or a list of keys")]
+        #[serde(untagged, expecting = "a path (a text with dots, or a list of keys)")]
         enum Form {
             Text(String),
             Keys(Vec<String>),

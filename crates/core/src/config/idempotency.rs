@@ -1,13 +1,13 @@
-//! What keeps a request that is sent twice from being done twice.
+//! Idempotency: what makes it harmless to send a request twice.
 
 use http::{HeaderName, HeaderValue, Method};
 use serde::{Deserialize, Serialize};
 
-use super::scope::Pattern;
+use super::pattern::Pattern;
 use crate::request::RequestParts;
 use crate::url::Base;
 
-/// What keeps a request that is sent twice from being done twice.
+/// Configures what makes it harmless to send a request twice: keys, and POSTs that only read.
 ///
 /// ```
 /// use api_ratelimiter_core::{ApiRateConfig, IdempotencyConfig};
@@ -23,28 +23,28 @@ use crate::url::Base;
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct IdempotencyConfig {
-    /// The header that carries a request's key. Defaults to `Idempotency-Key`.
+    /// Name of the header that carries a request's key. Defaults to `Idempotency-Key`.
     pub header: Option<String>,
-    /// Whether every POST and PATCH gets a key of its own. Only for an API that keeps its promise: a key
-    /// makes the request one that is sent again. Defaults to no.
+    /// Whether every POST and PATCH gets a key. The client retries requests with a key, so set this only if
+    /// the API deduplicates by it. Defaults to `false`.
     pub automatic: bool,
-    /// Paths, written as those of a [`ScopeConfig`](crate::ScopeConfig), whose POST only reads: it is sent
-    /// again like a GET. Defaults to none.
+    /// Paths whose POST only reads, as patterns like those of a [`ScopeConfig`](crate::ScopeConfig). Such a
+    /// POST is retried like a GET. Defaults to none.
     pub reading_posts: Vec<String>,
 }
 
-/// The header's name of draft-ietf-httpapi-idempotency-key-header-07, which vendors took over.
+/// Header that draft-ietf-httpapi-idempotency-key-header-07 names, and that vendors adopted.
 const DEFAULT_HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 
 impl IdempotencyConfig {
-    /// The header that carries a request's key.
+    /// Sets the name of the header that carries a request's key.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>) -> Self {
         self.header = Some(name.into());
         self
     }
 
-    /// Gives every POST and PATCH a key of its own.
+    /// Gives every POST and PATCH a key.
     #[must_use]
     pub const fn automatic(mut self) -> Self {
         self.automatic = true;
@@ -58,11 +58,16 @@ impl IdempotencyConfig {
         self
     }
 
+    /// Checks the configuration.
+    ///
+    /// # Errors
+    ///
+    /// The field that is invalid, and what is wrong with it.
     pub(crate) fn checked(&self) -> Result<Idempotency, (&'static str, String)> {
         let header = match &self.header {
             None => DEFAULT_HEADER,
             Some(name) => name.parse().map_err(|_| {
-                let problem = format!("{name:?} is not a valid name of a header");
+                let problem = format!("{name:?} is not a valid header name");
                 ("idempotency.header", problem)
             })?,
         };
@@ -82,17 +87,20 @@ impl IdempotencyConfig {
     }
 }
 
-/// [`IdempotencyConfig`], checked.
+/// A checked [`IdempotencyConfig`].
 #[derive(Debug, Clone)]
 pub struct Idempotency {
+    /// Name of the header that carries a request's key.
     pub header: HeaderName,
     pub(crate) automatic: bool,
     pub(crate) reading_posts: Vec<Pattern>,
 }
 
 impl Idempotency {
-    /// Notes what makes sending the request twice harmless: that it reads only, or its idempotency key,
-    /// which is made of `random` where the configuration asks for one and there is none.
+    /// Marks the request as repeatable if it only reads or carries an idempotency key.
+    ///
+    /// If the configuration asks for keys and the request has none, a key is made from `random`, 128 random
+    /// bits.
     pub fn mark(&self, parts: &mut RequestParts, base: &Base, random: u128) {
         let RequestParts {
             method, address, ..
@@ -112,7 +120,8 @@ impl Idempotency {
     }
 }
 
-/// Random bits as a UUID of version 4 (RFC 9562, section 5.4): unlikely to come twice, but no secret.
+/// Formats random bits as a UUID of version 4 (RFC 9562, section 5.4). It is unlikely to repeat, but it is
+/// not a secret.
 fn uuid_v4(random: u128) -> String {
     let bits = random & !(0xf << 76) & !(0b11 << 62) | 4 << 76 | 0b10 << 62;
     let hex = format!("{bits:032x}");

@@ -4,17 +4,21 @@ use serde::{Deserialize, Serialize};
 
 use super::field_path::FieldPath;
 
-/// How an API splits a collection into pages: where the items stand, where the next page begins and
-/// what says that there is one.
+/// Describes how an API splits a collection into pages: where the items are, where the next page begins, and
+/// what announces that there is one.
 ///
-/// Places in an answer are [`FieldPath`]s: `"response_metadata.next_cursor"`. In JSON it is a plain
-/// object; unknown fields are refused.
+/// Locations in a response are [`FieldPath`]s, such as `"response_metadata.next_cursor"`. In JSON a style is
+/// a plain object; unknown fields are an error.
 ///
 /// # Default
 ///
-/// The items' place is not known (give it here or by [`Pages::items_at`](crate::Pages::items_at)); the
-/// position travels in the query of a GET and in the JSON body of anything else; a walk ends where an
-/// answer names no next page or, for styles that count, with the first empty page.
+/// Each constructor leaves these defaults:
+///
+/// - The location of the items is unknown. Give it here by [`items`](Self::items), or for one walk by the
+///   `items_at` of the library's `Pages`.
+/// - The position travels in the query of a GET, and in the JSON body of every other method.
+/// - The walk ends with a response that names no next page or, for styles that count, with the first empty
+///   page.
 ///
 /// ```
 /// use api_ratelimiter_core::Pagination;
@@ -36,81 +40,91 @@ pub struct Pagination {
     #[serde(default)]
     pub(crate) more: Option<More>,
     #[serde(default)]
-    pub(crate) place: Place,
+    pub(crate) place: ParameterLocation,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) may_lack_items: bool,
 }
 
-/// What the next page's position is, and where it comes from.
+/// What the position of the next page is, and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Style {
+    /// A cursor that the response contains.
     Cursor {
         parameter: FieldPath,
         from: FieldPath,
     },
+    /// The id of the page's last item.
     LastItem {
         parameter: FieldPath,
-        /// In the item.
+        /// Location in the item.
         id: FieldPath,
     },
+    /// The number of the page.
     PageNumber {
         parameter: FieldPath,
         #[serde(default = "one")]
         first: u64,
     },
-    Offset {
-        parameter: FieldPath,
-    },
+    /// The number of items in the pages before.
+    Offset { parameter: FieldPath },
+    /// The URL in the header `Link`.
     LinkHeader,
-    Url {
-        from: FieldPath,
-    },
+    /// A URL that the body contains.
+    Url { from: FieldPath },
 }
 
-/// What in an answer says whether pages follow.
+/// What in a response says whether more pages follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum More {
-    /// `true` here: more follow.
+    /// `true` here: more pages follow.
     Flag(FieldPath),
-    /// `true` here: this is the last.
+    /// `true` here: this page is the last.
     LastFlag(FieldPath),
-    /// Anything here: more follow.
+    /// Any value here: more pages follow.
     Present(FieldPath),
-    /// How many pages, or items by offset, there are in all.
+    /// The number of pages in all; for offsets, of items in all.
     Total(FieldPath),
-    /// A page shorter than this parameter of the request asks for is the last.
+    /// A page with fewer items than this parameter of the request asks for is the last.
     ShortPage(FieldPath),
 }
 
 /// Where in a request the position goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Place {
+pub(crate) enum ParameterLocation {
+    /// In the query of a GET, in the body of every other method.
     #[default]
     ByMethod,
+    /// In the query string.
     Query,
+    /// In the JSON body.
     Body,
 }
 
+/// Number of the first page unless an API counts from another.
 const fn one() -> u64 {
     1
 }
 
 impl Pagination {
+    /// Creates a style with all defaults.
     fn new(next: Style) -> Self {
         Self {
             next,
             items: None,
             more: None,
-            place: Place::default(),
+            place: ParameterLocation::default(),
             may_lack_items: false,
         }
     }
 
-    /// Each answer names a cursor at `from`, which the next request carries as `parameter`. No cursor
-    /// there, `null` or an empty one is the end, and so is the number 0 where nothing else says that pages follow.
+    /// Continues with a cursor: each response contains one at `from`, and the next request carries it as
+    /// `parameter`.
+    ///
+    /// No cursor there, `null` or an empty text is the end. So is the number 0, if nothing else says that
+    /// pages follow.
     ///
     /// ```
     /// use api_ratelimiter_core::Pagination;
@@ -128,7 +142,8 @@ impl Pagination {
         })
     }
 
-    /// The next request carries the last item's `id` as `parameter`; an empty page is the end.
+    /// Continues after the last item: the next request carries the last item's `id` as `parameter`. An empty
+    /// page is the end.
     ///
     /// ```
     /// use api_ratelimiter_core::Pagination;
@@ -143,11 +158,10 @@ impl Pagination {
         })
     }
 
-    /// Pages are numbered from 1, or from the number that the first request carries; an empty page is
-    /// the end.
+    /// Counts pages from 1, or from the number that the first request carries. An empty page is the end.
     ///
-    /// A page whose items are the same objects as the page before is an error: then the API does not
-    /// know the parameter.
+    /// If a page has the same objects as the page before, the walk ends with an error, because the API does
+    /// not know the parameter.
     ///
     /// ```
     /// use api_ratelimiter_core::Pagination;
@@ -162,8 +176,10 @@ impl Pagination {
         })
     }
 
-    /// The next request says how many items to skip: those of the pages before, however many each of
-    /// them had. An empty page is the end.
+    /// Counts items: the next request carries the number of items in all pages before as `parameter`. An
+    /// empty page is the end.
+    ///
+    /// Pages may differ in size.
     ///
     /// ```
     /// use api_ratelimiter_core::Pagination;
@@ -177,8 +193,8 @@ impl Pagination {
         })
     }
 
-    /// Each answer links to the next by the header `Link: <…>; rel="next"` (RFC 8288); the items are
-    /// the body itself unless another place is given.
+    /// Follows the header `Link: <…>; rel="next"` (RFC 8288). The items are the body itself unless
+    /// [`items`](Self::items) names another location.
     ///
     /// ```
     /// use api_ratelimiter_core::Pagination;
@@ -190,7 +206,7 @@ impl Pagination {
         Self::new(Style::LinkHeader).items("")
     }
 
-    /// Each answer holds the next page's URL at `from`. No URL there, `null` or an empty one is the
+    /// Follows the URL that each response contains at `from`. No URL there, `null` or an empty text is the
     /// end.
     ///
     /// ```
@@ -203,19 +219,20 @@ impl Pagination {
         Self::new(Style::Url { from: from.into() })
     }
 
-    /// Where in an answer the array of items stands; `""` is the body itself. Defaults to unknown,
-    /// for APIs where it depends on the path.
+    /// Sets the location of the array of items in a response; `""` is the body itself. Defaults to unknown,
+    /// for APIs where the location depends on the path.
     #[must_use]
     pub fn items(mut self, at: impl Into<FieldPath>) -> Self {
         self.items = Some(at.into());
         self
     }
 
-    /// An object without anything at the items' place, or with `null`, is an empty page; by default it is
-    /// an error. For servers that leave empty lists out: Google's, whose JSON is made of protocol buffers
-    /// (protobuf.dev, ProtoJSON), and many that are written in Go.
+    /// Accepts an object without a value, or with `null`, at the location of the items as an empty page. By
+    /// default that is an error.
     ///
-    /// Not for APIs that report errors with 200: such an answer would be an empty page.
+    /// For servers that leave out empty lists: Google's, whose JSON is made from protocol buffers
+    /// (protobuf.dev, ProtoJSON), and many that are written in Go. Not for APIs that report errors with
+    /// status 200, because such a response would count as an empty page.
     ///
     /// ```
     /// use api_ratelimiter_core::Pagination;
@@ -228,37 +245,37 @@ impl Pagination {
         self
     }
 
-    /// `true` there says that more pages follow, `false` that none does; anything else is an error.
+    /// Continues while the value at `at` is `true`, and ends with `false`. Any other value is an error.
     #[must_use]
     pub fn more_if(self, at: impl Into<FieldPath>) -> Self {
-        self.told_by(More::Flag(at.into()))
+        self.ends_by(More::Flag(at.into()))
     }
 
-    /// `true` there says that the page is the last, `false` that it is not; anything else is an error.
+    /// Ends when the value at `at` is `true`, and continues with `false`. Any other value is an error.
     #[must_use]
     pub fn last_if(self, at: impl Into<FieldPath>) -> Self {
-        self.told_by(More::LastFlag(at.into()))
+        self.ends_by(More::LastFlag(at.into()))
     }
 
-    /// A link, object, text or number there says that more pages follow; nothing, `null`, `false` or
-    /// an empty text that none does.
+    /// Continues while there is a link, object, text or number at `at`. No value, `null`, `false` or an empty
+    /// text is the end.
     #[must_use]
     pub fn more_if_present(self, at: impl Into<FieldPath>) -> Self {
-        self.told_by(More::Present(at.into()))
+        self.ends_by(More::Present(at.into()))
     }
 
-    /// The number there is how many pages there are in all or, where positions are offsets, how many
-    /// items. Only for [`page_number`](Self::page_number) and [`offset`](Self::offset).
+    /// Ends after the number of pages at `at` or, for [`offset`](Self::offset), after that number of items.
+    /// Only for [`page_number`](Self::page_number) and [`offset`](Self::offset).
     #[must_use]
     pub fn total(self, at: impl Into<FieldPath>) -> Self {
-        self.told_by(More::Total(at.into()))
+        self.ends_by(More::Total(at.into()))
     }
 
-    /// A page with fewer items than the request asks for by this parameter is the last. Only for
-    /// styles that count.
+    /// Ends with a page that has fewer items than the request asks for by `size_parameter`. Only for
+    /// [`page_number`](Self::page_number), [`offset`](Self::offset) and [`last_item`](Self::last_item).
     ///
-    /// It saves the request that would find an empty page. **Ask for no more than the API gives at
-    /// once:** where it gives 100 of the 200 asked for, the walk would end after the first page.
+    /// This saves the request that would find an empty page. **Do not ask for more items than the API returns
+    /// at once:** if it returns 100 of the 200 items asked for, the walk ends after the first page.
     ///
     /// ```
     /// use api_ratelimiter_core::Pagination;
@@ -267,10 +284,10 @@ impl Pagination {
     /// ```
     #[must_use]
     pub fn until_short_page(self, size_parameter: impl Into<FieldPath>) -> Self {
-        self.told_by(More::ShortPage(size_parameter.into()))
+        self.ends_by(More::ShortPage(size_parameter.into()))
     }
 
-    /// The number of the first page, where that is not 1. Only for [`page_number`](Self::page_number).
+    /// Sets the number of the first page, if it is not 1. Only for [`page_number`](Self::page_number).
     #[must_use]
     pub fn first_page(mut self, number: u64) -> Self {
         if let Style::PageNumber { first, .. } = &mut self.next {
@@ -279,43 +296,49 @@ impl Pagination {
         self
     }
 
-    /// The position travels in the query string whatever the method.
+    /// Sends the position in the query string, whatever the method.
     #[must_use]
     pub fn in_query(mut self) -> Self {
-        self.place = Place::Query;
+        self.place = ParameterLocation::Query;
         self
     }
 
-    /// The position travels in the JSON body whatever the method; a parameter `"variables.after"`
-    /// stands inside of the object `variables` there.
+    /// Sends the position in the JSON body, whatever the method. A parameter `"variables.after"` goes into
+    /// the object `variables` there.
     #[must_use]
     pub fn in_body(mut self) -> Self {
-        self.place = Place::Body;
+        self.place = ParameterLocation::Body;
         self
     }
 
-    fn told_by(mut self, more: More) -> Self {
+    /// Sets what announces the end.
+    fn ends_by(mut self, more: More) -> Self {
         self.more = Some(more);
         self
     }
 
-    /// Which rule it breaks, as the end of a sentence that begins with its name.
+    /// Checks the style.
+    ///
+    /// # Errors
+    ///
+    /// Says which rule it breaks, as the end of a sentence that begins with its name.
     pub(crate) fn check(&self) -> Result<(), String> {
         let counts = matches!(self.next, Style::PageNumber { .. } | Style::Offset { .. });
         match &self.more {
             Some(More::Total(_)) if !counts => {
                 return Err(
-                    "counts neither pages nor items; `total` is for page_number and offset".into(),
+                    "counts neither pages nor items (`total` is for page_number and offset)".into(),
                 );
             }
             Some(More::ShortPage(_)) if !counts && !matches!(self.next, Style::LastItem { .. }) => {
                 return Err(
-                    "does not count; a short page ends only page_number, offset and last_item"
+                    "does not count (a short page ends only page_number, offset and last_item)"
                         .into(),
                 );
             }
             _ => {}
         }
+        // The parameter that carries the position needs a name.
         let (Style::Cursor { parameter, .. }
         | Style::LastItem { parameter, .. }
         | Style::PageNumber { parameter, .. }
@@ -324,14 +347,14 @@ impl Pagination {
             return Ok(());
         };
         if parameter.keys().iter().any(String::is_empty) || parameter.keys().is_empty() {
-            return Err("has an empty name of a parameter".into());
+            return Err("has an empty parameter name".into());
         }
         Ok(())
     }
 }
 
 impl Style {
-    /// As positions remember it.
+    /// Returns the name by which a position remembers the style.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Cursor { .. } => "cursor",

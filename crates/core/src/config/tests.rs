@@ -25,10 +25,13 @@ fn each_rule_names_entry_field_and_value() {
         (|c| c.initial_rate = f64::NAN, "\"mine\", initial_rate: NaN"),
         (
             |c| c.initial_rate = 20.0,
-            "initial_rate: 20 is not between min_rate, 0.1, and max_rate, 10",
+            "initial_rate: 20 is not a valid start (expected min_rate to max_rate, 0.1 to 10)",
         ),
         (|c| c.min_rate = 0.0, "min_rate: 0 "),
-        (|c| c.min_rate = 11.0, "min_rate: 11 exceeds max_rate, 10"),
+        (
+            |c| c.min_rate = 11.0,
+            "min_rate: 11 is not a valid minimum (expected at most max_rate, 10)",
+        ),
         (|c| c.max_rate = f64::INFINITY, "max_rate: inf"),
         (|c| c.increase_step = -1.0, "increase_step: -1"),
         (|c| c.decrease_factor = 0.0, "decrease_factor: 0 "),
@@ -125,7 +128,7 @@ fn bad_json_is_refused_by_the_name_of_the_field() {
             "max_cooldown_seconds: -1 is not",
         ),
         (r#"{"max_cooldown_seconds": 1e300}"#, "max_cooldown_seconds"),
-        ("[]", "not an object"),
+        ("[]", "expected an object"),
         ("{", "JSON: EOF"),
     ] {
         let shown = ApiRateConfig::from_json(text)
@@ -144,18 +147,18 @@ fn what_an_api_is_known_by_is_checked_and_named() {
     let table: [(Change, &str); 12] = [
         (
             |c| c.dialect = DialectConfig::default().profile("nobody"),
-            "\"mine\", dialect.profile: \"nobody\" is none of airtable, ",
+            "\"mine\", dialect.profile: \"nobody\" is not a valid profile (expected one of airtable, ",
         ),
         (
             |c| c.dialect = DialectConfig::default().not_processed([200]),
-            "dialect.not_processed: 200 is not between 400 and 599",
+            "dialect.not_processed: 200 is not a valid status (expected 400 to 599)",
         ),
         (
             |c| {
                 let rule = BodyThrottle::new([100], "a", ["b"]);
                 c.dialect = DialectConfig::default().throttle(rule);
             },
-            "dialect.throttles: status 100",
+            "dialect.throttles: 100 is not a valid status",
         ),
         (
             |c| {
@@ -178,26 +181,26 @@ fn what_an_api_is_known_by_is_checked_and_named() {
         ),
         (
             |c| c.idempotency = IdempotencyConfig::default().reading_post("/a/**/b"),
-            "idempotency.reading_posts: \"/a/**/b\" has `**` before its end",
+            "idempotency.reading_posts: \"/a/**/b\" contains `**` before its end",
         ),
         (
             |c| c.scopes = vec![ScopeConfig::new("", "/a", LimitConfig::per_second(1.0))],
-            "scopes[0]: \"\": needs a name",
+            "scopes[0]: \"\": is not a valid name",
         ),
         (
             |c| c.scopes = vec![ScopeConfig::new("s", "/a*", LimitConfig::per_second(1.0))],
-            "scopes[0]: \"s\": \"/a*\" has the segment \"a*\"",
+            "scopes[0]: \"s\": \"/a*\" contains the invalid segment \"a*\"",
         ),
         (
             |c| c.scopes = vec![ScopeConfig::new("s", "/a", LimitConfig::per_minute(0.0))],
-            "scopes[0]: \"s\": 0 requests is not a finite number above 0",
+            "scopes[0]: \"s\": 0 is not a valid number of requests (expected a finite number above 0)",
         ),
         (
             |c| {
                 let limit = LimitConfig::per_minute(1.0);
                 c.scopes = vec![ScopeConfig::new("s", "/a", limit).methods(["NO GET"])];
             },
-            "scopes[0]: \"s\": \"/a\" \"NO GET\" is no method",
+            "scopes[0]: \"s\": \"NO GET\" is not a valid method",
         ),
     ];
     for (change, expected) in table {

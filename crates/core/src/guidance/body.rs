@@ -5,13 +5,16 @@
 
 use std::time::Duration;
 
+use super::dialect::{
+    Cost, Dialect, LONGEST_WORD, Means, ReasonLocation, Refusal, Scope, Sign, When,
+};
 use super::dialects::COMMON;
-use super::number::SECOND;
+use super::json::{Scalar, walk};
 use super::policy::{Policy, Unit, start};
-use super::profile::{Cost, Dialect, LONGEST_WORD, Means, Place, Refusal, Scope, Sign, When};
-use super::reset::{Clocks, span};
-use super::walk::{Value, walk};
-use super::{duration, retry_after};
+use super::reset::{ServerClock, span};
+use super::retry_after;
+use crate::duration;
+use crate::number::SECOND;
 
 /// How much of a body is looked at, in bytes: what a reply keeps of it.
 const LONGEST_BODY: usize = 64 * 1024;
@@ -44,15 +47,15 @@ pub(super) struct Facts {
 /// A throttle in bodies that somebody else than a profile knows of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BodyRule {
-    pub(crate) statuses: Vec<u16>,
+    pub statuses: Vec<u16>,
     /// Written as those of profiles.
-    pub(crate) path: String,
+    pub path: String,
     /// In lower case.
-    pub(crate) words: Vec<String>,
+    pub words: Vec<String>,
 }
 
 impl BodyRule {
-    fn fits(&self, status: u16, path: &str, value: &Value<'_>) -> bool {
+    fn fits(&self, status: u16, path: &str, value: &Scalar<'_>) -> bool {
         self.statuses.contains(&status) && self.path == path && {
             let text = value.text().to_lowercase();
             self.words.iter().any(|word| text.contains(word))
@@ -64,7 +67,7 @@ impl BodyRule {
 pub(super) fn read(
     status: u16,
     body: &[u8],
-    clocks: &Clocks,
+    clock: &ServerClock,
     dialect: &Dialect,
     rules: &[BodyRule],
 ) -> Facts {
@@ -84,7 +87,7 @@ pub(super) fn read(
         .map_or(0, |last| last + 1);
     let body = &body[..end];
     walk(body, &mut |path, value| {
-        facts.note(path, value, status, clocks, dialect);
+        facts.note(path, value, status, clock, dialect);
         let under_list = path.strip_prefix("*.").unwrap_or(path);
         let fits = |rule: &BodyRule| {
             rule.fits(status, path, value) || rule.fits(status, under_list, value)
@@ -101,9 +104,9 @@ impl Facts {
     fn note(
         &mut self,
         path: &str,
-        value: &Value<'_>,
+        value: &Scalar<'_>,
         status: u16,
-        clocks: &Clocks,
+        clock: &ServerClock,
         dialect: &Dialect,
     ) {
         // Lists of errors are as good as the one in them (Salesforce, Google's streams).
@@ -119,17 +122,17 @@ impl Facts {
             }
         }
         let key = path.rsplit('.').next().unwrap_or(path);
-        if let Some(wait) = wait(key, value, clocks) {
+        if let Some(wait) = wait(key, value, clock) {
             self.wait = self.wait.max(Some(wait));
         }
         if path == "violated-policies.*" && self.violated.len() < MOST_VIOLATED {
             self.violated.push(value.text().into());
         }
         for reason in dialect.reasons {
-            if matches!(reason.place, Place::Body(place) if place == path) {
+            if matches!(reason.place, ReasonLocation::Body(place) if place == path) {
                 let text = value.text();
                 self.scope = self.scope.or_else(|| reason.scope(&text));
-                if self.reason.is_none() && matches!(value, Value::Text(_)) {
+                if self.reason.is_none() && matches!(value, Scalar::Text(_)) {
                     self.reason = Some(start(&text, LONGEST_WORD).into());
                 }
             }
@@ -180,7 +183,7 @@ impl Cost {
 
 impl Sign {
     /// Whether a value of the body is this sign.
-    fn fits(&self, path: &str, value: &Value<'_>) -> bool {
+    fn fits(&self, path: &str, value: &Scalar<'_>) -> bool {
         match self.when {
             When::Is(place, words) if place == path => {
                 let text = value.text();
@@ -198,7 +201,7 @@ impl Sign {
 }
 
 /// The wait that a value under this key names.
-fn wait(key: &str, value: &Value<'_>, clocks: &Clocks) -> Option<Duration> {
+fn wait(key: &str, value: &Scalar<'_>, clock: &ServerClock) -> Option<Duration> {
     // Cheap first: no key about a wait begins otherwise.
     if !key
         .get(..5)
@@ -216,11 +219,11 @@ fn wait(key: &str, value: &Value<'_>, clocks: &Clocks) -> Option<Duration> {
     // A letter alone may belong to another word: `retry_ind`.
     let unit = match unit {
         "" | "s" => SECOND,
-        unit => duration::unit(unit).filter(|_| unit.len() > 1)?,
+        unit => duration::unit_nanos(unit).filter(|_| unit.len() > 1)?,
     };
     if unit != SECOND {
         return retry_after::units(&text, unit);
     }
-    let with_unit = || duration::parse(&text).filter(|nanos| *nanos >= 0).map(span);
-    retry_after::read_line(&text, clocks).or_else(with_unit)
+    let with_unit = || duration::nanos(&text).filter(|nanos| *nanos >= 0).map(span);
+    retry_after::read_line(&text, clock).or_else(with_unit)
 }

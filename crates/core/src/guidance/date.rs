@@ -6,22 +6,12 @@
 //! apart by their shape, so one reader takes them all (RFC 6265, section 5.1.1, reads cookie dates this
 //! way). It ignores the weekday and refuses whatever has a part that it does not know.
 
-use super::number::{Number, SECOND, split_digits};
+use crate::headers::lines::is_weekday;
+use crate::number::{Number, SECOND, split_digits};
 
 /// English names of months; the first three letters count.
 const MONTHS: [&str; 12] = [
     "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
-];
-
-/// English names of weekdays, from which headers take the whole or the first three letters.
-const WEEKDAYS: [&str; 7] = [
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "friday",
-    "saturday",
-    "sunday",
 ];
 
 /// Days in the months of a common year.
@@ -49,13 +39,6 @@ pub(super) fn parse(text: &str, about: i128) -> Option<i128> {
     } else {
         wordy(text, about)
     }
-}
-
-/// Whether a text is the name of a weekday: what stands before the comma inside a date.
-pub(super) fn is_weekday(text: &str) -> bool {
-    WEEKDAYS
-        .iter()
-        .any(|day| text.eq_ignore_ascii_case(day) || text.eq_ignore_ascii_case(&day[..3]))
 }
 
 /// A day and a time of day, before the zone is applied.

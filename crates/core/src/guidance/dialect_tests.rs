@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::{Guidance, Policy, Profile, Refusal, Scope, Source, read};
+use super::{Guidance, Policy, Profile, Refusal, Scope, WaitSource, read};
 
 /// 2026-01-01T00:00:00Z in seconds: what the client's clock shows.
 const NOW: u64 = 1_767_225_600;
@@ -39,9 +39,7 @@ type Numbers = (Option<u64>, Option<u64>, Option<u64>, Option<u64>);
 
 /// Limit, remaining, window and time until the reset of one limit.
 fn numbers(policy: &Policy) -> Numbers {
-    let reset = policy
-        .reset
-        .map(|reset| reset.saturating_sub(Duration::from_secs(NOW)).as_secs());
+    let reset = policy.reset_after.map(|reset| reset.as_secs());
     (
         policy.limit,
         policy.remaining,
@@ -163,8 +161,8 @@ mod retry_after {
         ];
         let guidance = generic(503, &late);
         assert_eq!(
-            (wait(&guidance), guidance.reset),
-            (Some(30.0), Some(Duration::from_secs(NOW + 30)))
+            (wait(&guidance), guidance.reset_after),
+            (Some(30.0), Some(Duration::from_secs(30)))
         );
         let broken = [
             ("date", "yesterday"),
@@ -185,7 +183,7 @@ mod retry_after {
             let guidance = generic(status, &[("retry-after", "3")]);
             assert_eq!(
                 (wait(&guidance), guidance.source, guidance.refusal),
-                (Some(3.0), Some(Source::Header), None),
+                (Some(3.0), Some(WaitSource::Header), None),
                 "{status}"
             );
         }
@@ -472,7 +470,7 @@ mod cousins {
             );
             assert_eq!(
                 (wait(&guidance), guidance.source),
-                (Some(12.0), Some(Source::Reset)),
+                (Some(12.0), Some(WaitSource::Reset)),
                 "{names:?}"
             );
         }
@@ -543,7 +541,7 @@ mod cousins {
                     wait(&guidance),
                     guidance.limit,
                     guidance.remaining,
-                    guidance.reset
+                    guidance.reset_after
                 ),
                 (None, Some(10), Some(0), None),
                 "{reset}"
@@ -951,11 +949,11 @@ mod vendors {
         );
         assert_eq!(
             (wait(&throttled), throttled.source, throttled.is_throttle()),
-            (Some(15.0), Some(Source::Body), true)
+            (Some(15.0), Some(WaitSource::Body), true)
         );
         assert_eq!(
-            (throttled.limit, throttled.remaining, throttled.reset),
-            (Some(1000), Some(2), Some(Duration::from_secs(NOW + 15)))
+            (throttled.limit, throttled.remaining, throttled.reset_after),
+            (Some(1000), Some(2), Some(Duration::from_secs(15)))
         );
         let fine = answer("shopify", 200, &[], &body("", "248"));
         assert_eq!(
@@ -1263,8 +1261,8 @@ mod vendors {
         ];
         let guidance = answer("hubspot", 429, &headers, "");
         assert_eq!(
-            (wait(&guidance), guidance.source, guidance.reset),
-            (Some(10.0), Some(Source::Window), None)
+            (wait(&guidance), guidance.source, guidance.reset_after),
+            (Some(10.0), Some(WaitSource::Window), None)
         );
         let day = answer(
             "hubspot",

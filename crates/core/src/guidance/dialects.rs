@@ -5,8 +5,10 @@
 
 use std::time::Duration;
 
-use super::number::{MILLISECOND, SECOND};
-use super::profile::{Cost, Dialect, Means, Place, Reason, Refusal, Scope, Sign, When};
+use super::dialect::{
+    Cost, Dialect, Means, ReasonLocation, ReasonSource, Refusal, Scope, Sign, When,
+};
+use crate::number::{MILLISECOND, SECOND};
 
 /// 429 is a refusal everywhere (RFC 6585, section 4).
 const BY_STATUS: &[(u16, Refusal)] = &[(429, Refusal::Limit)];
@@ -34,17 +36,17 @@ const fn never(when: When) -> Sign {
 }
 
 /// A header that names the limit, and what its words mean.
-const fn header(name: &'static str, scopes: &'static [(&'static str, Scope)]) -> Reason {
-    Reason {
-        place: Place::Header(name),
+const fn header(name: &'static str, scopes: &'static [(&'static str, Scope)]) -> ReasonSource {
+    ReasonSource {
+        place: ReasonLocation::Header(name),
         scopes,
     }
 }
 
 /// A place in the body that names the limit, and what its words mean.
-const fn body(path: &'static str, scopes: &'static [(&'static str, Scope)]) -> Reason {
-    Reason {
-        place: Place::Body(path),
+const fn body(path: &'static str, scopes: &'static [(&'static str, Scope)]) -> ReasonSource {
+    ReasonSource {
+        place: ReasonLocation::Body(path),
         scopes,
     }
 }
@@ -65,7 +67,7 @@ pub(super) const COMMON: &[Sign] = &[
 ];
 
 /// Where any server may say which limit it was.
-pub(super) const COMMON_REASONS: &[Reason] = &[
+pub(super) const COMMON_REASONS: &[ReasonSource] = &[
     header("ratelimit-reason", &[]),
     header("x-ratelimit-reason", &[]),
     header("x-ratelimit-scope", &[]),

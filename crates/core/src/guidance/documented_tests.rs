@@ -217,7 +217,7 @@ fn every_answer_means_what_its_documentation_says() {
             told.limit,
             told.remaining,
             told.window.map(rounded),
-            told.reset.map(|reset| rounded(reset.saturating_sub(now))),
+            told.reset_after.map(rounded),
         );
         if found != *meaning {
             failing.push(format!("{source}:\n  {found:?} instead of\n  {meaning:?}"));

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::lines::{MOST_PARTS, parts, unquoted};
+use super::dialect::Dialect;
 use super::name::{Field, Name};
 use super::pairs::{self, Row};
 use super::policy::{Policy, Unit};
-use super::profile::Dialect;
 use super::quota::{self, Amount, amounts, limits};
-use super::reset::{self, Clocks, span};
+use super::reset::{self, ServerClock, span};
 use super::structured::Item;
+use crate::headers::lines::{MOST_PARTS, parts, unquoted};
 
 /// What a family without any other name is called if its window rolls: HubSpot's `-Interval-`.
 const ROLLING: &str = "interval";
@@ -136,14 +136,14 @@ impl<'a> Family<'a> {
 
     /// Takes a line: its parts are added by position, whether proxies added lines or a library joined
     /// them. A part that is not understood keeps its place.
-    pub(super) fn add(&mut self, field: Field, line: &str, unit: i128, clocks: &Clocks) {
+    pub(super) fn add(&mut self, field: Field, line: &str, unit: i128, clock: &ServerClock) {
         // Parameters are for amounts only.
         let bare = |part| {
             unquoted(part, &[';'])
                 .and_then(|end| part.get(..end))
                 .unwrap_or(part)
         };
-        let ahead = |part| reset::read(bare(part), unit, clocks);
+        let ahead = |part| reset::read(bare(part), unit, clock);
         let window = |part| quota::window(bare(part), unit);
         let lists = &mut self.lists;
         match field {
@@ -165,12 +165,12 @@ impl<'a> Family<'a> {
     }
 
     /// Takes a line of limits that are written as pairs.
-    pub(super) fn add_pairs(&mut self, line: &str, clocks: &Clocks) {
+    pub(super) fn add_pairs(&mut self, line: &str, clock: &ServerClock) {
         let amount = |count| Amount {
             count,
             ..Amount::default()
         };
-        self.rows = pairs::rows(&self.rows, line, clocks);
+        self.rows = pairs::rows(&self.rows, line, clock);
         let rows = &self.rows;
         let amounts = |of: fn(&Row) -> Option<u64>| rows.iter().map(of).map(amount).collect();
         self.lists = Lists {
@@ -192,11 +192,11 @@ impl<'a> Family<'a> {
     }
 
     /// Its limits, by position.
-    pub(super) fn policies(&self, clocks: &Clocks, dialect: &Dialect) -> Vec<Policy> {
+    pub(super) fn policies(&self, dialect: &Dialect) -> Vec<Policy> {
         let limits: Vec<Amount> = self.lists.limits().0.copied().collect();
         let length = self.lists.length().max(limits.len());
         let positions = if length > 1 { dialect.positions } else { &[] };
-        let at = |at: usize| self.policy(at, limits.get(at).copied(), positions.get(at), clocks);
+        let at = |at: usize| self.policy(at, limits.get(at).copied(), positions.get(at));
         (0..length).filter_map(at).collect()
     }
 
@@ -206,7 +206,6 @@ impl<'a> Family<'a> {
         at: usize,
         amount: Option<Amount>,
         known: Option<&(&str, u64)>,
-        clocks: &Clocks,
     ) -> Option<Policy> {
         let lists = &self.lists;
         let amount = amount.unwrap_or_default();
@@ -241,7 +240,7 @@ impl<'a> Family<'a> {
             limit,
             remaining,
             window: window.or(known.map(|&(_, seconds)| Duration::from_secs(seconds))),
-            reset: ahead.or(refill).map(|ahead| clocks.on_client(ahead)),
+            reset_after: ahead.or(refill).map(span),
             unit: Unit::of_dimension(&self.name.dimension),
             rolling: self.rolling && !self.refilled,
         })

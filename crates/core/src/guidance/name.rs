@@ -6,8 +6,8 @@
 //! read: something in front, the marker, and behind it words, of which some name the field, some a unit
 //! or a window, and the others the *dimension*, the thing that is limited.
 
-use super::duration::{self, DAY, HOUR, MINUTE};
-use super::number::{MILLISECOND, SECOND, split_digits};
+use crate::duration::{self, DAY, HOUR, MINUTE};
+use crate::number::{MILLISECOND, SECOND, split_digits};
 
 /// The words that mark a field as one about limits.
 const MARKERS: [&str; 3] = ["ratelimit", "rate-limit", "rate_limit"];
@@ -268,10 +268,10 @@ pub(super) fn unit_of(word: &str) -> Option<i128> {
 /// is counted (Groq limits `audio-seconds`).
 fn window_of(word: &str) -> Option<i128> {
     if split_digits(word).is_some() {
-        return duration::parse(word);
+        return duration::nanos(word);
     }
     let counted = word.len() < 3 || word.ends_with('s');
-    duration::unit(word).filter(|unit| !counted && *unit >= SECOND)
+    duration::unit_nanos(word).filter(|unit| !counted && *unit >= SECOND)
 }
 
 /// Adds a word to words joined by `-`.

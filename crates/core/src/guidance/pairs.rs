@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use super::lines::{BLANKS, MOST_PARTS, unquoted};
 use super::name::Field;
-use super::number::{Number, SECOND};
 use super::quota;
-use super::reset::{self, Clocks};
+use super::reset::{self, ServerClock};
+use crate::headers::lines::{BLANKS, MOST_PARTS, unquoted};
+use crate::number::{Number, SECOND};
 
 /// One limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(super) struct Row {
 /// The limits of a line and of the `rows` before it: lines of one field are one list (RFC 9110, section
 /// 5.3). A key that comes again begins another limit, in any order and with any unknown keys between
 /// them; a value that it must not have spoils the line, as the draft wants it.
-pub(super) fn rows(before: &[Row], line: &str, clocks: &Clocks) -> Vec<Row> {
+pub(super) fn rows(before: &[Row], line: &str, clock: &ServerClock) -> Vec<Row> {
     let mut rows = before.to_vec();
     let mut rest = Some(line);
     for _ in 0..MOST_PARTS {
@@ -47,9 +47,7 @@ pub(super) fn rows(before: &[Row], line: &str, clocks: &Clocks) -> Vec<Row> {
             rows.push(Row::default());
         }
         let value = value.trim_matches(BLANKS).trim_matches('"');
-        let set = rows
-            .last_mut()
-            .and_then(|row| row.set(field, value, clocks));
+        let set = rows.last_mut().and_then(|row| row.set(field, value, clock));
         if set.is_none() {
             return before.to_vec();
         }
@@ -59,7 +57,7 @@ pub(super) fn rows(before: &[Row], line: &str, clocks: &Clocks) -> Vec<Row> {
 
 impl Row {
     /// Sets a field; `None` if the value is not of its kind.
-    fn set(&mut self, field: Field, value: &str, clocks: &Clocks) -> Option<()> {
+    fn set(&mut self, field: Field, value: &str, clock: &ServerClock) -> Option<()> {
         let number = || Number::parse(value).and_then(Number::count);
         self.fields.push(field);
         match field {
@@ -68,7 +66,7 @@ impl Row {
             Field::Remaining => self.remaining = Some(number()?),
             Field::Window => self.window = Some(quota::window(value, SECOND)?),
             _ if value.starts_with('-') => return None,
-            _ => self.reset = Some(reset::read(value, SECOND, clocks)?),
+            _ => self.reset = Some(reset::read(value, SECOND, clock)?),
         }
         Some(())
     }
@@ -79,7 +77,7 @@ mod tests {
     use super::*;
 
     fn of(line: &str) -> Vec<(Option<u64>, Option<u64>, Option<i128>)> {
-        let clocks = Clocks::new(Duration::from_secs(1_767_225_600), &http::HeaderMap::new());
+        let clock = ServerClock::new(Duration::from_secs(1_767_225_600), &http::HeaderMap::new());
         let short = |row: Row| {
             (
                 row.limit,
@@ -87,7 +85,7 @@ mod tests {
                 row.reset.map(|reset| reset / SECOND),
             )
         };
-        rows(&[], line, &clocks).into_iter().map(short).collect()
+        rows(&[], line, &clock).into_iter().map(short).collect()
     }
 
     #[test]

@@ -14,9 +14,10 @@ pub struct Policy {
     pub remaining: Option<u64>,
     /// The window that the limit counts in.
     pub window: Option<Duration>,
-    /// When it resets, on the client's clock, since 1970. For a token bucket that is when it is full, or
-    /// when one more request is allowed: never make a rate of `remaining` and `reset`.
-    pub reset: Option<Duration>,
+    /// Time from the response until the limit resets; zero if the reset has passed. A token bucket may
+    /// announce when it is full, or when it allows one more request: `remaining` divided by this is not a
+    /// rate.
+    pub reset_after: Option<Duration>,
     /// What it counts.
     pub unit: Unit,
     /// The window rolls, so that its length is the longest that a reset can take.
@@ -114,11 +115,11 @@ pub(super) fn binding(policies: &[Policy]) -> Option<&Policy> {
     // `max_by_key` takes the last of equals, and the first announced is the more general one.
     let exhausted = exhausted
         .rev()
-        .max_by_key(|policy| (policy.reset, policy.window));
+        .max_by_key(|policy| (policy.reset_after, policy.window));
     let least = |policy: &&Policy| {
         (
             policy.remaining.unwrap_or(u64::MAX),
-            std::cmp::Reverse(policy.reset),
+            std::cmp::Reverse(policy.reset_after),
         )
     };
     exhausted.or_else(|| policies.iter().min_by_key(least))
@@ -139,7 +140,7 @@ mod tests {
     fn policy(remaining: Option<u64>, reset: Option<u64>) -> Policy {
         Policy {
             remaining,
-            reset: reset.map(Duration::from_secs),
+            reset_after: reset.map(Duration::from_secs),
             ..Policy::default()
         }
     }

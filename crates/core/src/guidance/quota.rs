@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
-use super::duration;
-use super::lines::{BLANKS, MOST_PARTS, parts, unquoted};
-use super::number::{Number, SECOND};
 use super::policy::Policy;
-use super::reset::{Clocks, span};
+use super::reset::span;
 use super::structured::{self, Item};
+use crate::duration;
+use crate::headers::lines::{BLANKS, MOST_PARTS, parts, unquoted};
+use crate::number::{Number, SECOND};
 
 /// An amount as one part of a list names it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,7 +63,7 @@ fn amount(part: &str) -> Amount {
         Some(beside) => beside,
         None => (
             None,
-            duration::parse(head).filter(|nanos| *nanos > 0).map(span),
+            duration::nanos(head).filter(|nanos| *nanos > 0).map(span),
         ),
     };
     Amount {
@@ -97,8 +97,8 @@ fn window_beside(rest: &str) -> Option<i128> {
         .strip_prefix('/')
         .or_else(|| rest.strip_prefix("per "))?
         .trim_matches(BLANKS);
-    duration::unit(word)
-        .or_else(|| duration::parse(word))
+    duration::unit_nanos(word)
+        .or_else(|| duration::nanos(word))
         .filter(|nanos| *nanos > 0)
 }
 
@@ -108,8 +108,8 @@ pub(super) fn window(text: &str, unit: i128) -> Option<Duration> {
     let text = text.trim_matches('"');
     let nanos = Number::parse(text)
         .map(|number| number.times(unit))
-        .or_else(|| duration::parse(text))
-        .or_else(|| duration::unit(text));
+        .or_else(|| duration::nanos(text))
+        .or_else(|| duration::unit_nanos(text));
     nanos.filter(|nanos| *nanos > 0).map(span)
 }
 
@@ -140,10 +140,8 @@ pub(super) fn policy(quota: &Item) -> Policy {
 ///
 /// It is one with the same amount; of several the one with the shortest window that the reset fits in
 /// (draft 06: `10;w=1, 10;w=60`). A policy without a number is the only one in force, if there is one.
-pub(super) fn complete(policy: &mut Policy, quotas: &[Item], told: &mut [bool], clocks: &Clocks) {
-    let ahead = policy
-        .reset
-        .map(|reset| reset.saturating_sub(clocks.on_client(0)));
+pub(super) fn complete(policy: &mut Policy, quotas: &[Item], told: &mut [bool]) {
+    let ahead = policy.reset_after;
     let found = match policy.limit {
         Some(limit) => {
             let same = || {

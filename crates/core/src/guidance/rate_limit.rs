@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
+use super::dialect::Dialect;
 use super::family::Family;
-use super::lines::{MOST_PARTS, text};
 use super::name::{self, Field};
-use super::number::{Number, SECOND};
 use super::policy::{Policy, Unit};
-use super::profile::Dialect;
-use super::reset::Clocks;
+use super::reset::{LONGEST, ServerClock};
 use super::structured::{self, Item};
 use super::{quota, retry_after};
+use crate::headers::lines::{MOST_PARTS, text};
+use crate::number::{Number, SECOND};
 
 /// Most limits that are kept of one answer: ten times what the most talkative server sends.
 pub(super) const MOST_POLICIES: usize = 64;
@@ -46,7 +46,7 @@ pub(super) struct Limits {
 }
 
 /// Reads them all.
-pub(super) fn read(headers: &HeaderMap, clocks: &Clocks, dialect: &Dialect) -> Limits {
+pub(super) fn read(headers: &HeaderMap, clock: &ServerClock, dialect: &Dialect) -> Limits {
     let mut limits = Limits::default();
     let mut found = Found::default();
     let named = headers
@@ -69,7 +69,7 @@ pub(super) fn read(headers: &HeaderMap, clocks: &Clocks, dialect: &Dialect) -> L
         match name.field {
             Field::RetryAfter => {
                 let wait = match name.unit.unwrap_or(dialect.time_unit) {
-                    SECOND => retry_after::read_line(&text, clocks),
+                    SECOND => retry_after::read_line(&text, clock),
                     unit => retry_after::units(&text, unit),
                 };
                 limits.retry_after = limits.retry_after.max(wait);
@@ -80,16 +80,16 @@ pub(super) fn read(headers: &HeaderMap, clocks: &Clocks, dialect: &Dialect) -> L
             }
             Field::Unsaid if Number::take(&text).is_none() => match structured::items(&text) {
                 Some(items) if name.dimension.is_empty() => found.states.extend(items),
-                _ => found.family(name, true).add_pairs(&text, clocks),
+                _ => found.family(name, true).add_pairs(&text, clock),
             },
             Field::Unsaid if !name.is_plain() => {}
             field => {
                 let unit = name.unit.unwrap_or(dialect.time_unit);
-                found.family(name, false).add(field, &text, unit, clocks);
+                found.family(name, false).add(field, &text, unit, clock);
             }
         }
     }
-    limits.policies = found.policies(headers, clocks, dialect);
+    limits.policies = found.policies(headers, dialect);
     limits
 }
 
@@ -168,7 +168,7 @@ impl<'a> Found<'a> {
     }
 
     /// All limits, each once.
-    fn policies(mut self, headers: &HeaderMap, clocks: &Clocks, dialect: &Dialect) -> Vec<Policy> {
+    fn policies(mut self, headers: &HeaderMap, dialect: &Dialect) -> Vec<Policy> {
         self.share_times();
         self.share_counts();
         // The order of headers means nothing: general limits come first, those of requests before others.
@@ -181,20 +181,17 @@ impl<'a> Found<'a> {
         // Each with the number of its group: within a group no two are the same limit.
         let mut policies = Vec::new();
         for state in self.states.iter().take(MOST_POLICIES) {
-            let policy = state_policy(state, &self.quotas, &mut told, clocks);
+            let policy = state_policy(state, &self.quotas, &mut told);
             // A lone word, such as `unlimited`, is an item too, and says nothing.
-            if policy.limit.is_some() || policy.remaining.is_some() || policy.reset.is_some() {
+            if policy.limit.is_some() || policy.remaining.is_some() || policy.reset_after.is_some()
+            {
                 policies.push((0, policy));
             }
         }
         for (group, family) in self.families.iter().enumerate() {
-            for mut policy in family
-                .policies(clocks, dialect)
-                .into_iter()
-                .take(MOST_POLICIES)
-            {
+            for mut policy in family.policies(dialect).into_iter().take(MOST_POLICIES) {
                 if family.is_general() {
-                    quota::complete(&mut policy, &self.quotas, &mut told, clocks);
+                    quota::complete(&mut policy, &self.quotas, &mut told);
                 }
                 policies.push((group + 1, policy));
                 if policies.len() >= MOST_POLICIES {
@@ -223,7 +220,7 @@ impl<'a> Found<'a> {
 
 /// What is left of a policy, with what is known of the policy itself: the item of the same name and
 /// partition key, or of the same name if one of them has no key.
-fn state_policy(state: &Item, quotas: &[Item], told: &mut [bool], clocks: &Clocks) -> Policy {
+fn state_policy(state: &Item, quotas: &[Item], told: &mut [bool]) -> Policy {
     let same_name = |quota: &&Item| quota.name == state.name;
     let same_key = |quota: &&Item| quota.partition == state.partition;
     let keyless = |quota: &&Item| quota.partition.is_none() || state.partition.is_none();
@@ -240,9 +237,7 @@ fn state_policy(state: &Item, quotas: &[Item], told: &mut [bool], clocks: &Clock
         limit: found.and_then(|quota| quota.quota).or(state.quota),
         remaining: state.remaining,
         window: found.and_then(|quota| quota.window).or(state.window),
-        reset: state
-            .reset
-            .map(|reset| clocks.on_client(reset.as_nanos() as i128)),
+        reset_after: state.reset.map(|reset| reset.min(LONGEST)),
         unit: unit.unwrap_or(Unit::Requests),
         rolling: false,
     }
@@ -264,7 +259,7 @@ fn merged(policies: Vec<(usize, Policy)>) -> Vec<Policy> {
                 known.limit = known.limit.or(policy.limit);
                 known.remaining = known.remaining.or(policy.remaining);
                 known.window = known.window.or(policy.window);
-                known.reset = known.reset.or(policy.reset);
+                known.reset_after = known.reset_after.or(policy.reset_after);
                 known.rolling |= policy.rolling;
             }
             None => merged.push((group, policy)),
@@ -280,8 +275,8 @@ fn are_same(a: &Policy, b: &Policy) -> bool {
         Some(a? == b?)
     }
     let resets = a
-        .reset
-        .zip(b.reset)
+        .reset_after
+        .zip(b.reset_after)
         .map(|(a, b)| a.abs_diff(b) < SAME_RESET);
     let counts = [
         agree(a.limit.as_ref(), b.limit.as_ref()),

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
-use super::lines::lines;
-use super::number::{MILLISECOND, Number, SECOND};
-use super::{date, duration};
+use super::date;
+use crate::duration;
+use crate::headers::lines::lines;
+use crate::number::{MILLISECOND, Number, SECOND};
 
 /// Longest time that anything here names: 2^31 seconds, 68 years, what RFC 9111 (section 1.2.2) makes of
 /// delta-seconds that overflow. Small enough to be added to any clock.
@@ -33,45 +34,34 @@ const EPOCH_NANOSECONDS: u64 = 100_000_000_000_000_000;
 /// what is farther ahead is a mistake or another unit.
 pub(super) const CREDIBLE: i128 = 366 * 86_400 * SECOND;
 
-/// The two clocks of an exchange: the client's, in which answers are given, and the server's, in which
-/// absolute times are written.
+/// The clock of the server, in which it writes absolute times.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Clocks {
-    client: Duration,
-    /// Nanoseconds since 1970.
-    server: i128,
+pub(super) struct ServerClock {
+    /// Its now, in nanoseconds since 1970.
+    now: i128,
 }
 
-impl Clocks {
-    /// The client's wall time as told, the server's by the `Date` of its answer.
+impl ServerClock {
+    /// Reads the server's clock from the `Date` of its response; `client` is the client's wall time.
     ///
-    /// Okta's advice: subtract `Date`, not the local clock, which may be wrong by minutes. An answer from
-    /// a cache is older than now by its `Age` (RFC 9111, section 4.2.3). Without `Date` the clocks count
-    /// as equal.
+    /// Okta advises to subtract `Date` and not the local clock, which may be wrong by minutes. A response
+    /// from a cache is older than now by its `Age` (RFC 9111, section 4.2.3). Without `Date` both clocks
+    /// count as equal.
     pub(super) fn new(client: Duration, headers: &HeaderMap) -> Self {
         let local = i128::try_from(client.as_nanos()).unwrap_or(i128::MAX);
         let date = lines(headers, "date").find_map(|line| date::parse(&line, local));
-        let server = date.map_or(local, |date| date.saturating_add(age(headers)));
-        Self { client, server }
+        let now = date.map_or(local, |date| date.saturating_add(age(headers)));
+        Self { now }
     }
 
-    /// How far an instant, in nanoseconds since 1970 by the server's clock, is ahead of now.
+    /// Returns how far an instant, in nanoseconds since 1970 by this clock, is ahead of now.
     pub(super) fn ahead(&self, instant: i128) -> i128 {
-        instant.saturating_sub(self.server)
+        instant.saturating_sub(self.now)
     }
 
-    /// The date that a text names, as time ahead of now.
+    /// Returns how far the date that a text names is ahead of now.
     pub(super) fn date_ahead(&self, text: &str) -> Option<i128> {
-        date::parse(text, self.server).map(|instant| self.ahead(instant))
-    }
-
-    /// So many nanoseconds from now on the client's clock, since 1970.
-    pub(super) fn on_client(&self, ahead: i128) -> Duration {
-        if ahead < 0 {
-            self.client.saturating_sub(span(ahead.saturating_neg()))
-        } else {
-            self.client.saturating_add(span(ahead))
-        }
+        date::parse(text, self.now).map(|instant| self.ahead(instant))
     }
 }
 
@@ -108,19 +98,19 @@ pub(super) fn epoch(number: Number) -> Option<i128> {
 /// `unit` is the unit of small numbers, a second unless the field's name or the vendor's profile says
 /// otherwise: a difference in milliseconds looks like any other number. Durations are tried before
 /// dates, so that `6m0s` is not taken for text. An instant that is not credible is dropped.
-pub(super) fn read(text: &str, unit: i128, clocks: &Clocks) -> Option<i128> {
+pub(super) fn read(text: &str, unit: i128, clock: &ServerClock) -> Option<i128> {
     let text = text.trim_matches('"');
     if let Some(number) = Number::parse(text) {
         // What counts milliseconds is an epoch only when it is one in milliseconds or finer.
         let small = unit < SECOND && number.whole() < EPOCH_MILLISECONDS;
         return match epoch(number) {
-            Some(instant) if !small => credible(clocks.ahead(instant)),
+            Some(instant) if !small => credible(clock.ahead(instant)),
             _ => Some(number.times(unit).max(0)),
         };
     }
-    match duration::parse(text) {
+    match duration::nanos(text) {
         Some(nanos) => Some(nanos.max(0)),
-        None => clocks.date_ahead(text).and_then(credible),
+        None => clock.date_ahead(text).and_then(credible),
     }
 }
 
@@ -136,12 +126,12 @@ mod tests {
     /// 2026-01-01T00:00:00Z in seconds.
     const NOW: u64 = 1_767_225_600;
 
-    fn clocks() -> Clocks {
-        Clocks::new(Duration::from_secs(NOW), &HeaderMap::new())
+    fn clock() -> ServerClock {
+        ServerClock::new(Duration::from_secs(NOW), &HeaderMap::new())
     }
 
     fn seconds(text: &str) -> Option<f64> {
-        read(text, SECOND, &clocks()).map(|nanos| nanos as f64 / 1e9)
+        read(text, SECOND, &clock()).map(|nanos| nanos as f64 / 1e9)
     }
 
     #[test]
@@ -168,10 +158,6 @@ mod tests {
         assert_eq!(seconds("-5m"), Some(0.0));
         assert_eq!(seconds("1767225595"), Some(-5.0));
         assert_eq!(span(-5), Duration::ZERO);
-        assert_eq!(
-            clocks().on_client(-5 * SECOND),
-            Duration::from_secs(NOW - 5)
-        );
     }
 
     #[test]
@@ -189,7 +175,7 @@ mod tests {
 
     #[test]
     fn milliseconds_are_known_from_outside_and_epochs_remain_epochs() {
-        let read = |text| read(text, MILLISECOND, &clocks()).map(|nanos| nanos as f64 / 1e9);
+        let read = |text| read(text, MILLISECOND, &clock()).map(|nanos| nanos as f64 / 1e9);
         assert_eq!(read("600000"), Some(600.0));
         assert_eq!(read("2592000000"), Some(2_592_000.0));
         assert_eq!(read("1767225660000"), Some(60.0));
@@ -204,25 +190,23 @@ mod tests {
             "date",
             http::HeaderValue::from_static("Thu, 01 Jan 2026 00:10:00 GMT"),
         );
-        let clocks = Clocks::new(Duration::from_secs(NOW), &headers);
-        assert_eq!(read("1767226260", SECOND, &clocks), Some(60 * SECOND));
-        assert_eq!(read("60", SECOND, &clocks), Some(60 * SECOND));
-        assert_eq!(clocks.on_client(60 * SECOND), Duration::from_secs(NOW + 60));
+        let clock = ServerClock::new(Duration::from_secs(NOW), &headers);
+        assert_eq!(read("1767226260", SECOND, &clock), Some(60 * SECOND));
+        assert_eq!(read("60", SECOND, &clock), Some(60 * SECOND));
         headers.append("age", http::HeaderValue::from_static("30"));
-        let clocks = Clocks::new(Duration::from_secs(NOW), &headers);
-        assert_eq!(read("1767226260", SECOND, &clocks), Some(30 * SECOND));
+        let clock = ServerClock::new(Duration::from_secs(NOW), &headers);
+        assert_eq!(read("1767226260", SECOND, &clock), Some(30 * SECOND));
     }
 
     #[test]
     fn a_clock_at_either_end_overflows_nothing() {
         for now in [Duration::ZERO, Duration::MAX] {
-            let clocks = Clocks::new(now, &HeaderMap::new());
+            let clock = ServerClock::new(now, &HeaderMap::new());
             for ahead in [i128::MIN + 1, -1, 0, 1, i128::MAX] {
-                let _ = clocks.on_client(ahead);
-                let _ = clocks.ahead(ahead);
+                let _ = clock.ahead(ahead);
             }
-            let _ = read("1767225660", SECOND, &clocks);
-            let _ = read("Thursday, 01-Jan-26 00:01:00 GMT", SECOND, &clocks);
+            let _ = read("1767225660", SECOND, &clock);
+            let _ = read("Thursday, 01-Jan-26 00:01:00 GMT", SECOND, &clock);
         }
     }
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName};
 
-use super::lines::{MOST_PARTS, lines, parts, text};
 use super::name;
-use super::number::{MILLISECOND, Number, SECOND};
-use super::reset::{CREDIBLE, Clocks, epoch, span};
+use super::reset::{CREDIBLE, ServerClock, epoch, span};
+use crate::headers::lines::{MOST_PARTS, lines, parts, text};
+use crate::number::{MILLISECOND, Number, SECOND};
 
 /// Waits in milliseconds, most exact and therefore first: Azure and openai-python's, Cosmos DB's, AWS's
 /// (milliseconds despite its name: botocore `retries/standard.py`).
@@ -21,7 +21,7 @@ const FIELD: &str = "retry-after";
 pub(super) fn wait(
     headers: &HeaderMap,
     others: Option<Duration>,
-    clocks: &Clocks,
+    clock: &ServerClock,
 ) -> Option<Duration> {
     let milliseconds = || {
         IN_MILLISECONDS.iter().find_map(|name| {
@@ -31,21 +31,21 @@ pub(super) fn wait(
         })
     };
     milliseconds()
-        .or_else(|| cousins(headers, clocks, true))
-        .or_else(|| longest(headers, FIELD, clocks))
-        .or_else(|| cousins(headers, clocks, false).max(others))
+        .or_else(|| cousins(headers, clock, true))
+        .or_else(|| longest(headers, FIELD, clock))
+        .or_else(|| cousins(headers, clock, false).max(others))
 }
 
 /// The longest wait of those under names made of the field's: the exact ones, in milliseconds, or the
 /// others.
-fn cousins(headers: &HeaderMap, clocks: &Clocks, exact: bool) -> Option<Duration> {
+fn cousins(headers: &HeaderMap, clock: &ServerClock, exact: bool) -> Option<Duration> {
     let of_unit = |(name, value)| {
         let unit = unit_of_cousin(HeaderName::as_str(name))?;
         (exact == (unit < SECOND)).then_some((unit, value))
     };
     let named = headers.iter().filter_map(of_unit).take(MOST_PARTS);
     let wait = |(unit, value)| match unit {
-        SECOND => read_line(&text(value)?, clocks),
+        SECOND => read_line(&text(value)?, clock),
         unit => counted(&text(value)?, unit),
     };
     named.filter_map(wait).max()
@@ -75,34 +75,34 @@ fn counted(line: &str, unit: i128) -> Option<Duration> {
 
 /// The longest wait among the lines of a field: two proxies may each have added one, and the most
 /// restrictive is the one to obey. A bad line does not hide a good one.
-fn longest(headers: &HeaderMap, name: &str, clocks: &Clocks) -> Option<Duration> {
+fn longest(headers: &HeaderMap, name: &str, clock: &ServerClock) -> Option<Duration> {
     lines(headers, name)
-        .filter_map(|line| read_line(&line, clocks))
+        .filter_map(|line| read_line(&line, clock))
         .max()
 }
 
 /// The longest wait of one line, which a library may have joined from several.
-pub(super) fn read_line(line: &str, clocks: &Clocks) -> Option<Duration> {
-    read(line, clocks).or_else(|| parts(line).filter_map(|part| read(part, clocks)).max())
+pub(super) fn read_line(line: &str, clock: &ServerClock) -> Option<Duration> {
+    read(line, clock).or_else(|| parts(line).filter_map(|part| read(part, clock)).max())
 }
 
 /// One wait: delay-seconds or a date (RFC 9110, section 10.2.3), seconds with decimals beyond it.
 ///
 /// Signs, exponents, units and words are refused. A date in the past is a wait of zero.
-fn read(text: &str, clocks: &Clocks) -> Option<Duration> {
+fn read(text: &str, clock: &ServerClock) -> Option<Duration> {
     match Number::parse(text) {
-        Some(number) => seconds(number, clocks),
-        None => clocks.date_ahead(text).map(span),
+        Some(number) => seconds(number, clock),
+        None => clock.date_ahead(text).map(span),
     }
 }
 
 /// Seconds to wait, unless the number is an epoch by mistake: a wait of 31 years and more that, read as
 /// an epoch, lies within a year of now.
-pub(super) fn seconds(number: Number, clocks: &Clocks) -> Option<Duration> {
+pub(super) fn seconds(number: Number, clock: &ServerClock) -> Option<Duration> {
     if number.is_negative() {
         return None;
     }
-    let ahead = epoch(number).map(|instant| clocks.ahead(instant));
+    let ahead = epoch(number).map(|instant| clock.ahead(instant));
     match ahead.filter(|ahead| (-CREDIBLE..=CREDIBLE).contains(ahead)) {
         Some(ahead) => Some(span(ahead)),
         None => Some(span(number.times(SECOND))),

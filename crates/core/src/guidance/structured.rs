@@ -12,9 +12,9 @@ use sfv::visitor::{
 };
 use sfv::{BareItemFromInput, KeyRef, Parser};
 
-use super::lines::MOST_PARTS;
 use super::policy::Unit;
 use super::reset::LONGEST;
+use crate::headers::lines::MOST_PARTS;
 
 /// One item of either field.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -40,7 +40,7 @@ fn read_vector(vector: &Value) -> Guidance {
         .and_then(|status| StatusCode::from_u16(status).ok())
         .expect("a status");
     let body = vector["body"].as_str().unwrap_or_default();
-    let now = Duration::from_secs_f64(vector["now_unix"].as_f64().expect("a time"));
+    let now = Duration::from_secs_f64(now_of(vector));
     let profile = vector["profile"]
         .as_str()
         .and_then(Profile::named)
@@ -48,10 +48,18 @@ fn read_vector(vector: &Value) -> Guidance {
     read(status, &headers(vector), body.as_bytes(), now, profile)
 }
 
+/// The client's clock in a vector, in seconds since 1970.
+fn now_of(vector: &Value) -> f64 {
+    vector["now_unix"].as_f64().expect("a time")
+}
+
 /// Whether a value is the expected one, one of the tolerated, or above the tolerated bound.
-fn fits(expect: &Value, key: &str, found: Option<f64>) -> bool {
+///
+/// A reset in the past is an instant in the vector and zero in [`Guidance`], so it counts as now.
+fn fits(expect: &Value, key: &str, found: Option<f64>, now: f64) -> bool {
+    let earliest = if key == "reset_at_unix" { now } else { 0.0 };
     let same = |value: &Value| match (value.as_f64(), found) {
-        (Some(expected), Some(found)) => (expected - found).abs() < TOLERANCE,
+        (Some(expected), Some(found)) => (expected.max(earliest) - found).abs() < TOLERANCE,
         (None, None) => value.is_null(),
         _ => false,
     };
@@ -67,7 +75,7 @@ fn fits(expect: &Value, key: &str, found: Option<f64>) -> bool {
 }
 
 /// The numbers that a vector expects of the binding limit and of every limit.
-fn numbers(policy: &Policy) -> [(&'static str, Option<f64>); 4] {
+fn numbers(policy: &Policy, now: f64) -> [(&'static str, Option<f64>); 4] {
     [
         ("limit", policy.limit.map(|limit| limit as f64)),
         (
@@ -77,25 +85,25 @@ fn numbers(policy: &Policy) -> [(&'static str, Option<f64>); 4] {
         ("window_s", policy.window.map(|window| window.as_secs_f64())),
         (
             "reset_at_unix",
-            policy.reset.map(|reset| reset.as_secs_f64()),
+            policy.reset_after.map(|reset| now + reset.as_secs_f64()),
         ),
     ]
 }
 
 /// What is not as expected, in words.
 fn failures(vector: &Value) -> Vec<String> {
-    let (expect, guidance) = (&vector["expect"], read_vector(vector));
+    let (expect, guidance, now) = (&vector["expect"], read_vector(vector), now_of(vector));
     let binding = Policy {
         limit: guidance.limit,
         remaining: guidance.remaining,
         window: guidance.window,
-        reset: guidance.reset,
+        reset_after: guidance.reset_after,
         ..Policy::default()
     };
     let wait = ("wait_s", guidance.wait.map(|wait| wait.as_secs_f64()));
     let mut failures: Vec<String> = std::iter::once(wait)
-        .chain(numbers(&binding))
-        .filter(|(key, found)| !fits(expect, key, *found))
+        .chain(numbers(&binding, now))
+        .filter(|(key, found)| !fits(expect, key, *found, now))
         .map(|(key, found)| format!("{key}: {found:?}, expected {}", expect[key]))
         .collect();
     if expect
@@ -123,9 +131,9 @@ fn failures(vector: &Value) -> Vec<String> {
         let same = |(expected, found): (&Value, &Policy)| {
             expected["name"].as_str() == found.name.as_deref()
                 && expected["unit"].as_str() == Some(found.unit.as_str())
-                && numbers(found)
+                && numbers(found, now)
                     .into_iter()
-                    .all(|(key, found)| fits(expected, key, found))
+                    .all(|(key, found)| fits(expected, key, found, now))
         };
         if expected.len() != guidance.policies.len()
             || !expected.iter().zip(&guidance.policies).all(same)

@@ -2,12 +2,12 @@
 
 use http::{HeaderMap, header};
 
-/// The target and the anchor of each link whose relation is `next`, over all header lines.
+/// Returns each link whose relation is `next`, over all header lines.
 ///
 /// # Errors
 ///
-/// There is none, but something that is not written by the grammar: that may have been the link to the
-/// next page, so it can't be taken for the end.
+/// If there is none but a line is not valid: that line may have been the link to the next page, so it does
+/// not count as the end.
 pub(super) fn next_links(headers: &HeaderMap) -> Result<Vec<Link>, String> {
     let mut found = Vec::new();
     let mut is_readable = true;
@@ -21,7 +21,7 @@ pub(super) fn next_links(headers: &HeaderMap) -> Result<Vec<Link>, String> {
                 is_readable = false;
                 break;
             };
-            // Single quotes quote nothing in a header, but a page must not be lost over them.
+            // Single quotes have no meaning in a header, but must not cost a page.
             let is_next = |relation: &str| {
                 let relation = relation.trim_matches('\'');
                 relation.eq_ignore_ascii_case("next")
@@ -32,31 +32,33 @@ pub(super) fn next_links(headers: &HeaderMap) -> Result<Vec<Link>, String> {
         }
     }
     if found.is_empty() && !is_readable {
-        return Err("the Link header is not written as RFC 8288 says".into());
+        return Err("the Link header is not valid (expected RFC 8288)".into());
     }
     Ok(found)
 }
 
-/// A link and what it is a link from, if that is said.
+/// A link: its target and, if the header names it, its source.
 #[derive(Debug, PartialEq)]
 pub(super) struct Link {
     pub(super) target: String,
     pub(super) anchor: Option<String>,
 }
 
-/// What is left of a header's value.
+/// The rest of a header's value.
 struct Scanner<'a>(&'a str);
 
 impl Scanner<'_> {
-    /// White space and the commas of empty list elements (RFC 9110, section 5.6.1).
+    /// Skips white space and the commas of empty list elements (RFC 9110, section 5.6.1).
     fn skip_empty(&mut self) {
         self.0 = self.0.trim_start_matches([' ', '\t', ',']);
     }
 
+    /// Skips white space.
     fn skip_space(&mut self) {
         self.0 = self.0.trim_start_matches([' ', '\t']);
     }
 
+    /// Takes a character if it comes next; returns whether it did.
     fn eat(&mut self, expected: char) -> bool {
         match self.0.strip_prefix(expected) {
             Some(rest) => {
@@ -67,7 +69,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// One link with its relation, up to the comma behind it.
+    /// Parses one link with its relation, up to the comma behind it.
     fn link(&mut self) -> Option<(Link, Option<String>)> {
         if !self.eat('<') {
             return None;
@@ -97,7 +99,7 @@ impl Scanner<'_> {
             } else {
                 String::new()
             };
-            // The first `rel` counts (section 3.3), a later one is ignored.
+            // The first `rel` counts (RFC 8288, section 3.3); later ones are ignored.
             match name.to_ascii_lowercase().as_str() {
                 "rel" if rel.is_none() => rel = Some(value),
                 "results" => leads_on &= !value.eq_ignore_ascii_case("false"),
@@ -105,10 +107,11 @@ impl Scanner<'_> {
                 _ => {}
             }
         }
-        // Sentry always links to a next page, and says beside it whether there is anything on it.
+        // Sentry always links to a next page, and says in `results` whether the page has items.
         Some((Link { target, anchor }, rel.filter(|_| leads_on)))
     }
 
+    /// Takes a token, up to the next separator.
     fn token(&mut self) -> String {
         let end = self
             .0
@@ -119,7 +122,7 @@ impl Scanner<'_> {
         token.to_owned()
     }
 
-    /// A quoted string without its quotes and backslashes, or a token.
+    /// Parses a quoted string without its quotes and backslashes, or a token.
     fn value(&mut self) -> Option<String> {
         if !self.eat('"') {
             let end = self.0.find([';', ',', ' ', '\t']).unwrap_or(self.0.len());
@@ -175,7 +178,7 @@ mod tests {
             ),
             (&[r#"</p>; rel="prev""#, r#"</n>; rel="next""#], &["/n"]),
             (&[r#", ,</n>; rel="next",, "#], &["/n"]),
-            // Commas, semicolons and quotes inside of what is quoted.
+            // Commas, semicolons and quotes inside of quotes.
             (&[r#"</a,b;c>; rel="next""#], &["/a,b;c"]),
             (
                 &[r#"</p>; title="a, <b>; rel=\"next\", c", </n>; rel="next""#],
@@ -186,7 +189,7 @@ mod tests {
             (&[r#"</a>; ; rel="next""#], &["/a"]),
             (&[r#"</a>; title*=UTF-8''n%c3%a4chste; rel=next"#], &["/a"]),
             (&["<>; rel=next"], &[""]),
-            // Sentry links to the next page also where it would be empty.
+            // Sentry links to the next page even if it would be empty.
             (
                 &[r#"</a>; rel="next"; results="true"; cursor="0:100:0""#],
                 &["/a"],
@@ -195,7 +198,7 @@ mod tests {
                 &[r#"</a>; rel="next"; results="false"; cursor="0:200:0""#],
                 &[],
             ),
-            // Nonsense beside it does no harm.
+            // Invalid text beside a valid link does no harm.
             (&[r#"</n>; rel="next", nonsense"#], &["/n"]),
             (&["nonsense", "</n>; rel=next"], &["/n"]),
         ] {

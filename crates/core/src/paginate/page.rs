@@ -1,4 +1,4 @@
-//! A page, and its items one by one.
+//! A page, whole or item by item.
 
 use std::fmt;
 use std::vec;
@@ -11,7 +11,7 @@ use super::position::Position;
 use crate::error::{Error, Result};
 use crate::headers::HeaderNames;
 
-/// One page of a collection, whole.
+/// One whole page of a collection.
 ///
 /// `Debug` shows counts and the names of headers, never contents.
 pub struct Page {
@@ -25,48 +25,48 @@ pub struct Page {
 }
 
 impl Page {
-    /// The how-many-th page of the walk it is, from 1; a walk that goes on from a [`Position`] counts
-    /// on.
+    /// Returns the number of the page in its walk, from 1. A walk that is continued from a [`Position`]
+    /// counts on.
     #[must_use]
     pub fn number(&self) -> u64 {
         self.number
     }
 
-    /// The items. A page may be empty and others follow all the same.
+    /// Returns the items. An empty page need not be the last.
     #[must_use]
     pub fn items(&self) -> &[Value] {
         &self.items
     }
 
-    /// The items, to keep.
+    /// Returns the items by value.
     #[must_use]
     pub fn into_items(self) -> Vec<Value> {
         self.items
     }
 
-    /// The whole body as JSON: what stands beside the items, or the items in types of yours.
+    /// Parses the whole body as JSON, for data beside the items or for items of a type of your own.
     ///
     /// # Errors
     ///
-    /// [`Error::Decode`] if it has another shape, without its contents.
+    /// [`Error::Decode`] if the body does not have the shape of `T`. The error does not contain the body.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_slice(&self.body)
             .map_err(|error| Error::decode(&self.request, self.body.len(), &error))
     }
 
-    /// The status, 200 as a rule.
+    /// Returns the status, which is 200 as a rule.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The headers.
+    /// Returns the headers.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// Where the page after this one starts: store it once this page is worked through.
+    /// Returns where the page after this one starts. Store it when this page has been processed.
     #[must_use]
     pub fn position(&self) -> &Position {
         &self.next
@@ -86,8 +86,17 @@ impl fmt::Debug for Page {
     }
 }
 
-/// What is left of a page whose items are handed out one by one.
-pub struct Shelf {
+impl fmt::Debug for RemainingItems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemainingItems")
+            .field("page", &self.page)
+            .field("items", &self.items.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The rest of a page whose items are taken one by one.
+pub struct RemainingItems {
     request: Box<str>,
     page: u64,
     body_bytes: usize,
@@ -98,7 +107,9 @@ pub struct Shelf {
     spoilt: bool,
 }
 
-impl Shelf {
+impl RemainingItems {
+    /// Takes a page apart; `start` is where the page itself starts.
+    #[must_use]
     pub fn of(page: Page, start: Position) -> Self {
         Self {
             request: page.request,
@@ -111,7 +122,11 @@ impl Shelf {
         }
     }
 
-    /// The next item in the wanted type.
+    /// Takes the next item, as a `T`; `None` if none is left.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Decode`] with the numbers of page and item if the item does not have the shape of `T`.
     pub fn take<T: DeserializeOwned>(&mut self) -> Option<Result<T>> {
         let item = self.items.next()?;
         self.handed_out += 1;
@@ -121,11 +136,13 @@ impl Shelf {
         }))
     }
 
-    /// Where to go on so that no item is missed: the page's own start while anything is left of it.
+    /// Returns where to continue so that no item is missed: the start of this page while items of it are
+    /// left, or if one could not be read. `None` after the last item.
     pub fn position(&self) -> Option<&Position> {
         (self.spoilt || self.items.len() > 0).then_some(&self.start)
     }
 
+    /// Returns the error for the item that was taken last.
     fn unreadable(&self, error: &serde_json::Error) -> Error {
         let error = Error::decode(&self.request, self.body_bytes, error);
         let Error::Decode {
@@ -137,7 +154,7 @@ impl Shelf {
         else {
             return error;
         };
-        // A value that was parsed before has no lines.
+        // serde_json names no line for a value that was parsed before.
         let problem = problem.trim_end_matches(" at line 0 column 0");
         let (page, item) = (self.page, self.handed_out);
         Error::Decode {

@@ -6,11 +6,12 @@ use http::{HeaderValue, Method, header};
 use serde_json::Value;
 
 use crate::config::field_path::FieldPath;
-use crate::config::pagination::Place;
+use crate::config::pagination::ParameterLocation;
 use crate::request::RequestParts;
 use crate::url::{Address, form_encode};
 
-impl Place {
+impl ParameterLocation {
+    /// Returns whether the parameter goes into the body.
     fn is_body(self, method: &Method) -> bool {
         match self {
             Self::Query => false,
@@ -19,11 +20,11 @@ impl Place {
         }
     }
 
-    /// What the request says there.
+    /// Returns the value of a parameter in a request.
     ///
     /// # Errors
     ///
-    /// What is wrong with the body.
+    /// Says what is wrong with the body.
     pub(super) fn get(
         self,
         parts: &RequestParts,
@@ -41,11 +42,11 @@ impl Place {
         }))
     }
 
-    /// Makes the request say `value` there, and only once.
+    /// Sets a parameter of a request, exactly once.
     ///
     /// # Errors
     ///
-    /// What is wrong with the body, or with the address that comes of it.
+    /// Says what is wrong with the body, or with the resulting address.
     pub(super) fn set(
         self,
         parts: &mut RequestParts,
@@ -83,7 +84,7 @@ impl Place {
     }
 }
 
-/// The two parts of an address that lie behind its origin, as they are sent.
+/// Returns the path and the query of an address, as they are sent.
 pub(super) fn path_and_query(address: &Address) -> Result<(String, String), String> {
     let uri = address.to_uri()?;
     Ok((
@@ -92,7 +93,11 @@ pub(super) fn path_and_query(address: &Address) -> Result<(String, String), Stri
     ))
 }
 
-/// The body as JSON; none at all is an empty object. A position can only be put into an object.
+/// Parses the body as a JSON object; an empty body is an empty object.
+///
+/// # Errors
+///
+/// If the body is something else: a position can only be set in an object.
 fn json_body(parts: &RequestParts) -> Result<Value, String> {
     let body = parts.body.as_deref().unwrap_or_default();
     if body.is_empty() {
@@ -100,10 +105,14 @@ fn json_body(parts: &RequestParts) -> Result<Value, String> {
     }
     match serde_json::from_slice(body) {
         Ok(Value::Object(fields)) => Ok(Value::Object(fields)),
-        _ => Err("the body is no JSON object; the position of the next page goes into one".into()),
+        _ => Err(
+            "the body is not a JSON object, so it can't contain the position of the next page"
+                .into(),
+        ),
     }
 }
 
+/// Splits a query into its pairs.
 fn pairs(query: &str) -> impl Iterator<Item = &str> {
     query.split('&').filter(|pair| !pair.is_empty())
 }
@@ -112,7 +121,7 @@ fn key(pair: &str) -> &str {
     pair.split_once('=').map_or(pair, |(key, _)| key)
 }
 
-/// `application/x-www-form-urlencoded` backwards; what is no UTF-8 is replaced, as servers do.
+/// Decodes `application/x-www-form-urlencoded`. Bytes that are not UTF-8 are replaced, as servers do.
 fn decoded(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
@@ -176,7 +185,7 @@ mod tests {
             ),
         ] {
             let mut parts = parts(Method::GET, url, None);
-            Place::ByMethod
+            ParameterLocation::ByMethod
                 .set(&mut parts, &FieldPath::from([name]), value)
                 .expect("it can be set");
             assert_eq!(parts.address.to_uri().expect("valid").to_string(), expected);
@@ -192,7 +201,9 @@ mod tests {
             ("empty", Some(json!(""))),
             ("none", None),
         ] {
-            let found = Place::Query.get(&parts, &name.into()).expect("a query");
+            let found = ParameterLocation::Query
+                .get(&parts, &name.into())
+                .expect("a query");
             assert_eq!(found, expected, "{name}");
         }
     }
@@ -209,7 +220,7 @@ mod tests {
         ] {
             let mut parts = parts(Method::POST, "http://h/a?x=1", body);
             let name = FieldPath::from("at.cursor");
-            Place::ByMethod
+            ParameterLocation::ByMethod
                 .set(&mut parts, &name, json!("c"))
                 .expect("it can be set");
             let body: Value =
@@ -229,7 +240,9 @@ mod tests {
             let mut parts = parts(Method::POST, "http://h/a", Some(body));
             let name = FieldPath::from("at.cursor");
             assert!(
-                Place::ByMethod.set(&mut parts, &name, json!("c")).is_err(),
+                ParameterLocation::ByMethod
+                    .set(&mut parts, &name, json!("c"))
+                    .is_err(),
                 "{body}"
             );
         }

@@ -1,4 +1,4 @@
-//! Where a page starts.
+//! Positions: where a page starts.
 
 use std::fmt;
 
@@ -8,13 +8,13 @@ use serde_json::{Number, Value};
 use super::seen::fingerprint;
 use crate::config::field_path::kind;
 
-/// Where the next page of a walk starts: plain data, to be stored and to go on from later.
+/// Where the next page of a walk starts: plain data that can be stored, to continue later.
 ///
-/// As JSON it holds the cursor or the URL's path and query in full, which an API may treat as secret:
-/// store it as you store the data. `Debug` shows a fingerprint only.
+/// The JSON contains the cursor, or the path and query of the URL, in full. An API may treat these as secret,
+/// so store a position as you store the data. `Debug` shows a fingerprint only.
 ///
-/// It belongs to one path and one style of pagination; going on from it anywhere else is an error.
-/// How long a cursor stays valid is the API's affair.
+/// A position belongs to one path and one style of pagination; continuing elsewhere is an error. The API
+/// decides how long a cursor stays valid.
 ///
 /// ```
 /// use api_ratelimiter_core::Position;
@@ -30,25 +30,26 @@ pub struct Position {
     pub(super) style: Box<str>,
     pub(super) path: Box<str>,
     pub(super) page: u64,
-    pub(super) at: At,
+    pub(super) at: PageStart,
 }
 
-/// What the next request carries.
+/// What the next request contains.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum At {
-    /// The request as it was given.
+pub(super) enum PageStart {
+    /// Nothing: the request as it was given.
     Start,
+    /// A cursor of the server.
     Cursor(Cursor),
-    /// A page's number or an offset.
+    /// The number of a page, or an offset.
     Number(u64),
     /// Path and query, relative to the origin.
     Url(Box<str>),
-    /// There is no next page.
+    /// Nothing: there is no next page.
     End,
 }
 
-/// What an API calls the place where a page starts; a few use numbers.
+/// The API's own name for the start of a page. A few APIs use numbers.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Cursor {
@@ -56,28 +57,30 @@ pub(super) enum Cursor {
     Number(Number),
 }
 
-/// Bytes of a cursor or URL: the longest URL that can be sent, and no more for each position in memory
-/// than a job can bear.
+/// Maximum length of a cursor or URL, in bytes: as long as a URL that can be sent, and small enough for many
+/// positions in memory.
 pub(super) const LONGEST: usize = 64 * 1024;
 
 impl Position {
-    /// The how-many-th page of the walk starts there, from 1.
+    /// Returns the number of the page that starts here, counted from 1 in its walk.
     #[must_use]
     pub fn page(&self) -> u64 {
         self.page
     }
 
-    /// Whether the walk was over: nothing follows.
+    /// Returns whether the walk has ended, so that no page follows.
     #[must_use]
     pub fn is_end(&self) -> bool {
-        self.at == At::End
+        self.at == PageStart::End
     }
 }
 
 impl Cursor {
+    /// Reads a JSON value as a cursor; an empty text is none.
+    ///
     /// # Errors
     ///
-    /// What is wrong with it as a cursor.
+    /// Says what the value is if it is neither a text nor a whole number, or too long.
     pub(super) fn of(value: &Value) -> Result<Option<Self>, String> {
         match value {
             Value::String(text) if text.is_empty() => Ok(None),
@@ -90,6 +93,7 @@ impl Cursor {
         }
     }
 
+    /// Returns the cursor as it stands in a query.
     pub(super) fn text(&self) -> String {
         match self {
             Self::Text(text) => text.to_string(),
@@ -97,6 +101,7 @@ impl Cursor {
         }
     }
 
+    /// Returns the cursor as it stands in a JSON body.
     pub(super) fn json(&self) -> Value {
         match self {
             Self::Text(text) => Value::String(text.to_string()),
@@ -105,8 +110,8 @@ impl Cursor {
     }
 }
 
-impl At {
-    /// Equal for places that are the same; `None` for those that are no place of the server's.
+impl PageStart {
+    /// Returns a number that tells two starts apart; `None` if the server did not name the start.
     pub(super) fn fingerprint(&self) -> Option<u64> {
         match self {
             Self::Cursor(cursor) => Some(fingerprint(cursor.text().as_bytes())),
@@ -116,8 +121,8 @@ impl At {
     }
 }
 
-/// Cursors and queries may hold what nobody wants in a log; a fingerprint tells two of them apart.
-impl fmt::Display for At {
+/// Shows a fingerprint in the place of cursors and queries, which may be secret. It tells two of them apart.
+impl fmt::Display for PageStart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, length) = match self {
             Self::Start => return f.write_str("the beginning"),
@@ -131,7 +136,7 @@ impl fmt::Display for At {
     }
 }
 
-impl fmt::Debug for At {
+impl fmt::Debug for PageStart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }
@@ -152,7 +157,7 @@ impl fmt::Debug for Position {
 mod tests {
     use super::*;
 
-    fn position(at: At) -> Position {
+    fn position(at: PageStart) -> Position {
         Position {
             style: "cursor".into(),
             path: "/v1/users".into(),
@@ -164,13 +169,22 @@ mod tests {
     #[test]
     fn positions_are_plain_json() {
         for (at, text) in [
-            (At::Start, r#""start""#),
-            (At::End, r#""end""#),
-            (At::Number(u64::MAX), r#"{"number":18446744073709551615}"#),
-            (At::Cursor(Cursor::Text("c".into())), r#"{"cursor":"c"}"#),
-            (At::Cursor(Cursor::Number(7.into())), r#"{"cursor":7}"#),
+            (PageStart::Start, r#""start""#),
+            (PageStart::End, r#""end""#),
             (
-                At::Url("/v1/users?a=b".into()),
+                PageStart::Number(u64::MAX),
+                r#"{"number":18446744073709551615}"#,
+            ),
+            (
+                PageStart::Cursor(Cursor::Text("c".into())),
+                r#"{"cursor":"c"}"#,
+            ),
+            (
+                PageStart::Cursor(Cursor::Number(7.into())),
+                r#"{"cursor":7}"#,
+            ),
+            (
+                PageStart::Url("/v1/users?a=b".into()),
                 r#"{"url":"/v1/users?a=b"}"#,
             ),
         ] {
@@ -195,8 +209,8 @@ mod tests {
     #[test]
     fn debug_shows_no_cursor_and_no_query() {
         for at in [
-            At::Cursor(Cursor::Text("hunter2".into())),
-            At::Url("/v1/users?token=hunter2".into()),
+            PageStart::Cursor(Cursor::Text("hunter2".into())),
+            PageStart::Url("/v1/users?token=hunter2".into()),
         ] {
             let shown = format!("{:?} {:?} {at}", position(at.clone()), at);
             assert!(!shown.contains("hunter2"), "{shown}");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::params::path_and_query;
 use super::step_tests::request;
 use super::{Position, Walk};
-use crate::config::pagination::{Pagination, Place};
+use crate::config::pagination::{Pagination, ParameterLocation};
 use crate::request::RequestParts;
 
 /// A vendor's way to answer.
@@ -74,7 +74,7 @@ impl Vendor {
     /// The answer to a request, over so many items; `ends` are where the pages end.
     fn answer(self, parts: &RequestParts, ends: &[u64], count: u64) -> (HeaderMap, Value) {
         let said = |name: &str| {
-            let value = Place::ByMethod
+            let value = ParameterLocation::ByMethod
                 .get(parts, &name.into())
                 .expect("readable")?;
             value.as_u64().or_else(|| value.as_str()?.parse().ok())

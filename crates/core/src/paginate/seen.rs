@@ -1,20 +1,20 @@
-//! Cursors that were seen before.
+//! Detection of loops: whether a cursor was seen before.
 
 use std::collections::HashSet;
 
-/// FNV-1a: the same for the same bytes in every version of this crate. Whoever makes two cursors
-/// collide gains an error.
+/// Hashes bytes by FNV-1a, which is the same in every version of this crate. Two cursors that collide end a
+/// walk with an error.
 pub(super) fn fingerprint(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })
 }
 
-/// Finds the loop in a sequence of cursors, in bounded memory.
+/// Finds loops in a sequence of cursors, in bounded memory.
 ///
-/// The first [`REMEMBERED`](Self::REMEMBERED) are all remembered, so that a loop shows at once. In a
-/// longer walk a loop that lies beyond them shows by Brent's method: the cursor at each power of two is
-/// kept, and a loop comes back to one of them.
+/// The first [`REMEMBERED`](Self::REMEMBERED) cursors are all remembered, so a loop among them is found at
+/// once. A loop that lies beyond them is found by Brent's method: the cursor at each power of two is kept,
+/// and a loop returns to one of them.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     first: HashSet<u64>,
@@ -23,10 +23,11 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// Half a mebibyte; at a thousand items a page more than most collections have pages.
+    /// Number of cursors that are remembered: half a mebibyte, and with a thousand items per page more than
+    /// most collections have pages.
     const REMEMBERED: usize = 65_536;
 
-    /// Whether that one was not seen before.
+    /// Adds a cursor, and returns whether it was not seen before.
     pub(super) fn is_new(&mut self, fingerprint: u64) -> bool {
         self.count = self.count.saturating_add(1);
         let is_new = if self.first.len() < Self::REMEMBERED {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, Method, header};
 use serde_json::{Value, json};
 
-use super::step::Answer;
+use super::step::ReceivedPage;
 use crate::config::pagination::Pagination;
 use crate::request::RequestParts;
 use crate::url::Address;
@@ -54,7 +54,7 @@ fn step(style: &Pagination, request: &RequestParts, links: &[&str], body: &Value
         headers.append(header::LINK, link.parse().expect("a header value"));
     }
     let next = style.items_of(body).and_then(|items| {
-        style.next(&Answer {
+        style.next(&ReceivedPage {
             request,
             headers: &headers,
             body,
@@ -62,7 +62,7 @@ fn step(style: &Pagination, request: &RequestParts, links: &[&str], body: &Value
         })
     });
     match next {
-        Ok(super::position::At::End) => "end".into(),
+        Ok(super::position::PageStart::End) => "end".into(),
         Ok(at) => match style.request(request, &at) {
             Ok(parts) => shown(&parts),
             Err(problem) => format!("can't be asked: {problem}"),
@@ -127,7 +127,7 @@ fn notion_has_its_cursor_in_the_query_of_a_get_and_in_the_body_of_a_post() {
             ),
             (
                 json!({"results": [1], "has_more": true, "next_cursor": 1.5}),
-                "error: `next_cursor` is a number, which is no cursor",
+                "error: `next_cursor` is a number (expected a cursor)",
             ),
             (
                 json!({"results": [1], "has_more": true, "next_cursor": {"a": 1}}),
@@ -135,7 +135,7 @@ fn notion_has_its_cursor_in_the_query_of_a_get_and_in_the_body_of_a_post() {
             ),
             (
                 json!({"results": [1], "has_more": "true", "next_cursor": "c"}),
-                "error: `has_more` is a text, not true or false",
+                "error: `has_more` is a text (expected true or false)",
             ),
             (
                 json!({"results": [1], "next_cursor": "c"}),
@@ -151,7 +151,7 @@ fn notion_has_its_cursor_in_the_query_of_a_get_and_in_the_body_of_a_post() {
             ),
             (
                 json!({"results": {"a": 1}, "has_more": false}),
-                "error: `results` is an object, not an array of items",
+                "error: `results` is an object (expected an array of items)",
             ),
             (
                 json!(["results"]),
@@ -400,11 +400,11 @@ fn fieldguide_counts_pages_until_there_is_no_next_link() {
     let page = json!({"data": [1], "_links": {"next": "/"}});
     assert_eq!(step(&style, &from_seven, &[], &page), "/v1/clients?page=8");
     let last = request(Method::GET, &format!("/v1/clients?page={}", u64::MAX), None);
-    assert!(step(&style, &last, &[], &page).starts_with("error: is the last that can be numbered"));
+    assert!(step(&style, &last, &[], &page).starts_with("error: has the largest possible number"));
     let nonsense = request(Method::GET, "/v1/clients?page=two", None);
     assert!(
         step(&style, &nonsense, &[], &page)
-            .starts_with("error: the request's `page` is no whole number")
+            .starts_with("error: the request's `page` is not a whole number")
     );
 }
 
@@ -529,7 +529,7 @@ fn offsets_grow_by_what_came_whatever_was_asked_for() {
         r#"/search {"limit":2,"offset":7}"#
     );
     let last = request(Method::GET, &format!("/a?offset={}", u64::MAX), None);
-    assert!(step(&style, &last, &[], &json!({"items": [1]})).starts_with("error: is the last"));
+    assert!(step(&style, &last, &[], &json!({"items": [1]})).starts_with("error: has the largest"));
 }
 
 #[test]
@@ -562,7 +562,7 @@ fn github_links_to_the_next_page_in_a_header() {
         (&[], "end"),
         (
             &[r#"<https://evil.example/v1/a>; rel="next""#],
-            r#"error: the link to the next page leads to "https://evil.example"; only https://h.example is asked"#,
+            r#"error: the link to the next page leads to "https://evil.example" (expected https://h.example)"#,
         ),
         (
             &[r#"<//evil.example/v1/a>; rel="next""#],
@@ -578,7 +578,7 @@ fn github_links_to_the_next_page_in_a_header() {
         ),
         (
             &[r#"<https://h.example@evil.example/>; rel="next""#],
-            "error: the link to the next page carries a user name",
+            "error: the link to the next page contains a user name",
         ),
         (
             &[r#"<javascript:alert(1)>; rel="next""#],
@@ -586,7 +586,7 @@ fn github_links_to_the_next_page_in_a_header() {
         ),
         (
             &[r#"<file:///etc/passwd>; rel="next""#],
-            "error: the link to the next page is neither http",
+            "error: the link to the next page does not begin with http",
         ),
         (
             &[r#"</v1/%2e%2e/x>; rel="next""#],
@@ -598,7 +598,7 @@ fn github_links_to_the_next_page_in_a_header() {
         ),
         (
             &[r#"</v1/a; rel="next""#],
-            "error: the Link header is not written",
+            "error: the Link header is not valid",
         ),
     ] {
         let found = step(&style, &from, links, &json!([1]));
@@ -666,12 +666,12 @@ fn a_next_url_in_the_body_is_followed_within_the_origin_only() {
         (
             Pagination::next_url("next"),
             json!({"next": false}),
-            "error: `next` is true or false, not a URL",
+            "error: `next` is true or false (expected a URL)",
         ),
         (
             Pagination::next_url("next"),
             json!({"next": 7}),
-            "error: `next` is a number, not a URL",
+            "error: `next` is a number (expected a URL)",
         ),
         (
             Pagination::next_url("next"),

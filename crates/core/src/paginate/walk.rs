@@ -1,41 +1,46 @@
-//! A whole walk: which request comes next, what its answer means, when it is over.
+//! A whole walk: which request comes next, what its response means, and when the walk is over.
 
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use super::page::Page;
 use super::params::path_and_query;
-use super::position::{At, Position};
+use super::position::{PageStart, Position};
 use super::seen::{Seen, fingerprint};
-use super::step::Answer;
+use super::step::ReceivedPage;
 use crate::config::field_path::FieldPath;
 use crate::config::pagination::Pagination;
 use crate::error::{Effort, Error, Result, TransportKind};
 use crate::request::RequestParts;
 use crate::time::Time;
 
-/// Empty pages in a row that are believed: servers that filter after paging send a few. A caller who
-/// waits for the next item must not wait for ever.
+/// Maximum number of empty pages in a row. Servers that filter after paging send a few, but a caller who
+/// waits for the next item must not wait forever.
 const MOST_EMPTY_PAGES: u32 = 1_000;
 
-/// A walk through a collection.
+/// A walk through a collection, as a state machine without I/O.
 ///
-/// A page counts only once [`arrived`](Self::arrived) has returned it: until then its position is the
-/// walk's, so that none is lost or delivered twice however often it is fetched.
+/// Call [`request`](Self::request), send what it returns, and give the whole response to
+/// [`arrived`](Self::arrived). The walk moves on only when `arrived` returns a page, so no page is lost or
+/// returned twice, however often it is fetched.
+#[derive(Debug)]
 pub struct Walk {
-    /// What is walked; or why it can't be, which the first request tells.
+    /// What is walked, or the error that the first request reports.
     plan: Result<Plan, Option<Error>>,
     /// Where the next page starts.
     position: Position,
+    /// The request whose response is awaited.
     under_way: Option<RequestParts>,
     seen: Seen,
-    /// Of the page before, where it could come again.
+    /// Fingerprint of the items of the page before, for styles that count.
     last_items: Option<u64>,
     empty_pages: u32,
     broken_bodies: u32,
     over: bool,
 }
 
+/// What a valid walk goes by.
+#[derive(Debug)]
 struct Plan {
     pagination: Pagination,
     /// The request as it was given.
@@ -43,6 +48,9 @@ struct Plan {
 }
 
 impl Walk {
+    /// Creates a walk that begins with the request `parts`. If there is no style or no valid request, the first call
+    /// of [`request`](Self::request) reports it.
+    #[must_use]
     pub fn new(pagination: Option<Pagination>, parts: Result<RequestParts>) -> Self {
         let style = pagination
             .as_ref()
@@ -56,16 +64,16 @@ impl Walk {
             style: style.into(),
             path: path.into(),
             page: 1,
-            at: At::Start,
+            at: PageStart::Start,
         };
         let plan = parts.and_then(|mut template| {
             let pagination = pagination.ok_or_else(|| {
                 Error::request(
                     "pagination",
-                    "the configuration does not say how this API paginates; give it by `pages_by`",
+                    "the configuration has no style of pagination: give one by `pages_by`",
                 )
             })?;
-            // It only reads, also where it is a POST.
+            // It only reads, even if it is a POST.
             template.idempotent.get_or_insert(true);
             Ok(Plan {
                 pagination,
@@ -84,18 +92,19 @@ impl Walk {
         }
     }
 
-    /// Takes the items from there.
+    /// Sets the location of the items.
     pub fn items_at(&mut self, place: FieldPath) {
         if let Ok(plan) = &mut self.plan {
             plan.pagination.items = Some(place);
         }
     }
 
-    /// Goes on where an earlier walk was.
+    /// Continues at a position of an earlier walk. If it belongs to another path or style, the next request
+    /// reports an error.
     pub fn resume(&mut self, from: Position) {
         let problem = if from.style != self.position.style {
             format!(
-                "is one of the style {:?}, and this is {:?}",
+                "is a position of the style {:?} (expected {:?})",
                 from.style, self.position.style
             )
         } else if from.path != self.position.path {
@@ -109,22 +118,27 @@ impl Walk {
         }
     }
 
-    /// Where the next page starts; after an error, the page that could not be had.
+    /// Returns where the next page starts; after an error, the start of the page that failed.
     pub fn position(&self) -> &Position {
         &self.position
     }
 
-    /// Ends the walk where it is.
+    /// Ends the walk at its current position.
     pub fn stop(&mut self) {
         self.over = true;
     }
 
-    /// Whether it has ended, by an error or because there is no next page.
+    /// Returns whether the walk has ended, by an error or because there is no next page.
     pub fn is_over(&self) -> bool {
         self.over
     }
 
-    /// The request for the next page; `None` when the walk is over.
+    /// Returns the request for the next page; `None` if the walk is over.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`] if the request, the pagination or the position is invalid. The walk is over
+    /// then.
     pub fn request(&mut self) -> Option<Result<RequestParts>> {
         if self.over || self.position.is_end() {
             self.over = true;
@@ -147,17 +161,18 @@ impl Walk {
         }
     }
 
-    /// No answer came, or one that is an error: the walk is over.
+    /// Ends the walk because there was no response, or one that is an error; returns that error.
     pub fn failed(&mut self, error: Error) -> Error {
         self.over = true;
         error
     }
 
-    /// The body broke off. `Ok`: the same request is sent again.
+    /// Decides whether to send the request again after its response body broke off; `Ok` if so.
     ///
     /// # Errors
     ///
-    /// `error`, if that would be of no use or once too often; the walk is over then.
+    /// Returns `error` if a retry can't help, or if all `retry_transport` retries are used up. The walk is
+    /// over then.
     pub fn broke_off(
         &mut self,
         error: Error,
@@ -180,11 +195,11 @@ impl Walk {
         Err(self.failed(error))
     }
 
-    /// A whole answer came: the page, and the walk is behind it.
+    /// Takes a whole response, returns its page, and moves on to the next one.
     ///
     /// # Errors
     ///
-    /// [`Error::Pagination`] for a page that is not what a page should be; the walk is over then.
+    /// [`Error::Pagination`] if the response is not a valid page. The walk is over then.
     pub fn arrived(
         &mut self,
         status: StatusCode,
@@ -195,7 +210,7 @@ impl Walk {
             Some(parts) => (parts.label(), self.position.page),
             None => ("".into(), self.position.page),
         };
-        match self.understand(status, &headers, &body) {
+        match self.interpret(status, &headers, &body) {
             Ok((items, next)) => {
                 self.position.page = page.saturating_add(1);
                 self.position.at = next;
@@ -222,42 +237,44 @@ impl Walk {
         }
     }
 
-    fn understand(
+    /// Returns the items of a response and where the next page starts.
+    fn interpret(
         &mut self,
         status: StatusCode,
         headers: &HeaderMap,
         body: &[u8],
-    ) -> Result<(Vec<Value>, At), String> {
+    ) -> Result<(Vec<Value>, PageStart), String> {
         let (Ok(plan), Some(request)) = (&self.plan, &self.under_way) else {
-            return Err("nothing was asked".into());
+            return Err("no request is under way".into());
         };
+        // A page is a success with a JSON body.
         if !status.is_success() {
-            return Err(format!("status {} brings no page", status.as_u16()));
+            return Err(format!("status {} is not a page", status.as_u16()));
         }
         let mut body: Value = serde_json::from_slice(body).map_err(|error| {
             let place = format!("at line {} column {}", error.line(), error.column());
-            format!("the body is no JSON {place}")
+            format!("the body is not valid JSON {place}")
         })?;
         let pagination = &plan.pagination;
         let items = pagination.items_of(&body)?;
-        let next = pagination.next(&Answer {
+        let next = pagination.next(&ReceivedPage {
             request,
             headers,
             body: &body,
             items,
         })?;
+        // A server that leads back, repeats itself or sends empty pages would keep the walk going forever.
         if next
             .fingerprint()
             .is_some_and(|next| !self.seen.is_new(next))
         {
-            return Err(format!("leads back to where this walk has been, {next}"));
+            return Err(format!("leads back to a page of this walk, {next}"));
         }
         if pagination.counts() {
             let items = records(items);
             if items.is_some() && items == self.last_items {
                 return Err(
-                    "has the same items as the page before; does the API know this parameter?"
-                        .into(),
+                    "has the same items as the page before: check the name of the parameter".into(),
                 );
             }
             self.last_items = items;
@@ -268,15 +285,17 @@ impl Walk {
             0
         };
         if self.empty_pages > MOST_EMPTY_PAGES {
-            return Err(format!("is empty, as the {MOST_EMPTY_PAGES} before"));
+            return Err(format!(
+                "is empty, like the {MOST_EMPTY_PAGES} pages before"
+            ));
         }
         Ok((pagination.items_place().take_array(&mut body), next))
     }
 }
 
 impl Plan {
-    /// The request for the page that starts there, and where that is in the server's terms.
-    fn prepare(&self, at: &At) -> Result<(RequestParts, At)> {
+    /// Returns the request for the page that starts at `at`, and that start in the server's terms.
+    fn prepare(&self, at: &PageStart) -> Result<(RequestParts, PageStart)> {
         let broken = |part: &str| {
             let part = part.to_owned();
             move |problem: String| Error::request(part, problem)
@@ -285,7 +304,7 @@ impl Plan {
         if self.pagination.items.is_none() {
             return Err(Error::request(
                 "pagination",
-                "where the items stand depends on the path; say it by `.items_at(\"…\")`",
+                "the location of the items is unknown: give it by `.items_at(\"…\")`",
             ));
         }
         let parts = self
@@ -297,7 +316,7 @@ impl Plan {
     }
 }
 
-/// What tells a page of records from another; numbers and texts alone may well come again.
+/// Returns a fingerprint of a page of records; `None` for numbers and texts, which may well repeat.
 fn records(items: &[Value]) -> Option<u64> {
     let has_records = items.iter().any(|item| item.is_object() || item.is_array());
     let text = has_records.then(|| serde_json::to_string(items).ok())??;

@@ -3,7 +3,7 @@
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::page::Shelf;
+use super::page::RemainingItems;
 use super::step_tests::{request, shown};
 use super::{Position, Walk};
 use crate::config::Pagination;
@@ -218,10 +218,10 @@ fn what_was_wrong_with_the_request_is_told_by_the_first_next() {
     assert!(bad(&mut broken).contains("path: is broken"));
     let array = request(Method::POST, "/a", Some(&json!([1])));
     let mut no_object = Walk::new(Some(cursor()), Ok(array));
-    assert!(bad(&mut no_object).contains("no JSON object"));
+    assert!(bad(&mut no_object).contains("not a JSON object"));
     let worded = request(Method::GET, "/a?page=two", None);
     let mut no_number = Walk::new(Some(Pagination::page_number("page").items("")), Ok(worded));
-    assert!(bad(&mut no_number).contains("no whole number"));
+    assert!(bad(&mut no_number).contains("not a whole number"));
 
     let mut placed = Walk::new(Some(Pagination::cursor("cursor", "next")), get());
     placed.items_at("members".into());
@@ -370,7 +370,7 @@ fn an_item_of_another_shape_is_named_and_not_shown() {
         )
         .expect("a page");
     assert!(!format!("{page:?}").contains("hunter2"));
-    let mut shelf = Shelf::of(page, start.clone());
+    let mut shelf = RemainingItems::of(page, start.clone());
     assert_eq!(shelf.take::<u32>().expect("an item").expect("a number"), 1);
     assert_eq!(shelf.position(), Some(&start));
     let error = shelf.take::<u32>().expect("an item").expect_err("a text");
@@ -397,7 +397,7 @@ fn the_position_moves_on_with_the_last_item_of_a_page() {
         )
         .expect("a page");
     assert_eq!(page.position(), walk.position());
-    let mut shelf = Shelf::of(page, start.clone());
+    let mut shelf = RemainingItems::of(page, start.clone());
     shelf.take::<u32>().expect("an item").expect("a number");
     assert_eq!(shelf.position(), Some(&start));
     shelf.take::<u32>().expect("an item").expect("a number");
@@ -405,7 +405,7 @@ fn the_position_moves_on_with_the_last_item_of_a_page() {
     assert!(shelf.take::<u32>().is_none());
 
     // Even the last one, if it can't be read, is not passed by.
-    let mut spoilt = Shelf::of(
+    let mut spoilt = RemainingItems::of(
         {
             asked(&mut walk);
             let body = json!({"items": ["no number"]});

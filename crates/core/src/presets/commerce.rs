@@ -1,6 +1,6 @@
 //! Payments and shops.
 
-use super::preset;
+use super::template::preset;
 use crate::config::Pagination;
 use crate::config::{ApiRateConfig, IdempotencyConfig, LimitConfig, ScopeConfig};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{per_minute, preset};
+use super::template::{per_minute, preset};
 use crate::config::Pagination;
 use crate::config::{ApiRateConfig, LimitConfig, ScopeConfig};
 

@@ -1,6 +1,6 @@
 //! Chats, calls and support.
 
-use super::{per_minute, preset};
+use super::template::{per_minute, preset};
 use crate::config::Pagination;
 use crate::config::{ApiRateConfig, DialectConfig, LimitConfig, ScopeConfig};
 

@@ -1,25 +1,28 @@
-//! What a path must not contain, and how its dots resolve.
+//! Checks of paths, and how dots in them resolve.
 
+/// Refuses characters that programs read differently.
 pub(super) fn check_characters(text: &str) -> Result<(), String> {
     if text.chars().any(char::is_control) {
-        return Err("contains a control character (a line break?)".into());
+        return Err("contains a control character, such as a line break".into());
     }
     if text.contains('\\') {
-        return Err("contains a backslash; use slashes, or %5C if it is meant".into());
+        return Err("contains a backslash: use slashes, or %5C for a literal backslash".into());
     }
     Ok(())
 }
 
+/// Splits a path from its query.
 pub(super) fn split_query(path: &str) -> Result<(&str, Option<&str>), String> {
     if path.contains('#') {
-        return Err("contains #, which is never sent; write %23 if it is meant".into());
+        return Err("contains #, which is never sent: use %23 for a literal #".into());
     }
     Ok(path
         .split_once('?')
         .map_or((path, None), |(path, query)| (path, Some(query))))
 }
 
-/// `..`, also in percent-encoding and with path parameters (`..;x`), which some servers cut off.
+/// Returns whether a segment is `..`, also if it is percent-encoded or has path parameters (`..;x`), which
+/// some servers cut off.
 pub(super) fn is_parent(segment: &str) -> bool {
     let plain = segment
         .to_ascii_lowercase()
@@ -31,7 +34,7 @@ pub(super) fn is_parent(segment: &str) -> bool {
         .any(|part| part.split(';').next() == Some(".."))
 }
 
-/// RFC 3986, section 5.2.4, for a path that begins with a slash.
+/// Removes dot segments (RFC 3986, section 5.2.4) from a path that begins with a slash.
 pub(super) fn without_dots(path: &str) -> String {
     let mut kept: Vec<&str> = Vec::new();
     let mut segments = path.split('/').skip(1).peekable();
@@ -52,7 +55,7 @@ pub(super) fn without_dots(path: &str) -> String {
     format!("/{}", kept.join("/"))
 }
 
-/// The same for the path of an absolute URL.
+/// Removes dot segments from the path of an absolute URL.
 pub(super) fn without_dots_in_path(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();

@@ -1,4 +1,4 @@
-//! The handle on a running server.
+//! Handle of a running server.
 
 use std::fmt;
 use std::io;
@@ -13,27 +13,28 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
 use super::builder::SimulatedApiBuilder;
+use super::connection::{ScriptHandle, ScriptedListener};
+use super::handler::handle;
 use super::ledger::Stats;
-use super::server::{Server, handle};
-use super::wire::{ScriptHandle, Wires};
+use super::server::Server;
 
-/// A rate-limited HTTP API on a loopback port, to try scripts against.
+/// A rate-limited HTTP API on a loopback port, for tests of any client.
 ///
-/// It runs on a thread of its own until it is stopped or dropped. Its limits are hidden unless a
-/// [`Hint`](super::Hint) tells of them. What it answers to requests that the limits accept (each path
-/// also under `/v1`), unless it has a vendor's [`Shape`](super::Shape):
+/// It runs on its own thread until it is stopped or dropped. Its limits are hidden unless a
+/// [`Hint`](crate::Hint) is set. Without a vendor's [`Shape`](crate::Shape), requests that the limits accept get
+/// these responses (each path is also valid under `/v1`):
 ///
-/// | request | answer |
+/// | request | response |
 /// |---|---|
-/// | `GET /pages/{id}` | a page in Notion's form with that id |
+/// | `GET /pages/{id}` | a page with that id, in Notion's form |
 /// | `POST /databases/{id}/query` | `results`, `has_more` and `next_cursor` of a collection; the body may hold `start_cursor` and `page_size` (1 to 100, default 100) |
 /// | any method, `/status/{code}` | that status |
 /// | anything else | 200 and JSON that describes the request, without the values of its headers |
 ///
-/// To the others it answers 429 (GitHub's shape: 403), or what
-/// [`refusal_status`](SimulatedApiBuilder::refusal_status) says.
-/// A request counts against a concurrency limit from the moment the limits are asked until the last
-/// byte of its answer is handed to the operating system.
+/// Refused requests get status 429 (403 in GitHub's shape), or the one set by
+/// [`refusal_status`](SimulatedApiBuilder::refusal_status).
+/// A request counts against a concurrency limit from the decision of the limits until the last byte of its
+/// response is sent to the operating system.
 ///
 /// ```
 /// use api_ratelimiter_simulator::{Hint, Limit, SimulatedApi};
@@ -54,59 +55,61 @@ use super::wire::{ScriptHandle, Wires};
 pub struct SimulatedApi {
     address: SocketAddr,
     server: Arc<Server>,
-    running: Mutex<Option<Running>>,
-    ended: Arc<Ended>,
+    running: Mutex<Option<ServerThread>>,
+    end: Arc<EndSignal>,
 }
 
-/// Whether the thread has ended, for those who wait for it.
+/// Signal that the server's thread has ended.
 #[derive(Debug, Default)]
-struct Ended {
-    yes: Mutex<bool>,
+struct EndSignal {
+    ended: Mutex<bool>,
     changed: Condvar,
 }
 
-/// Tells on its drop, so that a panic ends the waiting, too.
-struct TellEnd(Arc<Ended>);
+/// Sends the signal when it is dropped, also after a panic.
+struct SignalOnDrop(Arc<EndSignal>);
 
-impl Drop for TellEnd {
+impl Drop for SignalOnDrop {
     fn drop(&mut self) {
-        *self.0.yes.lock() = true;
+        *self.0.ended.lock() = true;
         self.0.changed.notify_all();
     }
 }
 
-struct Running {
-    /// The thread waits for this to be dropped.
+/// The thread of a running server.
+struct ServerThread {
+    /// Dropping it stops the thread.
     _stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
 
 impl SimulatedApi {
-    /// Settings to start from: no limits, no hints, no faults.
+    /// Returns a builder with the default settings: no limits, no hints, no faults.
     pub fn builder() -> SimulatedApiBuilder {
         SimulatedApiBuilder::new()
     }
 
+    /// Binds the port and starts the thread.
     pub(super) fn start(port: u16, server: Server) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        // One thread serves all: it is fast enough, and requests are decided in the order they arrive.
+        // One thread serves all connections: requests are decided in the order in which they arrive.
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let server = Arc::new(server);
         let (stop, stopped) = oneshot::channel();
-        let ended = Arc::new(Ended::default());
+        let end = Arc::new(EndSignal::default());
         let thread = {
             let server = Arc::clone(&server);
             let name = String::from("simulated-api");
-            let tell_end = TellEnd(Arc::clone(&ended));
+            let signal = SignalOnDrop(Arc::clone(&end));
             let run = move || {
-                let _tell_end = tell_end;
+                let _signal = signal;
                 serve(runtime, listener, server, stopped);
             };
             std::thread::Builder::new().name(name).spawn(run)?
         };
-        let running = Mutex::new(Some(Running {
+        let running = Mutex::new(Some(ServerThread {
             _stop: stop,
             thread,
         }));
@@ -114,77 +117,76 @@ impl SimulatedApi {
             address,
             server,
             running,
-            ended,
+            end,
         })
     }
 
-    /// Where to send requests: `http://127.0.0.1:` and the port, without a slash at the end.
+    /// Returns the base URL: `http://127.0.0.1:` and the port, without a slash at the end.
     #[must_use]
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The address it listens on.
+    /// Returns the address of the server.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// Counts since the start; they can be asked for after a stop, too.
+    /// Returns the counts since the start. They are also available after a stop.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.server.stats()
     }
 
-    /// How often a request was served.
+    /// Returns how often a request was served.
     ///
-    /// Either `"/path?query"`, summed over methods and bodies, or `"POST /path?query"`, summed over
-    /// bodies. The query belongs to it: `"/path"` means only requests without one.
+    /// `"/path?query"` counts all methods and bodies, `"POST /path?query"` one method with all bodies. The
+    /// query must match: `"/path"` counts only requests without a query.
     #[must_use]
     pub fn served(&self, request: &str) -> u64 {
         self.server.served(request)
     }
 
-    /// The most requests that were accepted in any stretch of time as long as `window`.
+    /// Returns the maximum number of requests that were accepted in any stretch of time as long as `window`.
     ///
-    /// What a limit let through at its worst: under `sliding-window:50/10s` never more than 50 in ten
-    /// seconds.
+    /// Under `sliding-window:50/10s` it is at most 50 for ten seconds.
     #[must_use]
     pub fn most_accepted_in(&self, window: Duration) -> usize {
         self.server.most_accepted_in(window)
     }
 
-    /// Blocks until it is stopped by [`stop`](Self::stop) on another thread: a server in the foreground.
+    /// Blocks until another thread calls [`stop`](Self::stop), for a server in the foreground.
     ///
     /// ```
     /// use api_ratelimiter_simulator::SimulatedApi;
     ///
     /// let api = SimulatedApi::builder().start()?;
     /// std::thread::scope(|threads| {
-    ///     threads.spawn(|| api.stop()); // What a handler of Ctrl-C would do.
+    ///     threads.spawn(|| api.stop()); // For example in a handler of Ctrl-C.
     ///     api.wait();
     /// });
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn wait(&self) {
-        let mut ended = self.ended.yes.lock();
+        let mut ended = self.end.ended.lock();
         while !*ended {
-            self.ended.changed.wait(&mut ended);
+            self.end.changed.wait(&mut ended);
         }
     }
 
-    /// Stops it: connections are closed, whatever they are doing, and the port is free again.
+    /// Stops the server: closes all connections at once and frees the port.
     ///
-    /// Returns when its thread has ended. Stopping twice, or dropping it afterwards, does nothing more.
+    /// Returns when the server's thread has ended. A second call does nothing.
     pub fn stop(&self) {
         let running = self.running.lock().take();
-        if let Some(Running {
+        if let Some(ServerThread {
             _stop: stop,
             thread,
         }) = running
         {
             drop(stop);
-            // A panic there has been reported by the thread itself.
+            // The thread has reported a panic already.
             let _ = thread.join();
         }
     }
@@ -204,7 +206,7 @@ impl fmt::Debug for SimulatedApi {
     }
 }
 
-/// Serves until the stop; then the runtime is dropped and all connections with it.
+/// Serves until the stop. Then the runtime is dropped, and all connections with it.
 fn serve(
     runtime: Runtime,
     listener: TcpListener,
@@ -212,13 +214,13 @@ fn serve(
     stopped: oneshot::Receiver<()>,
 ) {
     runtime.block_on(async {
-        // Fails only outside of a runtime.
+        // This fails only outside a runtime.
         let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
             return;
         };
         let service = handle.with_state(Arc::clone(&server));
         let service = service.into_make_service_with_connect_info::<ScriptHandle>();
-        tokio::spawn(axum::serve(Wires { listener, server }, service).into_future());
+        tokio::spawn(axum::serve(ScriptedListener { listener, server }, service).into_future());
         let _ = stopped.await;
     });
 }

@@ -4,22 +4,23 @@ use std::io;
 use std::time::Duration;
 
 use super::api::SimulatedApi;
-use super::fault::{Fault, answer_status};
+use super::fault::Fault;
 use super::gate::Gate;
 use super::hint::Hint;
+use super::response::final_status;
 use super::server::{Server, Settings};
 use super::shape::Shape;
-use crate::Limit;
+use crate::rules::Limit;
 
-/// Enough for ten full pages.
+/// Size of the collection: ten full pages.
 const ITEMS: usize = 1_000;
 
-/// Settings of a [`SimulatedApi`], made by [`SimulatedApi::builder`].
+/// Builder of a [`SimulatedApi`], made by [`SimulatedApi::builder`].
 ///
-/// Defaults: no limit, no hint, no vendor's shape, no round trip, refusals by the shape's status, no change,
-/// no fault, seed 0, a collection of 1000 items, a port that the system chooses.
+/// Defaults: no limits, no hints, the shape `echo`, no round trip, the shape's status for refusals, no changes,
+/// no faults, seed 0, a collection of 1000 items, a free port.
 ///
-/// It can be read from text, too: `"shape=notion limit=pacing:10/s fault=cut:2%"`.
+/// A builder can also be parsed from text: `"shape=notion limit=pacing:10/s fault=cut:2%"`.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct SimulatedApiBuilder {
@@ -36,6 +37,7 @@ pub struct SimulatedApiBuilder {
 }
 
 impl SimulatedApiBuilder {
+    /// Returns a builder with the default settings.
     pub(super) fn new() -> Self {
         Self {
             limits: Vec::new(),
@@ -51,15 +53,15 @@ impl SimulatedApiBuilder {
         }
     }
 
-    /// Adds a hidden limit; several hold at once. Defaults to none, which accepts everything.
+    /// Adds a hidden limit. Several limits hold at once. Defaults to none: every request is accepted.
     pub fn limit(mut self, limit: Limit) -> Self {
         self.limits.push(limit);
         self
     }
 
-    /// Replaces all limits so long after the start; may be called for several changes. Defaults to none.
+    /// Replaces all limits at `after` from the start. May be called for several changes. Defaults to none.
     ///
-    /// New limits begin without a past, except that a concurrency limit counts what is under way.
+    /// The new limits have counted nothing, but a concurrency limit counts the requests in flight.
     pub fn change_after(
         mut self,
         after: Duration,
@@ -69,78 +71,78 @@ impl SimulatedApiBuilder {
         self
     }
 
-    /// What answers say about the limits. Defaults to [`Hint::None`].
+    /// Sets what responses say about the limits. Defaults to [`Hint::None`].
     pub fn hint(mut self, hint: Hint) -> Self {
         self.hint = hint;
         self
     }
 
-    /// In whose form it answers. Defaults to [`Shape::Echo`].
+    /// Sets the form of responses. Defaults to [`Shape::Echo`].
     pub fn shape(mut self, shape: Shape) -> Self {
         self.shape = shape;
         self
     }
 
-    /// The time an answer takes, to the millisecond: half of it passes before the limits are asked, half
-    /// after. Defaults to zero.
+    /// Sets the time that a response takes, to the millisecond. Half of it passes before the limits are asked,
+    /// half after. Defaults to zero.
     pub fn round_trip(mut self, duration: Duration) -> Self {
         self.round_trip = duration;
         self
     }
 
-    /// The status of refusals, within 200 and 599. Defaults to the shape's: 403 for GitHub, else 429.
+    /// Sets the status of refusals, within 200 and 599. Defaults to the shape's: 403 for GitHub, else 429.
     pub fn refusal_status(mut self, status: u16) -> Self {
         self.refusal_status = Some(status);
         self
     }
 
-    /// Adds a fault; the first of them that strikes a request is the only one, but an outage goes before
-    /// all others. Defaults to none.
+    /// Adds a fault. Only the first fault that strikes a request has an effect; outages precede all others.
+    /// Defaults to none.
     pub fn fault(mut self, fault: Fault) -> Self {
         self.faults.push(fault);
         self
     }
 
-    /// From so long after the start on and for so long, does to every accepted request what `fault` does,
-    /// whatever its probability; may be called for several outages. Defaults to none.
+    /// Adds an outage: `fault` strikes every accepted request for the time `lasts`, starting at `after` from the
+    /// start. May be called for several outages. Defaults to none.
     ///
-    /// The limits go on to count and to refuse. The same as a [`fault`](Self::fault) of probability 1
+    /// The limits still count and refuse. An outage equals a [`fault`](Self::fault) of probability 1
     /// [`during`](Fault::during) that time.
     pub fn outage(mut self, after: Duration, lasts: Duration, fault: Fault) -> Self {
         self.faults.push(fault.always().during(after, lasts));
         self
     }
 
-    /// Seeds the chance by which faults strike. Defaults to 0.
+    /// Sets the seed of the random numbers that decide which requests faults strike. Defaults to 0.
     ///
-    /// With one seed, the n-th accepted request always meets the same fate, as far as that does not depend
-    /// on the [time](Fault::during).
+    /// With equal seeds, equal faults strike the n-th accepted request, except for faults with a
+    /// [time](Fault::during).
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// The size of the collection. Defaults to 1000.
+    /// Sets the size of the collection. Defaults to 1000.
     pub fn items(mut self, count: usize) -> Self {
         self.items = count;
         self
     }
 
-    /// The port on 127.0.0.1. Defaults to 0, for one that is free.
+    /// Sets the port on 127.0.0.1. Defaults to 0: the system chooses a free port.
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
         self
     }
 
-    /// Starts the server on a thread of its own.
+    /// Starts the server on its own thread.
     ///
     /// # Errors
     ///
-    /// `InvalidInput` if the refusal status is not within 200 and 599; otherwise what the system says,
-    /// such as `AddrInUse` for a port that is taken.
+    /// `InvalidInput` if the refusal status is not within 200 and 599; otherwise an error of the system, such
+    /// as `AddrInUse` for a port that is in use.
     pub fn start(self) -> io::Result<SimulatedApi> {
         let status = self.refusal_status.unwrap_or(self.shape.refusal_status());
-        let Some(refusal_status) = answer_status(status) else {
+        let Some(refusal_status) = final_status(status) else {
             let message = format!("refusal_status must be within 200 and 599, not {status}");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         };

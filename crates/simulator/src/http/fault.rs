@@ -1,29 +1,30 @@
-//! What can go wrong with an answer, and how often.
+//! Faults: what can go wrong with a response, and how often.
 
 use std::time::Duration;
 
 use http::StatusCode;
 use thiserror::Error;
 
-/// Harm done to some of the accepted requests.
+use super::response::final_status;
+
+/// A fault that strikes some of the accepted requests.
 ///
-/// Faults strike only requests that the limits accepted: they are used up, as by a server that did the
-/// work and failed then. At most one fault strikes a request, the first in the order in which they were
-/// given to the builder; an outage, a fault of probability 1 that lasts for a [time](Self::during), goes
-/// before the others. An answer without a body can't be cut or stalled in it; that happens before
-/// the answer instead.
+/// Faults strike only requests that the limits accepted and counted, as if the server did the work and then
+/// failed. At most one fault strikes a request: the first in the order of the builder. An outage, which is a
+/// fault of probability 1 with a [time](Self::during), precedes all others. A response without a body is cut
+/// or stalled before its head instead of in its body.
 ///
-/// As text, with a chance in per cent or from 0 to 1, which is all (100%) if it is left out:
+/// In the text form, the probability is a percentage or a number from 0 to 1. It defaults to 100%.
 ///
 /// | text | fault |
 /// |---|---|
-/// | `cut:2%`, `cut-in-body:2%` | the connection is closed [before](Self::cut_before_answer) or [in](Self::cut_in_body) the answer |
-/// | `reset:2%`, `reset-in-body:2%` | the same [by a reset](Self::by_reset) |
-/// | `slow:200ms:10%`, `slow-in-body:5s:1%` | silence for so long [before](Self::stall_before_answer) or [in](Self::stall_in_body) the answer |
-/// | `status:503:1%` | [that status](Self::status) |
-/// | `garbage:1%` | [nonsense](Self::garbage) |
-/// | `cut:100%@60s+30s` | any of them, but only [during](Self::during) the 30 seconds that begin 60 seconds after the start |
-/// | `outage:60s+30s` | [an outage](Self::outage): `status:503:100%@60s+30s` |
+/// | `cut:2%`, `cut-in-body:2%` | the connection is closed [before](Self::cut_before_response) the response or [in](Self::cut_in_body) its body |
+/// | `reset:2%`, `reset-in-body:2%` | the connection is closed [by a reset](Self::by_reset) |
+/// | `slow:200ms:10%`, `slow-in-body:5s:1%` | the server stalls for that time [before](Self::stall_before_response) the response or [in](Self::stall_in_body) its body |
+/// | `status:503:1%` | an error with [that status](Self::status) |
+/// | `garbage:1%` | an [invalid body](Self::garbage) |
+/// | `cut:100%@60s+30s` | any fault, only [during](Self::during) 30 seconds from 60 seconds after the start |
+/// | `outage:60s+30s` | [an outage](Self::outage), equal to `status:503:100%@60s+30s` |
 ///
 /// ```
 /// use api_ratelimiter_simulator::Fault;
@@ -31,7 +32,7 @@ use thiserror::Error;
 ///
 /// let faults = [
 ///     Fault::status(503, 0.05)?,
-///     Fault::cut_before_answer(0.01)?.by_reset(),
+///     Fault::cut_before_response(0.01)?.by_reset(),
 ///     Fault::stall_in_body(Duration::from_secs(60), 0.01)?,
 /// ];
 /// assert!(Fault::status(503, 1.5).is_err());
@@ -43,21 +44,20 @@ use thiserror::Error;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Fault {
     pub(super) probability: f64,
-    pub(super) harm: Harm,
-    /// `None`: always.
-    pub(super) during: Option<Stretch>,
+    pub(super) effect: FaultEffect,
+    /// Time in which the fault is active; `None` for always.
+    pub(super) during: Option<TimeSpan>,
 }
 
-/// A stretch of time.
+/// A span of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stretch {
-    /// After the start of the server.
+pub(super) struct TimeSpan {
+    /// Time after the start of the server.
     pub(super) from: Duration,
     pub(super) length: Duration,
 }
 
-/// A [`Fault`] could not be made: its probability or its status is out of range, or its text is not
-/// understood.
+/// Error for an invalid [`Fault`]: a probability or a status out of range, or an invalid text.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct FaultError(Box<str>);
@@ -68,56 +68,58 @@ impl FaultError {
     }
 }
 
-/// What a fault does.
+/// Effect of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Harm {
-    /// Another status, and an error body, instead of the answer.
+pub(super) enum FaultEffect {
+    /// An error with this status instead of the response.
     Status(StatusCode),
-    /// A body that is no JSON instead of the answer's.
+    /// A body that is not valid JSON instead of the response.
     Garbage,
-    /// The answer's bytes stop.
-    Stop(Place, Act),
+    /// A stop within the response.
+    Stop(StopPoint, StopKind),
 }
 
-/// Where an answer's bytes stop.
+/// Position of a stop in a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    BeforeAnswer,
+pub(super) enum StopPoint {
+    BeforeResponse,
     InBody,
 }
 
-/// How an answer's bytes stop.
+/// What happens at a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Act {
+pub(super) enum StopKind {
     Close,
     Reset,
     Stall(Duration),
 }
 
 impl Fault {
-    /// Answers with `status` (an error the server did not mean) instead of the real answer.
+    /// Returns a fault that replaces the response by an error with `status`.
     ///
     /// # Errors
     ///
     /// If the probability is not within 0 and 1, or the status not within 200 and 599.
     pub fn status(status: u16, probability: f64) -> Result<Self, FaultError> {
-        let status = answer_status(status).ok_or_else(|| {
+        let status = final_status(status).ok_or_else(|| {
             FaultError(format!("a status must be within 200 and 599, not {status}").into())
         })?;
-        Self::new(Harm::Status(status), probability)
+        Self::new(FaultEffect::Status(status), probability)
     }
 
-    /// Answers 200 with a body that is said to be JSON and is neither that nor text.
+    /// Returns a fault that replaces the response by status 200 and a body that is neither JSON nor text.
     ///
     /// # Errors
     ///
     /// If the probability is not within 0 and 1.
     pub fn garbage(probability: f64) -> Result<Self, FaultError> {
-        Self::new(Harm::Garbage, probability)
+        Self::new(FaultEffect::Garbage, probability)
     }
 
-    /// An outage: from so long after the start on, for `length`, 503 to everybody. One of another kind:
-    /// [`SimulatedApiBuilder::outage`](super::SimulatedApiBuilder::outage).
+    /// Returns an outage: status 503 for every request, for `length`, starting at `from` after the start of
+    /// the server.
+    ///
+    /// `SimulatedApiBuilder::outage` adds outages with other faults.
     ///
     /// ```
     /// use api_ratelimiter_simulator::Fault;
@@ -130,114 +132,120 @@ impl Fault {
     pub fn outage(from: Duration, length: Duration) -> Self {
         Self {
             probability: 1.0,
-            harm: Harm::Status(StatusCode::SERVICE_UNAVAILABLE),
-            during: Some(Stretch { from, length }),
+            effect: FaultEffect::Status(StatusCode::SERVICE_UNAVAILABLE),
+            during: Some(TimeSpan { from, length }),
         }
     }
 
-    /// Strikes only for `length`, beginning so long after the start. Defaults to always.
+    /// Limits the fault to `length`, starting at `from` after the start of the server. Defaults to always.
     #[must_use]
     pub fn during(mut self, from: Duration, length: Duration) -> Self {
-        self.during = Some(Stretch { from, length });
+        self.during = Some(TimeSpan { from, length });
         self
     }
 
-    /// Closes the connection instead of answering: the client sees its end before any byte.
+    /// Returns a fault that closes the connection before the first byte of the response.
     ///
     /// # Errors
     ///
     /// If the probability is not within 0 and 1.
-    pub fn cut_before_answer(probability: f64) -> Result<Self, FaultError> {
-        Self::new(Harm::Stop(Place::BeforeAnswer, Act::Close), probability)
+    pub fn cut_before_response(probability: f64) -> Result<Self, FaultError> {
+        Self::new(
+            FaultEffect::Stop(StopPoint::BeforeResponse, StopKind::Close),
+            probability,
+        )
     }
 
-    /// Closes the connection after half of the answer's body: fewer bytes than `Content-Length` says.
+    /// Returns a fault that closes the connection after half of the response's body, which is then shorter
+    /// than `Content-Length` says.
     ///
     /// # Errors
     ///
     /// If the probability is not within 0 and 1.
     pub fn cut_in_body(probability: f64) -> Result<Self, FaultError> {
-        Self::new(Harm::Stop(Place::InBody, Act::Close), probability)
-    }
-
-    /// Says nothing for `duration` before the answer, then answers as if nothing had been.
-    ///
-    /// # Errors
-    ///
-    /// If the probability is not within 0 and 1.
-    pub fn stall_before_answer(duration: Duration, probability: f64) -> Result<Self, FaultError> {
         Self::new(
-            Harm::Stop(Place::BeforeAnswer, Act::Stall(duration)),
+            FaultEffect::Stop(StopPoint::InBody, StopKind::Close),
             probability,
         )
     }
 
-    /// Says nothing for `duration` after half of the answer's body, then sends the rest.
+    /// Returns a fault that delays the response by `duration`.
+    ///
+    /// # Errors
+    ///
+    /// If the probability is not within 0 and 1.
+    pub fn stall_before_response(duration: Duration, probability: f64) -> Result<Self, FaultError> {
+        Self::new(
+            FaultEffect::Stop(StopPoint::BeforeResponse, StopKind::Stall(duration)),
+            probability,
+        )
+    }
+
+    /// Returns a fault that stalls for `duration` after half of the response's body, then sends the rest.
     ///
     /// # Errors
     ///
     /// If the probability is not within 0 and 1.
     pub fn stall_in_body(duration: Duration, probability: f64) -> Result<Self, FaultError> {
-        Self::new(Harm::Stop(Place::InBody, Act::Stall(duration)), probability)
+        Self::new(
+            FaultEffect::Stop(StopPoint::InBody, StopKind::Stall(duration)),
+            probability,
+        )
     }
 
-    /// Cuts by a TCP reset instead of an orderly close; changes nothing for other faults.
+    /// Makes a cut close the connection by a TCP reset instead of an orderly close. Other faults do not change.
     #[must_use]
     pub fn by_reset(mut self) -> Self {
-        if let Harm::Stop(_, act @ Act::Close) = &mut self.harm {
-            *act = Act::Reset;
+        if let FaultEffect::Stop(_, kind @ StopKind::Close) = &mut self.effect {
+            *kind = StopKind::Reset;
         }
         self
     }
 
+    /// Sets the probability to 1.
     pub(super) fn always(mut self) -> Self {
         self.probability = 1.0;
         self
     }
 
-    fn new(harm: Harm, probability: f64) -> Result<Self, FaultError> {
+    /// Returns a fault with a checked probability.
+    fn new(effect: FaultEffect, probability: f64) -> Result<Self, FaultError> {
         if !(0.0..=1.0).contains(&probability) {
             let message = format!("a probability must be within 0 and 1, not {probability}");
             return Err(FaultError(message.into()));
         }
         Ok(Self {
             probability,
-            harm,
+            effect,
             during: None,
         })
     }
 
-    /// The harm, if `chance`, drawn evenly from 0 to below 1, falls on it, so long after the start.
-    pub(super) fn strikes(&self, chance: f64, since_start: Duration) -> Option<Harm> {
+    /// Returns the effect if the fault strikes. `chance` is random, from 0 to below 1.
+    pub(super) fn strikes(&self, chance: f64, since_start: Duration) -> Option<FaultEffect> {
         let now = self.during.is_none_or(|time| time.contains(since_start));
-        (now && chance < self.probability).then_some(self.harm)
+        (now && chance < self.probability).then_some(self.effect)
     }
 
-    /// The harm, if it is an outage, one that strikes everybody for a time, and that time is now.
-    pub(super) fn outage_at(&self, since_start: Duration) -> Option<Harm> {
+    /// Returns the effect if the fault is an outage that is active at this time.
+    pub(super) fn outage_at(&self, since_start: Duration) -> Option<FaultEffect> {
         let now = self.during.is_some_and(|time| time.contains(since_start));
-        (now && self.probability >= 1.0).then_some(self.harm)
+        (now && self.probability >= 1.0).then_some(self.effect)
     }
 
-    /// Whether it is what [`outage`](Self::outage) makes.
+    /// Returns whether the fault equals one made by [`outage`](Self::outage).
     pub(super) fn is_plain_outage(&self) -> bool {
         self.during
             .is_some_and(|time| *self == Self::outage(time.from, time.length))
     }
 }
 
-impl Stretch {
+impl TimeSpan {
+    /// Returns whether the span contains that time after the start.
     fn contains(self, since_start: Duration) -> bool {
         let into = since_start.checked_sub(self.from);
         into.is_some_and(|into| into < self.length)
     }
-}
-
-/// A status that can end an exchange; `None` for informational ones and what is none at all.
-pub(super) fn answer_status(status: u16) -> Option<StatusCode> {
-    StatusCode::from_u16(status)
-        .ok()
-        .filter(|_| (200..=599).contains(&status))
 }
 
 #[cfg(test)]
@@ -251,14 +259,14 @@ mod tests {
         for chance in [0.0, 0.5, 1.0 - f64::EPSILON] {
             assert_eq!(
                 always.strikes(chance, Duration::ZERO),
-                Some(Harm::Status(StatusCode::INTERNAL_SERVER_ERROR))
+                Some(FaultEffect::Status(StatusCode::INTERNAL_SERVER_ERROR))
             );
             assert_eq!(never.strikes(chance, Duration::ZERO), None);
         }
     }
 
     #[test]
-    fn impossible_faults_are_refused() {
+    fn invalid_faults_are_rejected() {
         for probability in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
             assert!(Fault::cut_in_body(probability).is_err(), "{probability}");
         }
@@ -268,15 +276,18 @@ mod tests {
     }
 
     #[test]
-    fn only_a_cut_can_be_a_reset() {
+    fn only_a_cut_becomes_a_reset() {
         let stall = Fault::stall_in_body(Duration::from_secs(1), 0.5).expect("valid");
         assert_eq!(stall.by_reset(), stall);
         let cut = Fault::cut_in_body(0.5).expect("valid").by_reset();
-        assert_eq!(cut.harm, Harm::Stop(Place::InBody, Act::Reset));
+        assert_eq!(
+            cut.effect,
+            FaultEffect::Stop(StopPoint::InBody, StopKind::Reset)
+        );
     }
 
     #[test]
-    fn an_outage_begins_and_ends() {
+    fn an_outage_starts_and_ends() {
         let outage = Fault::outage(Duration::from_secs(60), Duration::from_secs(30));
         let strikes = |millis| {
             outage

@@ -1,65 +1,68 @@
-//! Faults as text: `cut:2%`, `status:503:1%@60s+30s` and their like, both ways.
+//! Text form of faults, like `cut:2%` or `status:503:1%@60s+30s`: parsing and display.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::fault::{Act, Fault, FaultError, Harm, Place};
-use crate::limit::{Length, decimal, duration};
+use super::fault::{Fault, FaultEffect, FaultError, StopKind, StopPoint};
+use crate::duration_text::{DurationText, decimal, duration};
 
-/// What is shown when a text is not understood: one example of each form.
+/// Examples of all forms, shown in errors.
 const FORMS: &str = "cut:2% | cut-in-body:2% | reset:2% | reset-in-body:2% | slow:200ms:10% | \
-                     slow-in-body:5s:1% | status:503:1% | garbage:1% | outage:60s+30s, each but the \
-                     last also with a time, cut:100%@60s+30s";
+                     slow-in-body:5s:1% | status:503:1% | garbage:1% | outage:60s+30s; all but \
+                     the last also with a time, like cut:100%@60s+30s";
 
 impl FromStr for Fault {
     type Err = FaultError;
 
     fn from_str(text: &str) -> Result<Self, FaultError> {
-        let not_understood = || {
+        let invalid = || {
             FaultError::new(format!(
-                "{text:?} is not a fault; it should be like {FORMS}"
+                "{text:?} is not a valid fault (expected for example {FORMS})"
             ))
         };
+        // The time of any fault, after `@`.
         let (what, time) = match text.trim().split_once('@') {
-            Some((what, time)) => (what, Some(stretch(time).ok_or_else(not_understood)?)),
+            Some((what, time)) => (what, Some(time_span(time).ok_or_else(invalid)?)),
             None => (text.trim(), None),
         };
+        // An outage has its own form.
         if let Some(time) = what.strip_prefix("outage:") {
-            let (from, length) = stretch(time)
+            let (from, length) = time_span(time)
                 .filter(|_| text.trim() == what)
-                .ok_or_else(not_understood)?;
+                .ok_or_else(invalid)?;
             return Ok(Self::outage(from, length));
         }
+        // All others: a kind, an argument for some kinds, and a probability.
         let mut words = what.split(':');
         let kind = words.next().unwrap_or_default();
         let argument = match kind {
-            "slow" | "slow-in-body" | "status" => Some(words.next().ok_or_else(not_understood)?),
+            "slow" | "slow-in-body" | "status" => Some(words.next().ok_or_else(invalid)?),
             _ => None,
         };
         let chance = match words.next() {
-            Some(chance) => probability(chance).ok_or_else(not_understood)?,
+            Some(chance) => probability(chance).ok_or_else(invalid)?,
             None => 1.0,
         };
         if words.next().is_some() {
-            return Err(not_understood());
+            return Err(invalid());
         }
         let fault = match (kind, argument) {
-            ("cut", None) => Self::cut_before_answer(chance),
+            ("cut", None) => Self::cut_before_response(chance),
             ("cut-in-body", None) => Self::cut_in_body(chance),
-            ("reset", None) => Self::cut_before_answer(chance).map(Self::by_reset),
+            ("reset", None) => Self::cut_before_response(chance).map(Self::by_reset),
             ("reset-in-body", None) => Self::cut_in_body(chance).map(Self::by_reset),
             ("garbage", None) => Self::garbage(chance),
             ("status", Some(status)) => {
-                Self::status(status.parse().map_err(|_| not_understood())?, chance)
+                Self::status(status.parse().map_err(|_| invalid())?, chance)
             }
             ("slow", Some(time)) => {
-                Self::stall_before_answer(duration(time).ok_or_else(not_understood)?, chance)
+                Self::stall_before_response(duration(time).ok_or_else(invalid)?, chance)
             }
             ("slow-in-body", Some(time)) => {
-                Self::stall_in_body(duration(time).ok_or_else(not_understood)?, chance)
+                Self::stall_in_body(duration(time).ok_or_else(invalid)?, chance)
             }
-            _ => Err(not_understood()),
+            _ => Err(invalid()),
         }?;
         Ok(match time {
             Some((from, length)) => fault.during(from, length),
@@ -68,13 +71,13 @@ impl FromStr for Fault {
     }
 }
 
-/// `60s+30s`: from when on, and how long.
-fn stretch(text: &str) -> Option<(Duration, Duration)> {
+/// Reads `60s+30s`: the start of a time span and its length.
+fn time_span(text: &str) -> Option<(Duration, Duration)> {
     let (from, length) = text.split_once('+')?;
     Some((duration(from)?, duration(length)?))
 }
 
-/// `2%` or `0.02`; whether it is within 0 and 1 is for the constructors to say.
+/// Reads `2%` or `0.02`. The constructors check that it is within 0 and 1.
 fn probability(text: &str) -> Option<f64> {
     match text.strip_suffix('%') {
         Some(percent) => Some(decimal(percent)? / 100.0),
@@ -85,39 +88,49 @@ fn probability(text: &str) -> Option<f64> {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let (Some(time), true) = (self.during, self.is_plain_outage()) {
-            return write!(f, "outage:{}+{}", Length(time.from), Length(time.length));
+            return write!(
+                f,
+                "outage:{}+{}",
+                DurationText(time.from),
+                DurationText(time.length)
+            );
         }
-        match self.harm {
-            Harm::Garbage => f.write_str("garbage")?,
-            Harm::Status(status) => write!(f, "status:{}", status.as_u16())?,
-            Harm::Stop(place, act) => {
-                f.write_str(match act {
-                    Act::Close => "cut",
-                    Act::Reset => "reset",
-                    Act::Stall(_) => "slow",
+        match self.effect {
+            FaultEffect::Garbage => f.write_str("garbage")?,
+            FaultEffect::Status(status) => write!(f, "status:{}", status.as_u16())?,
+            FaultEffect::Stop(point, kind) => {
+                f.write_str(match kind {
+                    StopKind::Close => "cut",
+                    StopKind::Reset => "reset",
+                    StopKind::Stall(_) => "slow",
                 })?;
-                if place == Place::InBody {
+                if point == StopPoint::InBody {
                     f.write_str("-in-body")?;
                 }
-                if let Act::Stall(duration) = act {
-                    write!(f, ":{}", Length(duration))?;
+                if let StopKind::Stall(duration) = kind {
+                    write!(f, ":{}", DurationText(duration))?;
                 }
             }
         }
-        write!(f, ":{}", Chance(self.probability))?;
+        write!(f, ":{}", ProbabilityText(self.probability))?;
         match self.during {
-            Some(time) => write!(f, "@{}+{}", Length(time.from), Length(time.length)),
+            Some(time) => write!(
+                f,
+                "@{}+{}",
+                DurationText(time.from),
+                DurationText(time.length)
+            ),
             None => Ok(()),
         }
     }
 }
 
-/// A probability in per cent where that is exact, else as it is.
-struct Chance(f64);
+/// Displays a probability as a percentage where that is exact, else as a number.
+struct ProbabilityText(f64);
 
-impl fmt::Display for Chance {
+impl fmt::Display for ProbabilityText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // 0.07 times 100 is a little more than 7 in floats.
+        // As a float, 0.07 times 100 is slightly more than 7.
         let percent = (self.0 * 100.0 * 1e9).round() / 1e9;
         if percent / 100.0 == self.0 {
             write!(f, "{percent}%")
@@ -138,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_of_a_fault_is_given_back_as_it_was() {
+    fn a_fault_is_displayed_as_it_was_written() {
         for text in [
             "cut:2%",
             "cut-in-body:0.5%",
@@ -157,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_left_out_or_written_otherwise() {
+    fn some_parts_have_defaults_and_other_forms() {
         assert_eq!(fault("slow:200ms"), fault("slow:0.2s:100%"));
         assert_eq!(fault(" cut:0.02 "), fault("cut:2%"));
         assert_eq!(fault("garbage"), fault("garbage:1"));
@@ -166,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_fault_is_refused() {
+    fn invalid_faults_are_rejected() {
         for text in [
             "",
             ":",
@@ -193,7 +206,10 @@ mod tests {
             "melt:1%",
         ] {
             let error = text.parse::<Fault>().expect_err(text).to_string();
-            assert!(error.contains("should be like cut:2%"), "{error}");
+            assert!(
+                error.contains("is not a valid fault (expected for example cut:2%"),
+                "{error}"
+            );
         }
         let error = |text: &str| text.parse::<Fault>().expect_err(text).to_string();
         assert_eq!(
@@ -208,7 +224,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_fault_survives_its_text(
+        fn every_fault_round_trips_through_text(
             probability in 0.0..=1.0_f64,
             kind in 0..4,
             reset: bool,
@@ -217,7 +233,7 @@ mod tests {
         ) {
             let nanos = Duration::from_nanos(nanos);
             let mut fault = match kind {
-                0 => Fault::cut_before_answer(probability),
+                0 => Fault::cut_before_response(probability),
                 1 => Fault::cut_in_body(probability),
                 2 => Fault::stall_in_body(nanos, probability),
                 _ => Fault::status(503, probability),

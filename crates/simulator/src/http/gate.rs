@@ -1,35 +1,37 @@
-//! Everything that is decided and counted about requests, as one value that is told the time.
+//! Decisions and counts about requests, as one pure value that takes the time as an argument.
 
 use std::time::Duration;
 
-use super::fault::{Fault, Harm};
-use super::ledger::{Delivery, Ledger};
-use crate::{Announced, Limit, Limits, Verdict};
 use api_ratelimiter_core::Time;
 
-/// The limits in force, the changes to come, the faults and the counts.
+use super::fault::{Fault, FaultEffect};
+use super::ledger::{Delivery, Ledger};
+use crate::rules::{Admission, Limit, LimitState, Limits};
+
+/// Current limits, planned changes, faults and counts.
 #[derive(Debug)]
 pub(super) struct Gate {
     limits: Limits,
-    /// Limits that come into force later, the last one first.
+    /// Changes of the limits that are still to come, the last one first.
     changes: Vec<(Time, Vec<Limit>)>,
     faults: Vec<Fault>,
-    /// Seeded by the builder: the same requests in the same order meet the same faults.
+    /// Random numbers for faults, seeded by the builder: equal sequences of requests meet equal faults.
     chance: fastrand::Rng,
     pub(super) ledger: Ledger,
 }
 
-/// What becomes of one request.
+/// Decision about one request.
 #[derive(Debug)]
-pub(super) struct Admission {
-    pub(super) verdict: Verdict,
-    pub(super) announced: Option<Announced>,
-    /// Only of accepted requests.
-    pub(super) harm: Option<Harm>,
+pub(super) struct GateDecision {
+    pub(super) admission: Admission,
+    /// State of the binding limit.
+    pub(super) state: Option<LimitState>,
+    /// Effect of a fault; for accepted requests only.
+    pub(super) effect: Option<FaultEffect>,
 }
 
 impl Gate {
-    /// A gate that opens at [`Time::ZERO`], from which the changes are counted.
+    /// Returns a gate that starts at [`Time::ZERO`]. Changes are counted from there.
     pub(super) fn new(
         limits: Vec<Limit>,
         changes: Vec<(Duration, Vec<Limit>)>,
@@ -40,7 +42,7 @@ impl Gate {
             .into_iter()
             .map(|(after, limits)| (Time::ZERO + after, limits))
             .collect();
-        // Of changes for the same time the one given last is in force in the end.
+        // The sort is stable: of two changes at one time, the one given last stays in force.
         changes.sort_by_key(|(at, _)| *at);
         changes.reverse();
         Self {
@@ -52,34 +54,36 @@ impl Gate {
         }
     }
 
-    /// Decides about a request that arrives `now`. An accepted one is under way until it leaves.
-    pub(super) fn admit(&mut self, now: Time) -> Admission {
+    /// Decides about a request that arrives `now`. An accepted one is in flight until it leaves.
+    pub(super) fn admit(&mut self, now: Time) -> GateDecision {
         self.change_limits(now);
-        let verdict = self.limits.arrive(now);
-        let mut harm = None;
+        let admission = self.limits.arrive(now);
+        let mut effect = None;
+
+        // An outage counts every request, but strikes accepted ones only.
         let since_start = now.saturating_since(Time::ZERO);
         let outage = self
             .faults
             .iter()
             .find_map(|fault| fault.outage_at(since_start));
         self.ledger.stats.met_outage += u64::from(outage.is_some());
-        match verdict {
-            Verdict::Accepted => {
+        match admission {
+            Admission::Accepted => {
                 self.ledger.accept(now);
-                let struck = self.harm(since_start);
-                harm = outage.or(struck);
+                let struck = self.strike(since_start);
+                effect = outage.or(struck);
             }
-            Verdict::Refused { .. } => self.ledger.stats.refused += 1,
+            Admission::Refused { .. } => self.ledger.stats.refused += 1,
         }
-        self.ledger.stats.faults_injected += u64::from(harm.is_some());
-        Admission {
-            verdict,
-            announced: self.limits.announced(now),
-            harm,
+        self.ledger.stats.faults_injected += u64::from(effect.is_some());
+        GateDecision {
+            admission,
+            state: self.limits.binding_state(now),
+            effect,
         }
     }
 
-    /// An accepted request has finished; `served` if its real answer went out whole.
+    /// Records that an accepted request has finished. `served`: its normal response was sent completely.
     pub(super) fn leave(&mut self, now: Time, served: Option<Delivery>) {
         self.limits.leave(now);
         if let Some(delivery) = served {
@@ -87,6 +91,7 @@ impl Gate {
         }
     }
 
+    /// Applies the changes that are due.
     fn change_limits(&mut self, now: Time) {
         while self.changes.last().is_some_and(|(at, _)| *at <= now) {
             if let Some((at, limits)) = self.changes.pop() {
@@ -95,14 +100,15 @@ impl Gate {
         }
     }
 
-    fn harm(&mut self, since_start: Duration) -> Option<Harm> {
-        let mut harm = None;
+    /// Returns the effect of the first fault that strikes.
+    fn strike(&mut self, since_start: Duration) -> Option<FaultEffect> {
+        let mut effect = None;
         for fault in &self.faults {
-            // Drawn for each, so that a request's chances don't depend on what struck or when.
+            // Draw for every fault, so that the draws for later requests do not depend on what strikes.
             let chance = self.chance.f64();
-            harm = harm.or_else(|| fault.strikes(chance, since_start));
+            effect = effect.or_else(|| fault.strikes(chance, since_start));
         }
-        harm
+        effect
     }
 }
 
@@ -120,12 +126,12 @@ mod tests {
 
     fn accepted_of(gate: &mut Gate, now: Time, arrivals: usize) -> usize {
         (0..arrivals)
-            .filter(|_| gate.admit(now).verdict == Verdict::Accepted)
+            .filter(|_| gate.admit(now).admission == Admission::Accepted)
             .count()
     }
 
     #[test]
-    fn changes_come_into_force_in_order_of_their_times() {
+    fn changes_apply_in_order_of_their_times() {
         let changes = vec![
             (seconds(20), vec![limit("fixed-window:1/10s")]),
             (seconds(10), vec![limit("fixed-window:2/10s")]),
@@ -138,13 +144,13 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_strikes_everything_from_its_beginning_to_its_end() {
+    fn an_outage_strikes_every_request_from_its_start_to_its_end() {
         let outage = Fault::status(502, 1.0).expect("valid");
         let outage = outage.during(seconds(10), seconds(5));
         let mut gate = Gate::new(Vec::new(), Vec::new(), vec![outage], 0);
         let struck: Vec<_> = [0, 9, 10, 14, 15, 60]
             .into_iter()
-            .map(|second| gate.admit(Time::ZERO + seconds(second)).harm.is_some())
+            .map(|second| gate.admit(Time::ZERO + seconds(second)).effect.is_some())
             .collect();
         assert_eq!(struck, [false, false, true, true, false, false]);
         assert_eq!(gate.ledger.stats.met_outage, 2);
@@ -164,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_strike_accepted_requests_only_and_are_the_same_for_the_same_seed() {
+    fn faults_strike_accepted_requests_and_repeat_with_the_seed() {
         let faults = vec![
             Fault::status(500, 0.3).expect("valid"),
             Fault::cut_in_body(0.3).expect("valid"),
@@ -176,36 +182,36 @@ mod tests {
                 faults.clone(),
                 seed,
             );
-            let harms: Vec<_> = (0..2_000).map(|_| gate.admit(Time::ZERO).harm).collect();
-            assert!(harms[1_000..].iter().all(Option::is_none));
-            (harms, gate.ledger.stats.faults_injected)
+            let effects: Vec<_> = (0..2_000).map(|_| gate.admit(Time::ZERO).effect).collect();
+            assert!(effects[1_000..].iter().all(Option::is_none));
+            (effects, gate.ledger.stats.faults_injected)
         };
-        let (harms, injected) = run(7);
-        assert_eq!(run(7), (harms.clone(), injected));
-        assert_ne!(run(8).0, harms);
-        // 0.3 + 0.7 * 0.3 of a thousand is 510, give or take four standard deviations.
+        let (effects, injected) = run(7);
+        assert_eq!(run(7), (effects.clone(), injected));
+        assert_ne!(run(8).0, effects);
+        // 0.3 + 0.7 * 0.3 of a thousand is 510, plus or minus four standard deviations.
         assert!((447..=573).contains(&injected), "{injected}");
     }
 
     #[test]
-    fn an_outage_changes_no_other_request() {
-        let cut = Fault::cut_before_answer(0.3).expect("valid");
+    fn an_outage_does_not_change_other_requests() {
+        let cut = Fault::cut_before_response(0.3).expect("valid");
         let outage = Fault::outage(seconds(1), seconds(1));
         let run = |faults: &[Fault]| -> Vec<_> {
             let mut gate = Gate::new(Vec::new(), Vec::new(), faults.to_vec(), 3);
             let at = |index: u64| Time::ZERO + Duration::from_millis(index * 10);
-            (0..300).map(|index| gate.admit(at(index)).harm).collect()
+            (0..300).map(|index| gate.admit(at(index)).effect).collect()
         };
-        let harms = run(&[outage, cut]);
+        let effects = run(&[outage, cut]);
         let never = run(&[outage.during(Duration::ZERO, Duration::ZERO), cut]);
         assert_eq!(
-            (&harms[..100], &harms[200..]),
+            (&effects[..100], &effects[200..]),
             (&never[..100], &never[200..])
         );
         assert!(
-            harms[100..200]
+            effects[100..200]
                 .iter()
-                .all(|harm| matches!(harm, Some(Harm::Status(_))))
+                .all(|effect| matches!(effect, Some(FaultEffect::Status(_))))
         );
     }
 }

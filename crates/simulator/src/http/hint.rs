@@ -1,4 +1,4 @@
-//! What the answers tell a client about the limits.
+//! What responses tell a client about the limits.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 
-use super::setting::SettingError;
+use super::setting_error::SettingError;
 use super::shape::Shape;
-use crate::{Announced, Verdict};
+use crate::rules::{Admission, LimitState};
 
-/// What a server says about its limits in the headers of its answers.
+/// What a server says about its limits in the headers of its responses.
 ///
 /// As text: `none`, `seconds`, `date`, `headers`, `ietf` or `vendor`.
 ///
@@ -25,7 +25,7 @@ use crate::{Announced, Verdict};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Hint {
-    /// Nothing: a client can only learn from being refused. The default.
+    /// Nothing: a client learns only from refusals. The default.
     #[default]
     None,
     /// `Retry-After` in whole seconds, rounded up, on refusals.
@@ -33,17 +33,18 @@ pub enum Hint {
     /// `Retry-After` as an HTTP date, rounded up to a whole second, on refusals.
     RetryAfterDate,
     /// `X-RateLimit-Limit`, `-Remaining` and `-Reset` (seconds since 1970, rounded up) of the binding
-    /// limit on every answer, and `Retry-After` in seconds on refusals.
+    /// limit on every response, and `Retry-After` in seconds on refusals.
     ///
-    /// With nothing but concurrency limits there is nothing to announce but `Retry-After`.
+    /// With concurrency limits only, `Retry-After` is the only header.
     Headers,
-    /// `RateLimit-Policy` and `RateLimit` of the binding limit on every answer, and `Retry-After` in
+    /// `RateLimit-Policy` and `RateLimit` of the binding limit on every response, and `Retry-After` in
     /// seconds on refusals (draft-ietf-httpapi-ratelimit-headers, from 08 on).
     Ietf,
-    /// What the vendor of the [`Shape`] says: `Retry-After` in seconds at Notion; nothing at Vanta and
-    /// Fieldguide; at GitHub `x-ratelimit-limit`, `-remaining`, `-used`, `-reset` and `-resource`, and
-    /// `Retry-After` only where something else than the announced limit refuses. Without a vendor the
-    /// same as [`Headers`](Self::Headers).
+    /// The headers of the vendor of the [`Shape`].
+    ///
+    /// Notion: `Retry-After` in seconds. Vanta and Fieldguide: none. GitHub: `x-ratelimit-limit`,
+    /// `-remaining`, `-used`, `-reset` and `-resource`, and `Retry-After` only if another limit than the
+    /// announced one refuses. Without a vendor: as [`Headers`](Self::Headers).
     Vendor,
 }
 
@@ -65,39 +66,42 @@ impl Hint {
         ("vendor", Self::Vendor),
     ];
 
-    /// The headers for one answer in that shape; `unix_now` is the time since 1970.
+    /// Returns the headers for one response in that shape. `unix_now` is the time since 1970.
     pub(super) fn headers(
         self,
         shape: Shape,
-        verdict: Verdict,
-        announced: Option<Announced>,
+        admission: Admission,
+        state: Option<LimitState>,
         unix_now: Duration,
     ) -> HeaderMap {
         let mut headers = HeaderMap::new();
+        // Resolve the vendor's hint to a general one where there is one.
         let hint = match (self, shape) {
             (Self::Vendor, Shape::Echo) => Self::Headers,
             (Self::Vendor, Shape::Notion) => Self::RetryAfterSeconds,
             (Self::Vendor, Shape::Vanta | Shape::Fieldguide) => Self::None,
             (hint, _) => hint,
         };
-        if let Some(announced) = announced {
+        // The state of the limit, on every response.
+        if let Some(state) = state {
             match hint {
                 Self::None | Self::RetryAfterSeconds | Self::RetryAfterDate => {}
-                Self::Headers => counts(&mut headers, announced, unix_now),
+                Self::Headers => counts(&mut headers, state, unix_now),
                 Self::Vendor => {
-                    counts(&mut headers, announced, unix_now);
-                    let used = announced.limit.saturating_sub(announced.remaining);
+                    counts(&mut headers, state, unix_now);
+                    let used = state.limit.saturating_sub(state.remaining);
                     headers.insert(USED, used.into());
                     headers.insert(RESOURCE, HeaderValue::from_static("core"));
                 }
-                Self::Ietf => structured(&mut headers, announced),
+                Self::Ietf => structured(&mut headers, state),
             }
         }
-        if let Verdict::Refused { retry_after } = verdict {
-            let used_up = announced.is_some_and(|announced| announced.remaining == 0);
+        // The wait, on refusals.
+        if let Admission::Refused { retry_after } = admission {
+            let used_up = state.is_some_and(|state| state.remaining == 0);
             match hint {
                 Self::None => {}
-                // Its reset says it already.
+                // The reset header names the wait already.
                 Self::Vendor if used_up => {}
                 Self::RetryAfterDate => {
                     headers.insert(RETRY_AFTER, date(unix_now.saturating_add(retry_after)));
@@ -115,7 +119,7 @@ impl FromStr for Hint {
     type Err = SettingError;
 
     fn from_str(text: &str) -> Result<Self, SettingError> {
-        SettingError::named("a hint", text, &Self::NAMES)
+        SettingError::named("hint", text, &Self::NAMES)
     }
 }
 
@@ -126,30 +130,34 @@ impl fmt::Display for Hint {
     }
 }
 
-fn counts(headers: &mut HeaderMap, announced: Announced, unix_now: Duration) {
-    let reset = unix_now.saturating_add(announced.reset_after);
-    headers.insert(LIMIT, announced.limit.into());
-    headers.insert(REMAINING, announced.remaining.into());
+/// Adds the `X-RateLimit` headers.
+fn counts(headers: &mut HeaderMap, state: LimitState, unix_now: Duration) {
+    let reset = unix_now.saturating_add(state.reset_after);
+    headers.insert(LIMIT, state.limit.into());
+    headers.insert(REMAINING, state.remaining.into());
     headers.insert(RESET, whole_seconds(reset).into());
 }
 
-fn structured(headers: &mut HeaderMap, announced: Announced) {
-    let window = whole_seconds(announced.window);
-    let reset = whole_seconds(announced.reset_after);
-    let policy = format!(r#""default";q={};w={window}"#, announced.limit);
-    let state = format!(r#""default";r={};t={reset}"#, announced.remaining);
-    for (name, text) in [(IETF_POLICY, policy), (IETF_STATE, state)] {
+/// Adds the headers of the IETF draft.
+fn structured(headers: &mut HeaderMap, state: LimitState) {
+    let window = whole_seconds(state.window);
+    let reset = whole_seconds(state.reset_after);
+    let policy = format!(r#""default";q={};w={window}"#, state.limit);
+    let quota = format!(r#""default";r={};t={reset}"#, state.remaining);
+    for (name, text) in [(IETF_POLICY, policy), (IETF_STATE, quota)] {
         let value = HeaderValue::try_from(text).expect("numbers and ASCII words");
         headers.insert(name, value);
     }
 }
 
+/// Rounds up to whole seconds.
 fn whole_seconds(duration: Duration) -> u64 {
     duration
         .as_secs()
         .saturating_add(u64::from(duration.subsec_nanos() > 0))
 }
 
+/// Returns an HTTP date, rounded up to whole seconds.
 fn date(since_1970: Duration) -> HeaderValue {
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(whole_seconds(since_1970));
     HeaderValue::try_from(httpdate::fmt_http_date(time)).expect("an HTTP date is plain ASCII")
@@ -157,35 +165,36 @@ fn date(since_1970: Duration) -> HeaderValue {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::{Limit, Limits};
     use api_ratelimiter_core::Time;
 
-    const REFUSED: Verdict = Verdict::Refused {
+    use super::*;
+    use crate::rules::{Limit, Limits};
+
+    const REFUSED: Admission = Admission::Refused {
         retry_after: Duration::from_millis(1_001),
     };
     const NOW: Duration = Duration::from_millis(784_111_776_500);
 
-    fn announced() -> Option<Announced> {
+    fn state() -> Option<LimitState> {
         let limit = Limit::parse("fixed-window:100/60s").expect("valid");
-        Limits::new(Time::ZERO, [limit]).announced(Time::ZERO)
+        Limits::new(Time::ZERO, [limit]).binding_state(Time::ZERO)
     }
 
     #[test]
-    fn without_hints_nothing_is_said() {
+    fn no_headers_are_sent_without_hints() {
         assert!(
             Hint::None
-                .headers(Shape::Echo, REFUSED, announced(), NOW)
+                .headers(Shape::Echo, REFUSED, state(), NOW)
                 .is_empty()
         );
         assert!(
             Hint::RetryAfterDate
-                .headers(Shape::Echo, Verdict::Accepted, announced(), NOW)
+                .headers(Shape::Echo, Admission::Accepted, state(), NOW)
                 .is_empty()
         );
         assert!(
             Hint::RetryAfterSeconds
-                .headers(Shape::Echo, Verdict::Accepted, announced(), NOW)
+                .headers(Shape::Echo, Admission::Accepted, state(), NOW)
                 .is_empty()
         );
     }
@@ -205,8 +214,8 @@ mod tests {
     }
 
     #[test]
-    fn the_binding_limit_is_announced_on_every_answer() {
-        let headers = Hint::Headers.headers(Shape::Echo, Verdict::Accepted, announced(), NOW);
+    fn every_response_announces_the_binding_limit() {
+        let headers = Hint::Headers.headers(Shape::Echo, Admission::Accepted, state(), NOW);
         assert_eq!(headers[LIMIT], "100");
         assert_eq!(headers[REMAINING], "100");
         assert_eq!(headers[RESET], "784111837");
@@ -217,8 +226,8 @@ mod tests {
     }
 
     #[test]
-    fn the_draft_says_policy_and_state_as_structured_fields() {
-        let headers = Hint::Ietf.headers(Shape::Echo, Verdict::Accepted, announced(), NOW);
+    fn the_ietf_draft_sends_policy_and_state_as_structured_fields() {
+        let headers = Hint::Ietf.headers(Shape::Echo, Admission::Accepted, state(), NOW);
         assert_eq!(headers[IETF_POLICY], r#""default";q=100;w=60"#);
         assert_eq!(headers[IETF_STATE], r#""default";r=100;t=60"#);
         assert!(!headers.contains_key(RETRY_AFTER));
@@ -230,36 +239,36 @@ mod tests {
     }
 
     #[test]
-    fn each_vendor_says_what_it_says() {
-        let said = |shape, verdict| {
-            let headers = Hint::Vendor.headers(shape, verdict, announced(), NOW);
-            let mut names: Vec<_> = headers
+    fn each_vendor_sends_its_headers() {
+        let names = |shape, admission| {
+            let headers = Hint::Vendor.headers(shape, admission, state(), NOW);
+            let mut sent: Vec<_> = headers
                 .keys()
                 .map(|name| name.as_str().to_owned())
                 .collect();
-            names.sort_unstable();
-            names
+            sent.sort_unstable();
+            sent
         };
-        assert_eq!(said(Shape::Notion, REFUSED), ["retry-after"]);
+        assert_eq!(names(Shape::Notion, REFUSED), ["retry-after"]);
         for shape in [Shape::Notion, Shape::Vanta, Shape::Fieldguide] {
-            assert!(said(shape, Verdict::Accepted).is_empty(), "{shape}");
+            assert!(names(shape, Admission::Accepted).is_empty(), "{shape}");
         }
-        assert!(said(Shape::Vanta, REFUSED).is_empty());
+        assert!(names(Shape::Vanta, REFUSED).is_empty());
         let counts = ["limit", "remaining", "reset", "resource", "used"]
             .map(|word| format!("x-ratelimit-{word}"));
-        assert_eq!(said(Shape::GitHub, Verdict::Accepted), counts);
-        assert_eq!(said(Shape::Echo, Verdict::Accepted).len(), 3);
-        // A secondary limit: the announced one has something left.
-        assert_eq!(said(Shape::GitHub, REFUSED)[0], "retry-after");
+        assert_eq!(names(Shape::GitHub, Admission::Accepted), counts);
+        assert_eq!(names(Shape::Echo, Admission::Accepted).len(), 3);
+        // A secondary limit refuses: the announced one has requests remaining.
+        assert_eq!(names(Shape::GitHub, REFUSED)[0], "retry-after");
     }
 
     #[test]
-    fn at_github_a_limit_that_is_used_up_says_when_it_is_back() {
+    fn an_exhausted_github_limit_sends_no_retry_after() {
         let limit = Limit::parse("fixed-window:1/60s").expect("valid");
         let mut limits = Limits::new(Time::ZERO, [limit]);
-        assert_eq!(limits.arrive(Time::ZERO), Verdict::Accepted);
-        let announced = limits.announced(Time::ZERO);
-        let headers = Hint::Vendor.headers(Shape::GitHub, REFUSED, announced, NOW);
+        assert_eq!(limits.arrive(Time::ZERO), Admission::Accepted);
+        let state = limits.binding_state(Time::ZERO);
+        let headers = Hint::Vendor.headers(Shape::GitHub, REFUSED, state, NOW);
         assert_eq!(
             (&headers[REMAINING], &headers[USED]),
             (&"0".parse().unwrap(), &"1".parse().unwrap())

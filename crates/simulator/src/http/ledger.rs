@@ -1,4 +1,4 @@
-//! What the server has done so far, and for which requests.
+//! Record of what the server has done, in total and per request.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -10,46 +10,47 @@ use http::request::Parts;
 
 use api_ratelimiter_core::Time;
 
-/// Counts of what a simulated API has done since it started.
+/// Counts of a simulated API since its start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Requests that the limits let through, faulty ones included.
+    /// Requests that the limits accepted, including those that a fault struck.
     pub accepted: u64,
-    /// Requests that were answered with the refusal status.
+    /// Requests that the limits refused.
     pub refused: u64,
-    /// Accepted requests whose real answer was handed to the operating system to the last byte.
+    /// Accepted requests whose normal response was sent completely to the operating system.
     ///
-    /// Those that a fault gave another status or cut are not among them, those it stalled are, once
-    /// the stall is over and the rest was sent.
+    /// Requests that a fault cut or gave another status are not counted. Stalled ones are counted once the
+    /// rest of the response is sent.
     pub served: u64,
-    /// Served requests beyond the first with the same method, path, query and body.
+    /// Repeated served requests: those with the method, path, query and body of an earlier one.
     pub served_twice: u64,
-    /// Different items of the collection in served answers.
+    /// Distinct items of the collection in served responses.
     ///
-    /// A client that says it has all of them got all if this is their number.
+    /// It equals the size of the collection if the client received every item.
     pub items_served: u64,
-    /// Items in served answers beyond the first time of each.
+    /// Repeated items in served responses: those that an earlier response contained.
     pub items_served_twice: u64,
-    /// Accepted requests that were struck by a fault.
+    /// Accepted requests that a fault struck.
     pub faults_injected: u64,
-    /// Requests that came during an outage, refused ones included.
+    /// Requests that arrived during an outage, including refused ones.
     pub met_outage: u64,
-    /// Connections that were accepted.
+    /// Accepted connections.
     pub connections: u64,
 }
 
-/// What makes two requests the same request.
+/// Identity of a request: equal for a request and its repetition.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Identity {
     method: Method,
     /// Path and query as they were sent.
     target: Box<str>,
-    /// A hash of the body: bodies may be large, and a collision would only miscount.
+    /// Hash of the body. A body may be large, and a collision would only change a count.
     body: u64,
 }
 
 impl Identity {
+    /// Returns the identity of a request.
     pub(super) fn new(parts: &Parts, body: &[u8]) -> Self {
         let target = parts
             .uri
@@ -64,8 +65,8 @@ impl Identity {
         }
     }
 
-    /// Whether `GET /path?query`, or `/path?query` for every method, means this request.
-    fn is_meant_by(&self, text: &str) -> bool {
+    /// Returns whether `GET /path?query`, or `/path?query` for any method, matches this request.
+    fn matches(&self, text: &str) -> bool {
         match text.split_once(' ') {
             Some((method, target)) => self.method == method && *self.target == *target,
             None => *self.target == *text,
@@ -73,31 +74,31 @@ impl Identity {
     }
 }
 
-/// A request whose real answer goes out, and the items of the collection in that.
+/// A request whose normal response is sent, with the items of the collection in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Delivery {
     pub(super) identity: Identity,
     pub(super) items: Range<usize>,
 }
 
-/// The counts, the accepted and the served requests one by one.
+/// Counts, times of accepted requests, and counts per served request.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     pub(super) stats: Stats,
-    /// When, in order.
+    /// Times of accepted requests, in order.
     accepted: Vec<Time>,
     served: HashMap<Identity, u64>,
     items: HashSet<usize>,
 }
 
 impl Ledger {
-    /// At a time that is not before the one of the last.
+    /// Records an accepted request. Times must not decrease.
     pub(super) fn accept(&mut self, now: Time) {
         self.stats.accepted += 1;
         self.accepted.push(now);
     }
 
-    /// The most that were accepted in any stretch of that length, its end left out.
+    /// Returns the maximum number of requests accepted in any stretch of that length, without its end.
     pub(super) fn most_accepted_in(&self, window: Duration) -> usize {
         let mut first = 0;
         let lengths = self.accepted.iter().enumerate().map(|(last, &now)| {
@@ -109,6 +110,7 @@ impl Ledger {
         lengths.max().unwrap_or(0)
     }
 
+    /// Records a served request and its items.
     pub(super) fn serve(&mut self, Delivery { identity, items }: Delivery) {
         for item in items {
             let first = self.items.insert(item);
@@ -121,12 +123,13 @@ impl Ledger {
         self.stats.served_twice += u64::from(*count > 1);
     }
 
+    /// Returns how often a request was served.
     pub(super) fn served(&self, text: &str) -> u64 {
-        let meant = self
+        let matching = self
             .served
             .iter()
-            .filter(|(identity, _)| identity.is_meant_by(text));
-        meant.map(|(_, count)| count).sum()
+            .filter(|(identity, _)| identity.matches(text));
+        matching.map(|(_, count)| count).sum()
     }
 }
 
@@ -146,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_the_same_by_method_path_query_and_body() {
+    fn requests_are_equal_by_method_path_query_and_body() {
         let mut ledger = Ledger::default();
         ledger.serve(identity(Method::GET, "/a", ""));
         ledger.serve(identity(Method::GET, "/a?b=1", ""));
@@ -159,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_looked_up_with_its_method_or_for_all() {
+    fn served_matches_one_method_or_all() {
         let mut ledger = Ledger::default();
         ledger.serve(identity(Method::GET, "/a?b=1", ""));
         ledger.serve(identity(Method::POST, "/a?b=1", "x"));
@@ -171,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn items_are_counted_one_by_one() {
+    fn each_item_is_counted() {
         let mut ledger = Ledger::default();
         for (target, items) in [("/a", 0..10), ("/a?b=1", 10..15), ("/a?c=1", 8..12)] {
             ledger.serve(delivery(Method::GET, target, "", items));
@@ -181,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_busiest_stretch_is_found_wherever_it_begins() {
+    fn the_busiest_stretch_is_found_at_any_start() {
         let mut ledger = Ledger::default();
         assert_eq!(ledger.most_accepted_in(Duration::from_secs(1)), 0);
         for millis in [0, 400, 900, 1_000, 1_399, 1_400, 5_000] {

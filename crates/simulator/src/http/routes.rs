@@ -1,51 +1,17 @@
-//! The answers of a server that works: method, path and body in, status and JSON out.
-
-use std::ops::Range;
+//! Normal responses: from method, path and body to status and JSON.
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderName, StatusCode};
 use serde_json::{Value, json};
 
-use super::fault::answer_status;
+use super::response::{ApiResponse, final_status};
 use super::shape::Shape;
 use super::vendors;
 
-/// A status and a body; an empty one is sent without a content type.
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
-    /// The items of the collection that are in it.
-    pub(super) items: Range<usize>,
-}
-
-impl Answer {
-    fn new(status: StatusCode, body: Vec<u8>) -> Self {
-        Self {
-            status,
-            headers: HeaderMap::new(),
-            body,
-            items: 0..0,
-        }
-    }
-
-    pub(super) fn json(status: StatusCode, body: &Value) -> Self {
-        Self::new(status, body.to_string().into_bytes())
-    }
-
-    /// What is no JSON and no text: JSON's beginning, and bytes that are no UTF-8.
-    pub(super) fn garbage() -> Self {
-        Self::new(
-            StatusCode::OK,
-            b"{\"results\": [\xff\xfe\x00garbage".to_vec(),
-        )
-    }
-}
-
-/// The real answer to a request, over a collection of so many `items`.
-pub(super) fn answer(shape: Shape, parts: &Parts, body: &[u8], items: usize) -> Answer {
+/// Returns the response to an accepted request. The collection has `items` items.
+pub(super) fn respond(shape: Shape, parts: &Parts, body: &[u8], items: usize) -> ApiResponse {
     let path = parts.uri.path();
+    // Each path is also valid under `/v1`.
     let unversioned = path
         .strip_prefix("/v1")
         .filter(|rest| rest.starts_with('/'))
@@ -54,28 +20,29 @@ pub(super) fn answer(shape: Shape, parts: &Parts, body: &[u8], items: usize) -> 
     if let ["status", code] = segments.as_slice() {
         return status(shape, code);
     }
-    vendors::answer(shape, parts, &segments, body, items)
-        .unwrap_or_else(|| Answer::json(StatusCode::OK, &echo(parts, body)))
+    vendors::respond(shape, parts, &segments, body, items)
+        .unwrap_or_else(|| ApiResponse::json(StatusCode::OK, &echo(parts, body)))
 }
 
-fn status(shape: Shape, code: &str) -> Answer {
-    let Some(status) = code.parse().ok().and_then(answer_status) else {
+/// Returns a response with the status that the path names.
+fn status(shape: Shape, code: &str) -> ApiResponse {
+    let Some(status) = code.parse().ok().and_then(final_status) else {
         return shape.invalid("The status must be within 200 and 599.");
     };
-    // By the protocol these have no body.
+    // By the protocol, responses with these statuses have no body.
     if matches!(
         status,
         StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
     ) {
-        return Answer::new(status, Vec::new());
+        return ApiResponse::new(status, Vec::new());
     }
     let message = status
         .canonical_reason()
-        .unwrap_or("A status without a name.");
+        .unwrap_or("A status without a reason phrase.");
     shape.error(status, "as_asked", message)
 }
 
-/// What was received, without any value of a header: there may be credentials among them.
+/// Describes a request, without the values of its headers: some may be credentials.
 fn echo(parts: &Parts, body: &[u8]) -> Value {
     let mut headers: Vec<_> = parts.headers.keys().map(HeaderName::as_str).collect();
     headers.sort_unstable();
@@ -94,27 +61,27 @@ mod tests {
 
     use super::*;
 
-    fn ask(method: Method, target: &str, body: &str, items: usize) -> (u16, Value) {
-        let request = http::Request::builder()
+    fn request(method: Method, target: &str, body: &str, items: usize) -> (u16, Value) {
+        let built = http::Request::builder()
             .method(method)
             .uri(target)
             .header("Authorization", "Bearer s3cret");
-        let (parts, ()) = request.body(()).expect("a request").into_parts();
-        let answer = answer(Shape::Echo, &parts, body.as_bytes(), items);
+        let (parts, ()) = built.body(()).expect("a request").into_parts();
+        let response = respond(Shape::Echo, &parts, body.as_bytes(), items);
         (
-            answer.status.as_u16(),
-            serde_json::from_slice(&answer.body).unwrap_or(Value::Null),
+            response.status.as_u16(),
+            serde_json::from_slice(&response.body).unwrap_or(Value::Null),
         )
     }
 
     #[test]
-    fn a_page_has_the_id_that_was_asked_for() {
+    fn a_page_has_the_requested_id() {
         for target in [
             "/pages/42",
             "/v1/pages/42",
             "/pages/42?filter_properties=title",
         ] {
-            let (status, page) = ask(Method::GET, target, "", 0);
+            let (status, page) = request(Method::GET, target, "", 0);
             assert_eq!(
                 (status, &page["object"], &page["id"]),
                 (200, &json!("page"), &json!("42")),
@@ -128,7 +95,8 @@ mod tests {
         let mut body = json!({"page_size": 30});
         let mut ids = Vec::new();
         loop {
-            let (status, list) = ask(Method::POST, "/v1/databases/d/query", &body.to_string(), 75);
+            let (status, list) =
+                request(Method::POST, "/v1/databases/d/query", &body.to_string(), 75);
             assert_eq!(status, 200);
             let results = list["results"].as_array().expect("results");
             ids.extend(
@@ -147,11 +115,11 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_query_gets_the_first_hundred() {
-        let (_, list) = ask(Method::POST, "/databases/d/query", "", 1_000);
+    fn an_empty_query_returns_the_first_hundred_items() {
+        let (_, list) = request(Method::POST, "/databases/d/query", "", 1_000);
         assert_eq!(list["results"].as_array().map(Vec::len), Some(100));
         assert_eq!(list["has_more"], json!(true));
-        let (_, list) = ask(
+        let (_, list) = request(
             Method::POST,
             "/databases/d/query",
             r#"{"start_cursor":null,"filter":{}}"#,
@@ -164,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_that_makes_no_sense_is_refused() {
+    fn an_invalid_query_is_an_error() {
         for body in [
             "{",
             "[]",
@@ -175,7 +143,7 @@ mod tests {
             r#"{"start_cursor":"cursor-10"}"#,
             r#"{"start_cursor":"cursor-18446744073709551615"}"#,
         ] {
-            let (status, error) = ask(Method::POST, "/databases/d/query", body, 10);
+            let (status, error) = request(Method::POST, "/databases/d/query", body, 10);
             assert_eq!(
                 (status, &error["code"]),
                 (400, &json!("validation_error")),
@@ -185,16 +153,19 @@ mod tests {
     }
 
     #[test]
-    fn any_final_status_can_be_asked_for() {
-        assert_eq!(ask(Method::GET, "/status/503", "", 0).0, 503);
+    fn any_final_status_can_be_requested() {
+        assert_eq!(request(Method::GET, "/status/503", "", 0).0, 503);
         assert_eq!(
-            ask(Method::PUT, "/status/404", "", 0).1["status"],
+            request(Method::PUT, "/status/404", "", 0).1["status"],
             json!(404)
         );
-        assert_eq!(ask(Method::GET, "/status/204", "", 0), (204, Value::Null));
+        assert_eq!(
+            request(Method::GET, "/status/204", "", 0),
+            (204, Value::Null)
+        );
         for code in ["100", "600", "x", "99999", ""] {
             assert_eq!(
-                ask(Method::GET, &format!("/status/{code}"), "", 0).0,
+                request(Method::GET, &format!("/status/{code}"), "", 0).0,
                 400,
                 "{code}"
             );
@@ -202,8 +173,8 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_described_without_the_values_of_headers() {
-        let (status, echo) = ask(Method::PATCH, "/v1/things/7?a=1&a=2", "12345", 0);
+    fn other_requests_are_echoed_without_header_values() {
+        let (status, echo) = request(Method::PATCH, "/v1/things/7?a=1&a=2", "12345", 0);
         assert_eq!(status, 200);
         let expected = json!({
             "method": "PATCH", "path": "/v1/things/7", "query": "a=1&a=2",

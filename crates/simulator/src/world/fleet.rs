@@ -1,193 +1,212 @@
-//! Workers of a fleet as strategies of the simulated world: the very code that clients use, over a store whose
-//! visits take their time, get in each other's way, and go wrong.
+//! Workers of a fleet as strategies. They run the code of the real clients over a simulated store with
+//! latency, write conflicts and faults.
 
+mod fault;
 mod store;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::strategy::{Answer, Strategy};
-use crate::Announced;
 use api_ratelimiter_core::Time;
 use api_ratelimiter_core::config::ApiRateConfig;
 use api_ratelimiter_core::error::Result;
 use api_ratelimiter_core::limiter::{
-    self, Ask, Errand, Grant, MOST_TRIES, Manner, Member, Poll, Record, Reply, Settings, Settled,
-    Told, settle,
+    Action, AnnouncedLimits, Denial, Grant, MOST_TRIES, ManualReport, Member, OutagePolicy,
+    Outcome, Poll, Record, Settings, Settled, SyncReply, SyncRequest, settle,
 };
 
-use store::{Found, Hub};
-pub use store::{Mishap, StoreCounts};
+use super::strategy::{Decision, Strategy};
+use crate::rules::LimitState;
+use store::{SimulatedStore, StoredRecord};
 
-/// One worker.
+pub use fault::FleetFault;
+pub use store::StoreCounts;
+
+/// Strategy of one worker of a fleet. Made by [`fleet`].
 #[derive(Debug)]
 pub struct FleetWorker {
     member: Member,
     settings: Settings,
     fingerprint: u64,
-    hub: Rc<RefCell<Hub>>,
+    store: Rc<RefCell<SimulatedStore>>,
     visit: Option<Visit>,
-    /// What an answer told of a limit, until it is known what became of the request.
-    told: Told,
-    begins: Time,
-    is_killed: Time,
+    /// Limit that a response announced, kept until the outcome of its request is recorded.
+    announced: AnnouncedLimits,
+    starts_at: Time,
+    killed_at: Time,
 }
 
-/// The permit of a request under way.
+/// Permit of a request in flight of a [`FleetWorker`].
 #[derive(Debug, Clone, Copy)]
 pub struct FleetPermit(Grant);
 
-/// A visit under way.
+/// A visit of a worker to the store.
 #[derive(Debug)]
 struct Visit {
-    ask: Box<Ask>,
-    stage: Stage,
+    request: Box<SyncRequest>,
+    stage: VisitStage,
     sent: Time,
-    /// When it is where it is going.
+    /// Arrival of the message that is on its way.
     at: Time,
+    /// Time at which the worker gives up.
     gives_up: Time,
-    /// Writes so far.
+    /// Attempts to write so far.
     tries: u32,
 }
 
-/// How far a visit is.
+/// Stage of a visit: which message is on its way.
 #[derive(Debug)]
-enum Stage {
-    /// On its way to read.
+enum VisitStage {
+    /// The request to read.
     Asking,
-    /// On its way back with what is there.
-    Reading(Box<Found>),
-    /// On its way to write.
+    /// The response with the record.
+    Reading(Box<StoredRecord>),
+    /// The request to write.
     Writing {
         received: Time,
         record: Box<Record>,
         version: u64,
-        reply: Box<Reply>,
+        reply: Box<SyncReply>,
     },
-    /// On its way back from there.
-    Returning { received: Time, reply: Box<Reply> },
+    /// The response to a successful write.
+    Returning {
+        received: Time,
+        reply: Box<SyncReply>,
+    },
 }
 
-/// As many workers as are asked for, of one fleet, each `leg` away from its store, and what goes wrong with them.
+/// Returns the workers of one fleet. Each way to the store takes `latency` and up to half of it more;
+/// `faults` strike the fleet.
 ///
 /// # Errors
 ///
-/// [`Error::InvalidConfig`](crate::Error) for a value that breaks a rule.
+/// `Error::InvalidConfig` if a value of the configuration is invalid.
 pub fn fleet(
     config: &ApiRateConfig,
     workers: usize,
-    leg: Duration,
-    mishaps: &[Mishap],
+    latency: Duration,
+    faults: &[FleetFault],
     seed: u64,
 ) -> Result<Vec<FleetWorker>> {
     let settings = config.settings()?;
-    let hub = Rc::new(RefCell::new(Hub::new(leg, mishaps, seed)));
-    let manner = Manner {
+    let store = Rc::new(RefCell::new(SimulatedStore::new(latency, faults, seed)));
+    let policy = OutagePolicy {
         workers: 1,
         stops: false,
     };
     let worker = |number: usize| {
-        let (mut begins, mut is_killed) = (Time::ZERO, Time::MAX);
-        for mishap in mishaps {
-            match *mishap {
-                Mishap::Killed { workers, at } if number < workers => is_killed = Time::ZERO + at,
-                Mishap::Late { workers: late, at } if number + late >= workers => {
-                    begins = Time::ZERO + at;
+        // The first workers may be killed, the last ones may start late.
+        let (mut starts_at, mut killed_at) = (Time::ZERO, Time::MAX);
+        for fault in faults {
+            match *fault {
+                FleetFault::WorkersKilled { workers, at } if number < workers => {
+                    killed_at = Time::ZERO + at;
+                }
+                FleetFault::WorkersLate { workers: late, at } if number + late >= workers => {
+                    starts_at = Time::ZERO + at;
                 }
                 _ => {}
             }
         }
-        let member = Member::new(settings.clone(), manner, begins);
+        let member = Member::new(settings.clone(), policy, starts_at);
         FleetWorker {
             fingerprint: member.fingerprint(),
             member,
             settings: settings.clone(),
-            hub: Rc::clone(&hub),
+            store: Rc::clone(&store),
             visit: None,
-            told: Told::default(),
-            begins,
-            is_killed,
+            announced: AnnouncedLimits::default(),
+            starts_at,
+            killed_at,
         }
     };
     Ok((0..workers).map(worker).collect())
 }
 
 impl FleetWorker {
-    /// What the store was asked by the whole fleet so far.
+    /// Returns the counts of operations of the whole fleet on the store so far.
     #[must_use]
     pub fn store_counts(&self) -> StoreCounts {
-        self.hub.borrow().counts
+        self.store.borrow().counts
     }
 
-    /// When it does something again, if it does nothing now: long after the end, if it is dead.
-    fn is_idle_until(&self, now: Time) -> Option<Time> {
-        if now < self.begins {
-            return Some(self.begins);
+    /// Returns the end of the worker's inactivity: its start, or never if it was killed. `None` if it is
+    /// active.
+    fn inactive_until(&self, now: Time) -> Option<Time> {
+        if now < self.starts_at {
+            return Some(self.starts_at);
         }
-        (now >= self.is_killed).then_some(Time::MAX)
+        (now >= self.killed_at).then_some(Time::MAX)
     }
 
-    /// One step of the visit, if it is time for it: `Err` is the time of the next one.
+    /// Takes the next step of the visit, if it is due. Otherwise returns the time of the next step as `Err`.
     fn step(&mut self, now: Time, waiting: usize) -> Result<(), Option<Time>> {
-        let mut hub = self.hub.borrow_mut();
+        let mut store = self.store.borrow_mut();
+        // Without a visit: request the member whether one is due.
         let Some(mut visit) = self.visit.take() else {
             let costs = vec![1; waiting.min(256)];
-            return match self.member.errand(now, &costs, hub.rng.u64(..)) {
-                Errand::Rest(until) => Err(Some(until).filter(|it| *it < Time::MAX)),
-                Errand::Visit(ask) => {
+            return match self.member.next_action(now, &costs, store.rng.u64(..)) {
+                Action::Rest(until) => Err(Some(until).filter(|it| *it < Time::MAX)),
+                Action::Visit(request) => {
                     self.visit = Some(Visit {
-                        ask,
-                        stage: Stage::Asking,
+                        request,
+                        stage: VisitStage::Asking,
                         sent: now,
-                        at: hub.arrival(now),
-                        gives_up: Hub::end_of_patience(now),
+                        at: store.arrival(now),
+                        gives_up: SimulatedStore::timeout_at(now),
                         tries: 0,
                     });
                     Ok(())
                 }
             };
         };
+        // The store did not respond in time.
         if now >= visit.gives_up {
-            if let Stage::Writing { reply, .. } | Stage::Returning { reply, .. } = &visit.stage {
-                visit.ask.may_be_settled(reply);
+            if let VisitStage::Writing { reply, .. } | VisitStage::Returning { reply, .. } =
+                &visit.stage
+            {
+                visit.request.may_be_settled(reply);
             }
-            let chance = hub.rng.f64();
-            let _ = self.member.failed_to_reach(now, *visit.ask, chance);
+            let chance = store.rng.f64();
+            let _ = self.member.store_unreachable(now, *visit.request, chance);
             return Ok(());
         }
+        // The message is still on its way.
         if now < visit.at {
             let next = visit.at.min(visit.gives_up);
             self.visit = Some(visit);
             return Err(Some(next));
         }
-        if matches!(visit.stage, Stage::Reading(_)) && visit.tries == MOST_TRIES {
-            let chance = hub.rng.f64();
-            let _ = self.member.crowded_out(now, *visit.ask, chance);
+        // Too many other workers wrote first.
+        if matches!(visit.stage, VisitStage::Reading(_)) && visit.tries == MOST_TRIES {
+            let chance = store.rng.f64();
+            let _ = self.member.lost_all_races(now, *visit.request, chance);
             return Ok(());
         }
         visit.stage = match visit.stage {
-            // Whoever does not answer is waited for until patience ends.
-            Stage::Asking | Stage::Writing { .. } if !hub.is_there(now) => {
+            // The store is down: the visit waits for its timeout.
+            VisitStage::Asking | VisitStage::Writing { .. } if !store.is_up(now) => {
                 visit.at = Time::MAX;
                 visit.stage
             }
-            Stage::Asking => {
-                let found = Box::new(hub.read(now));
-                visit.at = hub.arrival(now);
-                Stage::Reading(found)
+            VisitStage::Asking => {
+                let stored = Box::new(store.read(now));
+                visit.at = store.arrival(now);
+                VisitStage::Reading(stored)
             }
-            Stage::Reading(found) => {
-                let Found {
+            VisitStage::Reading(stored) => {
+                let StoredRecord {
                     record,
                     version,
                     now: store_now,
-                } = *found;
-                let (ask, settings) = (&visit.ask, &self.settings);
-                match settle(record, store_now, ask, settings, self.fingerprint) {
+                } = *stored;
+                let (request, settings) = (&visit.request, &self.settings);
+                match settle(record, store_now, request, settings, self.fingerprint) {
                     Settled::Write(record, reply) => {
-                        (visit.at, visit.gives_up) = (hub.arrival(now), Hub::end_of_patience(now));
-                        Stage::Writing {
+                        (visit.at, visit.gives_up) =
+                            (store.arrival(now), SimulatedStore::timeout_at(now));
+                        VisitStage::Writing {
                             received: now,
                             record,
                             version,
@@ -195,31 +214,31 @@ impl FleetWorker {
                         }
                     }
                     Settled::Keep(reply) => {
-                        let _ = self.member.settled(visit.sent, now, now, reply);
+                        let _ = self.member.synced(visit.sent, now, now, reply);
                         return Ok(());
                     }
-                    Settled::OtherSettings => unreachable!("all of them have the same settings"),
+                    Settled::OtherSettings => unreachable!("all workers have the same settings"),
                 }
             }
-            Stage::Writing {
+            VisitStage::Writing {
                 received,
                 record,
                 version,
                 reply,
             } => {
-                visit.at = hub.arrival(now);
+                visit.at = store.arrival(now);
                 visit.tries += 1;
-                match hub.replace(now, version, *record) {
-                    None => Stage::Returning { received, reply },
-                    Some(found) => {
-                        // The other worker's is told at once.
+                match store.replace(now, version, *record) {
+                    None => VisitStage::Returning { received, reply },
+                    Some(stored) => {
+                        // The response carries the record of the other worker.
                         visit.sent = received;
-                        Stage::Reading(Box::new(found))
+                        VisitStage::Reading(Box::new(stored))
                     }
                 }
             }
-            Stage::Returning { received, reply } => {
-                let _ = self.member.settled(visit.sent, received, now, *reply);
+            VisitStage::Returning { received, reply } => {
+                let _ = self.member.synced(visit.sent, received, now, *reply);
                 return Ok(());
             }
         };
@@ -231,44 +250,53 @@ impl FleetWorker {
 impl Strategy for FleetWorker {
     type Permit = FleetPermit;
 
-    fn poll(&mut self, now: Time, waited: bool) -> Answer<FleetPermit> {
-        if let Some(until) = self.is_idle_until(now) {
-            return Answer::At(until);
+    fn poll(&mut self, now: Time, waited: bool) -> Decision<FleetPermit> {
+        if let Some(until) = self.inactive_until(now) {
+            return Decision::WaitUntil(until);
         }
         match self.member.poll(now, 1, waited) {
-            Poll::Grant(grant) => Answer::Send(FleetPermit(grant)),
-            Poll::At(time) | Poll::AfterFeedback(time) => Answer::At(time),
-            Poll::CooldownTooLong(pause) | Poll::CircuitOpen(pause) => Answer::At(now + pause),
-            Poll::Apart(_) => unreachable!("these workers go on alone"),
+            Poll::Grant(grant) => Decision::Send(FleetPermit(grant)),
+            Poll::At(time) | Poll::AfterFeedback(time) => Decision::WaitUntil(time),
+            Poll::Denied(Denial::Cooldown(pause) | Denial::CircuitOpen(pause)) => {
+                Decision::WaitUntil(now + pause)
+            }
+            Poll::Denied(Denial::Fleet(_)) => {
+                unreachable!("these workers never stop during an outage")
+            }
         }
     }
 
     fn success(&mut self, now: Time, permit: FleetPermit) {
-        let told = std::mem::take(&mut self.told);
-        let _ = self.member.succeeded(now, &permit.0, told, None, 0.0);
+        let announced = std::mem::take(&mut self.announced);
+        let outcome = Outcome::Success {
+            announced,
+            exhausted: None,
+            chance: 0.0,
+        };
+        let _ = self.member.report(now, &permit.0, outcome);
     }
 
     fn backoff(&mut self, now: Time, permit: FleetPermit, hint: Option<Duration>, chance: f64) {
-        let told = std::mem::take(&mut self.told);
-        let _ = self.member.refused(now, &permit.0, told, hint, chance);
+        let announced = std::mem::take(&mut self.announced);
+        let outcome = Outcome::Refused {
+            announced,
+            hint,
+            chance,
+        };
+        let _ = self.member.report(now, &permit.0, outcome);
     }
 
     fn exhausted(&mut self, now: Time, wait: Duration, chance: f64) {
-        let _ = self.member.exhausted(now, wait, chance);
+        let exhausted = ManualReport::Exhausted { wait, chance };
+        let _ = self.member.report_manually(now, exhausted);
     }
 
-    fn announced(&mut self, _now: Time, _permit: &FleetPermit, announced: &Announced) {
-        let told = limiter::Announced {
-            limit: Some(announced.limit.into()),
-            window: Some(announced.window),
-            remaining: announced.remaining.into(),
-            reset_after: announced.reset_after,
-        };
-        self.told = [told].into_iter().collect();
+    fn announced(&mut self, _now: Time, _permit: &FleetPermit, state: &LimitState) {
+        self.announced = [state.to_announced()].into_iter().collect();
     }
 
     fn background(&mut self, now: Time, waiting: usize) -> Option<Time> {
-        if let Some(until) = self.is_idle_until(now) {
+        if let Some(until) = self.inactive_until(now) {
             return Some(until).filter(|it| *it < Time::MAX);
         }
         loop {
@@ -284,5 +312,4 @@ impl Strategy for FleetWorker {
 }
 
 #[cfg(test)]
-#[path = "fleet/fault_tests.rs"]
 mod fault_tests;

@@ -1,41 +1,47 @@
-//! The limiter's own controller as a strategy of the simulated world.
+//! The limiter's controller as a strategy.
 
 use std::time::Duration;
 
-use super::strategy::{Answer, Strategy};
-use crate::Announced;
 use api_ratelimiter_core::config::ApiRateConfig;
 use api_ratelimiter_core::error::Result;
-use api_ratelimiter_core::limiter::{self, Controller, Grant, Poll, Settings};
+use api_ratelimiter_core::limiter::{
+    AnnouncedLimits, Controller, Denial, Grant, ManualReport, Outcome, Poll, Settings,
+};
 use api_ratelimiter_core::{Rate, Time};
 
-/// The very controller that clients use.
+use super::strategy::{Decision, Strategy};
+use crate::rules::LimitState;
+
+/// Strategy that runs the controller of the real clients. Made by [`learned`].
 #[derive(Debug, Clone)]
 pub struct Learned {
     settings: Settings,
     controller: Controller,
+    /// Limits that a response announced, until the outcome of its request is reported.
+    announced: AnnouncedLimits,
 }
 
-/// The permit of a request under way.
+/// Permit of a request in flight of [`Learned`].
 #[derive(Debug, Clone, Copy)]
-pub struct Permit(Grant);
+pub struct LearnedPermit(Grant);
 
-/// A strategy that does what a client with this configuration does.
+/// Returns a strategy that behaves like a client with this configuration.
 ///
 /// # Errors
 ///
-/// [`Error::InvalidConfig`](crate::Error) for a value that breaks a rule.
+/// `Error::InvalidConfig` if a value of the configuration is invalid.
 pub fn learned(config: &ApiRateConfig) -> Result<Learned> {
     let settings = config.settings()?;
     let controller = Controller::new(settings.clone(), Time::ZERO);
     Ok(Learned {
         settings,
         controller,
+        announced: AnnouncedLimits::default(),
     })
 }
 
 impl Learned {
-    /// A new client that starts from what this one has learned, `age` ago.
+    /// Returns a new client that starts from what this one had learned `age` ago.
     #[must_use]
     pub fn restarted(&self, age: Duration) -> Self {
         let settings = self.settings.clone();
@@ -46,10 +52,11 @@ impl Learned {
         Self {
             settings,
             controller,
+            announced: AnnouncedLimits::default(),
         }
     }
 
-    /// The learned ceiling in requests per second, once there is one.
+    /// Returns the learned ceiling in requests per second; `None` before there is one.
     #[must_use]
     pub fn ceiling_per_second(&self) -> Option<f64> {
         self.controller
@@ -60,38 +67,44 @@ impl Learned {
 }
 
 impl Strategy for Learned {
-    type Permit = Permit;
+    type Permit = LearnedPermit;
 
-    fn poll(&mut self, now: Time, waited: bool) -> Answer<Permit> {
+    fn poll(&mut self, now: Time, waited: bool) -> Decision<LearnedPermit> {
         match self.controller.poll(now, 1, waited) {
-            Poll::Grant(grant) => Answer::Send(Permit(grant)),
-            Poll::At(time) | Poll::AfterFeedback(time) => Answer::At(time),
-            Poll::CooldownTooLong(pause) | Poll::CircuitOpen(pause) => Answer::At(now + pause),
-            Poll::Apart(_) => unreachable!("a controller of one's own is never apart"),
+            Poll::Grant(grant) => Decision::Send(LearnedPermit(grant)),
+            Poll::At(time) | Poll::AfterFeedback(time) => Decision::WaitUntil(time),
+            Poll::Denied(Denial::Cooldown(pause) | Denial::CircuitOpen(pause)) => {
+                Decision::WaitUntil(now + pause)
+            }
+            Poll::Denied(Denial::Fleet(_)) => unreachable!("a controller has no fleet"),
         }
     }
 
-    fn success(&mut self, now: Time, permit: Permit) {
-        let _ = self.controller.success(now, &permit.0);
+    fn success(&mut self, now: Time, permit: LearnedPermit) {
+        let outcome = Outcome::Success {
+            announced: std::mem::take(&mut self.announced),
+            exhausted: None,
+            chance: 0.0,
+        };
+        let _ = self.controller.report(now, &permit.0, outcome);
     }
 
-    fn backoff(&mut self, now: Time, permit: Permit, hint: Option<Duration>, chance: f64) {
-        let _ = self.controller.backoff(now, &permit.0, hint, chance);
+    fn backoff(&mut self, now: Time, permit: LearnedPermit, hint: Option<Duration>, chance: f64) {
+        let outcome = Outcome::Refused {
+            announced: std::mem::take(&mut self.announced),
+            hint,
+            chance,
+        };
+        let _ = self.controller.report(now, &permit.0, outcome);
     }
 
     fn exhausted(&mut self, now: Time, wait: Duration, chance: f64) {
-        let _ = self.controller.exhausted(now, wait, chance);
+        let exhausted = ManualReport::Exhausted { wait, chance };
+        let _ = self.controller.report_manually(now, exhausted);
     }
 
-    fn announced(&mut self, now: Time, permit: &Permit, announced: &Announced) {
-        let told = limiter::Announced {
-            limit: Some(announced.limit.into()),
-            window: Some(announced.window),
-            remaining: announced.remaining.into(),
-            reset_after: announced.reset_after,
-        };
-        self.controller
-            .announced(now, &permit.0, &[told].into_iter().collect());
+    fn announced(&mut self, _now: Time, _permit: &LearnedPermit, state: &LimitState) {
+        self.announced = [state.to_announced()].into_iter().collect();
     }
 
     fn rate_per_second(&self) -> f64 {

@@ -1,55 +1,57 @@
-//! What happened in a simulated world, and the figures that are read off it.
+//! Events of a run, and figures derived from them.
 
 use std::time::Duration;
 
-use super::scenario::Scenario;
 use api_ratelimiter_core::Time;
 
-/// A job is judged by its rate once it has stayed up for so long.
-const STAYED: Duration = Duration::from_secs(10);
+use super::scenario::Scenario;
 
-/// Refusals after a change are judged over so long.
+/// Time for which a rate must stay up to count as found.
+const MIN_STRETCH: Duration = Duration::from_secs(10);
+
+/// Time over which refusals after a change are counted.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Share of the allowed rate that counts as having found it.
+/// Share of the allowed rate at which it counts as found.
 const FOUND: f64 = 0.9;
 
-/// Share of refused requests that counts as having absorbed a change.
+/// Share of refused requests below which a change counts as absorbed.
 const ABSORBED: f64 = 0.01;
 
-/// A request that reached the limits.
+/// A request that arrived at the limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrival {
-    /// When.
+    /// Time of arrival.
     pub at: Time,
-    /// Whose.
+    /// Index of the client.
     pub client: usize,
-    /// Whether it was let in.
+    /// Whether the limits accepted the request.
     pub accepted: bool,
 }
 
-/// A job, from its first to its last request.
+/// A job of one client, from its start to the success of its last request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Job {
-    /// Whose.
+    /// Index of the client.
     pub client: usize,
-    /// When its work came.
+    /// Time at which the job started.
     pub began: Time,
-    /// When its last answer came, if it did.
+    /// Time of the last response; `None` if the job did not end.
     pub ended: Option<Time>,
 }
 
-/// Everything that happened, in the order of time.
+/// Everything that happened in a run, in order of time.
 #[derive(Debug, Clone)]
 pub struct Report {
     length: Duration,
     arrivals: Vec<Arrival>,
-    /// Each client's rate whenever it changed.
+    /// The changes of each client's rate.
     rates: Vec<Vec<(Time, f64)>>,
     jobs: Vec<Job>,
 }
 
 impl Report {
+    /// Returns an empty report.
     pub(super) fn new(scenario: &Scenario, clients: usize) -> Self {
         Self {
             length: scenario.length,
@@ -59,6 +61,7 @@ impl Report {
         }
     }
 
+    /// Records a request that arrived at the limits.
     pub(super) fn arrival(&mut self, client: usize, at: Time, accepted: bool) {
         self.arrivals.push(Arrival {
             at,
@@ -67,6 +70,7 @@ impl Report {
         });
     }
 
+    /// Records the rate of a client, if it changed.
     pub(super) fn rate(&mut self, client: usize, at: Time, per_second: f64) {
         let rates = &mut self.rates[client];
         if rates.last().is_none_or(|(_, last)| *last != per_second) {
@@ -74,6 +78,7 @@ impl Report {
         }
     }
 
+    /// Records the start of a job.
     pub(super) fn job_began(&mut self, client: usize, began: Time) {
         self.jobs.push(Job {
             client,
@@ -82,30 +87,32 @@ impl Report {
         });
     }
 
+    /// Records the end of the client's current job.
     pub(super) fn job_ended(&mut self, client: usize, at: Time) {
         if let Some(job) = self.jobs.iter_mut().rev().find(|job| job.client == client) {
             job.ended = Some(at);
         }
     }
 
-    /// Every request that reached the limits.
+    /// Returns every request that arrived at the limits.
     #[must_use]
     pub fn arrivals(&self) -> &[Arrival] {
         &self.arrivals
     }
 
-    /// The rate of a client whenever it changed.
+    /// Returns the changes of a client's rate, in requests per second.
     #[must_use]
     pub fn rates(&self, client: usize) -> &[(Time, f64)] {
         &self.rates[client]
     }
 
-    /// Every job that began.
+    /// Returns every job that started.
     #[must_use]
     pub fn jobs(&self) -> &[Job] {
         &self.jobs
     }
 
+    /// Returns the arrivals from `from` to before `to` after the start.
     fn between(&self, from: Duration, to: Duration) -> &[Arrival] {
         let start = self
             .arrivals
@@ -116,7 +123,7 @@ impl Report {
         self.arrivals.get(start..end).unwrap_or_default()
     }
 
-    /// Requests let in from `from` to `to` after the start.
+    /// Counts accepted requests from `from` to `to` after the start.
     #[must_use]
     pub fn accepted(&self, from: Duration, to: Duration) -> u64 {
         self.between(from, to)
@@ -125,14 +132,14 @@ impl Report {
             .count() as u64
     }
 
-    /// Requests of one client let in from `from` to `to` after the start.
+    /// Counts accepted requests of one client from `from` to `to` after the start.
     #[must_use]
     pub fn accepted_of(&self, client: usize, from: Duration, to: Duration) -> u64 {
         let theirs = |arrival: &&Arrival| arrival.accepted && arrival.client == client;
         self.between(from, to).iter().filter(theirs).count() as u64
     }
 
-    /// Refused among the sent, from `from` to `to` after the start; 0 if nothing was sent.
+    /// Returns the share of refused requests from `from` to `to` after the start; 0 if there were none.
     #[must_use]
     pub fn refused_share(&self, from: Duration, to: Duration) -> f64 {
         let arrivals = self.between(from, to);
@@ -140,7 +147,9 @@ impl Report {
         refused as f64 / arrivals.len().max(1) as f64
     }
 
-    /// Jain's index of the requests that the clients got through: 1 is fair, 1/n is one for all.
+    /// Returns Jain's fairness index of the clients' accepted requests.
+    ///
+    /// It is 1 for equal shares, and 1/n if one of n clients got everything.
     #[must_use]
     pub fn fairness(&self, from: Duration, to: Duration) -> f64 {
         let shares: Vec<f64> = (0..self.rates.len())
@@ -155,8 +164,11 @@ impl Report {
         }
     }
 
-    /// Seconds from `from` until a client's rate reaches 0.9 of `per_second` to stay there for ten
-    /// seconds or `window`, whichever is longer, or until its job is done; `None` if it never does.
+    /// Returns the seconds from `from` until a client has found the rate `per_second`; `None` if it never
+    /// does.
+    ///
+    /// A rate is found when the client's rate reaches 0.9 of it and stays there for ten seconds or for
+    /// `window`, whichever is longer. The end of the client's job counts, too.
     #[must_use]
     pub fn seconds_to_find(
         &self,
@@ -171,7 +183,7 @@ impl Report {
             .find(|job| job.client == client)
             .and_then(|job| job.ended);
         let done = done.map(|at| at.saturating_since(Time::ZERO + from));
-        let found = self.stretch_above(client, from, FOUND * per_second, STAYED.max(window));
+        let found = self.stretch_above(client, from, FOUND * per_second, MIN_STRETCH.max(window));
         [done, found]
             .into_iter()
             .flatten()
@@ -179,8 +191,8 @@ impl Report {
             .map(|time| time.as_secs_f64())
     }
 
-    /// The time after `from` at which the first stretch of at least `long` with a rate of at least
-    /// `floor` begins.
+    /// Returns the time after `from` at which the first stretch of at least `long` starts in which the rate
+    /// is at least `floor`.
     fn stretch_above(
         &self,
         client: usize,
@@ -192,6 +204,7 @@ impl Report {
         let rates = &self.rates[client];
         let mut since: Option<Time> = None;
         for (index, (at, per_second)) in rates.iter().enumerate() {
+            // This rate holds until the next change, or until the end.
             let until = rates.get(index + 1).map_or(end, |(next, _)| *next);
             if until <= from {
                 continue;
@@ -208,12 +221,13 @@ impl Report {
         None
     }
 
-    /// Seconds from `change` until a minute begins in which less than 1% is refused.
+    /// Returns the seconds from `change` until a minute starts in which less than 1% of requests is
+    /// refused; `None` if there is no such minute.
     #[must_use]
     pub fn seconds_to_absorb(&self, change: Duration) -> Option<f64> {
         let after = self.between(change, self.length);
         let (mut first, mut refused) = (0, 0_usize);
-        // The minute that begins with each arrival, or with the change itself.
+        // Try the minute that starts at the change, then each minute that starts at an arrival.
         let mut last = 0;
         let mut start = change;
         loop {
@@ -235,8 +249,10 @@ impl Report {
         }
     }
 
-    /// Requests let in while jobs were under way, for each second of that, from `from` on; jobs that
-    /// never ended count until the end.
+    /// Returns the accepted requests per second while jobs were running, for jobs that started at `from` or
+    /// later.
+    ///
+    /// A job that did not end counts until the end of the run.
     #[must_use]
     pub fn busy_rate(&self, from: Duration) -> f64 {
         let (mut accepted, mut busy) = (0, Duration::ZERO);
@@ -258,74 +274,4 @@ impl Report {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(seconds: f64) -> Time {
-        Time::ZERO + Duration::from_secs_f64(seconds)
-    }
-
-    fn report() -> Report {
-        let scenario = Scenario {
-            length: Duration::from_secs(600),
-            ..Scenario::new([])
-        };
-        Report::new(&scenario, 2)
-    }
-
-    #[test]
-    fn a_limit_is_found_where_the_rate_begins_to_stay_up() {
-        let mut report = report();
-        for (seconds, rate) in [(0.0, 2.0), (5.0, 9.5), (8.0, 5.0), (20.0, 9.1), (25.0, 9.9)] {
-            report.rate(0, at(seconds), rate);
-        }
-        // From 5 s it was up for 3 s only.
-        assert_eq!(
-            report.seconds_to_find(0, Duration::ZERO, 10.0, Duration::ZERO),
-            Some(20.0)
-        );
-        assert_eq!(
-            report.seconds_to_find(0, Duration::from_secs(60), 10.0, Duration::ZERO),
-            Some(0.0)
-        );
-        assert_eq!(
-            report.seconds_to_find(0, Duration::ZERO, 20.0, Duration::ZERO),
-            None
-        );
-    }
-
-    #[test]
-    fn a_change_is_absorbed_when_a_minute_with_few_refusals_begins() {
-        let mut report = report();
-        for tenth in 0..6000 {
-            report.arrival(
-                0,
-                at(f64::from(tenth) / 10.0),
-                !(1000..1100).contains(&tenth),
-            );
-        }
-        // 600 a minute: from the sixth last of the refusals on, less than 1% are refused.
-        let absorbed = report
-            .seconds_to_absorb(Duration::from_secs(100))
-            .expect("absorbed");
-        assert!((absorbed - 9.5).abs() < 1e-6, "{absorbed}");
-    }
-
-    #[test]
-    fn fairness_is_one_for_equal_shares_and_a_half_for_one_of_two() {
-        let mut report = report();
-        report.arrival(0, at(1.0), true);
-        assert_eq!(report.fairness(Duration::ZERO, Duration::from_secs(9)), 0.5);
-        report.arrival(1, at(2.0), true);
-        assert_eq!(report.fairness(Duration::ZERO, Duration::from_secs(9)), 1.0);
-    }
-
-    #[test]
-    fn the_busy_rate_leaves_the_idle_time_out() {
-        let mut report = report();
-        report.job_began(0, at(10.0));
-        (10..20).for_each(|second| report.arrival(0, at(f64::from(second)), true));
-        report.job_ended(0, at(20.0));
-        assert_eq!(report.busy_rate(Duration::ZERO), 1.0);
-    }
-}
+mod tests;

@@ -1,34 +1,35 @@
-//! What a simulated world is made of: hidden limits, the way there and back, and who wants what.
+//! Description of an experiment: hidden limits, latencies and demand.
 
 use std::time::Duration;
 
-use crate::Limit;
+use crate::rules::Limit;
 
-/// One experiment, complete but for its seed and its strategies.
+/// One experiment without its strategies and its seed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
-    /// The hidden limits, all of which a request must pass.
+    /// Hidden limits. A request must pass all of them.
     pub limits: Vec<Limit>,
-    /// Limits that replace the ones before, each at its time after the start.
+    /// Changes: at each time after the start, these limits replace the ones before.
     pub changes: Vec<(Duration, Vec<Limit>)>,
-    /// How long requests travel and stay.
+    /// Latencies of a request.
     pub trip: Trip,
-    /// Workers of each client: requests that can be under way at once.
+    /// Workers of each client: the maximum number of its requests in flight.
     pub workers: usize,
-    /// Later clients start so much after the ones before them.
+    /// Delay between the starts of two successive clients.
     pub stagger: Duration,
-    /// What each client wants to send.
+    /// Demand of each client.
     pub demand: Demand,
-    /// What a refusal says about the wait.
-    pub hint: Hint,
-    /// Somebody else who uses the same limits.
+    /// What responses say about the limits.
+    pub hint: LimitHint,
+    /// Another user of these limits.
     pub neighbour: Option<Neighbour>,
-    /// How long it lasts.
+    /// Duration of the experiment.
     pub length: Duration,
 }
 
 impl Scenario {
-    /// 16 saturated workers against `limits` for half an hour, round trips of 80 to 180 ms, no hints.
+    /// Returns 16 saturated workers per client against `limits` for half an hour, with round trips of 80 to
+    /// 180 ms and without hints.
     #[must_use]
     pub fn new(limits: impl IntoIterator<Item = Limit>) -> Self {
         Self {
@@ -38,33 +39,34 @@ impl Scenario {
             workers: 16,
             stagger: Duration::from_secs(10),
             demand: Demand::Saturated,
-            hint: Hint::None,
+            hint: LimitHint::None,
             neighbour: None,
             length: Duration::from_secs(1800),
         }
     }
 }
 
-/// The way of one request. Each leg takes its time plus a jitter drawn evenly up to its most, so that
-/// requests overtake each other.
+/// Latencies of one request.
+///
+/// Each way takes its base time plus a uniform random jitter, so requests can overtake each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trip {
-    /// From the client to the limit.
+    /// Base time from the client to the server.
     pub there: Duration,
-    /// Most jitter on the way there.
+    /// Maximum jitter on the way to the server.
     pub there_jitter: Duration,
-    /// How long the server works on a request that was let in.
+    /// Time that the server takes for an accepted request.
     pub service: Duration,
-    /// From the server to the client.
+    /// Base time from the server to the client.
     pub back: Duration,
-    /// Most jitter on the way back.
+    /// Maximum jitter on the way to the client.
     pub back_jitter: Duration,
-    /// Most that a timer of the client is late.
+    /// Maximum delay of a timer of the client.
     pub timer_late: Duration,
 }
 
 impl Default for Trip {
-    /// 80 to 180 ms, with the half millisecond that timers of a usual system are late.
+    /// Returns a round trip of 80 to 180 ms, with timers up to half a millisecond late, as on common systems.
     fn default() -> Self {
         Self {
             there: Duration::from_millis(40),
@@ -77,51 +79,51 @@ impl Default for Trip {
     }
 }
 
-/// What a client wants to send.
+/// Demand of a client.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Demand {
-    /// Every worker sends its next request as soon as the last one is through.
+    /// Every worker sends its next request when the one before has succeeded.
     Saturated,
-    /// So many requests, as fast as they go.
+    /// A number of requests, as fast as possible.
     Job {
-        /// How many.
+        /// Number of requests.
         requests: u64,
     },
-    /// Requests that come at even distances, whoever is free takes the next.
+    /// Requests at even intervals. An idle worker takes the next one.
     Steady {
-        /// How many come in each second.
+        /// Requests per second.
         per_second: f64,
     },
-    /// Jobs with nothing to do between the end of one and the start of the next.
+    /// Jobs with an idle time between the end of one and the start of the next.
     Bursts {
         /// Requests of each job.
         requests: u64,
-        /// The idle time between.
+        /// Idle time between two jobs.
         idle: Duration,
     },
 }
 
-/// What answers say about the limits.
+/// What responses say about the limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Hint {
+pub enum LimitHint {
     /// Nothing.
     None,
     /// `Retry-After` in whole seconds, rounded up.
     RetryAfter,
-    /// Every answer says how much is left and in how many whole seconds, rounded up, all of it is back.
+    /// Every response has the remaining requests and the whole seconds, rounded up, until the reset.
     Headers,
-    /// The same, but rounded down: zero in the last second.
+    /// As [`Headers`](Self::Headers) with seconds rounded down: zero in the last second.
     HeadersRoundedDown,
 }
 
-/// Somebody else's requests against the same limits: at uneven distances, deaf to refusals.
+/// Requests of another user against these limits, at random intervals and regardless of refusals.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Neighbour {
-    /// How many in each second.
+    /// Requests per second.
     pub per_second: f64,
-    /// Since when, after the start.
+    /// Time of the first request after the start.
     pub from: Duration,
-    /// Until when, after the start.
+    /// Time of the last request after the start.
     pub until: Duration,
 }

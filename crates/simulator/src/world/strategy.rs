@@ -1,87 +1,89 @@
-//! Who decides in a simulated world when to send: the limiter's own controller, a fixed rate, a rival.
+//! Strategies: what decides when a simulated client sends. Also the simplest one, a fixed rate.
 
 use std::time::Duration;
 
-use crate::Announced;
 use api_ratelimiter_core::Time;
 
-/// The answer to "may I send now?".
+use crate::rules::LimitState;
+
+/// Decision of a [`Strategy`] about the next request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer<P> {
-    /// Yes; the permit comes back with what became of the request.
+pub enum Decision<P> {
+    /// Send the request now. The permit is returned with the outcome of the request.
     Send(P),
-    /// Ask again at this time, or after the next answer from the server.
-    At(Time),
+    /// Ask again at this time, or after the next response from the server.
+    WaitUntil(Time),
 }
 
-/// Something that paces the requests of one client.
+/// Paces the requests of one client.
 pub trait Strategy {
-    /// What it wants to remember of a request while that is under way.
+    /// Data kept for each request in flight.
     type Permit;
 
-    /// May the next request be sent now? `waited` says that it was held up before.
-    fn poll(&mut self, now: Time, waited: bool) -> Answer<Self::Permit>;
+    /// Decides whether the next request may be sent now. `waited`: the request was told to wait before.
+    fn poll(&mut self, now: Time, waited: bool) -> Decision<Self::Permit>;
 
-    /// A request got through.
+    /// Records that a request succeeded.
     fn success(&mut self, now: Time, permit: Self::Permit);
 
-    /// A request was refused. `hint` is the pause that the server asked for; `chance`, in `0.0..1.0`,
-    /// is there to draw jitter from.
+    /// Records that a request was refused. `hint` is the wait that the server named; `chance`, in
+    /// `0.0..1.0`, is random and serves to draw jitter.
     fn backoff(&mut self, now: Time, permit: Self::Permit, hint: Option<Duration>, chance: f64);
 
-    /// An answer said, without refusing anything, that nothing is left of a limit for so long. Most
-    /// strategies do not listen.
+    /// Records that a successful response announced no remaining requests for `wait`. Does nothing by
+    /// default.
     fn exhausted(&mut self, _now: Time, _wait: Duration, _chance: f64) {}
 
-    /// An answer to that permit's request said how much is left of the limit. Told before what became of
-    /// the request. Most strategies do not listen.
-    fn announced(&mut self, _now: Time, _permit: &Self::Permit, _announced: &Announced) {}
+    /// Records the limit that the response to this permit's request announced. Called before the outcome of
+    /// the request is recorded. Does nothing by default.
+    fn announced(&mut self, _now: Time, _permit: &Self::Permit, _state: &LimitState) {}
 
-    /// Does what is due apart from requests, while `waiting` of them are held up; returns when to be called again. It is
-    /// called after everything that happens to the client, too. Most strategies have nothing else to do.
+    /// Does work other than requests, while `waiting` requests are queued. Returns when to be called again.
+    ///
+    /// It is also called after every event of the client. Does nothing by default.
     fn background(&mut self, _now: Time, _waiting: usize) -> Option<Time> {
         None
     }
 
-    /// The rate that requests are paced at now, per second; infinite if they aren't.
+    /// Returns the current rate in requests per second; infinite if requests are not paced.
     fn rate_per_second(&self) -> f64;
 }
 
-/// A fixed rate without any burst; refusals change nothing.
+/// Strategy that sends at a fixed rate without bursts and ignores refusals. Made by [`fixed`].
 #[derive(Debug, Clone, Copy)]
-pub struct Fixed {
+pub struct FixedRate {
     interval: Duration,
     next: Time,
 }
 
-/// A strategy that sends at a fixed rate, whatever happens.
+/// Returns a strategy that sends at a fixed rate and ignores refusals.
 ///
 /// # Panics
 ///
 /// If the rate is not a positive number.
 #[must_use]
-pub fn fixed(rate_per_second: f64) -> Fixed {
-    Fixed {
+pub fn fixed(rate_per_second: f64) -> FixedRate {
+    FixedRate {
         interval: Duration::from_secs_f64(1.0 / rate_per_second),
         next: Time::ZERO,
     }
 }
 
-impl Strategy for Fixed {
+impl Strategy for FixedRate {
     type Permit = ();
 
-    fn poll(&mut self, now: Time, _waited: bool) -> Answer<()> {
+    fn poll(&mut self, now: Time, _waited: bool) -> Decision<()> {
         if now < self.next {
-            return Answer::At(self.next);
+            return Decision::WaitUntil(self.next);
         }
-        // A timer that was late by less than an interval is made up for; an idle time is not.
+        // Catch up if the timer was late by less than an interval, but not after an idle time.
         let due = if now.saturating_since(self.next) < self.interval {
             self.next
         } else {
             now
         };
         self.next = due + self.interval;
-        Answer::Send(())
+        Decision::Send(())
     }
 
     fn success(&mut self, _now: Time, (): ()) {}

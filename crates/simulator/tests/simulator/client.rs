@@ -1,4 +1,4 @@
-//! Two clients: one that speaks HTTP, and one that sees the bytes.
+//! Two test clients: an HTTP client, and one for the bytes of a connection.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use api_ratelimiter_simulator::{Limit, SimulatedApi};
 
-/// A test that waits longer for something hangs.
+/// Timeout of every wait in a test.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Long enough for anything that a server on loopback is about to send.
+/// Time without bytes after which a connection on loopback counts as silent.
 const SILENCE: Duration = Duration::from_millis(150);
 
 pub(crate) type Response = ureq::http::Response<ureq::Body>;
@@ -28,23 +28,23 @@ pub(crate) fn agent() -> ureq::Agent {
 
 pub(crate) fn get(agent: &ureq::Agent, api: &SimulatedApi, path: &str) -> Response {
     let url = format!("{}{path}", api.base_url());
-    agent.get(url).call().expect("an answer")
+    agent.get(url).call().expect("a response")
 }
 
-/// Sends so many requests one after the other; returns their statuses.
+/// Sends `count` requests one after the other and returns their statuses.
 pub(crate) fn statuses(
     agent: &ureq::Agent,
     api: &SimulatedApi,
     path: &str,
     count: usize,
 ) -> Vec<u16> {
-    let ask = |_| {
+    let status = |_| {
         let mut response = get(agent, api, path);
-        // Read to its end, so that the connection can be used again.
+        // Read the whole body, so that the connection can be used again.
         response.body_mut().read_to_vec().expect("a body");
         response.status().as_u16()
     };
-    (0..count).map(ask).collect()
+    (0..count).map(status).collect()
 }
 
 pub(crate) fn json(mut response: Response) -> serde_json::Value {
@@ -58,7 +58,7 @@ pub(crate) fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> 
         .map(|value| value.to_str().expect("text"))
 }
 
-/// Waits until something is so; what is awaited is certain to come, only its time is not.
+/// Waits until `is_so` returns true. Panics after the timeout.
 pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     for _ in 0..PATIENCE.as_millis() {
         if is_so() {
@@ -66,10 +66,10 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
         }
         thread::sleep(Duration::from_millis(1));
     }
-    panic!("never came: {what}");
+    panic!("timeout: {what}");
 }
 
-/// How a connection ended for someone who reads it.
+/// How reading a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     Closed,
@@ -91,8 +91,8 @@ impl Raw {
         self.0.write_all(request.as_bytes()).expect("sent");
     }
 
-    /// Reads until the connection ends or, after enough has come, falls silent: what came, and how it
-    /// ended.
+    /// Reads until the connection ends, or until silence once `enough` has arrived. Returns the received text
+    /// and how reading ended.
     pub(crate) fn read(&mut self, enough: impl Fn(&str) -> bool) -> (String, End) {
         let mut received = String::new();
         let mut buffer = [0; 4096];
@@ -118,17 +118,17 @@ impl Raw {
     }
 }
 
-/// Whether at least this share of an answer's body is there.
-pub(crate) fn has_body(answer: &str, parts: usize, of: usize) -> bool {
-    answer.contains("\r\n\r\n") && {
-        let (length, body) = body_of(answer);
+/// Returns whether at least the share `parts / of` of the body has arrived.
+pub(crate) fn has_body(response: &str, parts: usize, of: usize) -> bool {
+    response.contains("\r\n\r\n") && {
+        let (length, body) = body_of(response);
         body.len() >= length * parts / of
     }
 }
 
-/// The announced length of a body and what of it came.
-pub(crate) fn body_of(answer: &str) -> (usize, &str) {
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a whole head");
+/// Returns the announced length of a body and the part that arrived.
+pub(crate) fn body_of(response: &str) -> (usize, &str) {
+    let (head, body) = response.split_once("\r\n\r\n").expect("a whole head");
     let length = head
         .lines()
         .find_map(|line| line.strip_prefix("content-length: "))

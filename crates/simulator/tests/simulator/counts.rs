@@ -1,4 +1,4 @@
-//! What the server answers and how it counts what it served; starting and stopping.
+//! Responses and counts of the server, and its start and stop.
 
 use std::collections::BTreeSet;
 use std::net::TcpStream;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::client::{End, Raw, agent, body_of, get, statuses, wait_until};
 
 #[test]
-fn a_walk_through_the_pages_of_a_query_finds_every_item_once() {
+fn the_pages_of_a_query_have_every_item_once() {
     let api = SimulatedApi::builder()
         .items(1_050)
         .start()
@@ -20,12 +20,16 @@ fn a_walk_through_the_pages_of_a_query_finds_every_item_once() {
     let mut ids = BTreeSet::new();
     let mut query = json!({});
     loop {
-        let list =
-            crate::client::json(agent.post(&url).send(query.to_string()).expect("an answer"));
+        let list = crate::client::json(
+            agent
+                .post(&url)
+                .send(query.to_string())
+                .expect("a response"),
+        );
         for page in list["results"].as_array().expect("results") {
             assert!(
                 ids.insert(page["id"].as_str().expect("an id").to_owned()),
-                "twice: {page}"
+                "duplicate: {page}"
             );
         }
         if list["has_more"] == json!(false) {
@@ -39,7 +43,7 @@ fn a_walk_through_the_pages_of_a_query_finds_every_item_once() {
 }
 
 #[test]
-fn what_is_asked_for_twice_is_counted_as_served_twice() {
+fn a_repeated_request_counts_as_served_twice() {
     let api = SimulatedApi::builder().start().expect("a server");
     let agent = agent();
     statuses(&agent, &api, "/pages/1", 1);
@@ -65,36 +69,36 @@ fn what_is_asked_for_twice_is_counted_as_served_twice() {
 }
 
 #[test]
-fn requests_sent_at_once_on_one_connection_are_answered_and_counted_in_turn() {
+fn pipelined_requests_are_served_and_counted_in_order() {
     let api = SimulatedApi::builder().start().expect("a server");
     let mut raw = Raw::connect(&api);
     for id in 0..50 {
         raw.send("GET", &format!("/pages/{id}"));
     }
-    let answered = |answers: &str| answers.matches("HTTP/1.1 200 OK").count();
-    let (answers, end) = raw.read(|answers| answered(answers) == 50);
-    assert_eq!((answered(&answers), end), (50, End::Silent));
+    let count = |text: &str| text.matches("HTTP/1.1 200 OK").count();
+    let (received, end) = raw.read(|text| count(text) == 50);
+    assert_eq!((count(&received), end), (50, End::Silent));
     assert_eq!((api.stats().served, api.stats().served_twice), (50, 0));
 }
 
 #[test]
-fn a_head_request_gets_the_head_alone() {
+fn a_head_request_gets_no_body() {
     let api = SimulatedApi::builder().start().expect("a server");
     let mut raw = Raw::connect(&api);
     for _ in 0..2 {
         raw.send("HEAD", "/things");
-        let (answer, end) = raw.read(|answer| answer.contains("\r\n\r\n"));
-        let (length, body) = body_of(&answer);
+        let (response, end) = raw.read(|text| text.contains("\r\n\r\n"));
+        let (length, body) = body_of(&response);
         assert!(
             length > 0 && body.is_empty() && end == End::Silent,
-            "{answer}"
+            "{response}"
         );
     }
     assert_eq!(api.served("HEAD /things"), 2);
 }
 
 #[test]
-fn statuses_are_answered_as_they_are_asked_for() {
+fn a_requested_status_is_returned() {
     let api = SimulatedApi::builder().start().expect("a server");
     let agent = agent();
     for status in [200, 201, 204, 304, 400, 404, 429, 500, 503] {
@@ -103,15 +107,11 @@ fn statuses_are_answered_as_they_are_asked_for() {
             [status]
         );
     }
-    assert_eq!(
-        api.stats().refused,
-        0,
-        "an answer of 429 that was asked for is none of the limits'"
-    );
+    assert_eq!(api.stats().refused, 0, "a requested 429 is not a refusal");
 }
 
 #[test]
-fn what_was_received_is_described_without_its_secrets() {
+fn the_echo_omits_header_values() {
     let api = SimulatedApi::builder().start().expect("a server");
     let url = format!("{}/things/7?deep=1", api.base_url());
     let request = agent()
@@ -119,7 +119,7 @@ fn what_was_received_is_described_without_its_secrets() {
         .header("Authorization", "Bearer s3cret")
         .send("12345");
     let text = request
-        .expect("an answer")
+        .expect("a response")
         .body_mut()
         .read_to_string()
         .expect("text");
@@ -145,7 +145,7 @@ fn what_was_received_is_described_without_its_secrets() {
 }
 
 #[test]
-fn a_stopped_api_accepts_nobody_and_still_knows_its_counts() {
+fn a_stopped_api_refuses_connections_and_keeps_its_counts() {
     let api = SimulatedApi::builder().start().expect("a server");
     get(&agent(), &api, "/pages/1");
     api.stop();
@@ -161,7 +161,7 @@ fn a_stopped_api_accepts_nobody_and_still_knows_its_counts() {
 }
 
 #[test]
-fn stopping_ends_connections_whatever_they_are_doing() {
+fn stopping_closes_busy_connections() {
     let fault = Fault::stall_in_body(Duration::from_secs(3600), 1.0).expect("a fault");
     let api = SimulatedApi::builder()
         .fault(fault)
@@ -176,11 +176,11 @@ fn stopping_ends_connections_whatever_they_are_doing() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_an_error() {
+fn a_port_in_use_is_an_error() {
     let api = SimulatedApi::builder().start().expect("a server");
     let error = SimulatedApi::builder()
         .port(api.addr().port())
         .start()
-        .expect_err("taken");
+        .expect_err("in use");
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
 }

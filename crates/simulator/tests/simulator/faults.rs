@@ -1,4 +1,4 @@
-//! What goes wrong on purpose, seen by someone who reads the bytes.
+//! Injected faults, as a client that reads bytes sees them.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ fn with(fault: Result<Fault, api_ratelimiter_simulator::FaultError>) -> Simulate
         .expect("a server")
 }
 
-/// What comes in answer to one request: until the end, or silence after enough has come.
-fn answer(api: &SimulatedApi, enough: impl Fn(&str) -> bool) -> (String, End) {
+/// Sends one request and reads its response until the end, or until silence once `enough` has arrived.
+fn response(api: &SimulatedApi, enough: impl Fn(&str) -> bool) -> (String, End) {
     let mut raw = Raw::connect(api);
     raw.send("GET", "/pages/1");
     raw.read(enough)
@@ -26,14 +26,14 @@ fn never(_: &str) -> bool {
     false
 }
 
-/// Accepted, served, struck.
+/// Returns the counts of accepted, served and struck requests.
 fn counts(api: &SimulatedApi) -> (u64, u64, u64) {
     let stats = api.stats();
     (stats.accepted, stats.served, stats.faults_injected)
 }
 
 #[test]
-fn an_injected_status_replaces_the_answer() {
+fn an_injected_status_replaces_the_response() {
     let api = with(Fault::status(502, 1.0));
     assert_eq!(statuses(&agent(), &api, "/pages/1", 3), [502; 3]);
     assert_eq!(counts(&api), (3, 0, 3));
@@ -41,25 +41,25 @@ fn an_injected_status_replaces_the_answer() {
 }
 
 #[test]
-fn a_connection_cut_before_the_answer_ends_without_a_byte() {
-    let api = with(Fault::cut_before_answer(1.0));
-    assert_eq!(answer(&api, never), (String::new(), End::Closed));
+fn a_connection_cut_before_the_response_ends_without_a_byte() {
+    let api = with(Fault::cut_before_response(1.0));
+    assert_eq!(response(&api, never), (String::new(), End::Closed));
     assert_eq!(counts(&api), (1, 0, 1));
 }
 
 #[test]
-fn a_connection_reset_before_the_answer_is_reset_without_a_byte() {
-    let api = with(Fault::cut_before_answer(1.0).map(Fault::by_reset));
-    assert_eq!(answer(&api, never), (String::new(), End::Reset));
+fn a_connection_reset_before_the_response_ends_without_a_byte() {
+    let api = with(Fault::cut_before_response(1.0).map(Fault::by_reset));
+    assert_eq!(response(&api, never), (String::new(), End::Reset));
     assert_eq!(counts(&api), (1, 0, 1));
 }
 
 #[test]
 fn a_connection_cut_in_the_body_delivers_half_of_it() {
     let api = with(Fault::cut_in_body(1.0));
-    let (answer, end) = answer(&api, never);
-    let (length, body) = body_of(&answer);
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    let (received, end) = response(&api, never);
+    let (length, body) = body_of(&received);
+    assert!(received.starts_with("HTTP/1.1 200 OK\r\n"), "{received}");
     assert_eq!((body.len(), end), (length / 2, End::Closed));
     assert_eq!(counts(&api), (1, 0, 1));
 }
@@ -67,19 +67,19 @@ fn a_connection_cut_in_the_body_delivers_half_of_it() {
 #[test]
 fn a_connection_reset_in_the_body_is_reset_before_its_end() {
     let api = with(Fault::cut_in_body(1.0).map(Fault::by_reset));
-    let (answer, end) = answer(&api, never);
+    let (received, end) = response(&api, never);
     assert_eq!(end, End::Reset);
     // A reset may overtake bytes that were sent before it.
-    if answer.contains("\r\n\r\n") {
-        let (length, body) = body_of(&answer);
+    if received.contains("\r\n\r\n") {
+        let (length, body) = body_of(&received);
         assert!(body.len() <= length / 2);
     }
     assert_eq!(counts(&api), (1, 0, 1));
 }
 
 #[test]
-fn an_answer_stalled_before_its_head_is_silence() {
-    let api = with(Fault::stall_before_answer(LONG, 1.0));
+fn a_response_stalled_before_its_head_sends_no_byte() {
+    let api = with(Fault::stall_before_response(LONG, 1.0));
     let mut raw = Raw::connect(&api);
     raw.send("GET", "/pages/1");
     wait_until("a request", || counts(&api) == (1, 0, 1));
@@ -88,17 +88,17 @@ fn an_answer_stalled_before_its_head_is_silence() {
 }
 
 #[test]
-fn an_answer_stalled_in_its_body_stops_half_way() {
+fn a_response_stalled_in_its_body_stops_after_half() {
     let api = with(Fault::stall_in_body(LONG, 1.0));
-    let (answer, end) = answer(&api, |answer| has_body(answer, 1, 2));
-    let (length, body) = body_of(&answer);
+    let (received, end) = response(&api, |text| has_body(text, 1, 2));
+    let (length, body) = body_of(&received);
     assert_eq!((body.len(), end), (length / 2, End::Silent));
     assert_eq!(counts(&api), (1, 0, 1));
 }
 
 #[test]
-fn an_answer_that_was_stalled_is_served_in_the_end() {
-    for fault in [Fault::stall_before_answer, Fault::stall_in_body] {
+fn a_stalled_response_is_served_later() {
+    for fault in [Fault::stall_before_response, Fault::stall_in_body] {
         let api = with(fault(Duration::from_millis(3), 1.0));
         assert_eq!(statuses(&agent(), &api, "/pages/1", 2), [200; 2]);
         assert_eq!(counts(&api), (2, 2, 2));
@@ -106,20 +106,20 @@ fn an_answer_that_was_stalled_is_served_in_the_end() {
 }
 
 #[test]
-fn a_connection_serves_on_after_a_stall() {
+fn a_connection_is_usable_after_a_stall() {
     let api = with(Fault::stall_in_body(Duration::from_millis(3), 1.0));
     let mut raw = Raw::connect(&api);
     for served in 1..=3 {
         raw.send("GET", "/pages/1");
-        let (answer, end) = raw.read(|answer| has_body(answer, 1, 1));
-        let (length, body) = body_of(&answer);
+        let (received, end) = raw.read(|text| has_body(text, 1, 1));
+        let (length, body) = body_of(&received);
         assert_eq!((body.len(), end), (length, End::Silent));
         assert_eq!(api.stats().served, served);
     }
 }
 
 #[test]
-fn an_answer_without_a_body_is_cut_before_it_begins() {
+fn a_response_without_a_body_is_cut_before_its_head() {
     let api = with(Fault::cut_in_body(1.0));
     for (method, target) in [("HEAD", "/pages/1"), ("GET", "/status/204")] {
         let mut raw = Raw::connect(&api);
@@ -133,7 +133,7 @@ fn an_answer_without_a_body_is_cut_before_it_begins() {
 }
 
 #[test]
-fn the_same_seed_strikes_the_same_requests() {
+fn equal_seeds_strike_equal_requests() {
     let run = |seed| {
         let fault = Fault::status(500, 0.5).expect("a fault");
         let api = SimulatedApi::builder()

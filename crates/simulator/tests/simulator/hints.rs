@@ -1,4 +1,4 @@
-//! What answers say about the limits. The limit is of one hour, so that a slow test changes no answer.
+//! Hints in the headers of responses. Limits last one hour, so that a slow test does not change a response.
 
 use std::time::SystemTime;
 
@@ -13,23 +13,25 @@ const HINTS: [&str; 4] = [
     "x-ratelimit-reset",
 ];
 
-/// Seconds of which an hour's limit may speak a moment after its first request, rounded up.
+/// Seconds until the reset of an hour's limit, rounded up, shortly after its first request.
 const ABOUT_AN_HOUR: std::ops::RangeInclusive<u64> = 3_540..=3_601;
 
-/// The answers to three requests of which two are accepted.
-fn three_answers(hint: Hint) -> [Response; 3] {
+/// Returns the responses to three requests, of which two are accepted.
+fn three_responses(hint: Hint) -> [Response; 3] {
     let api = SimulatedApi::builder()
         .limit(limit("sliding-window:2/1h"))
         .hint(hint)
         .start()
         .expect("a server");
     let agent = agent();
-    let answers = [(); 3].map(|()| get(&agent, &api, "/pages/1"));
+    let responses = [(); 3].map(|()| get(&agent, &api, "/pages/1"));
     assert_eq!(
-        answers.each_ref().map(|answer| answer.status().as_u16()),
+        responses
+            .each_ref()
+            .map(|response| response.status().as_u16()),
         [200, 200, 429]
     );
-    answers
+    responses
 }
 
 fn unix_seconds(date: &str) -> u64 {
@@ -54,23 +56,23 @@ fn names(response: &Response) -> Vec<&str> {
 }
 
 #[test]
-fn nothing_is_said_unless_it_is_asked_for() {
-    for answer in &three_answers(Hint::None) {
-        assert!(names(answer).is_empty(), "{answer:?}");
+fn no_hints_are_sent_by_default() {
+    for response in &three_responses(Hint::None) {
+        assert!(names(response).is_empty(), "{response:?}");
     }
 }
 
 #[test]
-fn a_refusal_says_how_many_seconds_to_wait() {
-    let [_, accepted, refused] = three_answers(Hint::RetryAfterSeconds);
+fn a_refusal_has_the_seconds_to_wait() {
+    let [_, accepted, refused] = three_responses(Hint::RetryAfterSeconds);
     assert!(names(&accepted).is_empty(), "{accepted:?}");
     assert_eq!(names(&refused), ["retry-after"]);
     assert!(ABOUT_AN_HOUR.contains(&number(&refused, "retry-after")));
 }
 
 #[test]
-fn a_refusal_says_until_when_to_wait() {
-    let [_, accepted, refused] = three_answers(Hint::RetryAfterDate);
+fn a_refusal_has_the_date_to_wait_for() {
+    let [_, accepted, refused] = three_responses(Hint::RetryAfterDate);
     assert!(names(&accepted).is_empty(), "{accepted:?}");
     assert_eq!(names(&refused), ["retry-after"]);
     let until = unix_seconds(header(&refused, "retry-after").expect("a date"));
@@ -79,15 +81,15 @@ fn a_refusal_says_until_when_to_wait() {
 }
 
 #[test]
-fn every_answer_announces_the_limit() {
-    let answers = three_answers(Hint::Headers);
-    for (answer, remaining) in answers.iter().zip([1, 0, 0]) {
-        assert_eq!(number(answer, "x-ratelimit-limit"), 2);
-        assert_eq!(number(answer, "x-ratelimit-remaining"), remaining);
-        let sent = unix_seconds(header(answer, "date").expect("a date"));
-        assert!(ABOUT_AN_HOUR.contains(&(number(answer, "x-ratelimit-reset") - sent)));
+fn every_response_announces_the_limit() {
+    let responses = three_responses(Hint::Headers);
+    for (response, remaining) in responses.iter().zip([1, 0, 0]) {
+        assert_eq!(number(response, "x-ratelimit-limit"), 2);
+        assert_eq!(number(response, "x-ratelimit-remaining"), remaining);
+        let sent = unix_seconds(header(response, "date").expect("a date"));
+        assert!(ABOUT_AN_HOUR.contains(&(number(response, "x-ratelimit-reset") - sent)));
     }
-    let [accepted, _, refused] = &answers;
+    let [accepted, _, refused] = &responses;
     assert_eq!(header(accepted, "retry-after"), None);
     assert!(ABOUT_AN_HOUR.contains(&number(refused, "retry-after")));
 }

@@ -1,4 +1,4 @@
-//! What is accepted, what is refused.
+//! Accepted and refused requests.
 
 use std::thread;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use api_ratelimiter_simulator::{Fault, SimulatedApi};
 use crate::client::{Raw, agent, get, json, limit, statuses, wait_until};
 
 #[test]
-fn no_more_than_the_limit_get_through_whoever_asks() {
+fn all_clients_together_get_the_limit() {
     let api = SimulatedApi::builder()
         .limit(limit("fixed-window:30/1h"))
         .start()
@@ -53,7 +53,7 @@ fn without_limits_everything_is_accepted_on_one_connection() {
 }
 
 #[test]
-fn a_refusal_has_the_status_that_was_set_and_keeps_the_connection() {
+fn a_refusal_has_the_configured_status_and_keeps_the_connection() {
     let api = SimulatedApi::builder()
         .limit(limit("fixed-window:1/1h"))
         .refusal_status(529)
@@ -70,7 +70,7 @@ fn a_refusal_has_the_status_that_was_set_and_keeps_the_connection() {
 }
 
 #[test]
-fn a_refusal_status_that_is_none_is_not_started_with() {
+fn an_invalid_refusal_status_prevents_the_start() {
     for status in [0, 100, 600] {
         let error = SimulatedApi::builder()
             .refusal_status(status)
@@ -81,7 +81,7 @@ fn a_refusal_status_that_is_none_is_not_started_with() {
 }
 
 #[test]
-fn limits_change_when_their_time_has_come_and_not_before() {
+fn limits_change_at_their_time() {
     let api = SimulatedApi::builder()
         .limit(limit("fixed-window:1/1h"))
         .change_after(Duration::from_secs(3600), [])
@@ -92,22 +92,22 @@ fn limits_change_when_their_time_has_come_and_not_before() {
 }
 
 #[test]
-fn a_place_is_taken_until_the_answer_is_out_or_the_client_gone() {
+fn a_slot_is_used_until_the_response_is_sent_or_the_client_disconnects() {
     let api = SimulatedApi::builder()
         .limit(limit("concurrency:2"))
-        .fault(Fault::stall_before_answer(Duration::from_secs(3600), 1.0).expect("a fault"))
+        .fault(Fault::stall_before_response(Duration::from_secs(3600), 1.0).expect("a fault"))
         .start()
         .expect("a server");
     let mut waiting = [Raw::connect(&api), Raw::connect(&api)];
     for raw in &mut waiting {
         raw.send("GET", "/");
     }
-    wait_until("two under way", || api.stats().accepted == 2);
+    wait_until("two in flight", || api.stats().accepted == 2);
     assert_eq!(statuses(&agent(), &api, "/", 2), [429, 429]);
 
     drop(waiting);
     let mut next = Raw::connect(&api);
-    wait_until("a free place", || {
+    wait_until("a free slot", || {
         let before = api.stats();
         next.send("GET", "/");
         wait_until("a decision", || api.stats() != before);
@@ -116,7 +116,7 @@ fn a_place_is_taken_until_the_answer_is_out_or_the_client_gone() {
 }
 
 #[test]
-fn who_has_an_answer_finds_its_place_free() {
+fn a_client_with_its_response_finds_its_slot_free() {
     let api = SimulatedApi::builder()
         .limit(limit("concurrency:1"))
         .start()
@@ -130,14 +130,14 @@ fn who_has_an_answer_finds_its_place_free() {
 }
 
 #[test]
-fn requests_under_way_at_the_same_time_are_never_more_than_the_limit() {
+fn the_number_of_requests_in_flight_stays_within_the_limit() {
     let api = SimulatedApi::builder()
         .limit(limit("concurrency:3"))
         .round_trip(Duration::from_millis(4))
         .start()
         .expect("a server");
     thread::scope(|scope| {
-        // As many workers as places: none is ever refused, though each waits for a round trip.
+        // As many workers as slots: no request is refused, although each waits for a round trip.
         for _ in 0..3 {
             scope.spawn(|| assert_eq!(statuses(&agent(), &api, "/", 20), [200; 20]));
         }

@@ -1,4 +1,4 @@
-//! The simulated API over loopback: it holds its limits, gives its hints, does its harm and counts.
+//! Tests of the simulated API over loopback: limits, hints, shapes, faults and counts.
 
 mod client;
 mod counts;

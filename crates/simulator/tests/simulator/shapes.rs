@@ -1,4 +1,4 @@
-//! The vendors' own shapes, seen by a client that knows nothing of pages: sizes, errors, refusals.
+//! Response shapes of the vendors: page sizes, errors, refusals.
 
 use api_ratelimiter_simulator::{SimulatedApi, SimulatedApiBuilder};
 use serde_json::{Value, json};
@@ -10,14 +10,17 @@ fn api(settings: &str) -> SimulatedApi {
     builder.start().expect("a server")
 }
 
-fn ask(api: &SimulatedApi, path: &str) -> (u16, Value) {
+fn fetch(api: &SimulatedApi, path: &str) -> (u16, Value) {
     let response = get(&agent(), api, path);
     (response.status().as_u16(), json(response))
 }
 
 fn post(api: &SimulatedApi, path: &str, body: &Value) -> (u16, Value) {
     let url = format!("{}{path}", api.base_url());
-    let response = agent().post(url).send(body.to_string()).expect("an answer");
+    let response = agent()
+        .post(url)
+        .send(body.to_string())
+        .expect("a response");
     (response.status().as_u16(), json(response))
 }
 
@@ -25,7 +28,7 @@ fn length(array: &Value) -> usize {
     array.as_array().expect("an array").len()
 }
 
-/// The answer to the second request under a limit of one an hour.
+/// Returns the response to the second request under a limit of one per hour.
 fn refusal(settings: &str) -> (crate::client::Response, Option<Value>) {
     let api = api(&format!("limit=fixed-window:1/1h {settings}"));
     let agent = agent();
@@ -36,12 +39,12 @@ fn refusal(settings: &str) -> (crate::client::Response, Option<Value>) {
 }
 
 #[test]
-fn notion_takes_its_cursor_from_the_query_or_the_body() {
+fn notion_reads_its_cursor_from_the_query_or_the_body() {
     let api = api("shape=notion items=205");
-    let (_, first) = ask(&api, "/v1/users");
+    let (_, first) = fetch(&api, "/v1/users");
     assert_eq!(length(&first["results"]), 100);
     let cursor = first["next_cursor"].as_str().expect("a cursor");
-    let (_, by_get) = ask(&api, &format!("/users?page_size=3&start_cursor={cursor}"));
+    let (_, by_get) = fetch(&api, &format!("/users?page_size=3&start_cursor={cursor}"));
     assert_eq!(by_get["results"][0]["id"], "item-100");
     assert_eq!(length(&by_get["results"]), 3);
     for path in [
@@ -57,30 +60,30 @@ fn notion_takes_its_cursor_from_the_query_or_the_body() {
 }
 
 #[test]
-fn vantas_cursors_hold_what_a_url_has_to_encode() {
+fn vanta_cursors_contain_characters_that_a_url_encodes() {
     let api = api("shape=vanta items=12");
-    let (_, first) = ask(&api, "/v1/tests");
+    let (_, first) = fetch(&api, "/v1/tests");
     let results = &first["results"];
-    assert_eq!(length(&results["data"]), 10, "its default");
+    assert_eq!(length(&results["data"]), 10, "the default size");
     let info = &results["pageInfo"];
     assert_eq!(
         (&info["hasNextPage"], &info["endCursor"]),
         (&json!(true), &json!("cursor+10/="))
     );
-    let (status, last) = ask(&api, "/v1/tests?pageCursor=cursor%2B10%2F%3D");
+    let (status, last) = fetch(&api, "/v1/tests?pageCursor=cursor%2B10%2F%3D");
     assert_eq!(
         (status, &last["results"]["data"][1]["id"]),
         (200, &json!("item-11"))
     );
     assert_eq!(last["results"]["pageInfo"]["hasNextPage"], false);
     // Without encoding, a plus is a space.
-    assert_eq!(ask(&api, "/v1/tests?pageCursor=cursor+10/=").0, 400);
+    assert_eq!(fetch(&api, "/v1/tests?pageCursor=cursor+10/=").0, 400);
 }
 
 #[test]
-fn fieldguide_links_to_the_pages_around() {
+fn fieldguide_links_to_other_pages() {
     let api = api("shape=fieldguide items=250");
-    let (_, page) = ask(&api, "/v1/clients?page=2&sort_by=name&per_page=100");
+    let (_, page) = fetch(&api, "/v1/clients?page=2&sort_by=name&per_page=100");
     assert_eq!(
         (length(&page["data"]), &page["data"][0]["id"]),
         (100, &json!(100))
@@ -100,12 +103,12 @@ fn fieldguide_links_to_the_pages_around() {
     ] {
         assert_eq!(href(&page, name), target(number), "{name}");
     }
-    let (_, last) = ask(&api, "/v1/clients?page=3&per_page=100");
+    let (_, last) = fetch(&api, "/v1/clients?page=3&per_page=100");
     assert_eq!(
         (length(&last["data"]), href(&last, "next")),
         (50, Value::Null)
     );
-    let (_, beyond) = ask(&api, "/v1/clients?page=9&per_page=100");
+    let (_, beyond) = fetch(&api, "/v1/clients?page=9&per_page=100");
     assert_eq!(
         (length(&beyond["data"]), href(&beyond, "next")),
         (0, Value::Null)
@@ -113,7 +116,7 @@ fn fieldguide_links_to_the_pages_around() {
 }
 
 #[test]
-fn github_links_by_header_to_its_own_origin() {
+fn github_links_in_a_header_to_its_own_origin() {
     let api = api("shape=github items=250");
     let url = |query: &str| format!("{}/orgs/o/repos?{query}", api.base_url());
     let first = get(&agent(), &api, "/orgs/o/repos?per_page=100&type=all");
@@ -139,14 +142,14 @@ fn github_links_by_header_to_its_own_origin() {
 }
 
 #[test]
-fn no_page_is_larger_than_the_vendor_allows() {
+fn page_sizes_stay_within_the_maximum_of_the_vendor() {
     for (shape, largest, too_large) in [
         ("notion", "page_size=100", "page_size=101"),
         ("vanta", "pageSize=100", "pageSize=101"),
         ("fieldguide", "per_page=200", "per_page=201"),
     ] {
         let api = api(&format!("shape={shape} items=1000"));
-        assert_eq!(ask(&api, &format!("/things?{largest}")).0, 200, "{shape}");
+        assert_eq!(fetch(&api, &format!("/things?{largest}")).0, 200, "{shape}");
         let (name, _) = largest.split_once('=').expect("a parameter");
         for wrong in [
             too_large,
@@ -154,10 +157,10 @@ fn no_page_is_larger_than_the_vendor_allows() {
             &format!("{name}=x"),
             &format!("{name}=-1"),
         ] {
-            let (status, error) = ask(&api, &format!("/things?{wrong}"));
+            let (status, error) = fetch(&api, &format!("/things?{wrong}"));
             assert_eq!(status, 400, "{shape} {wrong}");
             assert!(
-                error["message"].as_str().expect("words").contains(name),
+                error["message"].as_str().expect("a message").contains(name),
                 "{error}"
             );
         }
@@ -169,13 +172,13 @@ fn no_page_is_larger_than_the_vendor_allows() {
         ("per_page=x", 30),
         ("page=0", 30),
     ] {
-        let (status, page) = ask(&github, &format!("/things?{query}"));
+        let (status, page) = fetch(&github, &format!("/things?{query}"));
         assert_eq!((status, length(&page)), (200, size), "{query}");
     }
 }
 
 #[test]
-fn positions_that_are_none_are_errors_and_no_panics() {
+fn invalid_positions_are_errors_without_panics() {
     let huge = usize::MAX;
     for (shape, query) in [
         ("notion", "start_cursor=item-3".to_owned()),
@@ -188,20 +191,20 @@ fn positions_that_are_none_are_errors_and_no_panics() {
     ] {
         let api = api(&format!("shape={shape} items=10"));
         assert_eq!(
-            ask(&api, &format!("/things?{query}")).0,
+            fetch(&api, &format!("/things?{query}")).0,
             400,
             "{shape} {query}"
         );
     }
     for shape in ["fieldguide", "github"] {
         let api = api(&format!("shape={shape} items={huge}"));
-        let (status, _) = ask(&api, &format!("/things?page={huge}&per_page=1"));
+        let (status, _) = fetch(&api, &format!("/things?page={huge}&per_page=1"));
         assert_eq!(status, 200, "{shape}");
     }
 }
 
 #[test]
-fn an_empty_collection_is_one_empty_page() {
+fn an_empty_collection_has_one_empty_page() {
     let data = |shape: &str, place: &str| {
         let api = api(&format!("shape={shape} items=0"));
         let response = get(&agent(), &api, "/things");
@@ -215,7 +218,7 @@ fn an_empty_collection_is_one_empty_page() {
 }
 
 #[test]
-fn a_path_that_ends_in_an_id_is_one_item() {
+fn a_path_with_an_id_returns_one_item() {
     for (shape, id) in [
         ("notion", json!("7")),
         ("vanta", json!("7")),
@@ -223,10 +226,10 @@ fn a_path_that_ends_in_an_id_is_one_item() {
         ("github", json!(7)),
     ] {
         let api = api(&format!("shape={shape} items=10"));
-        assert_eq!(ask(&api, "/things/7").1["id"], id, "{shape}");
-        // More than there are: any path answers.
-        assert_eq!(ask(&api, "/v1/things/item-12").0, 200, "{shape}");
-        assert_eq!(ask(&api, "/status/404").0, 404, "{shape}");
+        assert_eq!(fetch(&api, "/things/7").1["id"], id, "{shape}");
+        // Ids beyond the collection are valid, too.
+        assert_eq!(fetch(&api, "/v1/things/item-12").0, 200, "{shape}");
+        assert_eq!(fetch(&api, "/status/404").0, 404, "{shape}");
         let (status, echo) = post(&api, "/things", &json!({}));
         assert_eq!((status, &echo["method"]), (200, &json!("POST")), "{shape}");
         assert_eq!(
@@ -238,21 +241,21 @@ fn a_path_that_ends_in_an_id_is_one_item() {
 }
 
 #[test]
-fn items_are_counted_as_they_are_delivered() {
+fn served_items_are_counted() {
     let api = api("shape=vanta items=25");
     for path in [
         "/tests",
         "/tests?pageCursor=cursor%2B10%2F%3D",
         "/tests?pageSize=15",
     ] {
-        assert_eq!(ask(&api, path).0, 200, "{path}");
+        assert_eq!(fetch(&api, path).0, 200, "{path}");
     }
     let stats = api.stats();
     assert_eq!((stats.items_served, stats.items_served_twice), (20, 15));
 }
 
 #[test]
-fn notion_refuses_with_its_code_and_says_the_wait_twice() {
+fn notion_refusals_have_a_code_and_the_wait_in_header_and_body() {
     let (response, body) = refusal("shape=notion hint=vendor");
     let body = body.expect("JSON");
     assert_eq!(response.status(), 429);
@@ -264,9 +267,9 @@ fn notion_refuses_with_its_code_and_says_the_wait_twice() {
         body["additional_data"]["rate_limit_reason"],
         "public_api_request_rate_limit"
     );
-    let said = body["additional_data"]["retry_after"].as_str();
+    let wait = body["additional_data"]["retry_after"].as_str();
     assert_eq!(
-        (said, said.is_some()),
+        (wait, wait.is_some()),
         (header(&response, "retry-after"), true)
     );
     let (_, body) = refusal("shape=notion");
@@ -277,13 +280,13 @@ fn notion_refuses_with_its_code_and_says_the_wait_twice() {
 }
 
 #[test]
-fn vanta_and_fieldguide_refuse_without_a_hint() {
+fn vanta_and_fieldguide_refusals_have_no_hint() {
     for shape in ["vanta", "fieldguide"] {
         let (response, body) = refusal(&format!("shape={shape} hint=vendor"));
         assert_eq!(response.status(), 429);
         assert_eq!(body, Some(json!({"message": "Too many requests"})));
-        let told = ["retry-after", "x-ratelimit-limit", "ratelimit"];
-        assert!(told.iter().all(|name| header(&response, name).is_none()));
+        let hints = ["retry-after", "x-ratelimit-limit", "ratelimit"];
+        assert!(hints.iter().all(|name| header(&response, name).is_none()));
     }
 }
 
@@ -295,7 +298,7 @@ fn github_refuses_by_a_primary_or_a_secondary_limit() {
     assert_eq!(header(&response, "x-ratelimit-used"), Some("1"));
     assert_eq!(header(&response, "retry-after"), None);
     let body = body.expect("JSON");
-    let message = |body: &Value| body["message"].as_str().expect("words").to_owned();
+    let message = |body: &Value| body["message"].as_str().expect("a message").to_owned();
     assert!(
         message(&body).starts_with("API rate limit exceeded"),
         "{body}"
@@ -321,7 +324,7 @@ fn garbage_is_neither_json_nor_text() {
 }
 
 #[test]
-fn an_outage_that_lasts_strikes_everybody() {
+fn an_outage_strikes_every_request() {
     let api = api("fault=outage:0s+1d");
     assert_eq!(statuses(&agent(), &api, "/anything", 3), [503; 3]);
     let later = self::api("fault=outage:1d+1d");
@@ -329,16 +332,16 @@ fn an_outage_that_lasts_strikes_everybody() {
 }
 
 #[test]
-fn a_server_in_the_foreground_runs_until_it_is_told_to_stop() {
+fn a_server_in_the_foreground_runs_until_it_is_stopped() {
     let api = api("shape=github");
     std::thread::scope(|threads| {
         let waiter = threads.spawn(|| api.wait());
-        assert_eq!(ask(&api, "/repos/1").0, 200);
-        assert!(!waiter.is_finished(), "nobody has told it");
+        assert_eq!(fetch(&api, "/repos/1").0, 200);
+        assert!(!waiter.is_finished(), "it was not stopped yet");
         api.stop();
         waiter.join().expect("it returns");
     });
-    api.wait(); // Again: at once.
+    api.wait(); // A second wait returns at once.
     assert_eq!(api.stats().served, 1);
     let port = api.addr().port();
     let again: SimulatedApiBuilder = format!("port={port}").parse().expect("settings");
@@ -346,7 +349,7 @@ fn a_server_in_the_foreground_runs_until_it_is_told_to_stop() {
 }
 
 #[test]
-fn the_busiest_stretch_shows_what_the_limit_let_through() {
+fn the_busiest_stretch_equals_the_limit() {
     let api = api("limit=fixed-window:5/1h");
     statuses(&agent(), &api, "/anything", 8);
     assert_eq!(

@@ -1,156 +1,126 @@
-//! The store of a fleet and the way to it, and what goes wrong with them.
+//! The simulated store of a fleet, its latency and its faults.
 
 use std::time::Duration;
 
-use fastrand::Rng;
-
 use api_ratelimiter_core::Time;
 use api_ratelimiter_core::limiter::Record;
+use fastrand::Rng;
 
-/// The store's clock is ahead of the workers' by so much, as those of different machines are.
+use super::fault::FleetFault;
+
+/// Difference between the clock of the store and the clocks of the workers, which differ in reality too.
 const STORE_AHEAD: Duration = Duration::from_secs(1_000_000);
 
-/// How long the library's clients wait for an answer of a store.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// Timeout of the library's clients for a response of a store.
+const STORE_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// What goes wrong with a fleet; times are since the start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Mishap {
-    /// The store answers nobody.
-    Away {
-        /// Since when.
-        from: Duration,
-        /// Until when.
-        until: Duration,
-    },
-    /// Each way to the store and back takes longer.
-    Slow {
-        /// Since when.
-        from: Duration,
-        /// Until when.
-        until: Duration,
-        /// By how much, each way.
-        by: Duration,
-    },
-    /// The store forgets everything.
-    Emptied {
-        /// When.
-        at: Duration,
-    },
-    /// The first workers are killed: what they wanted to say is never said.
-    Killed {
-        /// How many.
-        workers: usize,
-        /// When.
-        at: Duration,
-    },
-    /// The last workers begin only now.
-    Late {
-        /// How many.
-        workers: usize,
-        /// When.
-        at: Duration,
-    },
-}
-
-/// What the store was asked, by all workers together.
+/// Counts of operations of all workers on the store.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoreCounts {
     /// Reads and replacements.
     pub operations: u64,
-    /// Replacements in vain, as another worker was quicker.
+    /// Replacements that failed because another worker wrote first.
     pub conflicts: u64,
 }
 
-/// What a store holds, and its time: the text is read only when it is needed.
+/// Content of the store at one time.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct StoredRecord {
     pub(super) record: Option<Record>,
     pub(super) version: u64,
+    /// Time by the clock of the store.
     pub(super) now: Time,
 }
 
-/// The store and the way to it.
+/// The store of a fleet and the network to it.
 #[derive(Debug)]
-pub(super) struct Hub {
+pub(super) struct SimulatedStore {
     record: Option<Record>,
     version: u64,
     pub(super) counts: StoreCounts,
-    /// Each leg of a visit takes so long, and up to half of it more.
-    leg: Duration,
-    mishaps: Vec<Mishap>,
-    /// Up to where what makes it forget has happened.
-    emptied: Time,
+    /// Latency of each way; a random part of up to half of it is added.
+    latency: Duration,
+    faults: Vec<FleetFault>,
+    /// Time of the last access: a wipe between it and now has not happened yet.
+    last_access: Time,
     pub(super) rng: Rng,
 }
 
-impl Hub {
-    pub(super) fn new(leg: Duration, mishaps: &[Mishap], seed: u64) -> Self {
+impl SimulatedStore {
+    pub(super) fn new(latency: Duration, faults: &[FleetFault], seed: u64) -> Self {
         Self {
             record: None,
             version: 0,
             counts: StoreCounts::default(),
-            leg,
-            mishaps: mishaps.to_vec(),
-            emptied: Time::ZERO,
+            latency,
+            faults: faults.to_vec(),
+            last_access: Time::ZERO,
             rng: Rng::with_seed(seed),
         }
     }
 
-    /// When whoever sets out now is there.
+    /// Returns when a message sent now arrives at its other end.
     pub(super) fn arrival(&mut self, now: Time) -> Time {
-        let longer = self.mishaps.iter().map(|mishap| match *mishap {
-            Mishap::Slow { from, until, by } if is_between(now, from, until) => by,
+        let longer = self.faults.iter().map(|fault| match *fault {
+            FleetFault::StoreSlow { from, until, by } if is_between(now, from, until) => by,
             _ => Duration::ZERO,
         });
-        let leg = self.leg + longer.sum::<Duration>();
-        now + leg.mul_f64(1.0 + self.rng.f64() / 2.0)
+        let latency = self.latency + longer.sum::<Duration>();
+        now + latency.mul_f64(1.0 + self.rng.f64() / 2.0)
     }
 
-    /// When whoever sets out now gives up.
-    pub(super) fn end_of_patience(now: Time) -> Time {
-        now + PATIENCE
+    /// Returns when a worker that sends a message now gives up.
+    pub(super) fn timeout_at(now: Time) -> Time {
+        now + STORE_TIMEOUT
     }
 
-    /// Whether it answers.
-    pub(super) fn is_there(&self, now: Time) -> bool {
+    /// Returns whether the store responds.
+    pub(super) fn is_up(&self, now: Time) -> bool {
         !self
-            .mishaps
+            .faults
             .iter()
-            .any(|it| matches!(*it, Mishap::Away { from, until } if is_between(now, from, until)))
+            .any(|it| matches!(*it, FleetFault::StoreDown { from, until } if is_between(now, from, until)))
     }
 
-    pub(super) fn read(&mut self, now: Time) -> Found {
+    /// Reads the record.
+    pub(super) fn read(&mut self, now: Time) -> StoredRecord {
         self.counts.operations += 1;
-        self.found(now)
+        self.content(now)
     }
 
-    /// What is there instead, if another worker was quicker.
-    pub(super) fn replace(&mut self, now: Time, version: u64, record: Record) -> Option<Found> {
+    /// Replaces the record if its version is still `version`. Otherwise returns the current content.
+    pub(super) fn replace(
+        &mut self,
+        now: Time,
+        version: u64,
+        record: Record,
+    ) -> Option<StoredRecord> {
         self.counts.operations += 1;
-        let found = self.found(now);
-        if version != found.version {
+        let current = self.content(now);
+        if version != current.version {
             self.counts.conflicts += 1;
-            return Some(found);
+            return Some(current);
         }
         self.version += 1;
         self.record = Some(record);
         None
     }
 
-    fn found(&mut self, now: Time) -> Found {
-        let forgets = self.mishaps.iter().any(|mishap| match *mishap {
-            Mishap::Emptied { at } => self.emptied < Time::ZERO + at && Time::ZERO + at <= now,
+    /// Returns the content, after wipes that are due.
+    fn content(&mut self, now: Time) -> StoredRecord {
+        let wiped = self.faults.iter().any(|fault| match *fault {
+            FleetFault::StoreWiped { at } => {
+                self.last_access < Time::ZERO + at && Time::ZERO + at <= now
+            }
             _ => false,
         });
-        self.emptied = now;
-        if forgets {
+        self.last_access = now;
+        if wiped {
             self.version += 1;
             self.record = None;
         }
-        Found {
+        StoredRecord {
             record: self.record.clone(),
             version: self.version,
             now: now + STORE_AHEAD,
@@ -158,6 +128,7 @@ impl Hub {
     }
 }
 
+/// Returns whether `now` is from `from` to before `until`.
 fn is_between(now: Time, from: Duration, until: Duration) -> bool {
     (Time::ZERO + from..Time::ZERO + until).contains(&now)
 }

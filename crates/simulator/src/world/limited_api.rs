@@ -1,0 +1,95 @@
+//! The server of a simulated world: limits, and what its responses say about them.
+
+use std::time::Duration;
+
+use api_ratelimiter_core::Time;
+
+use super::scenario::{LimitHint, Scenario};
+use crate::rules::{Admission, Limit, LimitState, Limits};
+
+/// The server: its limits and its kind of hints.
+#[derive(Debug)]
+pub(super) struct LimitedApi {
+    limits: Limits,
+    hint: LimitHint,
+}
+
+/// What a response says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct LimitedResponse {
+    pub(super) refused: bool,
+    /// Wait of a refusal; for an accepted request, the time until the reset if no request remains.
+    pub(super) hint: Option<Duration>,
+    /// Announced state of the limit.
+    pub(super) state: Option<LimitState>,
+}
+
+impl LimitedApi {
+    /// Returns a server with the limits and the hints of the scenario.
+    pub(super) fn new(scenario: &Scenario) -> Self {
+        Self {
+            limits: Limits::new(Time::ZERO, scenario.limits.iter().copied()),
+            hint: scenario.hint,
+        }
+    }
+
+    /// Decides about a request that arrives `now`. An accepted one is in flight until it leaves.
+    pub(super) fn respond(&mut self, now: Time) -> LimitedResponse {
+        let admission = self.limits.arrive(now);
+        let state = self.announced_state(now);
+        let (refused, hint) = match admission {
+            Admission::Accepted => {
+                let exhausted = state.filter(|state| state.remaining == 0);
+                (false, exhausted.map(|state| state.reset_after))
+            }
+            Admission::Refused { retry_after } => (true, self.wait_hint(retry_after, state)),
+        };
+        LimitedResponse {
+            refused,
+            hint,
+            state,
+        }
+    }
+
+    /// Records that an accepted request has finished.
+    pub(super) fn leave(&mut self, now: Time) {
+        self.limits.leave(now);
+    }
+
+    /// Replaces all limits.
+    pub(super) fn replace_limits(&mut self, now: Time, limits: impl IntoIterator<Item = Limit>) {
+        self.limits.replace(now, limits);
+    }
+
+    /// Returns the wait that a refusal names.
+    fn wait_hint(&self, retry_after: Duration, state: Option<LimitState>) -> Option<Duration> {
+        match self.hint {
+            LimitHint::None => None,
+            LimitHint::RetryAfter => Some(whole_seconds(retry_after)),
+            LimitHint::Headers | LimitHint::HeadersRoundedDown => {
+                let reset_after = state.map(|state| state.reset_after);
+                Some(reset_after.unwrap_or_else(|| whole_seconds(retry_after)))
+            }
+        }
+    }
+
+    /// Returns the state of the limit that every response announces, if the server has such hints.
+    fn announced_state(&self, now: Time) -> Option<LimitState> {
+        let rounded = match self.hint {
+            LimitHint::Headers => whole_seconds,
+            LimitHint::HeadersRoundedDown => |wait: Duration| Duration::from_secs(wait.as_secs()),
+            LimitHint::None | LimitHint::RetryAfter => return None,
+        };
+        let state = self.limits.binding_state(now)?;
+        Some(LimitState {
+            reset_after: rounded(state.reset_after),
+            ..state
+        })
+    }
+}
+
+/// Rounds up to whole seconds, at least one: a `Retry-After` of 0 would be no hint.
+fn whole_seconds(wait: Duration) -> Duration {
+    let up = u64::from(wait.subsec_nanos() > 0);
+    Duration::from_secs((wait.as_secs() + up).max(1))
+}
