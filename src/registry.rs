@@ -335,7 +335,10 @@ mod tests {
                 "\"airtable\", name: \"other\" differs",
             ),
             (r#"{"": {"max_rate": 20}}"#, "name: is empty"),
-            (r#"{"airtable": 5}"#, "\"airtable\", JSON: is not an object"),
+            (
+                r#"{"airtable": 5}"#,
+                "\"airtable\", JSON: is not a valid configuration",
+            ),
             ("nonsense", "JSON"),
         ] {
             let before = registry.get("airtable");

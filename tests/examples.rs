@@ -1,4 +1,4 @@
-//! Every example, scaled down, as the program that a user would run.
+//! Runs every example as a program, with smaller sizes.
 
 #[path = "examples/run.rs"]
 mod run;
@@ -20,15 +20,15 @@ use serde_json::{Value, json};
 use run::{example, run};
 use vendor::Vendor;
 
-/// The examples that need an account, and the variable that holds its token.
+/// Examples that need an account, with the variable of its token.
 const VENDORS: [(&str, &str); 3] = [
     ("notion", "NOTION_TOKEN"),
     ("vanta", "VANTA_TOKEN"),
     ("fieldguide", "FIELDGUIDE_TOKEN"),
 ];
 
-/// The examples that need nothing.
-const ALONE: [&str; 10] = [
+/// Examples that need no account.
+const SELF_CONTAINED: [&str; 10] = [
     "quickstart",
     "etl_loop",
     "pagination",
@@ -49,7 +49,7 @@ fn start(api: SimulatedApiBuilder) -> SimulatedApi {
     api.start().expect("a free port")
 }
 
-/// Asserts that the pages 1 to `pages` were served, each once.
+/// Asserts that each of the pages 1 to `pages` was served once.
 #[track_caller]
 fn assert_each_page_once(api: &SimulatedApi, pages: u64) {
     for page in 1..=pages {
@@ -57,7 +57,7 @@ fn assert_each_page_once(api: &SimulatedApi, pages: u64) {
     }
 }
 
-/// A directory of its own for a test, removed when dropped.
+/// A temporary directory of one test, removed when dropped.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -79,7 +79,7 @@ impl Drop for Directory {
 }
 
 #[test]
-fn every_example_is_run_by_these_tests() {
+fn these_tests_run_every_example() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let files = fs::read_dir(directory).expect("the examples");
     let found: BTreeSet<_> = files
@@ -87,16 +87,16 @@ fn every_example_is_run_by_these_tests() {
         .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
         .collect();
-    let run = ALONE
+    let run = SELF_CONTAINED
         .into_iter()
         .chain(VENDORS.into_iter().map(|(name, _)| name));
     assert_eq!(found, run.map(str::to_owned).collect());
 }
 
 #[test]
-fn without_an_account_or_an_api_the_examples_start_the_simulated_one() {
+fn examples_start_the_simulated_api_by_default() {
     let directory = Directory::new("alone");
-    for name in ALONE {
+    for name in SELF_CONTAINED {
         let mut command = example(name);
         command.env("PAGES", "3").env("ITEMS", "3");
         if name == "sync_database" {
@@ -107,16 +107,16 @@ fn without_an_account_or_an_api_the_examples_start_the_simulated_one() {
 }
 
 #[test]
-fn a_size_that_is_no_number_is_named() {
+fn an_invalid_number_is_named() {
     let ran = run(example("etl_loop").env("PAGES", "many"));
     assert_eq!(ran.status.code(), Some(1));
     assert!(ran.stderr.contains("PAGES=many"), "{ran:?}");
 }
 
 #[test]
-fn an_option_is_answered_with_what_the_example_is_for_and_nothing_is_done() {
+fn help_and_unknown_options_print_the_help_and_do_nothing() {
     let directory = Directory::new("options");
-    for name in ALONE {
+    for name in SELF_CONTAINED {
         let ran = |option: &str| run(example(name).arg(option).current_dir(&directory.0));
         let help = ran("--help").succeeded();
         assert!(help.contains(&format!("--example {name}")), "{help}");
@@ -126,11 +126,11 @@ fn an_option_is_answered_with_what_the_example_is_for_and_nothing_is_done() {
         assert_eq!(refused.stdout, "");
     }
     let left = fs::read_dir(&directory.0).expect("a directory").count();
-    assert_eq!(left, 0, "no file is named like an option");
+    assert_eq!(left, 0, "an option is not a file name");
 }
 
 #[test]
-fn without_a_token_a_vendors_example_says_which_to_set_and_ends_with_2() {
+fn vendor_examples_without_a_token_name_the_variable_and_exit_with_2() {
     for (name, variable) in VENDORS {
         for value in [None, Some("")] {
             let mut command = example(name);
@@ -146,9 +146,9 @@ fn without_a_token_a_vendors_example_says_which_to_set_and_ends_with_2() {
 }
 
 #[test]
-fn a_vendors_own_words_are_shown_when_it_refuses_the_token() {
+fn vendor_examples_show_the_response_to_an_invalid_token() {
     for (name, token) in VENDORS {
-        let vendor = Vendor::saying(401, json!({"message": "The token has expired."}));
+        let vendor = Vendor::responding(401, json!({"message": "The token has expired."}));
         let base_url = token.replace("TOKEN", "BASE_URL");
         let mut command = example(name);
         command
@@ -165,7 +165,7 @@ fn a_vendors_own_words_are_shown_when_it_refuses_the_token() {
 }
 
 #[test]
-fn quickstart_fetches_every_page_once_from_a_limit_it_is_not_told() {
+fn quickstart_fetches_every_page_once_under_an_unknown_limit() {
     let mut command = example("quickstart");
     command.envs([
         ("PAGES", "60"),
@@ -231,7 +231,7 @@ fn vanta_follows_the_cursor_to_the_last_failing_test() {
 }
 
 #[test]
-fn fieldguide_counts_pages_up_and_repeats_the_one_that_was_refused() {
+fn fieldguide_reads_every_page_and_repeats_the_refused_one() {
     let vendor = Vendor::fieldguide(5);
     let mut command = example("fieldguide");
     command
@@ -279,8 +279,8 @@ fn etl_loop_reads_and_writes_every_row_once() {
 }
 
 #[test]
-fn etl_loop_skips_a_page_that_is_gone() {
-    let vendor = Vendor::saying(404, json!({"message": "No such page."}));
+fn etl_loop_skips_a_missing_page() {
+    let vendor = Vendor::responding(404, json!({"message": "No such page."}));
     let mut command = example("etl_loop");
     let output = run(command
         .env("API_BASE_URL", vendor.base_url())
@@ -303,7 +303,7 @@ fn pagination_follows_the_cursor_to_the_last_row() {
 }
 
 #[test]
-fn batch_comes_back_for_what_it_had_to_put_off() {
+fn batch_fetches_postponed_pages_in_a_later_round() {
     let builder = SimulatedApi::builder()
         .limit(limit("fixed-window:20/2s"))
         .hint(Hint::RetryAfterSeconds)
@@ -322,8 +322,8 @@ fn batch_comes_back_for_what_it_had_to_put_off() {
 }
 
 #[test]
-fn batch_gives_up_what_never_succeeds() {
-    let vendor = Vendor::saying(400, json!({"message": "No."}));
+fn batch_reports_permanent_failures() {
+    let vendor = Vendor::responding(400, json!({"message": "No."}));
     let mut command = example("batch");
     let ran = run(command
         .env("API_BASE_URL", vendor.base_url())
@@ -337,7 +337,7 @@ fn batch_gives_up_what_never_succeeds() {
 }
 
 #[test]
-fn worker_pool_shares_out_every_page_once() {
+fn worker_pool_fetches_every_page_once() {
     let api = start(SimulatedApi::builder().limit(limit("token-bucket:30/s,burst=15")));
     let mut command = example("worker_pool");
     command.envs([("PAGES", "30"), ("THREADS", "5")]);
@@ -361,7 +361,7 @@ fn async_etl_fetches_every_page_once() {
 }
 
 #[test]
-fn sync_database_goes_on_where_it_was_killed() {
+fn sync_database_resumes_after_it_was_killed() {
     const ITEMS: usize = 25;
     let directory = Directory::new("sync");
     let (file, part) = (directory.file("items.jsonl"), directory.file("items.part"));
@@ -388,13 +388,16 @@ fn sync_database_goes_on_where_it_was_killed() {
     {
         assert!(
             interrupted.try_wait().expect("a child").is_none(),
-            "it ended too early"
+            "the example ended too early"
         );
         thread::sleep(Duration::from_millis(1));
     }
     interrupted.kill().expect("it is running");
     interrupted.wait().expect("it was killed");
-    assert!(!file.exists(), "half a file is no file");
+    assert!(
+        !file.exists(),
+        "an incomplete file keeps its temporary name"
+    );
     let mut broken = fs::OpenOptions::new()
         .append(true)
         .open(&part)
@@ -415,13 +418,13 @@ fn sync_database_goes_on_where_it_was_killed() {
             .collect::<Vec<_>>()
     );
 
-    // Only what was on its way when it was killed may have been asked for twice.
-    let asked = (0..ITEMS).map(|item| api.served(&format!("GET /pages/item-{item}")));
-    assert!(asked.sum::<u64>() <= ITEMS as u64 + 1);
+    // Only the request in flight at the kill may have been repeated.
+    let served = (0..ITEMS).map(|item| api.served(&format!("GET /pages/item-{item}")));
+    assert!(served.sum::<u64>() <= ITEMS as u64 + 1);
 }
 
 #[test]
-fn custom_api_takes_rates_from_a_file_and_names_the_field_that_is_wrong() {
+fn custom_api_reads_rates_from_a_file_and_names_an_invalid_field() {
     let directory = Directory::new("custom");
     let api = start(SimulatedApi::builder());
     let custom_api = |overrides: &str| {
@@ -461,7 +464,7 @@ fn custom_api_takes_rates_from_a_file_and_names_the_field_that_is_wrong() {
 }
 
 #[test]
-fn backoff_codes_waits_out_503_and_tries_502_again() {
+fn backoff_codes_waits_after_503_and_retries_502() {
     let builder = SimulatedApi::builder()
         .limit(limit("token-bucket:20/s,burst=8"))
         .hint(Hint::RetryAfterSeconds)

@@ -150,8 +150,7 @@ impl Stream for AsyncPages {
             match outcome {
                 Ok((status, headers, body, effort)) => {
                     let page = this.walk.arrived(status, headers, body);
-                    let page = page.map_err(|error| error.with_effort(effort));
-                    return Poll::Ready(Some(page));
+                    return Poll::Ready(Some(this.walk.with_effort(page, effort)));
                 }
                 Err(Lost::Call(error)) => return Poll::Ready(Some(Err(this.walk.failed(error)))),
                 Err(Lost::Body(error)) => {

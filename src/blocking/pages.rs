@@ -134,7 +134,7 @@ impl Pages {
             match response.bytes() {
                 Ok(body) => {
                     let page = self.walk.arrived(status, headers, body);
-                    return page.map_err(|error| error.with_effort(effort));
+                    return self.walk.with_effort(page, effort);
                 }
                 Err(error) => self
                     .walk

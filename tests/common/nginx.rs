@@ -1,4 +1,4 @@
-//! An nginx of our own that limits requests: 20 r/s by `limit_req`, no hint.
+//! An nginx server for tests that limits requests to 20 per second by `limit_req`, without hints.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// A server of our own on a free port, ended when dropped.
+/// An nginx server on a free port, stopped when dropped.
 pub(crate) struct Nginx {
     child: Child,
     folder: PathBuf,
@@ -15,8 +15,8 @@ pub(crate) struct Nginx {
 }
 
 impl Nginx {
-    /// Starts nginx with these parameters of `limit_req`, at 20 requests per second. Returns `None`, with a
-    /// line that says so, where nginx is not installed.
+    /// Starts nginx with these parameters of `limit_req`, at 20 requests per second. Prints `SKIPPED` and returns
+    /// `None` if nginx is not installed.
     pub(crate) fn start_with(parameters: &str) -> Option<Self> {
         let Some(program) = ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/bin/nginx"]
             .into_iter()
@@ -66,8 +66,8 @@ impl Nginx {
         );
     }
 
-    /// How often each page was served, and how many requests were refused, by nginx's own log, which
-    /// tells of an answer a moment after the client has it.
+    /// Returns from nginx's log how often each page was served and how many requests were refused. Waits until
+    /// the log has `requests` lines, because nginx logs a response shortly after it sends it.
     pub(crate) fn counts(&self, requests: usize) -> (BTreeMap<String, u32>, usize) {
         let mut log = String::new();
         for _ in 0..200 {
@@ -100,6 +100,7 @@ impl Drop for Nginx {
     }
 }
 
+/// Returns the configuration file.
 fn configuration(folder: &Path, port: u16, parameters: &str) -> String {
     let folder = folder.display();
     format!(

@@ -1,5 +1,4 @@
-//! A scripted HTTP server on raw sockets: it sends what the test says, byte for byte, and notes what
-//! it was sent.
+//! A scripted HTTP server on raw sockets. It sends the bytes that a test defines and records requests.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,22 +7,22 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Nobody waits longer than this for the other side: no test is meant to take a tenth of it.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Timeout of every read and write, far longer than a test takes.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A request as it arrived.
+/// A received request.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
-    /// The how-many-th connection it came on, from 0.
+    /// Number of its connection, from 0.
     pub(crate) connection: usize,
-    /// Method and target, `GET /path?query`.
+    /// Method and target: `GET /path?query`.
     pub(crate) line: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 
 impl Request {
-    /// All values of that header, joined by ` | `; `None` if there is no such header.
+    /// Returns all values of that header, joined by ` | `; `None` if there is none.
     pub(crate) fn header(&self, name: &str) -> Option<String> {
         let values: Vec<&str> = self
             .headers
@@ -34,7 +33,7 @@ impl Request {
         (!values.is_empty()).then(|| values.join(" | "))
     }
 
-    /// The names of all headers, in alphabetical order.
+    /// Returns the names of all headers in alphabetical order.
     pub(crate) fn names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = self.headers.iter().map(|(key, _)| key.as_str()).collect();
         names.sort_unstable();
@@ -42,7 +41,7 @@ impl Request {
     }
 }
 
-/// What a handler does with the connection after its answer.
+/// Whether the connection stays open after a response.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum After {
     Keep,
@@ -62,14 +61,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// `serve` gets each connection as it was accepted, with its number.
+    /// Starts a server that passes each accepted connection to `serve`, with its number.
     pub(crate) fn raw(serve: impl Fn(usize, TcpStream) + Send + Sync + 'static) -> Self {
         Self::with(Arc::default(), serve)
     }
 
     fn with(seen: Arc<Seen>, serve: impl Fn(usize, TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
-        let addr = listener.local_addr().expect("it has an address");
+        let addr = listener.local_addr().expect("an address");
         let noted = Arc::clone(&seen);
         let serve = Arc::new(serve);
         thread::spawn(move || {
@@ -80,12 +79,12 @@ impl Server {
                 let Ok(stream) = stream else { continue };
                 let number = noted.connections.fetch_add(1, Ordering::SeqCst);
                 stream
-                    .set_read_timeout(Some(PATIENCE))
+                    .set_read_timeout(Some(TIMEOUT))
                     .expect("a valid timeout");
                 stream
-                    .set_write_timeout(Some(PATIENCE))
+                    .set_write_timeout(Some(TIMEOUT))
                     .expect("a valid timeout");
-                stream.set_nodelay(true).expect("it can be set");
+                stream.set_nodelay(true).expect("a socket option");
                 let serve = Arc::clone(&serve);
                 thread::spawn(move || serve(number, stream));
             }
@@ -93,10 +92,10 @@ impl Server {
         Self { addr, seen }
     }
 
-    /// `answer` gets each request with its number, counted over all connections from 0, and writes the
-    /// answer itself. An error closes the connection.
+    /// Starts a server that passes each request to `respond`, with its number over all connections, from 0.
+    /// `respond` writes the response itself. An error closes the connection.
     pub(crate) fn of(
-        answer: impl Fn(usize, &Request, &mut TcpStream) -> io::Result<After> + Send + Sync + 'static,
+        respond: impl Fn(usize, &Request, &mut TcpStream) -> io::Result<After> + Send + Sync + 'static,
     ) -> Self {
         let seen = Arc::<Seen>::default();
         let noted = Arc::clone(&seen);
@@ -107,7 +106,7 @@ impl Server {
                     requests.push(request.clone());
                     requests.len() - 1
                 };
-                match answer(number, &request, &mut stream) {
+                match respond(number, &request, &mut stream) {
                     Ok(After::Keep) => {}
                     Ok(After::Close) | Err(_) => return,
                 }
@@ -115,12 +114,13 @@ impl Server {
         })
     }
 
-    /// Sends these answers, one to each request, and the last to all that follow; connections stay open.
+    /// Starts a server that sends one of these responses to each request, and the last one to all that follow.
+    /// Connections stay open.
     pub(crate) fn answers<A: Into<Vec<u8>>>(answers: impl IntoIterator<Item = A>) -> Self {
         Self::scripted(answers, After::Keep)
     }
 
-    /// The same, but closes the connection after each answer.
+    /// Starts a server like [`answers`](Self::answers) that closes the connection after each response.
     pub(crate) fn answers_and_closes<A: Into<Vec<u8>>>(
         answers: impl IntoIterator<Item = A>,
     ) -> Self {
@@ -143,17 +143,17 @@ impl Server {
         self.addr.port()
     }
 
-    /// Connections accepted so far.
+    /// Returns the number of accepted connections.
     pub(crate) fn connections(&self) -> usize {
         self.seen.connections.load(Ordering::SeqCst)
     }
 
-    /// The requests that came, in order.
+    /// Returns the received requests in order.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.seen.requests.lock().expect("not poisoned").clone()
     }
 
-    /// Their methods and targets.
+    /// Returns methods and targets of the received requests.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.requests()
             .into_iter()
@@ -165,12 +165,12 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.seen.stopped.store(true, Ordering::SeqCst);
-        // Wakes the thread that accepts.
+        // Wake the thread that accepts connections.
         drop(TcpStream::connect(self.addr));
     }
 }
 
-/// The next request of a connection; `None` at its end.
+/// Reads the next request of a connection. Returns `None` at its end.
 fn read_request(connection: usize, stream: &mut TcpStream) -> io::Result<Option<Request>> {
     let mut head = Vec::new();
     let mut byte = [0];
@@ -202,7 +202,7 @@ fn read_request(connection: usize, stream: &mut TcpStream) -> io::Result<Option<
     }))
 }
 
-/// A whole answer with its length.
+/// Returns a complete response with its `Content-Length`.
 pub(crate) fn answer(status: u16, headers: &str, body: &str) -> String {
     let length = body.len();
     format!("HTTP/1.1 {status} Some Reason\r\n{headers}Content-Length: {length}\r\n\r\n{body}")
@@ -212,10 +212,10 @@ pub(crate) fn ok(body: &str) -> String {
     answer(200, "", body)
 }
 
-/// Writes `bytes` again and again, pausing in between, until the other side has gone or is no longer
-/// waited for. Returns how often it was written.
+/// Writes `bytes` repeatedly, with a pause in between, until the client disconnects or the timeout ends.
+/// Returns the number of writes.
 pub(crate) fn flood(stream: &mut TcpStream, bytes: &[u8], pause: Duration) -> usize {
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     let mut written = 0;
     while Instant::now() < until && stream.write_all(bytes).is_ok() {
         written += 1;
@@ -226,7 +226,7 @@ pub(crate) fn flood(stream: &mut TcpStream, bytes: &[u8], pause: Duration) -> us
     written
 }
 
-/// Says nothing until the other side has gone.
+/// Sends nothing until the client disconnects.
 pub(crate) fn silence(stream: &mut TcpStream) -> io::Result<After> {
     let mut rest = [0; 1024];
     while stream.read(&mut rest)? > 0 {}

@@ -1,6 +1,4 @@
-//! Runs the built example programs.
-//!
-//! `cargo test` and `cargo build --examples` build them beside the test's own program.
+//! Runs the built examples. `cargo test` and `cargo build --examples` build them next to the tests.
 
 use std::env;
 use std::io::Read;
@@ -9,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Variables that the examples or their HTTP client read; a test starts without them.
+/// Variables that the examples or their HTTP client read. Tests remove them from the environment.
 const VARIABLES: [&str; 25] = [
     "API_BASE_URL",
     "LIMIT",
@@ -38,10 +36,10 @@ const VARIABLES: [&str; 25] = [
     "https_proxy",
 ];
 
-/// An example that hangs is ended after this, so that its test fails and says so.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// Timeout after which an example that hangs is killed, so that its test fails.
+const TIMEOUT: Duration = Duration::from_secs(300);
 
-/// What a program said and how it ended.
+/// Output and exit status of a program.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) status: ExitStatus,
@@ -50,7 +48,7 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    /// The standard output of a program that must have succeeded.
+    /// Returns the standard output. Panics if the program failed.
     #[track_caller]
     pub(crate) fn succeeded(self) -> String {
         assert!(self.status.success(), "{self:#?}");
@@ -58,7 +56,7 @@ impl Ran {
     }
 }
 
-/// The command that runs an example, without whatever the environment of the tests would tell it.
+/// Returns the command that runs an example, without the variables of the tests' environment.
 pub(crate) fn example(name: &str) -> Command {
     let program = program(name);
     assert!(
@@ -73,7 +71,7 @@ pub(crate) fn example(name: &str) -> Command {
     command
 }
 
-/// Runs it to its end.
+/// Runs a program to its end.
 pub(crate) fn run(command: &mut Command) -> Ran {
     let mut child = command
         .stdin(Stdio::null())
@@ -86,40 +84,42 @@ pub(crate) fn run(command: &mut Command) -> Ran {
     let status = wait(&mut child);
     Ran {
         status,
-        stdout: stdout.join().expect("its output is read"),
-        stderr: stderr.join().expect("its output is read"),
+        stdout: stdout.join().expect("the output"),
+        stderr: stderr.join().expect("the output"),
     }
 }
 
-/// `target/<profile>/examples/<name>`, seen from the test's own `target/<profile>/deps/<test>`.
+/// Returns `target/<profile>/examples/<name>`. The test itself is `target/<profile>/deps/<test>`.
 fn program(name: &str) -> PathBuf {
     let test = env::current_exe().expect("a test has a path");
     let profile = test
         .ancestors()
         .nth(2)
-        .expect("a test lies in target/<profile>/deps");
+        .expect("a test in target/<profile>/deps");
     profile
         .join("examples")
         .join(format!("{name}{}", env::consts::EXE_SUFFIX))
 }
 
+/// Reads a pipe on its own thread.
 fn reader(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
-    let mut pipe = pipe.expect("it is piped");
+    let mut pipe = pipe.expect("a pipe");
     thread::spawn(move || {
         let mut text = Vec::new();
-        pipe.read_to_end(&mut text).expect("a pipe can be read");
+        pipe.read_to_end(&mut text).expect("a readable pipe");
         String::from_utf8_lossy(&text).into_owned()
     })
 }
 
+/// Waits for the end of a program, and kills it after the timeout.
 fn wait(child: &mut Child) -> ExitStatus {
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     loop {
-        if let Some(status) = child.try_wait().expect("a child can be asked") {
+        if let Some(status) = child.try_wait().expect("a child process") {
             return status;
         }
         if Instant::now() > until {
-            child.kill().expect("a child can be ended");
+            child.kill().expect("a child process");
         }
         thread::sleep(Duration::from_millis(5));
     }

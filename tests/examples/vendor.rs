@@ -1,4 +1,4 @@
-//! A server that speaks a vendor's form of pagination, by a script.
+//! A test server with the pagination of a vendor.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 
 use serde_json::{Value, json};
 
-/// A request as it came in.
+/// A received request.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Request {
     /// Method, path and query.
@@ -29,7 +29,7 @@ pub(crate) struct Vendor {
 }
 
 impl Vendor {
-    /// Vanta's list of tests: a cursor in `pageInfo`.
+    /// Starts a server with Vanta's list of tests: a cursor in `pageInfo`.
     pub(crate) fn vanta(tests: usize) -> Self {
         Self::start(move |request| {
             if request.path != "/v1/tests" {
@@ -52,7 +52,7 @@ impl Vendor {
         })
     }
 
-    /// Fieldguide's list of engagements: numbered pages and links. Refuses the first request.
+    /// Starts a server with Fieldguide's list of engagements: numbered pages and links. Refuses the first request.
     pub(crate) fn fieldguide(engagements: usize) -> Self {
         let refused = AtomicBool::new(false);
         Self::start(move |request| {
@@ -76,14 +76,15 @@ impl Vendor {
         })
     }
 
-    /// Answers everything with a status and a body.
-    pub(crate) fn saying(status: u16, body: Value) -> Self {
+    /// Starts a server that returns one fixed response.
+    pub(crate) fn responding(status: u16, body: Value) -> Self {
         Self::start(move |_| (status, body.clone()))
     }
 
-    fn start(answer: impl Fn(&Request) -> (u16, Value) + Send + 'static) -> Self {
+    /// Starts the server on its own thread.
+    fn start(respond: impl Fn(&Request) -> (u16, Value) + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("it is bound");
+        let address = listener.local_addr().expect("an address");
         let (sender, requests) = mpsc::channel();
         let stopped = Arc::new(AtomicBool::new(false));
         let thread = {
@@ -97,9 +98,9 @@ impl Vendor {
                     let Some(request) = read(&connection) else {
                         continue;
                     };
-                    let (status, body) = answer(&request);
+                    let (status, body) = respond(&request);
                     let body = body.to_string();
-                    // The example may be gone; then its test fails by what it says itself.
+                    // Ignore errors: if the example has ended, its test fails by its output.
                     let _ = write!(
                         connection,
                         "HTTP/1.1 {status} Status\r\nContent-Type: application/json\r\n\
@@ -122,7 +123,7 @@ impl Vendor {
         format!("http://{}", self.address)
     }
 
-    /// The requests since this was last asked.
+    /// Returns the requests since the last call.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.try_iter().collect()
     }
@@ -131,7 +132,7 @@ impl Vendor {
 impl Drop for Vendor {
     fn drop(&mut self) {
         self.stopped.store(true, Ordering::Relaxed);
-        // Wakes the thread, which waits for a connection.
+        // Wake the thread, which waits for a connection.
         let _ = TcpStream::connect(self.address);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -139,7 +140,7 @@ impl Drop for Vendor {
     }
 }
 
-/// A request without a body, or `None` if the connection ends first.
+/// Reads a request without a body. Returns `None` if the connection ends first.
 fn read(connection: &TcpStream) -> Option<Request> {
     let mut lines = BufReader::new(connection).lines().map_while(Result::ok);
     let line = lines.next()?;
@@ -165,6 +166,7 @@ fn read(connection: &TcpStream) -> Option<Request> {
     Some(request)
 }
 
+/// Reads a number from the query.
 fn number(request: &Request, key: &str) -> Option<usize> {
     request.query.get(key)?.parse().ok()
 }

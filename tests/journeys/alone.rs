@@ -1,3 +1,3 @@
-//! Journeys that are run one at a time: they keep a core busy.
+//! Journeys that must run one at a time, because each keeps a core busy.
 
 mod tasks;

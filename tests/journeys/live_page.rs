@@ -1,4 +1,4 @@
-//! The live page in a real browser, driven by chromedriver. Needs Debian's `chromium-driver`.
+//! The live page in a real browser, controlled by chromedriver (Debian's `chromium-driver`).
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -9,10 +9,10 @@ use api_ratelimiter::{ApiRateConfig, DynamicAPIClient, Timeouts, dashboard};
 use api_ratelimiter_simulator::{Limit, SimulatedApi};
 use serde_json::{Value, json};
 
-/// A browser on a busy machine.
+/// Timeout for the start of a browser on a busy machine.
 const STARTS_WITHIN: Duration = Duration::from_secs(150);
 
-/// A browser of our own, which ends with this.
+/// A browser, closed when dropped.
 struct Browser {
     driver: Child,
     http: DynamicAPIClient,
@@ -20,6 +20,7 @@ struct Browser {
 }
 
 impl Browser {
+    /// Starts a browser. Returns `None` if chromedriver is not installed.
     fn start() -> Option<Self> {
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = free.local_addr().expect("an address").port();
@@ -63,25 +64,28 @@ impl Browser {
             "goog:chromeOptions": {"args": arguments},
             "goog:loggingPrefs": {"browser": "ALL"},
         }}});
-        let made = browser.ask("/session", &capabilities);
+        let made = browser.request("/session", &capabilities);
         browser.session = made["sessionId"].as_str().expect("a session").to_owned();
         Some(browser)
     }
 
-    fn ask(&self, path: &str, body: &Value) -> Value {
-        let answer = self.http.post(path).json(body).send().expect("an answer");
-        let answer = answer.error_for_status().expect("done");
-        let value: Value = answer.json().expect("JSON");
+    /// Sends a command and returns its value.
+    fn request(&self, path: &str, body: &Value) -> Value {
+        let response = self.http.post(path).json(body).send().expect("a response");
+        let response = response.error_for_status().expect("done");
+        let value: Value = response.json().expect("JSON");
         value["value"].clone()
     }
 
-    fn tell(&self, command: &str, body: &Value) -> Value {
-        self.ask(&format!("/session/{}/{command}", self.session), body)
+    /// Sends a command of the session.
+    fn command(&self, command: &str, body: &Value) -> Value {
+        self.request(&format!("/session/{}/{command}", self.session), body)
     }
 
+    /// Returns the text of an element.
     fn text_of(&self, selector: &str) -> String {
         let script = "return document.querySelector(arguments[0])?.textContent ?? ''";
-        let found = self.tell(
+        let found = self.command(
             "execute/sync",
             &json!({"script": script, "args": [selector]}),
         );
@@ -100,7 +104,7 @@ impl Drop for Browser {
 
 #[test]
 #[ignore = "needs chromedriver"]
-fn numbers_on_the_live_page_move_during_a_job_without_errors() {
+fn figures_on_the_live_page_change_during_a_job_without_errors() {
     let Some(browser) = Browser::start() else {
         println!("SKIPPED: chromedriver is not installed");
         return;
@@ -125,12 +129,12 @@ fn numbers_on_the_live_page_move_during_a_job_without_errors() {
             while client
                 .get("/pages/1")
                 .send()
-                .and_then(|answer| answer.bytes())
+                .and_then(|response| response.bytes())
                 .is_ok()
             {}
         })
     };
-    browser.tell("url", &json!({"url": page.url()}));
+    browser.command("url", &json!({"url": page.url()}));
     let granted = || {
         browser
             .text_of(".granted-figure")
@@ -138,6 +142,7 @@ fn numbers_on_the_live_page_move_during_a_job_without_errors() {
             .parse::<u64>()
             .unwrap_or(0)
     };
+    // The figure on the page must rise.
     let mut seen = Vec::new();
     for _ in 0..240 {
         thread::sleep(Duration::from_millis(250));
@@ -147,17 +152,20 @@ fn numbers_on_the_live_page_move_during_a_job_without_errors() {
         }
     }
     println!("granted on the page: {seen:?}");
-    assert!(seen.last() > seen.first(), "nothing moves: {seen:?}");
+    assert!(
+        seen.last() > seen.first(),
+        "the figures do not change: {seen:?}"
+    );
     assert_eq!(browser.text_of("#link"), "live");
-    let errors = browser.tell("se/log", &json!({"type": "browser"}));
+    let errors = browser.command("se/log", &json!({"type": "browser"}));
     assert_eq!(errors, json!([]), "the browser's console");
     for scheme in ["light", "dark"] {
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
         let emulate =
             json!({"cmd": "Emulation.setEmulatedMedia", "params": {"features": features}});
-        browser.tell("goog/cdp/execute", &emulate);
+        browser.command("goog/cdp/execute", &emulate);
         let shot = json!({"cmd": "Page.captureScreenshot", "params": {}});
-        let picture = browser.tell("goog/cdp/execute", &shot);
+        let picture = browser.command("goog/cdp/execute", &shot);
         let picture = picture["data"].as_str().expect("a picture in base64");
         let file = std::env::temp_dir().join(format!("live-page-{scheme}.png.base64"));
         std::fs::write(file, picture).expect("written");

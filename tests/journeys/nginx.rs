@@ -1,4 +1,4 @@
-//! A real server with a limit of its own: nginx's `limit_req` at 20 r/s, burst 20, no hint.
+//! A real server with its own limit: nginx with `limit_req` at 20 requests per second, burst 20, no hints.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -11,8 +11,8 @@ const THREADS: usize = 8;
 const PER_SECOND: f64 = 20.0;
 const BURST: f64 = 20.0;
 
-/// No page may take longer, or the job stands still.
-const STANDSTILL: Duration = Duration::from_secs(120);
+/// Maximum time of a page. A job that needs longer has stalled.
+const STALL: Duration = Duration::from_secs(120);
 
 #[test]
 #[ignore = "full size; needs nginx"]
@@ -37,7 +37,7 @@ fn eight_threads_with_a_client_each_fetch_every_page() {
     });
 }
 
-/// Pages to fetch: 800, or what the environment says.
+/// Returns the number of pages: `PAGES`, or 800.
 fn pages() -> usize {
     std::env::var("PAGES")
         .ok()
@@ -60,6 +60,7 @@ fn client(nginx: &Nginx) -> DynamicAPIClient {
         .expect("a client")
 }
 
+/// Fetches all pages with eight threads, and checks nginx's log.
 fn fetch(nginx: &Nginx, name: &str, pages: usize, client: impl Fn(usize) -> DynamicAPIClient) {
     let next = AtomicUsize::new(0);
     let began = Instant::now();
@@ -74,15 +75,12 @@ fn fetch(nginx: &Nginx, name: &str, pages: usize, client: impl Fn(usize) -> Dyna
                         if page >= pages {
                             return attempts;
                         }
-                        let answer = client
-                            .get(format!("/pages/{page}"))
-                            .deadline(STANDSTILL)
-                            .send();
-                        let answer = answer
+                        let response = client.get(format!("/pages/{page}")).deadline(STALL).send();
+                        let response = response
                             .and_then(api_ratelimiter::Response::error_for_status)
                             .expect("a page");
-                        attempts += answer.attempts();
-                        assert_eq!(answer.text().expect("a body"), "{\"object\":\"page\"}");
+                        attempts += response.attempts();
+                        assert_eq!(response.text().expect("a body"), "{\"object\":\"page\"}");
                     }
                 })
             })

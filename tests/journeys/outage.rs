@@ -1,4 +1,4 @@
-//! Half a minute without a server under sixteen workers, with the circuit breaker on.
+//! An outage of half a minute with sixteen workers and the circuit breaker.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -9,14 +9,14 @@ use api_ratelimiter_simulator::{Fault, SimulatedApi};
 const BEFORE: Duration = Duration::from_secs(3);
 const OUTAGE: Duration = Duration::from_secs(30);
 
-/// Trials come every 2 s: a job that has not begun anew by then stands still.
-const STANDSTILL: Duration = Duration::from_secs(20);
+/// Maximum time from the end of the outage to the first success. Trials happen every 2 seconds.
+const STALL: Duration = Duration::from_secs(20);
 
-/// When answers came.
+/// Times of successful responses.
 #[derive(Default)]
-struct Answers(Mutex<Vec<SystemTime>>);
+struct SuccessTimes(Mutex<Vec<SystemTime>>);
 
-impl Observer for Answers {
+impl Observer for SuccessTimes {
     fn on_event(&self, event: &Event) {
         if let Event::Attempt {
             about,
@@ -31,7 +31,7 @@ impl Observer for Answers {
 
 #[test]
 #[ignore = "full size: three quarters of a minute"]
-fn an_outage_of_half_a_minute_meets_few_requests_and_every_job_is_done() {
+fn few_requests_are_sent_during_an_outage_and_every_job_is_done() {
     let api = SimulatedApi::builder()
         .outage(
             BEFORE,
@@ -41,7 +41,7 @@ fn an_outage_of_half_a_minute_meets_few_requests_and_every_job_is_done() {
         .start()
         .expect("a port");
     let end = SystemTime::now() + BEFORE + OUTAGE;
-    let answers = Arc::new(Answers::default());
+    let successes = Arc::new(SuccessTimes::default());
     let config = ApiRateConfig {
         name: "outage".into(),
         base_url: api.base_url(),
@@ -52,7 +52,7 @@ fn an_outage_of_half_a_minute_meets_few_requests_and_every_job_is_done() {
     let client = DynamicAPIClient::builder(config)
         .circuit_breaker(CircuitBreaker::default())
         .retry_transport(3)
-        .observer(answers.clone())
+        .observer(successes.clone())
         .build()
         .expect("valid");
     std::thread::scope(|scope| {
@@ -60,23 +60,23 @@ fn an_outage_of_half_a_minute_meets_few_requests_and_every_job_is_done() {
             let client = client.clone();
             scope.spawn(move || {
                 for job in 0..40 {
-                    let answer = client.get(format!("/pages/{worker}-{job}")).send();
-                    drop(answer.expect("every job is done").bytes());
+                    let response = client.get(format!("/pages/{worker}-{job}")).send();
+                    drop(response.expect("every job is done").bytes());
                 }
             });
         }
     });
     let stats = api.stats();
-    let answers = answers.0.lock().expect("not poisoned");
-    let first = answers.iter().filter(|at| **at >= end).min();
+    let successes = successes.0.lock().expect("not poisoned");
+    let first = successes.iter().filter(|at| **at >= end).min();
     let late = first
         .and_then(|at| at.duration_since(end).ok())
-        .expect("answers after the outage");
+        .expect("a success after the outage");
     eprintln!(
-        "{} requests during the outage, first answer {late:?} after it",
+        "{} requests during the outage, first success {late:?} after it",
         stats.met_outage
     );
     assert!((6..40).contains(&stats.met_outage), "{stats:?}");
-    assert!(late < STANDSTILL, "{late:?}");
+    assert!(late < STALL, "{late:?}");
     assert_eq!((stats.served, stats.served_twice), (640, 0));
 }

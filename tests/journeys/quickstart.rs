@@ -1,4 +1,4 @@
-//! The main job at its full size: 500 pages, eight threads, a hidden limit of 20 requests per second.
+//! The quickstart at full size: 500 pages, eight threads, a hidden limit of 20 requests per second.
 
 #[path = "../examples/run.rs"]
 mod run;
@@ -7,12 +7,12 @@ use std::io::{self, Write};
 
 use run::{example, run};
 
-/// Lines of progress, one a second, in which no page came: a pause takes a few, a standstill all.
-const STANDSTILL: usize = 20;
+/// Maximum number of progress lines, one per second, without a new page. A pause takes a few lines.
+const STALL: usize = 20;
 
 #[test]
 #[ignore = "full size: half a minute"]
-fn the_quickstart_loses_nothing_doubles_nothing_and_never_stands_still() {
+fn the_quickstart_fetches_every_page_once_without_a_stall() {
     let ran = run(&mut example("quickstart"));
     assert_eq!(ran.stderr, "", "no page failed");
     let output = ran.succeeded();
@@ -26,9 +26,9 @@ fn the_quickstart_loses_nothing_doubles_nothing_and_never_stands_still() {
         .map(<[u32]>::len)
         .max()
         .unwrap_or(0);
-    assert!(longest < STANDSTILL, "{output}");
+    assert!(longest < STALL, "{output}");
 
-    // Past the harness, which shows what is printed only of tests that fail.
+    // Written to stderr directly, because the harness shows printed lines of failed tests only.
     let table = output
         .lines()
         .skip_while(|line| !line.starts_with("pages fetched"));
@@ -38,7 +38,7 @@ fn the_quickstart_loses_nothing_doubles_nothing_and_never_stands_still() {
     }
 }
 
-/// The count in a line like `  12 s    97 of 500 pages,  21.0/s, 0 refused`.
+/// Returns the count in a line like `  12 s    97 of 500 pages,  21.0/s, 0 refused`.
 fn pages_so_far(line: &str) -> Option<u32> {
     let (_, rest) = line.split_once(" s ")?;
     rest.split_once(" of 500 pages")?.0.trim().parse().ok()

@@ -1,6 +1,5 @@
-//! A thousand items in each vendor's own shape, at a tenth of the vendors' windows: 200 pages while the
-//! API refuses at a limit above which the client begins, and cuts 2% of connections before and 2% in
-//! the answer.
+//! Walks through a thousand items in each vendor's shape, with a tenth of the vendors' windows: 200 pages
+//! while the client starts above the limit, and 2% of connections are cut before the response and 2% in it.
 
 mod front {
     pub(crate) use api_ratelimiter::{DynamicAPIClient, Pages};
@@ -17,11 +16,11 @@ use vendor_walk::{
     Walk, fieldguide_clients, github_repos, notion_query, notion_users, vanta_tests,
 };
 
-/// 60 in 6 seconds, where Notion's is 180 in 60: less than a walk asks for on the slowest machine.
+/// 60 per 6 seconds (Notion: 180 per 60). Even a slow machine exceeds it.
 const NOTION: &str =
     "limit=fixed-window:60/6s hint=vendor fault=cut:2% fault=cut-in-body:2% seed=1";
 
-/// 50 in 6 seconds, where Vanta's is 50 in 60, without a word about it.
+/// 50 per 6 seconds (Vanta: 50 per 60), without hints.
 const VANTA: &str =
     "limit=fixed-window:50/6s hint=vendor fault=cut:2% fault=reset-in-body:2% seed=2";
 
@@ -34,6 +33,7 @@ const GITHUB_SECONDARY: &str =
 const GITHUB_PRIMARY: &str =
     "limit=fixed-window:80/8s hint=vendor fault=cut:2% fault=cut-in-body:2% seed=5";
 
+/// Walks through the collection and prints the figures.
 fn walk(
     name: &str,
     vendor: &'static str,
@@ -52,12 +52,12 @@ fn walk(
     let started = Instant::now();
     let stats = walk.run(ask);
     let seconds = started.elapsed().as_secs_f64();
-    let asked = stats.accepted + stats.refused;
-    let ratio = 100.0 * stats.refused as f64 / asked as f64;
-    // Past the harness, which shows what is printed only of tests that fail.
+    let requests = stats.accepted + stats.refused;
+    let ratio = 100.0 * stats.refused as f64 / requests as f64;
+    // Written to stderr directly, because the harness shows printed lines of failed tests only.
     writeln!(
         io::stderr().lock(),
-        "{name}: {} items in {seconds:.1} s, {} refused of {asked} ({ratio:.1}%), {} cut",
+        "{name}: {} items in {seconds:.1} s, {} refused of {requests} ({ratio:.1}%), {} cut",
         stats.items_served,
         stats.refused,
         stats.faults_injected,
@@ -102,6 +102,6 @@ fn github_walks_a_thousand_repositories_under_a_secondary_limit() {
 fn github_walks_a_thousand_repositories_under_an_announced_limit() {
     let name = "github, announced limit";
     let stats = walk(name, "github", GITHUB_PRIMARY, github_repos);
-    // At most where the answer that said that nothing was left got lost.
+    // A refusal happens at most where a fault cut the response that announced no remaining requests.
     assert!(stats.refused <= stats.faults_injected, "{stats:?}");
 }

@@ -1,18 +1,18 @@
-//! A scripted HTTP server on raw sockets that can refuse, and cut its connections.
+//! A scripted server of collections that can refuse requests and cut its connections.
 
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+#[allow(dead_code, reason = "these tests use only a part")]
+#[path = "../common/server.rs"]
+mod scripted;
+
+use std::io::{self, Write};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
-use std::thread;
-use std::time::Duration;
 
 use serde_json::Value;
 
-/// Nobody waits longer than this for the other side.
-const PATIENCE: Duration = Duration::from_secs(20);
+use scripted::After;
 
-/// A request as it arrived.
+/// A received request.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -24,23 +24,26 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    /// Returns a parameter of the query.
     pub(crate) fn param(&self, name: &str) -> Option<&str> {
         let found: Vec<_> = self.query.iter().filter(|(key, _)| key == name).collect();
-        assert!(found.len() <= 1, "{name} is said once at most");
+        assert!(found.len() <= 1, "{name} is given twice");
         found.first().map(|(_, value)| value.as_str())
     }
 
+    /// Returns a parameter of the query as a number.
     pub(crate) fn number(&self, name: &str) -> Option<usize> {
         self.param(name)
             .map(|value| value.parse().expect("a number"))
     }
 
+    /// Returns the JSON body.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).expect("a JSON body")
     }
 }
 
-/// What is sent back: further header lines, and a body.
+/// A response: additional header lines and a body.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     pub(crate) headers: String,
@@ -56,7 +59,7 @@ impl From<Value> for Answer {
     }
 }
 
-/// What becomes of an answer.
+/// Outcome of a response.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Fate {
     Sent,
@@ -65,7 +68,7 @@ pub(crate) enum Fate {
     CutInBody,
 }
 
-/// Two of a hundred answers are cut, each in another way; one of twenty requests is refused.
+/// Cuts two of a hundred responses, each in another way, and refuses one of twenty requests.
 pub(crate) fn rough(number: usize) -> Fate {
     match number % 100 {
         13 => Fate::CutBefore,
@@ -75,101 +78,89 @@ pub(crate) fn rough(number: usize) -> Fate {
     }
 }
 
-#[derive(Default)]
-struct Seen {
-    requests: Mutex<Vec<(Request, Fate)>>,
-    stopped: AtomicBool,
-}
+/// Received requests with the outcome of each.
+type Log = Arc<Mutex<Vec<(Request, Fate)>>>;
 
 pub(crate) struct Server {
-    address: SocketAddr,
-    seen: Arc<Seen>,
+    server: scripted::Server,
+    log: Log,
 }
 
 impl Server {
+    /// Starts a server that sends every response.
     pub(crate) fn smooth<A: Into<Answer>>(
         answer: impl Fn(&Request) -> A + Send + Sync + 'static,
     ) -> Self {
         Self::of(|_| Fate::Sent, answer)
     }
 
-    /// `fate` gets the number of each request, from 0.
+    /// Starts a server. `fate` gets the number of each request, from 0, and decides its outcome.
     pub(crate) fn of<A: Into<Answer>>(
         fate: fn(usize) -> Fate,
         answer: impl Fn(&Request) -> A + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
-        let address = listener.local_addr().expect("it has an address");
-        let seen = Arc::<Seen>::default();
-        let noted = Arc::clone(&seen);
-        let answer = Arc::new(answer);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                if noted.stopped.load(Ordering::SeqCst) {
-                    return;
-                }
-                let Ok(mut stream) = stream else { continue };
-                let (noted, answer) = (Arc::clone(&noted), Arc::clone(&answer));
-                thread::spawn(move || {
-                    let origin = format!("http://{address}");
-                    let mut next = || serve(&mut stream, &origin, &noted, fate, &*answer);
-                    while let Ok(true) = next() {}
-                });
-            }
+        let log = Log::default();
+        let requests = Arc::clone(&log);
+        let server = scripted::Server::of(move |_, request, stream| {
+            let request = Request::read(request, stream)?;
+            let fate = {
+                let mut requests = requests.lock().expect("not poisoned");
+                let fate = fate(requests.len());
+                requests.push((request.clone(), fate));
+                fate
+            };
+            send(stream, fate, || answer(&request).into())
         });
-        Self { address, seen }
+        Self { server, log }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.server.url()
     }
 
-    /// The requests that came, with what became of their answers.
+    /// Returns the received requests with the outcome of each.
     pub(crate) fn requests(&self) -> Vec<(Request, Fate)> {
-        self.seen.requests.lock().expect("not poisoned").clone()
+        self.log.lock().expect("not poisoned").clone()
     }
 
+    /// Counts requests with that outcome.
     pub(crate) fn count(&self, fate: Fate) -> usize {
         let requests = self.requests();
         requests.iter().filter(|(_, found)| *found == fate).count()
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.seen.stopped.store(true, Ordering::SeqCst);
-        // Wakes the thread that accepts.
-        drop(TcpStream::connect(self.address));
+impl Request {
+    /// Splits the target of a request into path and parameters.
+    fn read(request: &scripted::Request, stream: &TcpStream) -> io::Result<Self> {
+        let (method, target) = request.line.split_once(' ').unwrap_or((&request.line, ""));
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let query = query.split('&').filter(|pair| !pair.is_empty());
+        let query = query.map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decoded(key), decoded(value))
+        });
+        Ok(Self {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: query.collect(),
+            body: request.body.clone(),
+            origin: format!("http://{}", stream.local_addr()?),
+        })
     }
 }
 
-/// One request of a connection; whether the connection stays open.
-fn serve<A: Into<Answer>>(
-    stream: &mut TcpStream,
-    origin: &str,
-    seen: &Seen,
-    fate: fn(usize) -> Fate,
-    answer: &impl Fn(&Request) -> A,
-) -> io::Result<bool> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_nodelay(true)?;
-    let Some(request) = read(stream, origin)? else {
-        return Ok(false);
-    };
-    let fate = {
-        let mut requests = seen.requests.lock().expect("not poisoned");
-        let fate = fate(requests.len());
-        requests.push((request.clone(), fate));
-        fate
-    };
-    if fate == Fate::CutBefore {
-        return Ok(false);
+/// Sends a response, or what its outcome says instead.
+fn send(stream: &mut TcpStream, fate: Fate, answer: impl FnOnce() -> Answer) -> io::Result<After> {
+    match fate {
+        Fate::CutBefore => return Ok(After::Close),
+        Fate::Refused => {
+            stream.write_all(scripted::answer(429, "", "").as_bytes())?;
+            return Ok(After::Keep);
+        }
+        Fate::Sent | Fate::CutInBody => {}
     }
-    if fate == Fate::Refused {
-        stream.write_all(b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n")?;
-        return Ok(true);
-    }
-    let Answer { headers, body } = answer(&request).into();
+    let Answer { headers, body } = answer();
     let length = body.len();
     write!(
         stream,
@@ -177,46 +168,13 @@ fn serve<A: Into<Answer>>(
     )?;
     if fate == Fate::CutInBody {
         stream.write_all(&body.as_bytes()[..length / 2])?;
-        return Ok(false);
+        return Ok(After::Close);
     }
     stream.write_all(body.as_bytes())?;
-    Ok(true)
+    Ok(After::Keep)
 }
 
-fn read(stream: &mut TcpStream, origin: &str) -> io::Result<Option<Request>> {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") {
-        if stream.read(&mut byte)? == 0 {
-            return Ok(None);
-        }
-        head.push(byte[0]);
-    }
-    let head = String::from_utf8_lossy(&head).into_owned();
-    let mut words = head.split_whitespace();
-    let (method, target) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let length = head
-        .lines()
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .map_or(0, |(_, value)| value.trim().parse().expect("a length"));
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body)?;
-    let query = query.split('&').filter(|pair| !pair.is_empty());
-    let query = query.map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decoded(key), decoded(value))
-    });
-    Ok(Some(Request {
-        method: method.to_owned(),
-        path: path.to_owned(),
-        query: query.collect(),
-        body,
-        origin: origin.to_owned(),
-    }))
-}
-
+/// Decodes percent-encoded text.
 fn decoded(text: &str) -> String {
     let mut parts = text.split('%');
     let mut out = parts.next().unwrap_or("").as_bytes().to_vec();

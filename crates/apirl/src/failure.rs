@@ -1,9 +1,8 @@
 //! Why a command did not do what it was asked, and what to do about it.
 
 use std::fmt;
-use std::io;
 
-/// What ends a command early: one sentence, a hint, an exit code.
+/// How a command ends early: one sentence, a hint, an exit code.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
     message: String,
@@ -11,17 +10,17 @@ pub(crate) struct Failure {
     code: u8,
 }
 
-/// Some of what was asked for did not work out.
+/// Exit code: a part of the work failed.
 const FAILED: u8 = 1;
 
-/// The command line itself, or a file that it names, can't be used.
+/// Exit code: the command line, or a file that it names, can't be used.
 const USAGE: u8 = 2;
 
-/// 128 and the number of SIGINT, as shells count.
+/// Exit code: interrupted. Shells use 128 plus the number of the signal, which is 2 for Ctrl-C.
 pub(crate) const INTERRUPTED: u8 = 130;
 
 impl Failure {
-    /// Wrong arguments or unreadable input: exit code 2.
+    /// Invalid arguments or unreadable input: exit code 2.
     pub(crate) fn usage(message: impl fmt::Display) -> Self {
         Self {
             message: message.to_string(),
@@ -30,7 +29,7 @@ impl Failure {
         }
     }
 
-    /// Something did not work out: exit code 1.
+    /// A part of the work failed: exit code 1.
     pub(crate) fn failed(message: impl fmt::Display) -> Self {
         Self {
             code: FAILED,
@@ -38,12 +37,12 @@ impl Failure {
         }
     }
 
-    /// The same, when all there is to say has been said.
-    pub(crate) fn told() -> Self {
+    /// A part of the work failed, and the output says which: exit code 1 without a message.
+    pub(crate) fn already_reported() -> Self {
         Self::failed("")
     }
 
-    /// Ended by Ctrl-C: exit code 130, as shells have it.
+    /// Ended by Ctrl-C: exit code 130.
     pub(crate) fn interrupted(message: impl fmt::Display) -> Self {
         Self {
             code: INTERRUPTED,
@@ -51,26 +50,26 @@ impl Failure {
         }
     }
 
-    /// Whoever reads our output has gone, as `head` does: an end, and no failure.
-    pub(crate) fn nobody_listens() -> Self {
+    /// The reader of the output has closed it, as `head` does. The command ends quietly with exit code 0.
+    pub(crate) fn broken_pipe() -> Self {
         Self {
             code: 0,
             ..Self::usage("")
         }
     }
 
-    /// Whether there is anything to say about it.
-    pub(crate) fn is_worth_telling(&self) -> bool {
+    /// Whether there is a message to print.
+    pub(crate) fn has_message(&self) -> bool {
         !self.message.is_empty()
     }
 
-    /// The same with what to do about it.
+    /// Adds a hint: what to do about the failure.
     pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hint = Some(hint.to_string());
         self
     }
 
-    /// The exit code.
+    /// Returns the exit code.
     pub(crate) fn code(&self) -> u8 {
         self.code
     }
@@ -89,18 +88,5 @@ impl fmt::Display for Failure {
 impl From<api_ratelimiter::Error> for Failure {
     fn from(error: api_ratelimiter::Error) -> Self {
         Self::usage(error)
-    }
-}
-
-/// Writes to standard output, with colours only where they are wanted.
-pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    use io::Write as _;
-    let mut out = anstream::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::nobody_listens()),
-        Err(error) => Err(Failure::failed(format_args!(
-            "could not write to standard output: {error}"
-        ))),
     }
 }

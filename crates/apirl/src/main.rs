@@ -1,59 +1,36 @@
 //! `apirl`: the limiter on the command line.
+//!
+//! - `flags` has the flags of all commands; `commands` has one module for each command.
+//! - The other modules are what several commands need: reading files, settings, writing to the terminal.
+//!
+//! A command returns `Ok` or a [`Failure`](failure::Failure), which has the exit code. Only this file ends the process
+//! with it.
 
-mod check;
-mod completions;
-mod explain;
+mod commands;
+mod config_file;
+mod environment;
 mod failure;
-mod fetch;
-mod fleet;
-mod input;
-mod presets;
+mod files;
+mod flags;
+mod fleet_store;
+mod interrupt;
+mod json_text;
 mod quantity;
-mod serve;
-mod simulate;
-mod stop;
+mod settings;
+mod terminal;
 
 use std::process::ExitCode;
 
-use clap::{
-    ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum as _,
-};
+use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _, ValueEnum as _};
 
-/// Call other people's APIs at the speed they allow.
-#[derive(Debug, Parser)]
-#[command(name = "apirl", version, propagate_version = true)]
-#[command(after_help = "Examples:
-  apirl fetch github --bearer-env GITHUB_TOKEN --path '/users/{}' --input names.txt --output users.jsonl
-  curl -si https://api.github.com/rate_limit | apirl explain --api github
-  apirl simulate --limit token-bucket:10/s,burst=20
-  apirl serve --limit token-bucket:5/s,burst=10 --port 8080
+use flags::{Command, Flags};
 
-Each command has more by --help.")]
-pub(crate) struct Cli {
-    /// When to use colours.
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
-    color: ColorChoice,
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    Fetch(Box<fetch::Args>),
-    Explain(explain::Args),
-    Simulate(simulate::Args),
-    Presets(presets::Args),
-    Check(check::Args),
-    Serve(serve::Args),
-    Fleet(fleet::Args),
-    Completions(completions::Args),
-}
-
-/// What `--color` says, found before anything is parsed: help and errors of parsing are coloured, too.
+/// Returns the value of `--color`. It is needed before anything is parsed: help and parse errors have colours, too.
 fn color() -> ColorChoice {
     let mut args = std::env::args_os().filter_map(|arg| arg.into_string().ok());
     let mut named = ColorChoice::Auto;
     while let Some(arg) = args.next() {
+        // Both `--color WHEN` and `--color=WHEN` are possible.
         let value = match arg.strip_prefix("--color") {
             Some("") => args.next(),
             Some(rest) => rest.strip_prefix('=').map(str::to_owned),
@@ -66,30 +43,28 @@ fn color() -> ColorChoice {
 }
 
 fn main() -> ExitCode {
-    let matches = Cli::command().color(color()).get_matches();
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    match cli.color {
+    let matches = Flags::command().color(color()).get_matches();
+    let flags = Flags::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match flags.color {
         ColorChoice::Auto => {}
         ColorChoice::Always => anstream::ColorChoice::Always.write_global(),
         ColorChoice::Never => anstream::ColorChoice::Never.write_global(),
     }
-    let done = match cli.command {
-        Command::Fetch(args) => fetch::run(*args),
-        Command::Explain(args) => explain::run(args),
-        Command::Simulate(args) => simulate::run(args),
-        Command::Presets(args) => presets::run(args),
-        Command::Check(args) => check::run(args),
-        Command::Serve(args) => serve::run(args),
-        Command::Fleet(args) => fleet::run(args),
-        Command::Completions(args) => completions::run(args),
+    let result = match flags.command {
+        Command::Fetch(flags) => commands::fetch::run(*flags),
+        Command::Explain(flags) => commands::explain::run(flags),
+        Command::Simulate(flags) => commands::simulate::run(flags),
+        Command::Presets(flags) => commands::presets::run(flags),
+        Command::Check(flags) => commands::check::run(flags),
+        Command::Serve(flags) => commands::serve::run(flags),
+        Command::Fleet(flags) => commands::fleet::run(flags),
+        Command::Completions(flags) => commands::completions::run(flags),
     };
-    match done {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            if failure.is_worth_telling() {
-                use std::io::Write as _;
-                // A standard error that is closed is no reason to panic.
-                let _ = writeln!(anstream::stderr(), "{failure}");
+            if failure.has_message() {
+                terminal::say(&failure.to_string());
             }
             ExitCode::from(failure.code())
         }

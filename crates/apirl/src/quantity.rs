@@ -2,47 +2,26 @@
 
 use std::time::Duration;
 
-/// Units of time in nanoseconds; a minute is also `min`, as limits write it.
-const UNITS: [(&str, u64); 8] = [
-    ("ns", 1),
-    ("us", 1_000),
-    ("ms", 1_000_000),
-    ("s", 1_000_000_000),
-    ("m", 60_000_000_000),
-    ("min", 60_000_000_000),
-    ("h", 3_600_000_000_000),
-    ("d", 86_400_000_000_000),
-];
+use api_ratelimiter_core::duration::parse;
 
-/// A decimal number and a unit.
+/// Reads a duration: a decimal number and a unit. Several of them are added up, as in `1h30m`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    parse_duration(text).ok_or_else(|| {
+    parse(text).ok_or_else(|| {
         format!(
-            "{text:?} is not a duration; it is a number with ms, s, m, h or d, like 80ms or 10m"
+            "{text:?} is not a valid duration (expected a number with ms, s, m, h or d, like 80ms or 10m)"
         )
     })
 }
 
-fn parse_duration(text: &str) -> Option<Duration> {
-    let unit_at = text.find(|c: char| c.is_ascii_alphabetic())?;
-    let (number, unit) = text.split_at(unit_at);
-    let nanos = UNITS.iter().find(|(name, _)| *name == unit)?.1;
-    if let Ok(whole) = number.parse::<u64>() {
-        return whole.checked_mul(nanos).map(Duration::from_nanos);
-    }
-    let seconds = decimal(number)? * Duration::from_nanos(nanos).as_secs_f64();
-    Duration::try_from_secs_f64(seconds).ok()
-}
-
-/// Requests per second of `4/s`, `180/min` or `100/60s`.
+/// Returns the requests per second of a rate like `4/s`, `180/min` or `100/60s`.
 pub(crate) fn rate(text: &str) -> Option<f64> {
     let (count, period) = text.split_once('/')?;
-    let period = parse_duration(period).or_else(|| parse_duration(&format!("1{period}")))?;
+    let period = parse(period).or_else(|| parse(&format!("1{period}")))?;
     let rate = decimal(count)? / period.as_secs_f64();
     (rate.is_finite() && rate > 0.0).then_some(rate)
 }
 
-/// Digits and a point only: `f64` would also read `inf`, `NaN` and `1e3`.
+/// Reads a number with digits and a point only. `f64` alone would also accept `inf`, `NaN` and `1e3`.
 pub(crate) fn decimal(text: &str) -> Option<f64> {
     let plain = text
         .bytes()
@@ -50,7 +29,7 @@ pub(crate) fn decimal(text: &str) -> Option<f64> {
     if plain { text.parse().ok() } else { None }
 }
 
-/// A duration in words: whole milliseconds below a second, then seconds, then the larger units too.
+/// Returns a duration for people: milliseconds below one second, else seconds, and larger units beside them.
 pub(crate) fn spoken(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     let plain = |value: f64, unit: &str| {
@@ -107,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn long_durations_are_said_twice() {
+    fn long_durations_are_shown_in_two_units() {
         assert_eq!(spoken(Duration::from_millis(80)), "80 ms");
         assert_eq!(spoken(Duration::from_millis(1500)), "1.5 s");
         assert_eq!(spoken(Duration::from_secs(1800)), "1800 s (30 min)");

@@ -224,6 +224,15 @@ impl Effort {
         Self { attempts, waited }
     }
 
+    /// Returns the effort of both together.
+    #[must_use]
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            attempts: self.attempts.saturating_add(other.attempts),
+            waited: self.waited.saturating_add(other.waited),
+        }
+    }
+
     /// Requests that were sent.
     #[must_use]
     pub fn attempts(self) -> u32 {

@@ -1,19 +1,23 @@
-//! What a response says about limits: one pure function from an answer to [`Guidance`].
+//! Reads what a response says about limits: one pure function from a response to [`Guidance`].
 //!
-//! Clients of this crate go by it themselves. It is public for those who send requests with something
-//! else and have a [`DynamicRateLimiter`](crate::DynamicRateLimiter) beside it: read the answer by
-//! [`read`], and give [`Guidance::wait`] to [`Permit::backoff`](crate::Permit::backoff).
+//! The clients of the library use it. It is public for programs that send requests by other means: read each
+//! response by [`read`], and give [`Guidance::wait`] to the library's `Permit::backoff`.
 //!
-//! Servers speak of limits in dozens of dialects. They are read here by grammar, not by vendor: names by
-//! their words, numbers by their size, the IETF's fields by their structure. What cannot be read without
-//! knowing the vendor (a throttle hidden in a 200, a difference in milliseconds) is in a [`Profile`],
-//! which is a row of data.
+//! Servers announce limits in dozens of dialects. They are read by grammar, not by vendor: names by their
+//! words, numbers by their size, the IETF's fields by their structure. Facts that can't be read without
+//! knowing the vendor (a refusal hidden in a 200, a difference in milliseconds) are in a [`Profile`], which
+//! is a row of data.
 //!
-//! Where the wait comes from, first that yields a value: a header in milliseconds, `Retry-After`,
-//! `X-Retry-After` and `X-RateLimit-Retry-After`, the body, the resets of exhausted limits.
+//! The wait comes from the first of these that has a value:
 //!
-//! Whatever a server sends, nothing here panics, waits are at most 2^31 seconds, and memory is bounded by
-//! constants: lines of 8 KiB, 64 limits, 64 KiB of body.
+//! - a header in milliseconds
+//! - `Retry-After`
+//! - `X-Retry-After` and `X-RateLimit-Retry-After`
+//! - the body
+//! - the resets of exhausted limits
+//!
+//! Nothing in here panics, whatever a server sends. Waits are at most 2^31 seconds (68 years), and memory is
+//! bounded: header lines of 8 KiB, 64 limits, 64 KiB of body.
 
 mod body;
 mod date;
@@ -53,72 +57,73 @@ use self::dialect::{Dialect, Means, ReasonLocation, When};
 use self::reset::ServerClock;
 use crate::headers::lines::{lines, text};
 
-/// What one answer says about limits.
+/// Limits, waits and advice that one response contains.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Guidance {
-    /// How long the server asks to wait, at most 2^31 seconds; zero is "now". `None`: it does not say.
+    /// How long the server asks to wait, at most 2^31 seconds; zero means "now". `None` if the response asks
+    /// for no wait.
     pub wait: Option<Duration>,
-    /// Who asks for that wait: on a 2xx a `Retry-After` is a hint on polling, an exhausted limit is not.
+    /// Source of that wait. On a 2xx, `Retry-After` is a hint for polling, but an exhausted limit is not.
     pub source: Option<WaitSource>,
-    /// What to wait at least, by the vendor's documentation, after a refusal that names no wait.
+    /// Minimum wait that the vendor documents, after a refusal that announces no wait.
     pub least_wait: Option<Duration>,
-    /// The binding limit: how much is allowed.
+    /// Amount that the binding limit allows per window.
     pub limit: Option<u64>,
-    /// The binding limit: how much is left; `None` is unknown, not 0.
+    /// Amount that is left of the binding limit; `None` means unknown, not 0.
     pub remaining: Option<u64>,
-    /// The binding limit: its window.
+    /// Window of the binding limit.
     pub window: Option<Duration>,
-    /// The binding limit: time from the response until it resets. If only a wait is known, that wait.
+    /// Time from the response until the binding limit resets. If only a wait is known, that wait.
     pub reset_after: Option<Duration>,
-    /// Every limit that was announced, at most 64. The binding one is the exhausted one with the latest
-    /// reset, else the one with the least left.
+    /// Every announced limit, at most 64. The binding one is the exhausted limit with the latest reset; if
+    /// none is exhausted, the limit with the least left.
     pub policies: Vec<Policy>,
-    /// What the server says about sending the request again, over any table of statuses; `None`: nothing.
+    /// The server's word on a retry, which overrides any table of statuses; `None` if it says nothing.
     pub retryable: Option<bool>,
-    /// In what way the answer is a refusal, whatever its status: a 200, 400 or 403 may be one by the
-    /// profile's rules. `None`: it is none, or its status alone does not tell (a 503).
+    /// Why the response is a refusal, whatever its status: by the profile's rules, a 200, 400 or 403 may be
+    /// one. `None` if it is not a refusal, or if its status alone does not tell (a 503).
     pub refusal: Option<Refusal>,
     /// How much of the API the refusal covers, if the server says so.
     pub scope: Option<Scope>,
-    /// The server's own word for the limit or reason of a refusal, at most 128 bytes, unescaped.
+    /// The server's own word for the limit or the reason of a refusal, at most 128 bytes, not escaped.
     pub reason: Option<Box<str>>,
-    /// How long nothing is left of a limit, whoever else asks for a wait: a server may send `Retry-After`
-    /// on every answer.
+    /// Time until an exhausted limit resets, apart from any other wait: a server may send `Retry-After`
+    /// on every response.
     pub(crate) nothing_left: Option<Duration>,
 }
 
-/// Who asks for a wait.
+/// Source of a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitSource {
-    /// `Retry-After` or one of its kind.
+    /// `Retry-After` or a similar header.
     Header,
     /// The body.
     Body,
     /// The reset of a limit.
     Reset,
-    /// The length of an exhausted limit's rolling window: the wait is at most that long.
+    /// The length of the rolling window of an exhausted limit. The wait is at most that long.
     Window,
 }
 
 impl Guidance {
-    /// Whether the answer refuses for a limit of this client.
+    /// Returns whether the response is a refusal because of a limit of this client.
     #[must_use]
     pub fn is_throttle(&self) -> bool {
         self.refusal == Some(Refusal::Limit)
     }
 }
 
-/// Statuses on which the reset of a limit that tells no remaining is the wait: 429, and 503 and 529 where
-/// whoever asks for guidance takes them for throttles.
+/// Statuses on which the latest reset is the wait if no limit says what is left. For 503 and 529 that matters
+/// only if the configuration treats them as refusals.
 const THROTTLES: [u16; 3] = [429, 503, 529];
 
-/// Reads an answer: its status, headers and the start of its body, which may be empty or break off.
+/// Reads a response: its status, its headers and the start of its body, which may be empty or truncated.
 ///
-/// `now_unix` is the client's wall time since 1970. Absolute times are taken against the answer's `Date`
-/// and given as time from now, so that neither clock need be right. It cannot fail: what makes no
-/// sense counts as not said.
+/// `now_unix` is the client's wall time since 1970. Absolute times are compared to the response's `Date` and
+/// returned as time from now, so neither clock needs to be right. Reading cannot fail: an invalid value
+/// counts as absent.
 ///
 /// ```
 /// use std::time::Duration;
@@ -148,7 +153,7 @@ pub fn read(
     read_with_rules(status, headers, body_prefix, now_unix, profile, &[])
 }
 
-/// Reads a response as [`read`] does, by rules for refusals in bodies in addition to those of the profile.
+/// Reads a response as [`read`] does, with rules for refusals in bodies in addition to those of the profile.
 #[must_use]
 pub fn read_with_rules(
     status: StatusCode,
@@ -158,6 +163,7 @@ pub fn read_with_rules(
     profile: Profile,
     rules: &[BodyRule],
 ) -> Guidance {
+    // Read the parts: limits and waits in headers, then the body.
     let dialect = profile.dialect();
     let status = status.as_u16();
     let clock = ServerClock::new(now_unix, headers);
@@ -166,8 +172,8 @@ pub fn read_with_rules(
     let facts = body::read(status, body_prefix, &clock, dialect, rules);
     let bucket = facts.bucket();
     if reset::age(headers) > 0 {
-        // The limits of an answer from a cache are of another time
-        // (draft-ietf-httpapi-ratelimit-headers-10, section on caching).
+        // Limits in a response from a cache are out of date (draft-ietf-httpapi-ratelimit-headers-10, section
+        // on caching).
         limits.policies.clear();
     } else if let Some((policy, _)) = &bucket {
         limits.policies.truncate(rate_limit::MOST_POLICIES - 1);
@@ -175,6 +181,7 @@ pub fn read_with_rules(
     }
     let policies = limits.policies;
 
+    // The refusal, and the wait of the most exact source.
     let refusal = refusal(status, header_wait, &policies, facts.refusal, dialect);
     let throttled = refusal.is_some() || THROTTLES.contains(&status);
     let cost_wait = bucket.and_then(|(_, wait)| wait);
@@ -184,6 +191,7 @@ pub fn read_with_rules(
         .or(body_wait.map(|wait| (wait, WaitSource::Body)))
         .or_else(|| policy_wait(&policies, &facts.violated, throttled));
 
+    // The name of the limit, the binding limit, and whether to retry.
     let (reason, scope) = match refusal {
         Some(_) => reason(headers, &facts, dialect),
         None => (None, None),
@@ -195,7 +203,7 @@ pub fn read_with_rules(
         .filter(|(_, source)| *source == WaitSource::Reset)
         .map(|(wait, _)| wait);
     let never = facts.never || is_ordinary_error(status, refusal, body_prefix, dialect);
-    let told = should_retry(headers);
+    let announced = should_retry(headers);
     Guidance {
         wait: wait.map(|(wait, _)| wait),
         source: wait.map(|(_, source)| source),
@@ -209,7 +217,7 @@ pub fn read_with_rules(
         retryable: if facts.never {
             Some(false)
         } else {
-            told.or(never.then_some(false))
+            announced.or(never.then_some(false))
         },
         refusal,
         scope,
@@ -219,7 +227,7 @@ pub fn read_with_rules(
     }
 }
 
-/// In what way an answer is a refusal: by its status, or by one of the profile's signs.
+/// Returns whether and why a response is a refusal: by its status, or by one of the profile's signs.
 fn refusal(
     status: u16,
     wait: Option<Duration>,
@@ -246,11 +254,12 @@ fn refusal(
     by_status.or_else(by_headers).or(body)
 }
 
-/// The wait that limits ask for.
+/// Returns the wait that limits ask for.
 ///
-/// The longest reset of those that are exhausted, or that the server names as violated; where it throttles
-/// and no limit tells what is left, the longest reset of all. If some is left of every limit, another one
-/// was hit that the answer does not describe, and perhaps hours until these reset are not the wait.
+/// It is the latest reset of the limits that are exhausted or that the server names as violated. If a refusal
+/// comes with limits that do not say what is left, it is the latest reset of all. If something is left of
+/// every limit, the request hit a limit that the response does not describe, and the resets of the others,
+/// perhaps hours away, are not the wait.
 fn policy_wait(
     policies: &[Policy],
     violated: &[Box<str>],
@@ -275,17 +284,17 @@ fn policy_wait(
     let longest = exhausted
         .filter_map(|policy| until(policy).or_else(|| window(policy)))
         .max_by_key(|(wait, _)| *wait);
-    let untold = || throttled && policies.iter().all(|policy| policy.remaining.is_none());
+    let unknown = || throttled && policies.iter().all(|policy| policy.remaining.is_none());
     longest.or_else(|| {
         policies
             .iter()
-            .filter(|_| untold())
+            .filter(|_| unknown())
             .filter_map(until)
             .max_by_key(|(wait, _)| *wait)
     })
 }
 
-/// What the server calls the limit, and the scope that its word means.
+/// Returns the server's name for the limit, and the scope that this name means.
 fn reason(
     headers: &HeaderMap,
     facts: &body::Facts,
@@ -308,9 +317,9 @@ fn reason(
     )
 }
 
-/// What the server says about sending again: `x-should-retry` (OpenAI, Anthropic), `Stripe-Should-Retry`.
+/// Returns what the server says about a retry: `x-should-retry` (OpenAI, Anthropic) or `Stripe-Should-Retry`.
 ///
-/// If it says both, no: that is the word that cannot do harm.
+/// If headers contradict each other, the result is `false`, which does no harm.
 fn should_retry(headers: &HeaderMap) -> Option<bool> {
     let named = headers
         .iter()
@@ -325,8 +334,8 @@ fn should_retry(headers: &HeaderMap) -> Option<bool> {
     words.min()
 }
 
-/// Whether the answer is an error of the kind that the vendor throttles with, and is no throttle: then
-/// nothing will be better next time. Its body must be there to tell.
+/// Returns whether the response is an ordinary error under a status that the vendor also refuses with, so
+/// that a retry does not help. Without a body the response does not tell.
 fn is_ordinary_error(
     status: u16,
     refusal: Option<Refusal>,

@@ -14,6 +14,7 @@
 //! # Ok::<(), api_ratelimiter_simulator::LimitError>(())
 //! ```
 
+pub mod chart;
 mod client;
 mod fleet;
 mod learned;

@@ -26,7 +26,7 @@ const MOST_RULES: usize = 8;
 const LONGEST_WORD: usize = 128;
 
 fuzz_target!(|input: &[u8]| {
-    // The first line: profile, status, clock and rules. What is missing or invalid has a default.
+    // The first line: profile, status, clock and rules. A missing or invalid part has a default.
     let mut lines = input.split_inclusive(|byte| *byte == b'\n');
     let first = lines.next().unwrap_or_default();
     let words = String::from_utf8_lossy(first);

@@ -1,4 +1,4 @@
-//! Ten thousand tasks on one limiter, against an API that allows what the limiter is told.
+//! Ten thousand tasks on one limiter, with an API that allows the rate of the limiter.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ const TASKS: usize = 10_000;
 
 #[test]
 #[ignore = "full size: half a minute"]
-fn ten_thousand_tasks_are_granted_in_the_order_in_which_they_came() {
+fn ten_thousand_tasks_are_granted_in_order_of_arrival() {
     let limit = Limit::parse("token-bucket:500/s,burst=50").expect("a limit");
     let api = SimulatedApi::builder()
         .limit(limit)
@@ -22,9 +22,9 @@ fn ten_thousand_tasks_are_granted_in_the_order_in_which_they_came() {
         ..Default::default()
     };
     let limiter = DynamicRateLimiter::new(&config).expect("valid");
-    // The bare transport wants one to be chosen, also where it speaks no TLS.
+    // The bare transport needs a TLS provider, even without TLS.
     let provider = rustls::crypto::ring::default_provider();
-    // Another test of this program may have chosen before.
+    // Ignore errors: another test of this program may have installed it.
     let _ = provider.install_default();
     let http = reqwest::Client::builder()
         .no_proxy()
@@ -43,7 +43,7 @@ fn ten_thousand_tasks_are_granted_in_the_order_in_which_they_came() {
                 tokio::spawn(async move {
                     let permit = limiter.acquire_async().await.expect("a permit");
                     order.lock().expect("not poisoned").push(number);
-                    let refused = request.send().await.expect("an answer").status() == 429;
+                    let refused = request.send().await.expect("a response").status() == 429;
                     if refused {
                         permit.backoff(None)
                     } else {

@@ -1,4 +1,4 @@
-//! Bad lines become lines of output; bad flags and files end it before anything is sent.
+//! Invalid lines become lines of output; invalid flags and files end the run before a request is sent.
 
 use api_ratelimiter_simulator::SimulatedApi;
 
@@ -9,7 +9,7 @@ fn api() -> SimulatedApi {
 }
 
 #[test]
-fn a_bad_line_is_an_error_in_its_place_and_the_others_go_on() {
+fn an_invalid_line_becomes_an_error_in_its_place_and_the_others_are_sent() {
     let api = api();
     let job = Job::new(&api.base_url());
     let bytes =
@@ -26,7 +26,7 @@ fn a_bad_line_is_an_error_in_its_place_and_the_others_go_on() {
         (4, "could leave the base"),
         (5, "unknown field `what`"),
         (6, "UTF-8"),
-        (7, "neither a text nor a number"),
+        (7, "neither a string nor a number"),
         (8, "not a valid header name"),
     ] {
         let line = &lines[n - 1];
@@ -42,7 +42,7 @@ fn a_bad_line_is_an_error_in_its_place_and_the_others_go_on() {
 }
 
 #[test]
-fn a_bad_line_keeps_the_id_that_it_names() {
+fn an_invalid_line_keeps_its_id() {
     let api = api();
     let job = Job::new(&api.base_url());
     let lines = [
@@ -59,20 +59,24 @@ fn a_bad_line_keeps_the_id_that_it_names() {
     let ids: Vec<String> = output.iter().map(|line| line["id"].to_string()).collect();
     assert_eq!(ids, ["\"a\"", "\"b\"", "7", "\"d\"", "\"e\"", "\"f\""]);
     for (line, said) in output.iter().zip([
-        "path is a number, not a text",
+        "path is a number, not a string",
         "unknown field `pth`",
-        "headers, \"X-A\": is a number, not a text",
-        "query is a text, not an object",
-        "method is a list, not a text",
+        "headers, \"X-A\": is a number, not a string",
+        "query is a string, not an object",
+        "method is a list, not a string",
     ]) {
         let error = line["error"].as_str().expect("an error");
         assert!(error.contains(said), "{said:?} is not in {line}");
     }
-    assert_eq!(output[5]["status"], 200, "null is nothing: {}", output[5]);
+    assert_eq!(
+        output[5]["status"], 200,
+        "null counts as absent: {}",
+        output[5]
+    );
 }
 
 #[test]
-fn errors_speak_of_flags_and_not_of_the_library() {
+fn errors_name_flags_and_not_items_of_the_library() {
     let api = api();
     let job = Job::new(&api.base_url());
     job.put("paths", "/a\n");
@@ -81,41 +85,41 @@ fn errors_speak_of_flags_and_not_of_the_library() {
         (
             &["notoin"][..],
             "no API is registered as \"notoin\", did you mean \"notion\"?",
-            "hint: `apirl presets` lists them",
+            "hint: `apirl presets` lists all names",
         ),
         (
             &["https://me:hunter2@127.0.0.1"],
-            "an address, not the name of a preset",
-            "hint: an address goes to --base-url",
+            "the API is a URL, but must be the name of a preset",
+            "hint: give a URL with --base-url",
         ),
         (
             &["zendesk"],
-            "each customer of \"zendesk\" has a host",
-            "hint: give yours by --base-url URL",
+            "\"zendesk\" has a different host for each customer",
+            "hint: give yours with --base-url URL",
         ),
         (
             &["--base-url", "http://me:hunter2@127.0.0.1"],
             "contains a user name or password",
-            "hint: --bearer-env and --header-env take credentials",
+            "hint: give credentials with --bearer-env or --header-env",
         ),
         (
             &["--base-url", &base, "--dashboard=0.0.0.0:0"],
-            "--dashboard=0.0.0.0:0: others could reach it",
-            "hint: stay on 127.0.0.1; from elsewhere it is seen through a tunnel",
+            "--dashboard=0.0.0.0:0: other machines could reach the page",
+            "hint: use 127.0.0.1; from elsewhere the page can be seen through a tunnel",
         ),
         (
             &["--base-url", &base, "--dashboard=here"],
-            "--dashboard=here: no IP address with a port",
-            "hint: it is like --dashboard=127.0.0.1:9465; port 0 takes a free one",
+            "--dashboard=here: not a valid address",
+            "hint: write it as --dashboard=127.0.0.1:9465; port 0 takes a free one",
         ),
         (
             &["--base-url", &base, "--learned", "/dev/null"],
-            "/dev/null is no folder",
-            "hint: give a folder, which may be a new one",
+            "/dev/null is not a directory",
+            "hint: give a directory, which may be a new one",
         ),
         (
             &["--base-url", &base, "--config", &job.path("paths")],
-            "paths is no JSON: ",
+            "paths is not valid JSON: ",
             "hint: `apirl check FILE`",
         ),
     ] {
@@ -146,13 +150,13 @@ fn errors_speak_of_flags_and_not_of_the_library() {
 }
 
 #[test]
-fn an_error_of_tls_says_what_is_wrong_and_a_body_how_long_it_may_be() {
+fn a_tls_error_names_its_cause_and_a_too_long_body_the_maximum() {
     let server = crate::server::Server::start(|_, _| {
         let head = "HTTP/1.1 200 OK\r\nContent-Length: 67108865\r\n\r\n";
         let body = "x".repeat(64 * 1024 * 1024 + 1);
         Some(String::leak(format!("{head}{body}")))
     });
-    let error = |base_url: &str| {
+    let error_of = |base_url: &str| {
         let job = Job::of_pages(base_url, 1);
         assert_eq!(job.run_files(&["--path", "/{}"]).code, Some(1));
         job.output()[0]["error"]
@@ -160,29 +164,32 @@ fn an_error_of_tls_says_what_is_wrong_and_a_body_how_long_it_may_be() {
             .expect("an error")
             .to_owned()
     };
-    let told = error(&server.base_url);
+    let error = error_of(&server.base_url);
     assert!(
-        told.ends_with("/1: the body is longer than 64 MiB"),
-        "{told}"
+        error.ends_with("/1: the body is longer than 64 MiB"),
+        "{error}"
     );
-    let told = error(&api().base_url().replace("http:", "https:"));
-    assert!(told.contains("/1: TLS could not be set up: "), "{told}");
+    let error = error_of(&api().base_url().replace("http:", "https:"));
+    assert!(error.contains("/1: TLS could not be set up: "), "{error}");
     assert!(
-        !told.contains("source") && !told.contains("builder"),
-        "{told}"
+        !error.contains("source") && !error.contains("builder"),
+        "{error}"
     );
 }
 
 #[test]
-fn bad_flags_are_told_in_a_sentence() {
+fn invalid_flags_are_refused_with_a_sentence() {
     let api = api();
     let job = Job::of_pages(&api.base_url(), 1);
     for (args, said) in [
-        (&["--path", "/pages"][..], "has no place for the lines"),
-        (&["--header", "X-A 1"], "is no header"),
-        (&["--header", "X A: 1"], "is no header"),
+        (&["--path", "/pages"][..], "has no {}"),
+        (&["--header", "X-A 1"], "is not a valid header"),
+        (&["--header", "X A: 1"], "is not a valid header"),
         (&["--header", "X-A: a\nb"], "control character"),
-        (&["--header-env", "X-A"], "names no header and variable"),
+        (
+            &["--header-env", "X-A"],
+            "is not a header name and a variable",
+        ),
         (
             &["--header-env", "X-A=NOT_SET_AT_ALL"],
             "variable NOT_SET_AT_ALL is not set",
@@ -191,7 +198,7 @@ fn bad_flags_are_told_in_a_sentence() {
             &["--bearer-env", "NOT_SET_AT_ALL"],
             "variable NOT_SET_AT_ALL is not set",
         ),
-        (&["--method", "G T"], "is not a method of HTTP"),
+        (&["--method", "G T"], "is not a valid HTTP method"),
         (&["--concurrency", "0"], "--concurrency"),
         (
             &["--concurrency", "-1"],
@@ -205,12 +212,9 @@ fn bad_flags_are_told_in_a_sentence() {
         (&["--initial-rate", "6000"], "initial_rate"),
         (&["--max-rate", "NaN"], "max_rate"),
         (&["--max-rate", "-1"], "max_rate: -1 is not"),
-        (
-            &["--initial-rate", "11"],
-            "hint: raise the most by --max-rate",
-        ),
+        (&["--initial-rate", "11"], "hint: raise --max-rate"),
         (&["--backoff-status", "20"], "20"),
-        (&["--paginate"], "splits collections into pages"),
+        (&["--paginate"], "no pagination is known"),
         (&["--paginate", "--items"], "cannot be used with"),
         (&["--resume"], "only a file can be resumed"),
         (
@@ -221,7 +225,7 @@ fn bad_flags_are_told_in_a_sentence() {
             &["--input", "/no/such/file"],
             "could not read /no/such/file",
         ),
-        (&["--input", "/"], "hint: give a file in it"),
+        (&["--input", "/"], "hint: name a file in it"),
         (
             &["--output", "/no/such/folder/x"],
             "could not write to /no/such/folder/x",
@@ -232,10 +236,9 @@ fn bad_flags_are_told_in_a_sentence() {
         ),
         (
             &["--learned", "/dev/null/x"],
-            "could not make the folder /dev/null/x",
+            "could not create the directory /dev/null/x",
         ),
     ] {
-        // Later flags take the place of the helper's own.
         let base = api.base_url();
         let mut all = vec!["fetch", "--base-url", &base];
         all.extend(args);
@@ -279,7 +282,7 @@ fn a_summary_never_replaces_another_file_of_the_run() {
 }
 
 #[test]
-fn an_output_that_is_the_input_is_refused_without_the_advice_to_remove_it() {
+fn an_output_that_is_the_input_is_refused_and_no_hint_says_to_remove_it() {
     let api = api();
     let job = Job::of_pages(&api.base_url(), 1);
     let input = job.path("input");
@@ -298,7 +301,7 @@ fn an_output_that_is_the_input_is_refused_without_the_advice_to_remove_it() {
 }
 
 #[test]
-fn a_file_of_several_apis_needs_a_name() {
+fn a_file_with_several_apis_needs_a_name() {
     let api = api();
     let job = Job::of_pages(&api.base_url(), 1);
     let base = api.base_url();
@@ -322,7 +325,7 @@ fn a_file_of_several_apis_needs_a_name() {
 }
 
 #[test]
-fn an_output_with_something_in_it_is_not_overwritten() {
+fn an_output_with_content_is_not_overwritten() {
     let api = api();
     let job = Job::of_pages(&api.base_url(), 1);
     job.put("output", "precious\n");
@@ -334,7 +337,7 @@ fn an_output_with_something_in_it_is_not_overwritten() {
 }
 
 #[test]
-fn the_first_failure_ends_it_if_that_is_wanted() {
+fn the_first_failure_ends_the_run_with_fail_fast() {
     let api = api();
     let job = Job::of_pages(&api.base_url(), 400);
     job.put("input", &format!("/a\n/status/500\n{}", "/b\n".repeat(400)));

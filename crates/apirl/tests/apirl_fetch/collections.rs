@@ -1,10 +1,10 @@
-//! Collections from page to page.
+//! Collections, which are followed from page to page.
 
 use api_ratelimiter_simulator::{Shape, SimulatedApi};
 
 use crate::job::{Job, Running};
 
-/// 25 items, ten a page.
+/// Starts an API with 25 items.
 fn api() -> SimulatedApi {
     SimulatedApi::builder()
         .shape("github".parse::<Shape>().expect("a shape"))
@@ -21,7 +21,7 @@ fn job(api: &SimulatedApi, collections: usize) -> Job {
 }
 
 #[test]
-fn each_page_is_a_line_and_the_last_says_so() {
+fn each_page_is_a_line_and_the_last_one_is_marked() {
     let api = api();
     let job = job(&api, 2);
     let run = job.run_files(&["github", "--paginate"]);
@@ -48,6 +48,28 @@ fn each_page_is_a_line_and_the_last_says_so() {
 }
 
 #[test]
+fn the_attempts_of_a_page_include_those_with_a_truncated_body() {
+    use api_ratelimiter_simulator::Fault;
+    let api = SimulatedApi::builder()
+        .shape("github".parse::<Shape>().expect("a shape"))
+        .items(200)
+        .fault("cut-in-body:20%".parse::<Fault>().expect("a fault"))
+        .start()
+        .expect("an API");
+    let job = job(&api, 2);
+    let run = job.run_files(&["github", "--paginate", "--concurrency", "1"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let attempts = job
+        .output()
+        .iter()
+        .map(|line| line["attempts"].as_u64())
+        .sum();
+    let broken = api.stats().faults_injected;
+    assert!(broken > 0);
+    assert_eq!(Some(40 + broken), attempts);
+}
+
+#[test]
 fn each_item_is_a_line() {
     let api = api();
     let job = job(&api, 2);
@@ -61,7 +83,7 @@ fn each_item_is_a_line() {
 }
 
 #[test]
-fn an_empty_collection_and_a_broken_one_have_a_line_too() {
+fn an_empty_collection_and_a_failed_one_have_a_line_each() {
     let empty = SimulatedApi::builder()
         .shape("github".parse::<Shape>().expect("a shape"))
         .items(0)
@@ -83,7 +105,7 @@ fn an_empty_collection_and_a_broken_one_have_a_line_too() {
 }
 
 #[test]
-fn a_killed_walk_begins_anew_and_no_item_is_there_twice() {
+fn a_collection_starts_again_after_a_kill_and_no_item_is_written_twice() {
     let api = api();
     for flag in ["--items", "--paginate"] {
         for more in [&[][..], &["--unordered"]] {

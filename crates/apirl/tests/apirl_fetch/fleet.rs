@@ -1,4 +1,4 @@
-//! Sharing a limit through a store: the flags, and a store that is not there.
+//! Sharing a limit through a store: the flags, and a store that can't be reached.
 
 use std::net::TcpListener;
 
@@ -11,7 +11,7 @@ fn api() -> SimulatedApi {
     SimulatedApi::builder().start().expect("an API")
 }
 
-/// An address at which nobody listens.
+/// Returns an address without a server.
 fn nowhere() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
@@ -19,10 +19,10 @@ fn nowhere() -> String {
 }
 
 #[test]
-fn without_its_store_a_worker_goes_on_with_its_part_and_says_so() {
+fn without_its_store_a_worker_continues_with_its_share_and_says_so() {
     let api = api();
     let job = Job::of_pages(&api.base_url(), 20);
-    let (url, sheet) = (nowhere(), job.path("summary"));
+    let (url, summary_file) = (nowhere(), job.path("summary"));
     let run = job.run_files(&[
         "--path",
         "/pages/{}",
@@ -31,7 +31,7 @@ fn without_its_store_a_worker_goes_on_with_its_part_and_says_so() {
         "--fleet-key",
         "a/b",
         "--summary",
-        &sheet,
+        &summary_file,
         "--initial-rate",
         "2000",
         "--max-rate",
@@ -39,11 +39,11 @@ fn without_its_store_a_worker_goes_on_with_its_part_and_says_so() {
     ]);
     assert_eq!(run.code, Some(0), "{run:?}");
     job.has_each_once(20);
-    // The 16th part of 2,000.
-    let warned = "can't be reached: going on with 125.0/s, as one of 16 workers";
+    // 2,000 divided by 16.
+    let warned = "can't be reached: continuing at 125.0/s, as one of 16 workers";
     assert_eq!(run.err.matches(warned).count(), 1, "{run:?}");
     assert!(
-        run.err.contains("no fleet found, going on with 125.0/s"),
+        run.err.contains("no fleet found, continuing with 125.0/s"),
         "{run:?}"
     );
     let summary: serde_json::Value = serde_json::from_str(&job.text("summary")).expect("JSON");
@@ -53,7 +53,7 @@ fn without_its_store_a_worker_goes_on_with_its_part_and_says_so() {
 }
 
 #[test]
-fn a_dry_run_asks_no_store() {
+fn a_dry_run_does_not_ask_the_store() {
     let api = api();
     let job = Job::of_pages(&api.base_url(), 1);
     let url = nowhere();
@@ -67,7 +67,7 @@ fn a_dry_run_asks_no_store() {
 }
 
 #[test]
-fn the_flags_belong_together() {
+fn flags_of_a_fleet_need_each_other() {
     let api = api();
     let job = Job::of_pages(&api.base_url(), 1);
     for (args, said) in [
@@ -106,11 +106,11 @@ fn the_flags_belong_together() {
 }
 
 #[test]
-fn a_password_belongs_into_a_variable() {
+fn a_password_on_the_command_line_causes_a_warning_and_one_in_a_variable_does_not() {
     let api = api();
     let job = Job::of_pages(&api.base_url(), 1);
     let url = nowhere().replace("redis://", "redis://user:s3cret@");
-    let warned = "--fleet shows a password to everybody";
+    let warned = "--fleet shows a password to all users";
     let run = job.run_files(&["--fleet", &url, "--fleet-key", "k", "--path", "/{}"]);
     assert!(
         run.err.contains(warned) && !run.err.contains("s3cret"),
@@ -130,13 +130,13 @@ fn a_password_belongs_into_a_variable() {
 }
 
 #[test]
-fn the_status_of_a_store_that_is_not_there_is_a_failure_in_one_sentence() {
+fn the_status_of_an_unreachable_store_is_a_failure_in_one_sentence() {
     let url = nowhere().replace("redis://", "redis://:s3cret@");
     let output = command(&["fleet", "status", "--fleet-env", "FLEET_URL", "k"])
         .env("FLEET_URL", &url)
         .output();
     let run = crate::run::Run::of(&output.expect("it runs"));
-    run.refuses(1, "error: the store can't be asked: ");
+    run.refuses(1, "error: could not ask the store: ");
     assert_eq!(run.err.lines().count(), 1, "{run:?}");
     assert!(!run.err.contains("s3cret"), "{run:?}");
     apirl(&["fleet", "status", "localhost", "k"]).refuses(2, "redis://127.0.0.1:6379");

@@ -1,4 +1,4 @@
-//! Ctrl-C: what is under way finishes, and it says how to go on.
+//! Ctrl-C: requests in flight finish, and the run says how to continue.
 #![cfg(unix)]
 
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -13,7 +13,7 @@ use crate::job::{Job, Running};
 const PATH: [&str; 2] = ["--path", "/pages/{}"];
 
 #[test]
-fn what_is_under_way_finishes_and_nothing_is_fetched_twice() {
+fn requests_in_flight_finish_and_no_line_is_fetched_twice() {
     let api = SimulatedApi::builder()
         .round_trip(Duration::from_millis(30))
         .start()
@@ -25,7 +25,8 @@ fn what_is_under_way_finishes_and_nothing_is_fetched_twice() {
     let run = running.wait();
     assert_eq!(run.code, Some(130), "{run:?}");
     assert!(
-        run.err.contains("the same command with --resume goes on"),
+        run.err
+            .contains("run the same command with --resume to continue"),
         "{run:?}"
     );
     let done = job.output().len();
@@ -38,10 +39,10 @@ fn what_is_under_way_finishes_and_nothing_is_fetched_twice() {
 }
 
 #[test]
-fn posts_that_wait_for_their_turn_are_known_to_be_unsent() {
+fn posts_that_wait_for_a_permit_count_as_unsent() {
     let api = SimulatedApi::builder().start().expect("an API");
     let job = Job::of_pages(&api.base_url(), 30);
-    // The bucket lets one through at once; the others wait for about a minute each.
+    // The bucket allows one request at once. Each of the others waits for about a minute.
     let slow = [
         "--method",
         "POST",
@@ -78,7 +79,7 @@ fn posts_that_wait_for_their_turn_are_known_to_be_unsent() {
 }
 
 #[test]
-fn input_that_does_not_come_does_not_keep_it() {
+fn a_wait_for_input_does_not_delay_the_end() {
     let api = SimulatedApi::builder().start().expect("an API");
     let job = Job::new(&api.base_url());
     let output = job.path("output");
@@ -100,8 +101,8 @@ fn input_that_does_not_come_does_not_keep_it() {
 }
 
 #[test]
-fn a_second_one_stops_at_once() {
-    // Takes connections and never answers.
+fn a_second_interrupt_stops_at_once() {
+    // This server accepts connections and never responds.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let base_url = format!("http://{}", listener.local_addr().expect("an address"));
     let job = Job::of_pages(&base_url, 3);
@@ -110,21 +111,24 @@ fn a_second_one_stops_at_once() {
     let mut errors = BufReader::new(running.child().stderr.take().expect("a pipe"));
     running.interrupt();
     let mut line = String::new();
-    errors.read_line(&mut line).expect("its words");
-    assert!(line.contains("once more to stop at once"), "{line}");
+    errors.read_line(&mut line).expect("a line");
+    assert!(
+        line.contains("press Ctrl-C again to stop at once"),
+        "{line}"
+    );
     running.interrupt();
     assert_eq!(running.wait().code, Some(130));
 }
 
-/// As when the terminal goes away.
+/// A terminal that closes sends a hang-up.
 #[test]
 #[cfg(target_os = "linux")]
-fn a_hang_up_ends_it_in_order_unless_it_was_started_to_ignore_it() {
+fn a_hang_up_ends_the_run_in_order_unless_it_was_started_to_ignore_it() {
     let api = SimulatedApi::builder()
         .round_trip(Duration::from_millis(20))
         .start()
         .expect("an API");
-    // Whoever runs the tests may ignore hang-ups, and a shell can't undo that.
+    // The tests may run with hang-ups ignored, and a shell can't undo that.
     let takes = |option: &str| {
         std::process::Command::new("env")
             .args([option, "true"])
@@ -132,7 +136,7 @@ fn a_hang_up_ends_it_in_order_unless_it_was_started_to_ignore_it() {
     };
     for (option, code) in [("--default-signal=HUP", 130), ("--ignore-signal=HUP", 0)] {
         if !takes(option).is_ok_and(|status| status.success()) {
-            println!("SKIPPED: no `env` that takes {option}");
+            println!("SKIPPED: `env` does not accept {option}");
             return;
         }
         let job = Job::of_pages(&api.base_url(), 200);

@@ -1,4 +1,4 @@
-//! A job for the built program: a folder, an input, an output.
+//! A job for the built program: a directory, an input, an output.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use crate::run::{self, Run};
 
-/// A folder of one test, gone with it.
+/// A directory of one test. It is removed at the end.
 pub(crate) struct Job {
-    folder: PathBuf,
+    directory: PathBuf,
     base_url: String,
 }
 
@@ -23,15 +23,15 @@ impl Job {
     pub(crate) fn new(base_url: &str) -> Self {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("apirl-fetch-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        fs::create_dir_all(&folder).expect("a folder");
+        let directory = std::env::temp_dir().join(name);
+        fs::create_dir_all(&directory).expect("a directory");
         Self {
-            folder,
+            directory,
             base_url: base_url.to_owned(),
         }
     }
 
-    /// With the numbers up to `count` as input, and a template for pages.
+    /// Returns a job with the numbers up to `count` as input.
     pub(crate) fn of_pages(base_url: &str, count: u32) -> Self {
         let job = Self::new(base_url);
         let ids: String = (1..=count).map(|id| format!("{id}\n")).collect();
@@ -40,7 +40,7 @@ impl Job {
     }
 
     pub(crate) fn path(&self, name: &str) -> String {
-        let path = self.folder.join(name);
+        let path = self.directory.join(name);
         path.to_str().expect("text").to_owned()
     }
 
@@ -52,7 +52,8 @@ impl Job {
         fs::read_to_string(self.path(name)).unwrap_or_default()
     }
 
-    /// The command with the base URL, these, and a rate that nothing has to wait for unless they name one.
+    /// Returns the command with the base URL and these flags. Unless they name a rate, it is high enough for tests not to
+    /// wait.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let fixed = ["fetch", "--base-url", &self.base_url];
         let fast = ["--max-rate", "5000", "--initial-rate", "2000"];
@@ -70,7 +71,7 @@ impl Job {
         Run::of(&self.command(args).output().expect("it runs"))
     }
 
-    /// From the file `input` to the file `output`.
+    /// Starts a run from the file `input` to the file `output`.
     pub(crate) fn start(&self, args: &[&str]) -> Running {
         let (input, output) = (self.path("input"), self.path("output"));
         let files = ["--input", &input, "--output", &output];
@@ -87,12 +88,12 @@ impl Job {
         self.start(args).wait()
     }
 
-    /// The lines of the output.
+    /// Returns the lines of the output.
     pub(crate) fn output(&self) -> Vec<Value> {
         lines_of(&self.text("output"))
     }
 
-    /// How often each line of the input stands in the output.
+    /// Returns how often each line of the input is in the output.
     pub(crate) fn times(&self) -> BTreeMap<u64, u32> {
         let mut times = BTreeMap::new();
         for line in self.output() {
@@ -101,13 +102,13 @@ impl Job {
         times
     }
 
-    /// Fails unless each of the lines up to `count` stands in the output, and once.
+    /// Fails unless each of the lines up to `count` is in the output exactly once.
     pub(crate) fn has_each_once(&self, count: u64) {
         let expected: BTreeMap<u64, u32> = (1..=count).map(|n| (n, 1)).collect();
         assert_eq!(self.times(), expected);
     }
 
-    /// Waits until the output has so many lines.
+    /// Waits until the output has `count` lines.
     pub(crate) fn wait_for_lines(&self, count: usize) {
         wait_until("lines of output", || {
             self.text("output").matches('\n').count() >= count
@@ -117,7 +118,7 @@ impl Job {
 
 impl Drop for Job {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
+        let _ = fs::remove_dir_all(&self.directory);
     }
 }
 
@@ -126,7 +127,7 @@ pub(crate) fn lines_of(text: &str) -> Vec<Value> {
     lines.map(|line| line.expect("a line of JSON")).collect()
 }
 
-/// A child that is killed at the latest when the test ends.
+/// A running program. It is killed at the end of the test, at the latest.
 pub(crate) struct Running(Option<Child>);
 
 impl Running {
@@ -148,7 +149,7 @@ impl Running {
         Run::of(&output)
     }
 
-    /// As `kill -9`.
+    /// Kills the program, as `kill -9` does.
     pub(crate) fn kill(mut self) {
         let mut child = self.0.take().expect("it runs");
         child.kill().expect("killed");
@@ -172,7 +173,7 @@ impl Drop for Running {
     }
 }
 
-/// Waits for something that comes, however slow the machine.
+/// Waits until a condition holds. The maximum is a minute, enough for slow machines.
 pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     for _ in 0..6000 {
         if is_so() {

@@ -1,4 +1,4 @@
-//! What lines of input mean, and what lines of output hold.
+//! The meaning of lines of input, and the content of lines of output.
 
 use std::process::Stdio;
 
@@ -21,7 +21,7 @@ fn with_input(job: &Job, args: &[&str], input: &str) -> (Run, Vec<Value>) {
 }
 
 #[test]
-fn a_line_is_a_path_a_url_or_json_and_blank_ones_only_count() {
+fn a_line_is_a_path_a_url_or_json_and_blank_lines_are_only_counted() {
     let api = api();
     let job = Job::new(&api.base_url());
     let input = format!(
@@ -54,7 +54,7 @@ fn a_line_is_a_path_a_url_or_json_and_blank_ones_only_count() {
 }
 
 #[test]
-fn an_answer_has_exactly_these_fields_in_this_order() {
+fn a_line_of_output_has_exactly_these_fields_in_this_order() {
     let api = api();
     let job = Job::new(&api.base_url());
     let (run, lines) = with_input(&job, &[], "/status/404\n//elsewhere\n");
@@ -96,7 +96,7 @@ fn an_answer_has_exactly_these_fields_in_this_order() {
 }
 
 #[test]
-fn a_template_is_filled_from_plain_lines() {
+fn plain_lines_fill_the_template() {
     let api = api();
     let job = Job::new(&api.base_url());
     let (run, lines) = with_input(&job, &["--path", "/pages/{}"], "12\na/b?c\n");
@@ -126,7 +126,7 @@ fn methods_headers_and_tokens_come_from_flags_and_the_environment() {
         &job.path("input"),
     ]);
     command
-        // As files of secrets end.
+        // Files with secrets often end with a line break.
         .env("TEST_KEY", "hunter2\n")
         .env("TEST_TOKEN", "hunter3\n");
     let run = Run::of(&command.output().expect("it runs"));
@@ -149,7 +149,7 @@ fn methods_headers_and_tokens_come_from_flags_and_the_environment() {
 }
 
 #[test]
-fn nothing_is_sent_in_a_dry_run() {
+fn a_dry_run_sends_no_request() {
     let api = api();
     let job = Job::new(&api.base_url());
     let input =
@@ -171,18 +171,18 @@ fn nothing_is_sent_in_a_dry_run() {
         (&lines[2]["method"], &lines[2]["body_bytes"]),
         (&json!("POST"), &json!(3))
     );
-    let told = format!(
+    let expected = format!(
         "Dry run: 2 requests would go to {}, 1 line can't be used",
         api.base_url()
     );
-    assert!(run.err.starts_with(&told), "{run:?}");
+    assert!(run.err.starts_with(&expected), "{run:?}");
     let first = "{\"n\":1,\"id\":1,\"method\":\"GET\",\"path\":\"/a\",\"query\":[],\"headers\":[],\"body_bytes\":0}\n";
     assert!(run.out.starts_with(first), "{run:?}");
     assert!(!std::path::Path::new(&output).exists());
 }
 
 #[test]
-fn the_summary_has_its_figures_on_standard_error_and_as_json() {
+fn the_summary_is_on_standard_error_and_as_json_in_a_file() {
     let api = api();
     let job = Job::new(&api.base_url());
     let path = job.path("summary");
@@ -201,10 +201,10 @@ fn the_summary_has_its_figures_on_standard_error_and_as_json() {
 }
 
 #[test]
-fn a_rate_that_only_the_default_held_down_is_told() {
+fn a_run_at_the_default_maximum_rate_mentions_the_flag_that_raises_it() {
     let api = api();
     let job = Job::of_pages(&api.base_url(), 2);
-    let told = |rates: &[&str]| {
+    let mentions = |rates: &[&str]| {
         let (base, input) = (api.base_url(), job.path("input"));
         let fixed = [
             "fetch",
@@ -216,26 +216,26 @@ fn a_rate_that_only_the_default_held_down_is_told() {
             "/{}",
         ];
         let run = crate::run::apirl(&[&fixed[..], rates].concat());
-        run.err.contains("the most without --max-rate")
+        run.err.contains("--max-rate raises it")
     };
-    assert!(told(&["--initial-rate", "10"]));
-    assert!(!told(&["--initial-rate", "9"]));
-    assert!(!told(&["--initial-rate", "10", "--max-rate", "10"]));
-    assert!(!told(&["--initial-rate", "10", "--quiet"]));
+    assert!(mentions(&["--initial-rate", "10"]));
+    assert!(!mentions(&["--initial-rate", "9"]));
+    assert!(!mentions(&["--initial-rate", "10", "--max-rate", "10"]));
+    assert!(!mentions(&["--initial-rate", "10", "--quiet"]));
 }
 
 #[test]
-fn what_was_learned_is_kept_in_a_folder() {
+fn the_learned_limit_is_kept_in_a_directory() {
     let api = api();
     let job = Job::new(&api.base_url());
-    let folder = job.path("learned/deep");
-    let (run, _) = with_input(&job, &["--learned", &folder], "/a\n");
+    let directory = job.path("learned/deep");
+    let (run, _) = with_input(&job, &["--learned", &directory], "/a\n");
     assert_eq!(run.code, Some(0), "{run:?}");
-    assert!(std::fs::read_dir(&folder).is_ok());
+    assert!(std::fs::read_dir(&directory).is_ok());
 }
 
 #[test]
-fn refusals_are_sent_again_and_counted() {
+fn refused_requests_are_retried_and_counted() {
     use api_ratelimiter_simulator::{Fault, Limit};
     let api = SimulatedApi::builder()
         .limit(Limit::parse("fixed-window:5/1s").expect("a limit"))
@@ -282,7 +282,7 @@ fn refusals_are_sent_again_and_counted() {
 }
 
 #[test]
-fn an_answer_that_breaks_off_is_asked_for_again_where_that_does_no_harm() {
+fn a_truncated_response_is_requested_again_if_the_request_may_be_repeated() {
     use api_ratelimiter_simulator::Fault;
     let breaking = |chance: &str| {
         let fault = format!("cut-in-body:{chance}").parse::<Fault>();
@@ -316,7 +316,7 @@ fn an_answer_that_breaks_off_is_asked_for_again_where_that_does_no_harm() {
 }
 
 #[test]
-fn a_summary_may_go_to_standard_output_behind_the_answers() {
+fn a_summary_can_follow_the_responses_on_standard_output() {
     let api = api();
     let job = Job::of_pages(&api.base_url(), 2);
     let input = job.path("input");
@@ -364,7 +364,7 @@ fn a_summary_may_go_to_standard_output_behind_the_answers() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_summary_that_there_is_no_room_for_is_a_failure_of_the_run() {
+fn a_summary_that_does_not_fit_on_the_disk_fails_the_run() {
     let api = api();
     let job = Job::of_pages(&api.base_url(), 2);
     let run = job.run_files(&["--path", "/pages/{}", "--quiet", "--summary", "/dev/full"]);
@@ -373,50 +373,53 @@ fn a_summary_that_there_is_no_room_for_is_a_failure_of_the_run() {
 }
 
 #[test]
-fn standard_input_is_no_file_that_is_called_like_its_sign() {
+fn a_file_with_the_name_of_the_sign_for_standard_input_is_not_read() {
     let api = api();
     let job = Job::of_pages(&api.base_url(), 3);
     job.put("-", "/other\n");
     let input = std::fs::File::open(job.path("input")).expect("the input");
     let mut command = job.command(&["--path", "/pages/{}"]);
-    let folder = job.path("");
-    let run = command.stdin(input).current_dir(folder).output();
+    let directory = job.path("");
+    let run = command.stdin(input).current_dir(directory).output();
     let run = Run::of(&run.expect("it runs"));
     assert_eq!(run.code, Some(0), "{run:?}");
     assert_eq!(lines_of(&run.out).len(), 3, "{run:?}");
 }
 
 #[test]
-fn what_the_library_warns_of_is_told() {
+fn warnings_of_the_library_are_shown() {
     use api_ratelimiter_simulator::Limit;
     let limit = Limit::parse("fixed-window:5/200ms").expect("a limit");
     let api = SimulatedApi::builder().limit(limit).start();
     let api = api.expect("an API");
     let job = Job::new(&api.base_url());
-    let folder = job.path("learned");
-    let args = ["--learned", &folder, "--bearer-env", "TEST_TOKEN"];
-    let run = |input: &str| {
+    let directory = job.path("learned");
+    let args = ["--learned", &directory, "--bearer-env", "TEST_TOKEN"];
+    let start = |input: &str| {
         job.put("input", input);
         let path = job.path("input");
         let mut command = job.command(&[&args[..], &["--input", &path]].concat());
         let run = command.env("TEST_TOKEN", "hunter2").output();
         Run::of(&run.expect("it runs"))
     };
-    // Enough to meet the limit twice: then there is something to keep.
-    let told = run(&"/a\n".repeat(15));
-    assert!(!told.err.contains("warning"), "to this machine: {told:?}");
-    let mut files = std::fs::read_dir(&folder).expect("the folder");
+    // These meet the limit twice, so something is learned and kept.
+    let run = start(&"/a\n".repeat(15));
+    assert!(
+        !run.err.contains("warning"),
+        "a request to this machine needs no encryption: {run:?}"
+    );
+    let mut files = std::fs::read_dir(&directory).expect("the directory");
     let file = files.next().expect("a file").expect("readable").path();
     std::fs::write(&file, "nonsense").expect("written");
-    let told = run("/b\n");
-    assert_eq!(told.code, Some(0), "{told:?}");
-    let warning = "warning: 127.0.0.1: what was learned could not be read; starting afresh: ";
-    assert_eq!(told.err.matches(warning).count(), 1, "{told:?}");
-    assert!(!told.err.contains("hunter2"), "{told:?}");
+    let run = start("/b\n");
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let warning = "warning: what was learned could not be read, so this run starts without it: ";
+    assert_eq!(run.err.matches(warning).count(), 1, "{run:?}");
+    assert!(!run.err.contains("hunter2"), "{run:?}");
 }
 
 #[test]
-fn a_reader_that_goes_away_ends_it_quietly() {
+fn a_closed_pipe_ends_the_run_quietly() {
     let api = api();
     let job = Job::of_pages(&api.base_url(), 500);
     let input = job.path("input");

@@ -1,4 +1,4 @@
-//! `--dashboard`: the run's figures while it runs.
+//! `--dashboard`: the figures of a run while it runs.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::job::{Job, Running, wait_until};
 
-/// A reader of the page that is told its address.
+/// Returns a client that reads the page.
 fn reader(address: &str) -> DynamicAPIClient {
     let config = ApiRateConfig {
         name: "page".into(),
@@ -21,7 +21,7 @@ fn reader(address: &str) -> DynamicAPIClient {
     DynamicAPIClient::builder(config).build().expect("valid")
 }
 
-/// The sum of a metric over its labels.
+/// Returns the sum of a metric over its labels.
 fn sum(metrics: &str, name: &str) -> u64 {
     let series = metrics.lines().filter(|line| line.starts_with(name));
     let values = series.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
@@ -29,7 +29,7 @@ fn sum(metrics: &str, name: &str) -> u64 {
 }
 
 #[test]
-fn summary_metrics_page_and_server_tell_the_same_totals() {
+fn summary_metrics_page_and_server_show_equal_totals() {
     let limit = Limit::token_bucket(100.0, 5.0).expect("valid");
     let fault = "status:503:20%".parse().expect("a fault");
     let api = SimulatedApi::builder()
@@ -39,7 +39,7 @@ fn summary_metrics_page_and_server_tell_the_same_totals() {
         .start()
         .expect("an API");
     let job = Job::new(&api.base_url());
-    let (output, summary) = (job.path("output"), job.path("summary"));
+    let (output, summary_file) = (job.path("output"), job.path("summary"));
     let args = [
         "--dashboard=127.0.0.1:0",
         "--path",
@@ -47,7 +47,7 @@ fn summary_metrics_page_and_server_tell_the_same_totals() {
         "--output",
         &output,
         "--summary",
-        &summary,
+        &summary_file,
     ];
     let mut child = job
         .command(&args)
@@ -69,12 +69,12 @@ fn summary_metrics_page_and_server_tell_the_same_totals() {
     for id in 0..60 {
         writeln!(input, "{id}").expect("taken");
     }
-    // All lines are done, and the run waits for more: now nothing moves.
+    // All lines are done and the run waits for more, so the figures are stable.
     job.wait_for_lines(60);
     let snapshot = || -> Value {
         page.get("/snapshot.json")
             .send()
-            .expect("an answer")
+            .expect("a response")
             .json()
             .expect("JSON")
     };
@@ -85,7 +85,7 @@ fn summary_metrics_page_and_server_tell_the_same_totals() {
                 &page
                     .get("/metrics")
                     .send()
-                    .expect("an answer")
+                    .expect("a response")
                     .text()
                     .expect("text"),
                 "api_ratelimiter_attempts_total",
@@ -95,18 +95,18 @@ fn summary_metrics_page_and_server_tell_the_same_totals() {
     let metrics = page
         .get("/metrics")
         .send()
-        .expect("an answer")
+        .expect("a response")
         .text()
         .expect("text");
     drop(input);
-    // Read to its end, so that the program is not told that nobody listens.
+    // Read to the end: a closed pipe would end the program early.
     std::io::copy(&mut stderr, &mut std::io::sink()).expect("read");
-    // 503s are failures, and say so by their exit code.
+    // Responses with a status of 503 are failures, so the exit code is 1.
     assert_eq!(running.wait().code, Some(1));
 
-    let told: Value = serde_json::from_str(&job.text("summary")).expect("JSON");
-    let (attempts, refused) = (told["attempts"].as_u64(), told["refused"].as_u64());
-    assert_eq!(told["requested"], 60);
+    let summary: Value = serde_json::from_str(&job.text("summary")).expect("JSON");
+    let (attempts, refused) = (summary["attempts"].as_u64(), summary["refused"].as_u64());
+    assert_eq!(summary["requested"], 60);
     assert_eq!(
         (limiter["granted"].as_u64(), limiter["backed_off"].as_u64()),
         (attempts, refused)
@@ -121,13 +121,13 @@ fn summary_metrics_page_and_server_tell_the_same_totals() {
     );
     assert_eq!(Some(api.stats().refused), refused);
     assert!(
-        refused > Some(0) && told["failed"].as_u64() > Some(0),
-        "{told}"
+        refused > Some(0) && summary["failed"].as_u64() > Some(0),
+        "{summary}"
     );
 }
 
 #[test]
-fn an_address_that_others_reach_or_that_is_none_is_refused_before_anything_is_sent() {
+fn an_address_that_is_invalid_or_not_local_is_refused_before_a_request_is_sent() {
     let api = SimulatedApi::builder().start().expect("an API");
     let job = Job::of_pages(&api.base_url(), 3);
     for address in ["0.0.0.0:0", "here"] {

@@ -10,7 +10,7 @@ mod live_page;
 mod order;
 mod outage;
 mod resumed;
-// The tools' tests use more of it.
+// The tests of the other commands use the rest of this module.
 #[allow(dead_code)]
 #[path = "../apirl_tools/run.rs"]
 mod run;

@@ -1,4 +1,4 @@
-//! In which order answers are written, and how many are held back.
+//! The order in which responses are written, and how many are held back.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ fn numbers(job: &Job) -> Vec<u64> {
 }
 
 #[test]
-fn no_more_than_four_answers_for_each_request_under_way_are_held_back() {
+fn at_most_four_responses_per_concurrent_request_are_held_back() {
     let server = Server::with_a_slow_first_page();
     let job = Job::of_pages(&server.base_url, 200);
     let running = job.start(&["--path", "/pages/{}", "--concurrency", "3"]);
-    wait_until("twelve requests", || server.asked() >= 12);
-    // Time for one too many to come.
+    wait_until("twelve requests", || server.requests() >= 12);
+    // One request too many would arrive within this time.
     std::thread::sleep(Duration::from_millis(300));
-    assert_eq!(server.asked(), 12);
+    assert_eq!(server.requests(), 12);
     assert_eq!(job.text("output"), "");
     server.open();
     let run = running.wait();
@@ -28,7 +28,7 @@ fn no_more_than_four_answers_for_each_request_under_way_are_held_back() {
 }
 
 #[test]
-fn unordered_answers_do_not_wait_for_others() {
+fn unordered_responses_do_not_wait_for_others() {
     let server = Server::with_a_slow_first_page();
     let job = Job::of_pages(&server.base_url, 100);
     let running = job.start(&["--path", "/pages/{}", "--unordered", "--concurrency", "3"]);

@@ -1,4 +1,4 @@
-//! While the API is down, with a circuit breaker in the settings.
+//! Runs while the API is down, with a circuit breaker in the settings.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::job::Job;
 
-/// With a circuit breaker that opens at the second failure.
+/// Writes settings with a circuit breaker that opens at the second failure.
 fn settings(job: &Job, base_url: &str, patience: f64) -> String {
     let breaker = json!({"failures": 2, "trial_interval_seconds": 0.05});
     let config = json!({"mine": {
@@ -18,7 +18,7 @@ fn settings(job: &Job, base_url: &str, patience: f64) -> String {
 }
 
 #[test]
-fn a_run_waits_for_its_end_and_loses_nothing() {
+fn a_run_waits_for_the_end_of_an_outage_and_loses_no_line() {
     let (soon, long) = (Duration::ZERO, Duration::from_millis(500));
     let cut = Fault::cut_before_response(1.0).expect("a fault");
     let api = SimulatedApi::builder().outage(soon, long, cut).start();
@@ -33,7 +33,7 @@ fn a_run_waits_for_its_end_and_loses_nothing() {
 }
 
 #[test]
-fn one_that_does_not_end_ends_the_run_and_leaves_the_lines_to_another() {
+fn an_outage_that_does_not_end_stops_the_run_and_leaves_the_lines_to_another_run() {
     let down = {
         let api = SimulatedApi::builder().start().expect("an API");
         api.base_url()
@@ -43,11 +43,11 @@ fn one_that_does_not_end_ends_the_run_and_leaves_the_lines_to_another() {
     let args = ["--path", "/pages/{}", "--config", &config];
     let run = job.run_files(&args);
     assert_eq!(run.code, Some(1), "{run:?}");
-    for told in [
-        "error: requests fail, and the settings' circuit breaker",
-        "--resume goes on",
+    for part in [
+        "error: requests fail, and the circuit breaker of the settings",
+        "--resume to continue",
     ] {
-        assert!(run.err.contains(told), "{run:?}");
+        assert!(run.err.contains(part), "{run:?}");
     }
     assert!(job.output().len() < 20, "{run:?}");
 }

@@ -1,4 +1,4 @@
-//! Killed at any moment and resumed: each line stands in the output once.
+//! Runs that are killed at any moment and resumed: each line is in the output once.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn args<'a>(more: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
-fn killed_several_times_it_still_brings_each_line_once() {
+fn a_run_killed_several_times_still_writes_each_line_once() {
     let api = slow(10);
     for more in [&["--resume"][..], &["--resume", "--unordered"]] {
         let job = Job::of_pages(&api.base_url(), 600);
@@ -44,14 +44,14 @@ fn killed_several_times_it_still_brings_each_line_once() {
 }
 
 #[test]
-fn half_a_line_is_taken_out() {
+fn a_truncated_line_is_removed() {
     let api = slow(0);
     let job = Job::of_pages(&api.base_url(), 5);
     assert_eq!(job.run_files(&PATH).code, Some(0));
     let text = job.text("output");
     job.put("output", &text[..text.len() - 7]);
-    // Where a copy would stand, there is no room: half a line needs none.
-    std::fs::create_dir(job.path("output.apirl-copy")).expect("a folder");
+    // A copy can't be written here, and removing a truncated line needs none.
+    std::fs::create_dir(job.path("output.apirl-copy")).expect("a directory");
     let run = job.run_files(&args(&["--resume"]));
     assert_eq!(run.code, Some(0), "{run:?}");
     job.has_each_once(5);
@@ -59,7 +59,7 @@ fn half_a_line_is_taken_out() {
 }
 
 #[test]
-fn lines_may_be_added_and_none_changed() {
+fn lines_may_be_added_but_not_changed() {
     let api = slow(0);
     let job = Job::of_pages(&api.base_url(), 5);
     assert_eq!(job.run_files(&PATH).code, Some(0));
@@ -77,20 +77,20 @@ fn lines_may_be_added_and_none_changed() {
     }
     job.put("input", "1\n2\n3\n4\n5\n6\n");
     let run = job.run_files(&["--path", "/other/{}", "--resume"]);
-    run.refuses(2, "begun with other requests");
+    run.refuses(2, "written with different request options");
     assert_eq!(job.text("output"), before);
     assert_eq!(api.stats().accepted, 6);
 }
 
 #[test]
-fn what_fetch_did_not_write_is_not_resumed() {
+fn files_that_fetch_did_not_write_are_not_resumed() {
     let api = slow(0);
     let job = Job::of_pages(&api.base_url(), 3);
     assert_eq!(job.run_files(&PATH).code, Some(0));
     let journal = job.text("output.apirl");
     job.put("output.apirl", "nonsense\n");
     job.run_files(&args(&["--resume"]))
-        .refuses(2, "is no journal");
+        .refuses(2, "is not a journal");
     job.put("output.apirl", "");
     job.run_files(&args(&["--resume"]))
         .refuses(2, "missing or empty");
@@ -103,27 +103,27 @@ fn what_fetch_did_not_write_is_not_resumed() {
 }
 
 #[test]
-fn errors_are_held_as_answers_are() {
+fn errors_in_the_output_are_kept_like_responses() {
     let api = slow(0);
     let job = Job::new(&api.base_url());
     job.put("input", "/a\n{bad\n/status/500\n");
     assert_eq!(job.run_files(&[]).code, Some(1));
-    // All of it did not succeed, whichever run met the failures.
+    // Failures of the earlier run count, too.
     let run = job.run_files(&["--resume"]);
     assert_eq!(run.code, Some(1), "{run:?}");
-    let told = "3 lines already there, 2 of them failed.\n";
-    assert!(run.err.starts_with(told), "{run:?}");
+    let expected = "3 lines already there, 2 of them failed.\n";
+    assert!(run.err.starts_with(expected), "{run:?}");
     job.has_each_once(3);
     assert_eq!(api.stats().accepted, 2);
 }
 
-/// Starts POSTs that take long and kills it when some are under way.
+/// Starts slow POSTs and kills the run while some are in flight.
 fn killed_while_posting(api: &SimulatedApi, more: &[&str]) -> Job {
     let job = Job::new(&api.base_url());
     let lines = (1..=20).map(|id| format!("{{\"path\": \"/new\", \"query\": {{\"id\": {id}}}}}\n"));
     job.put("input", &lines.collect::<String>());
     let running = job.start(&[&["--method", "POST", "--concurrency", "4"], more].concat());
-    wait_until("requests under way", || api.stats().accepted >= 6);
+    wait_until("requests in flight", || api.stats().accepted >= 6);
     running.kill();
     job
 }
@@ -144,18 +144,18 @@ fn a_post_of_unknown_outcome_is_an_error_and_not_sent_again() {
     }
     for id in 1..=20 {
         let times = api.served(&format!("POST /new?id={id}"));
-        let held = lines
+        let is_present = lines
             .iter()
             .any(|line| line["n"] == id && line["status"] == 200);
-        assert!(times <= 1 && (times == 1 || !held), "{id}: {times}");
+        assert!(times <= 1 && (times == 1 || !is_present), "{id}: {times}");
     }
 }
 
 #[test]
-fn posts_that_waited_for_their_permit_when_it_was_killed_are_sent() {
+fn posts_that_waited_for_a_permit_when_the_run_was_killed_are_sent() {
     let api = slow(0);
     let job = Job::of_pages(&api.base_url(), 30);
-    // The bucket lets one through at once, whichever comes first; the others wait for about a minute each.
+    // The bucket allows one request at once, whichever comes first. Each of the others waits for about a minute.
     let rates = [
         "--initial-rate",
         "0.02",
@@ -174,10 +174,10 @@ fn posts_that_waited_for_their_permit_when_it_was_killed_are_sent() {
 }
 
 #[test]
-fn posts_that_were_refused_before_it_was_killed_are_sent_again() {
+fn posts_that_were_refused_before_the_run_was_killed_are_sent_again() {
     let refused = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n";
     refused_and_killed(refused, &[]);
-    // A status of which the settings say that nothing was processed.
+    // The settings say that this status means "not processed".
     let overloaded = "HTTP/1.1 529 Overloaded\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n";
     refused_and_killed(overloaded, &["notion"]);
 }
@@ -187,10 +187,12 @@ fn refused_and_killed(refused: &'static str, api: &[&str]) {
     let job = Job::of_pages(&server.base_url, 5);
     let post = [&["--method", "POST", "--path", "/pages/{}"], api].concat();
     let running = job.start(&post);
-    wait_until("refusals that are noted", || {
+    wait_until("refusals in the journal", || {
         let journal = job.text("output.apirl");
         let times = |entry| journal.matches(entry).count();
-        server.asked() > 0 && times("unsent") == server.asked() && times("start") == server.asked()
+        server.requests() > 0
+            && times("unsent") == server.requests()
+            && times("start") == server.requests()
     });
     running.kill();
     server.open();
@@ -229,10 +231,7 @@ fn standard_input_is_resumed_if_the_same_lines_come_again() {
     let changed = input.replacen("\n3\n", "\nthree\n", 1);
     let run = crate::job::Running::of(feed(&changed, &["--resume"])).wait();
     assert_eq!(run.code, Some(2), "{run:?}");
-    assert!(
-        run.err.contains("standard input is no longer the same"),
-        "{run:?}"
-    );
+    assert!(run.err.contains("standard input has changed"), "{run:?}");
     let run = crate::job::Running::of(feed(&input, &["--resume"])).wait();
     assert_eq!(run.code, Some(0), "{run:?}");
     job.has_each_once(300);

@@ -1,4 +1,4 @@
-//! A server whose answers a test decides, one request after the other on each connection.
+//! A server whose responses a test chooses. Each connection serves one request after the other.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
@@ -6,35 +6,36 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// The empty object.
+/// A response with an empty object.
 pub(crate) const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
 
-/// Counts what is asked for; a gate is shut until it is opened.
+/// Counts requests, and has a gate that a test can open.
 pub(crate) struct Server {
     pub(crate) base_url: String,
-    asked: Arc<AtomicUsize>,
+    requests: Arc<AtomicUsize>,
     opened: Arc<AtomicBool>,
 }
 
 impl Server {
-    /// `answer` is told a request's first line, and whether the gate is open; `None`: ask again in a moment.
+    /// Starts a server. `respond` gets the first line of a request and whether the gate is open. If it returns `None`, it
+    /// is called again after a moment.
     pub(crate) fn start(
-        answer: impl Fn(&str, bool) -> Option<&'static str> + Send + Sync + 'static,
+        respond: impl Fn(&str, bool) -> Option<&'static str> + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let base_url = format!("http://{}", listener.local_addr().expect("an address"));
-        let (asked, opened) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
+        let (requests, opened) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
         let server = Self {
             base_url,
-            asked: Arc::clone(&asked),
+            requests: Arc::clone(&requests),
             opened: Arc::clone(&opened),
         };
-        let answer = Arc::new(answer);
+        let respond = Arc::new(respond);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(mut stream) = stream else { return };
-                let (asked, opened) = (Arc::clone(&asked), Arc::clone(&opened));
-                let answer = Arc::clone(&answer);
+                let (requests, opened) = (Arc::clone(&requests), Arc::clone(&opened));
+                let respond = Arc::clone(&respond);
                 std::thread::spawn(move || {
                     let mut reader = BufReader::new(stream.try_clone().expect("a handle"));
                     let mut first = String::new();
@@ -43,14 +44,14 @@ impl Server {
                         while reader.read_line(&mut line).is_ok_and(|bytes| bytes > 2) {
                             line.clear();
                         }
-                        asked.fetch_add(1, Ordering::SeqCst);
-                        let answer = loop {
-                            match answer(&first, opened.load(Ordering::SeqCst)) {
-                                Some(answer) => break answer,
+                        requests.fetch_add(1, Ordering::SeqCst);
+                        let response = loop {
+                            match respond(&first, opened.load(Ordering::SeqCst)) {
+                                Some(response) => break response,
                                 None => std::thread::sleep(Duration::from_millis(5)),
                             }
                         };
-                        if stream.write_all(answer.as_bytes()).is_err() {
+                        if stream.write_all(response.as_bytes()).is_err() {
                             return;
                         }
                         first.clear();
@@ -61,7 +62,7 @@ impl Server {
         server
     }
 
-    /// Answers at once, but to `/pages/1` only when the gate is open.
+    /// Starts a server that responds at once, except to `/pages/1`, which waits for the gate.
     pub(crate) fn with_a_slow_first_page() -> Self {
         Self::start(|first, is_open| {
             let is_held = first.starts_with("GET /pages/1 ") && !is_open;
@@ -69,8 +70,8 @@ impl Server {
         })
     }
 
-    pub(crate) fn asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
     }
 
     pub(crate) fn open(&self) {

@@ -1,4 +1,4 @@
-//! On a terminal: a bar in one line, which leaves nothing behind.
+//! Runs on a terminal: the progress is a bar in one line, which disappears at the end.
 #![cfg(unix)]
 
 use std::ffi::OsStr;
@@ -17,7 +17,7 @@ use crate::server::Server;
 
 const PATH: [&str; 2] = ["--path", "/pages/{}"];
 
-/// Both ends: ours, and what a program takes for a terminal of so many columns.
+/// Returns both ends of a terminal with `columns` columns: ours, and the end that a program writes to.
 fn terminal(columns: u16) -> (File, File) {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
     grantpt(&ours).expect("granted");
@@ -36,7 +36,7 @@ fn terminal(columns: u16) -> (File, File) {
     (File::from(ours), theirs)
 }
 
-/// What a program shows, read as it comes.
+/// Reads what a program shows.
 struct Screen {
     shown: Arc<Mutex<Vec<u8>>>,
     reader: JoinHandle<()>,
@@ -48,7 +48,7 @@ impl Screen {
         let kept = Arc::clone(&shown);
         let reader = std::thread::spawn(move || {
             let mut bytes = [0; 4096];
-            // That the program closed its end reads as an error.
+            // If the program closes its end, reading fails.
             while let Ok(count @ 1..) = terminal.read(&mut bytes) {
                 let mut kept = kept.lock().expect("no panic");
                 kept.extend_from_slice(&bytes[..count]);
@@ -64,7 +64,7 @@ impl Screen {
         });
     }
 
-    /// All of it, when the program has ended.
+    /// Returns everything, after the program has ended.
     fn end(self) -> String {
         self.reader.join().expect("no panic");
         let shown = self.shown.lock().expect("no panic");
@@ -72,7 +72,7 @@ impl Screen {
     }
 }
 
-/// Starts it with its words on a terminal.
+/// Starts a run with standard error on a terminal.
 fn start(job: &Job, args: &[&str], columns: u16) -> (Running, Screen) {
     let (ours, theirs) = terminal(columns);
     let (input, output) = (job.path("input"), job.path("output"));
@@ -88,10 +88,10 @@ fn start(job: &Job, args: &[&str], columns: u16) -> (Running, Screen) {
     (Running::of(child), Screen::read(ours))
 }
 
-/// What begins each time the bar is drawn anew.
+/// The bar is drawn again after these bytes.
 const REDRAWN: &str = "\r\x1b[2K";
 
-/// What is seen in the end: each line as it was last written.
+/// Returns what is seen in the end: each line as it was last written.
 fn left_on(shown: &str) -> Vec<&str> {
     let lines = shown.split("\r\n");
     let last = lines.map(|line| line.rsplit(REDRAWN).next().unwrap_or(line));
@@ -99,12 +99,12 @@ fn left_on(shown: &str) -> Vec<&str> {
 }
 
 #[test]
-fn the_bar_tells_how_far_it_is_and_leaves_only_the_summary() {
+fn the_bar_shows_the_progress_and_leaves_only_the_summary() {
     let server = Server::with_a_slow_first_page();
     let job = Job::of_pages(&server.base_url, 100);
     let (running, screen) = start(&job, &["--unordered"], 100);
     screen.wait_for(" 99/100 done, 0 refused, ");
-    screen.wait_for("/s, awaiting answers, 1 s left");
+    screen.wait_for("/s, awaiting responses, 1 s left");
     server.open();
     assert_eq!(running.wait().code, Some(0));
     let shown = screen.end();
@@ -114,7 +114,7 @@ fn the_bar_tells_how_far_it_is_and_leaves_only_the_summary() {
 }
 
 #[test]
-fn it_is_never_wider_than_the_terminal() {
+fn the_bar_is_never_wider_than_the_terminal() {
     let server = Server::with_a_slow_first_page();
     let job = Job::of_pages(&server.base_url, 100);
     let (running, screen) = start(&job, &["--unordered"], 40);
@@ -130,11 +130,11 @@ fn it_is_never_wider_than_the_terminal() {
 }
 
 #[test]
-fn words_after_an_interrupt_stand_in_lines_of_their_own() {
+fn messages_after_an_interrupt_are_on_lines_of_their_own() {
     let server = Server::with_a_slow_first_page();
     let job = Job::of_pages(&server.base_url, 100);
     let (mut running, screen) = start(&job, &[], 100);
-    wait_until("requests", || server.asked() >= 32);
+    wait_until("requests", || server.requests() >= 32);
     screen.wait_for(" 31/100 done, ");
     running.interrupt();
     screen.wait_for("Finishing");
@@ -143,10 +143,10 @@ fn words_after_an_interrupt_stand_in_lines_of_their_own() {
     let shown = screen.end();
     let left = left_on(&shown);
     let expected = [
-        "Finishing what is under way; once more to stop at once.",
+        "Finishing the requests in flight; press Ctrl-C again to stop at once.",
         "32 lines in ",
-        "error: interrupted before all was done",
-        "  hint: the same command with --resume goes on",
+        "error: interrupted before all lines were done",
+        "  hint: run the same command with --resume to continue",
     ];
     assert_eq!(left.len(), expected.len(), "{left:?}");
     for (line, expected) in left.iter().zip(expected) {
@@ -155,7 +155,7 @@ fn words_after_an_interrupt_stand_in_lines_of_their_own() {
 }
 
 #[test]
-fn quiet_is_quiet_on_a_terminal_too() {
+fn a_quiet_run_shows_no_progress_on_a_terminal() {
     let server = Server::with_a_slow_first_page();
     server.open();
     let job = Job::of_pages(&server.base_url, 10);

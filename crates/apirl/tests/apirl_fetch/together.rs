@@ -1,4 +1,4 @@
-//! Two runs with one output: the second is refused, until the first has ended in whatever way.
+//! Two runs with one output: the second is refused until the first has ended, in whatever way.
 
 use crate::job::{Job, Running, wait_until};
 use crate::server::Server;
@@ -6,16 +6,16 @@ use crate::server::Server;
 const PATH: [&str; 2] = ["--path", "/pages/{}"];
 const RESUME: [&str; 3] = ["--path", "/pages/{}", "--resume"];
 
-/// A run that waits for its first answer.
+/// Starts a run that waits for its first response.
 fn waiting(server: &Server) -> (Job, Running) {
     let job = Job::of_pages(&server.base_url, 100);
     let running = job.start(&PATH);
-    wait_until("a request", || server.asked() > 0);
+    wait_until("a request", || server.requests() > 0);
     (job, running)
 }
 
 #[test]
-fn a_second_run_on_an_output_is_refused_until_the_first_is_gone() {
+fn a_second_run_with_one_output_is_refused_until_the_first_has_ended() {
     let server = Server::with_a_slow_first_page();
     let (job, running) = waiting(&server);
     for args in [&PATH[..], &RESUME] {
@@ -31,7 +31,7 @@ fn a_second_run_on_an_output_is_refused_until_the_first_is_gone() {
 
 #[cfg(unix)]
 #[test]
-fn an_output_is_known_by_all_its_names() {
+fn an_output_is_locked_under_all_its_names() {
     let server = Server::with_a_slow_first_page();
     let (job, running) = waiting(&server);
     let (input, link) = (job.path("input"), job.path("link"));

@@ -7,7 +7,7 @@ fn check(text: &str) -> Run {
 }
 
 #[test]
-fn one_configuration_a_list_and_a_map_are_all_taken() {
+fn one_configuration_a_list_and_a_map_are_accepted() {
     let one = r#"{"name": "mine", "base_url": "https://example.com", "max_rate": 12}"#;
     let list = r#"[{"name": "a", "max_rate": 12}, {"name": "b"}]"#;
     let map = r#"{"notion": {"max_rate": 2.5}, "mine": {"base_url": "https://example.com"}}"#;
@@ -30,7 +30,7 @@ fn one_configuration_a_list_and_a_map_are_all_taken() {
 }
 
 #[test]
-fn every_broken_entry_is_named_with_field_value_and_rule() {
+fn every_invalid_entry_is_named_with_field_value_and_rule() {
     let run = check(
         r#"{"notion": {"max_rate": -1}, "vanta": {"max_rate": 0.8}, "x": {"speed": 1}, "y": 5}"#,
     );
@@ -47,18 +47,18 @@ fn every_broken_entry_is_named_with_field_value_and_rule() {
     let twice = check(r#"[{"name": "a"}, {"name": "a"}, {"max_rate": 4}]"#);
     twice.refuses(1, "2 of 3");
     assert!(
-        twice.out.contains("is there twice") && twice.out.contains("entry 3"),
+        twice.out.contains("occurs twice") && twice.out.contains("entry 3"),
         "{twice:?}"
     );
 }
 
 #[test]
-fn what_is_no_file_of_configurations_is_refused() {
-    check("").refuses(1, "is no JSON");
+fn other_files_are_refused() {
+    check("").refuses(1, "is not valid JSON");
     check("{\"a\": ").refuses(1, "line 1");
     check("5").refuses(1, "is a number");
-    check("{}").refuses(1, "holds no entry");
-    check("[]").refuses(1, "holds no entry");
+    check("{}").refuses(1, "has no entry");
+    check("[]").refuses(1, "has no entry");
     apirl_with(&["check", "-"], b"\xff").refuses(2, "UTF-8");
     apirl(&["check", "/nowhere/at/all"]).refuses(2, "could not read /nowhere/at/all");
     apirl(&["check"]).refuses(2, "<FILE>");

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::run::{apirl, apirl_with};
 
 #[test]
-fn flags_are_read_as_an_answer_and_every_unknown_is_null() {
+fn flags_are_read_as_a_response_and_unknown_values_are_null() {
     let run = apirl(&[
         "explain",
         "--status",
@@ -24,10 +24,10 @@ fn flags_are_read_as_an_answer_and_every_unknown_is_null() {
 }
 
 #[test]
-fn of_several_heads_the_last_one_counts_and_the_body_is_read() {
-    let answer = "HTTP/1.1 200 Connection established\r\n\r\nHTTP/2 302 \r\nlocation: /b\r\nretry-after: 99\r\n\r\n\
+fn the_last_of_several_heads_counts_and_the_body_is_read() {
+    let response = "HTTP/1.1 200 Connection established\r\n\r\nHTTP/2 302 \r\nlocation: /b\r\nretry-after: 99\r\n\r\n\
                   HTTP/2 429 \r\nx-ratelimit-limit: 100\r\nx-ratelimit-remaining: 0\r\nretry-after: 7\r\n\r\n{\"a\": 1}\n";
-    let run = apirl_with(&["explain", "--now", "1000", "--json"], answer.as_bytes());
+    let run = apirl_with(&["explain", "--now", "1000", "--json"], response.as_bytes());
     let facts = run.json();
     assert_eq!(
         (&facts["wait_s"], &facts["limit"], &facts["remaining"]),
@@ -36,7 +36,7 @@ fn of_several_heads_the_last_one_counts_and_the_body_is_read() {
 }
 
 #[test]
-fn it_says_what_was_announced_and_what_a_client_does() {
+fn the_text_says_what_was_announced_and_what_a_client_does() {
     let flags = [
         "explain",
         "--status",
@@ -48,39 +48,39 @@ fn it_says_what_was_announced_and_what_a_client_does() {
     ];
     let run = apirl(&[&flags[..], &["--api", "notion"]].concat());
     for fact in [
-        "429 Too Many Requests, read as notion speaks",
+        "429 Too Many Requests, read with the profile notion",
         "Wait 4000 s (66.667 min): a header asks for it.",
         "CooldownTooLong",
-        "max_cooldown, 600 s (10 min)",
+        "max_cooldown (600 s (10 min))",
     ] {
         assert!(run.out.contains(fact), "{fact:?} is not in {}", run.out);
     }
     let run = apirl(&["explain", "--status", "200", "--color", "never"]);
     assert!(
-        run.out.contains("It says nothing about limits."),
+        run.out.contains("It announces nothing about limits."),
         "{}",
         run.out
     );
-    assert!(run.out.contains("takes it as a success"), "{}", run.out);
+    assert!(run.out.contains("counts it as a success"), "{}", run.out);
 }
 
 #[test]
-fn a_status_is_a_refusal_by_the_word_of_the_settings() {
+fn the_settings_decide_which_status_is_a_refusal() {
     let file = std::env::temp_dir().join(format!("apirl-explain-{}.json", std::process::id()));
     std::fs::write(&file, r#"{"mine": {"backoff_status_codes": [503]}}"#).expect("a file");
     let file = file.to_str().expect("UTF-8");
     let with = apirl(&["explain", "--status", "503", "--config", file]);
     let without = apirl(&["explain", "--status", "503"]);
     std::fs::remove_file(file).expect("it was there");
-    assert!(with.out.contains("takes it as a refusal"), "{with:?}");
+    assert!(with.out.contains("counts it as a refusal"), "{with:?}");
     assert!(without.out.contains("so the rate stays"), "{without:?}");
 }
 
 #[test]
-fn a_line_that_cannot_be_read_is_told_and_the_others_are_read() {
+fn an_invalid_line_gets_an_error_and_the_others_are_read() {
     let input = "{\"id\":\"a\",\"status\":429,\"headers\":{\"Retry-After\":\"5\"},\"now_unix\":0}\n\
                  nonsense\n\n{\"id\":\"c\",\"status\":99}\n{\"id\":\"d\",\"status\":200,\"headers\":{\"X\":1}}\n\
-                 {\"id\":\"e\",\"status\":200,\"profile\":\"nobody\"}\n{\"status\":204}\n";
+                 {\"id\":\"e\",\"status\":200,\"profile\":\"unknown\"}\n{\"status\":204}\n";
     let run = apirl_with(&["explain", "--json-lines"], input.as_bytes());
     run.refuses(1, "4 of 7 lines");
     let lines: Vec<Value> = run
@@ -94,10 +94,13 @@ fn a_line_that_cannot_be_read_is_told_and_the_others_are_read() {
         (&json!("a"), &json!(5))
     );
     for (line, problem) in [
-        (1, "line 2: no JSON: expected ident at column 2"),
+        (
+            1,
+            "line 2: the line is not valid JSON: expected ident at column 2",
+        ),
         (2, "status: 99"),
         (3, "headers: X"),
-        (4, "\"nobody\""),
+        (4, "\"unknown\""),
     ] {
         let error = lines[line]["error"].as_str().expect("an error");
         assert!(error.contains(problem), "{error}");
@@ -109,7 +112,7 @@ fn a_line_that_cannot_be_read_is_told_and_the_others_are_read() {
 }
 
 #[test]
-fn a_line_that_is_too_long_is_one_line_that_cannot_be_read() {
+fn a_line_that_is_too_long_gets_one_error() {
     let long = format!("{{\"id\":1,\"body\":\"{}\"}}\n", "x".repeat(9 << 20));
     let input = format!("{long}{{\"id\":\"b\",\"status\":204}}\n{}", long.trim_end());
     let run = apirl_with(&["explain", "--json-lines"], input.as_bytes());
@@ -130,41 +133,42 @@ fn a_line_that_is_too_long_is_one_line_that_cannot_be_read() {
 }
 
 #[test]
-fn bad_input_is_refused_in_one_sentence_with_a_hint() {
-    apirl_with(&["explain"], b"").refuses(2, "there is nothing in it");
-    apirl_with(&["explain"], b"<html>").refuses(2, "line 1 is not the start of an answer");
-    apirl_with(&["explain"], b"\xff\xfe\x00").refuses(2, "hint: save an answer");
+fn invalid_input_is_refused_in_one_sentence_with_a_hint() {
+    apirl_with(&["explain"], b"").refuses(2, "the response is empty");
+    apirl_with(&["explain"], b"<html>").refuses(2, "line 1 is not a valid status line");
+    apirl_with(&["explain"], b"\xff\xfe\x00").refuses(2, "hint: save a response");
     apirl(&["explain", "/nowhere/at/all"]).refuses(2, "could not read /nowhere/at/all");
-    apirl(&["explain", "--status", "1000"]).refuses(2, "--status 1000 is not between");
+    apirl(&["explain", "--status", "1000"]).refuses(2, "--status 1000 is not a valid status");
     apirl(&["explain", "--status", "429", "--header", "x"]).refuses(2, "has no colon");
     apirl(&["explain", "--status", "429", "--header", "a b: 1"])
-        .refuses(2, "not the name of a header");
-    apirl(&["explain", "--status", "429", "--profile", "nobody"]).refuses(2, "hint: one of");
+        .refuses(2, "is not a valid header name");
+    apirl(&["explain", "--status", "429", "--profile", "unknown"]).refuses(2, "hint: one of");
     apirl(&["explain", "--status", "429", "--api", "notoin"])
         .refuses(2, "did you mean \"notion\"?");
     apirl(&["explain", "--status", "429", "--now", "-1"]).refuses(2, "--now");
     apirl(&["explain", "--status", "429", "--now", "NaN"]).refuses(2, "--now");
-    apirl(&["explain", "--status", "429", "--now", "1e300"]).refuses(2, "--now 1e300 is no time");
+    apirl(&["explain", "--status", "429", "--now", "1e300"])
+        .refuses(2, "--now 1e300 is not a valid time");
     apirl(&["explain", "--status", "-1"]).refuses(2, "invalid value '-1' for '--status");
     apirl(&["explain", "file", "--status", "429"]).refuses(2, "cannot be used with");
     apirl(&["explain", "--header", "a: b"]).refuses(2, "--status");
 }
 
 #[test]
-fn it_says_what_the_client_really_does_with_throttles_in_bodies_and_statuses_of_the_vendor() {
+fn refusals_in_bodies_and_special_statuses_are_explained_as_the_client_handles_them() {
     let graphql = r#"{"errors": [{"type": "RATE_LIMITED"}]}"#;
     let flags = ["explain", "--color", "never", "--api", "github"];
     let run = apirl(&[&flags[..], &["--status", "200", "--body", graphql]].concat());
-    assert!(run.out.contains("takes it as a refusal"), "{}", run.out);
+    assert!(run.out.contains("counts it as a refusal"), "{}", run.out);
     assert!(run.out.contains("whatever its method"), "{}", run.out);
-    // Notion says of a 529 that it was not processed.
+    // Notion documents that a request with the status 529 was not processed.
     let flags = ["explain", "--color", "never", "--api", "notion"];
     let run = apirl(&[&flags[..], &["--status", "529"]].concat());
     assert!(run.out.contains("whatever its method"), "{}", run.out);
 }
 
 #[test]
-fn a_configuration_with_a_dialect_of_its_own_is_explained_by_it() {
+fn the_dialect_of_a_configuration_explains_the_response() {
     let config = r#"{"name": "mine", "base_url": "https://api.example.com", "dialect": {"profile": "github",
         "throttles": [{"statuses": [409], "path": "code", "words": ["busy"]}]}}"#;
     let file = std::env::temp_dir().join(format!("explain-{}.json", std::process::id()));
@@ -175,6 +179,6 @@ fn a_configuration_with_a_dialect_of_its_own_is_explained_by_it() {
     ];
     let run = apirl(&[&flags[..], &["--body", r#"{"code": "busy"}"#]].concat());
     std::fs::remove_file(&file).expect("removed");
-    assert!(run.out.contains("read as github speaks"), "{run:?}");
-    assert!(run.out.contains("takes it as a refusal"), "{run:?}");
+    assert!(run.out.contains("read with the profile github"), "{run:?}");
+    assert!(run.out.contains("counts it as a refusal"), "{run:?}");
 }

@@ -1,4 +1,4 @@
-//! The tools of the command line beside `fetch`, run as programs.
+//! All commands but `fetch`, run as programs.
 
 mod check;
 mod explain;

@@ -11,7 +11,7 @@ fn the_table_has_a_line_for_each_preset() {
     for name in ["airtable", "github", "notion", "openai", "vanta", "zapier"] {
         assert!(run.out.lines().any(|line| line.starts_with(name)), "{name}");
     }
-    assert!(!run.out.contains('\x1b'), "no colours into a pipe");
+    assert!(!run.out.contains('\x1b'), "a pipe gets no colours");
     assert!(
         apirl(&["presets", "--color", "always"])
             .out
@@ -20,7 +20,7 @@ fn the_table_has_a_line_for_each_preset() {
 }
 
 #[test]
-fn colours_are_as_the_flag_says() {
+fn the_flag_decides_about_colours() {
     for (choice, coloured) in [("always", true), ("never", false), ("auto", false)] {
         for args in [
             &["presets"][..],
@@ -36,7 +36,7 @@ fn colours_are_as_the_flag_says() {
 }
 
 #[test]
-fn one_preset_is_shown_with_what_its_vendor_documents() {
+fn a_preset_is_shown_with_what_its_vendor_documents() {
     let run = apirl(&["presets", "notion"]);
     for fact in [
         "https://api.notion.com/v1",
@@ -55,7 +55,7 @@ fn one_preset_is_shown_with_what_its_vendor_documents() {
 }
 
 #[test]
-fn every_shell_gets_completions_that_know_the_commands() {
+fn every_shell_gets_completions_with_all_commands() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let run = apirl(&["completions", shell]);
         assert_eq!(run.code, Some(0), "{shell}");
@@ -92,7 +92,7 @@ fn every_command_shows_examples() {
         "{}",
         run.out
     );
-    // The examples are ones that work.
+    // The examples use existing commands.
     for line in run
         .out
         .lines()
@@ -105,14 +105,14 @@ fn every_command_shows_examples() {
 }
 
 #[test]
-fn a_reader_that_goes_away_ends_it_quietly() {
+fn a_closed_pipe_ends_the_command_quietly() {
     let mut child = command(&["explain", "--json-lines"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("it starts");
-    // Gone before there is anything to write.
+    // The pipe is closed before the command writes.
     drop(child.stdout.take());
     let mut stdin = child.stdin.take().expect("a pipe");
     let _ = stdin.write_all(b"{\"status\": 200}\nnonsense\n");

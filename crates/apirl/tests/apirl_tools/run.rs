@@ -1,11 +1,11 @@
-//! Running the built program.
+//! Runs the built program.
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: Option<i32>,
@@ -23,7 +23,7 @@ pub(crate) fn apirl(args: &[&str]) -> Run {
     apirl_with(args, b"")
 }
 
-/// With this on standard input.
+/// Runs it with `input` on standard input.
 pub(crate) fn apirl_with(args: &[&str], input: &[u8]) -> Run {
     let mut child = command(args)
         .stdin(Stdio::piped())
@@ -34,7 +34,7 @@ pub(crate) fn apirl_with(args: &[&str], input: &[u8]) -> Run {
     let mut stdin = child.stdin.take().expect("a pipe");
     let input = input.to_vec();
     let feeder = std::thread::spawn(move || {
-        // A program that needs no input may be gone already.
+        // A program that needs no input may have ended already.
         let _ = stdin.write_all(&input);
     });
     let output = child.wait_with_output().expect("it ends");
@@ -56,7 +56,7 @@ impl Run {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// Fails unless it was refused with this code and says this, without a panic or a backtrace.
+    /// Fails unless the program ended with this code and this message, without a panic or a backtrace.
     pub(crate) fn refuses(&self, code: i32, saying: &str) {
         assert_eq!(self.code, Some(code), "{self:?}");
         assert!(self.err.contains(saying), "{saying:?} is not in {self:?}");

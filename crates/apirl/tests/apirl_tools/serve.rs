@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 
 use crate::run::{apirl, command};
 
-/// A running server, killed at the latest when the test ends.
+/// A running server. It is killed at the end of the test, at the latest.
 struct Serving {
     child: Child,
     address: String,
@@ -32,7 +32,7 @@ impl Serving {
         Self { child, address }
     }
 
-    /// The whole answer to a GET.
+    /// Returns the whole response to a GET.
     fn get(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
         write!(
@@ -40,9 +40,9 @@ impl Serving {
             "GET {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
         )
         .expect("sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        answer
+        let mut response = String::new();
+        stream.read_to_string(&mut response).expect("a response");
+        response
     }
 }
 
@@ -54,7 +54,7 @@ impl Drop for Serving {
 }
 
 #[test]
-fn any_path_answers_until_the_limit_refuses() {
+fn every_path_has_a_response_until_the_limit_refuses() {
     let api = Serving::start(&["--limit", "fixed-window:2/1h", "--hint", "seconds"]);
     assert!(api.get("/anything?a=1").starts_with("HTTP/1.1 200"));
     assert!(api.get("/pages/7").contains("\"id\":\"7\""));
@@ -67,7 +67,7 @@ fn any_path_answers_until_the_limit_refuses() {
 }
 
 #[test]
-fn it_speaks_as_a_vendor_and_does_the_harm_that_was_asked_for() {
+fn responses_have_the_form_of_a_vendor_and_faults_hit_as_configured() {
     let api = Serving::start(&[
         "--shape",
         "github",
@@ -85,10 +85,10 @@ fn it_speaks_as_a_vendor_and_does_the_harm_that_was_asked_for() {
 }
 
 #[test]
-fn what_it_says_can_be_explained() {
+fn a_response_of_serve_can_be_explained() {
     let api = Serving::start(&["--limit", "fixed-window:2/1h", "--hint", "headers"]);
-    let answer = api.get("/anything");
-    let run = crate::run::apirl_with(&["explain", "--json"], answer.as_bytes());
+    let response = api.get("/anything");
+    let run = crate::run::apirl_with(&["explain", "--json"], response.as_bytes());
     let facts = run.json();
     assert_eq!(
         (facts["limit"].as_u64(), facts["remaining"].as_u64()),
@@ -97,7 +97,7 @@ fn what_it_says_can_be_explained() {
 }
 
 #[test]
-fn a_port_in_use_is_said_clearly() {
+fn a_port_in_use_is_refused_with_a_hint() {
     let api = Serving::start(&[]);
     let port = api.address.rsplit(':').next().expect("a port");
     let run = apirl(&["serve", "--port", port]);
@@ -107,7 +107,7 @@ fn a_port_in_use_is_said_clearly() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupt_ends_it_quietly_with_a_count() {
+fn an_interrupt_stops_the_server_and_prints_its_counts() {
     let mut api = Serving::start(&["--limit", "fixed-window:1/1h"]);
     api.get("/a");
     api.get("/b");
@@ -118,17 +118,20 @@ fn an_interrupt_ends_it_quietly_with_a_count() {
     assert!(interrupted.success());
     let mut err = String::new();
     let pipe = api.child.stderr.as_mut().expect("a pipe");
-    pipe.read_to_string(&mut err).expect("its words");
+    pipe.read_to_string(&mut err).expect("text");
     assert_eq!(api.child.wait().expect("it ends").code(), Some(0));
     assert!(
         err.contains("with fixed-window:1/3600s listens on 127.0.0.1:"),
         "{err}"
     );
-    assert!(err.contains("Served 1, refused 1,"), "{err}");
+    assert!(
+        err.contains("Served 1, refused 1, injected 0 faults; 2 connections."),
+        "{err}"
+    );
 }
 
 #[test]
-fn settings_that_make_no_sense_are_refused() {
+fn impossible_flags_are_refused() {
     apirl(&["serve", "--limit", "fast"]).refuses(2, "(expected for example token-bucket:10/s");
     apirl(&["serve", "--port", "70000"]).refuses(2, "--port");
     apirl(&["serve", "--hint", "loud"]).refuses(2, "expected one of none, seconds, date");

@@ -41,7 +41,7 @@ fn the_json_has_exactly_these_figures() {
 }
 
 #[test]
-fn a_fixed_rate_is_what_arithmetic_says() {
+fn a_fixed_rate_has_the_calculated_figures() {
     let figures = figures(&[
         "--limit",
         "pacing:10/s",
@@ -89,7 +89,7 @@ fn a_client_learns_the_limit_and_shares_it() {
 }
 
 #[test]
-fn changes_and_several_limits_count_in_the_ideal() {
+fn the_ideal_includes_changes_and_several_limits() {
     let run = figures(&[
         "--limit",
         "pacing:10/s",
@@ -100,7 +100,7 @@ fn changes_and_several_limits_count_in_the_ideal() {
         "--warmup",
         "100s",
     ]);
-    // 100 s at 10, 400 s at 4; three at once at 40 ms each are 75/s and never bind.
+    // 100 s at 10/s and 400 s at 4/s. Three at once at 40 ms each would allow 75/s, so they do not matter.
     assert_eq!(number(&run, "ideal"), 2600.0);
 }
 
@@ -147,7 +147,7 @@ fn a_picture_shows_limit_rate_and_refusals() {
 }
 
 #[test]
-fn the_settings_of_a_preset_are_the_settings_of_the_run() {
+fn a_run_uses_the_settings_of_the_preset() {
     let run = apirl(&[
         "simulate",
         "--api",
@@ -166,44 +166,44 @@ fn the_settings_of_a_preset_are_the_settings_of_the_run() {
 }
 
 #[test]
-fn it_says_where_round_trips_vary_too_much_for_strict_pacing() {
-    let told = |limit: &str, rtt: &str| {
+fn a_remark_says_that_round_trips_vary_too_much_for_strict_pacing() {
+    let has_remark = |limit: &str, rtt: &str| {
         let run = apirl(&["simulate", "--limit", limit, "--rtt", rtt]);
         assert_eq!(run.code, Some(0), "{run:?}");
         run.out
             .contains("pacing refuses requests that arrive less than 100 ms apart")
     };
-    assert!(told("pacing:10/s", "80ms..250ms"));
-    assert!(!told("pacing:10/s", "100ms"));
-    assert!(!told("token-bucket:10/s,burst=1", "80ms..250ms"));
+    assert!(has_remark("pacing:10/s", "80ms..250ms"));
+    assert!(!has_remark("pacing:10/s", "100ms"));
+    assert!(!has_remark("token-bucket:10/s,burst=1", "80ms..250ms"));
 }
 
 #[test]
-fn flags_that_make_no_sense_are_refused() {
+fn impossible_flags_are_refused() {
     let with = |args: &[&str]| apirl(&[&["simulate", "--limit", "pacing:10/s"], args].concat());
     apirl(&["simulate"]).refuses(2, "--limit <LIMIT>");
     apirl(&["simulate", "--limit", "10 per second"])
         .refuses(2, "(expected for example token-bucket:10/s");
-    with(&["--warmup", "10m"]).refuses(2, "leaves nothing of --duration");
-    with(&["--duration", "0s"]).refuses(2, "--duration must be above zero");
-    with(&["--duration", "5"]).refuses(2, "is not a duration");
+    with(&["--warmup", "10m"]).refuses(2, "must be shorter than --duration");
+    with(&["--duration", "0s"]).refuses(2, "--duration must be greater than zero");
+    with(&["--duration", "5"]).refuses(2, "is not a valid duration");
     with(&["--duration", "300d", "--strategy", "fixed:50"]).refuses(2, "hint: shorten --duration");
-    with(&["--rtt", "250ms..80ms"]).refuses(2, "the shorter time comes first");
-    with(&["--rtt", "0s"]).refuses(2, "more than zero");
-    with(&["--limit", "concurrency:5", "--rtt", "0s..1s"]).refuses(2, "never binds");
+    with(&["--rtt", "250ms..80ms"]).refuses(2, "the first time must not be longer than the second");
+    with(&["--rtt", "0s"]).refuses(2, "greater than zero");
+    with(&["--limit", "concurrency:5", "--rtt", "0s..1s"]).refuses(2, "has no effect");
     with(&["--change", "4/s"]).refuses(2, "like 200s=4/s");
-    with(&["--change", "20m=4/s"]).refuses(2, "comes after the end");
+    with(&["--change", "20m=4/s"]).refuses(2, "is not before the end");
     with(&["--limit", "pacing:5/s", "--change", "5m=4/s"])
-        .refuses(2, "needs one limit that has a rate");
+        .refuses(2, "needs exactly one limit that has a rate");
     with(&["--strategy", "fixed:0"]).refuses(2, "fixed:");
-    with(&["--strategy", "magic"]).refuses(2, "it is learned, aimd, or fixed:");
+    with(&["--strategy", "magic"]).refuses(2, "it must be learned, aimd, or fixed:");
     with(&["--workers", "0"]).refuses(2, "--workers");
     with(&["--clients", "0"]).refuses(2, "--clients");
     with(&["--hint", "loud"]).refuses(2, "none, seconds, headers");
-    with(&["--api", "nobody"]).refuses(2, "no API is registered");
+    with(&["--api", "unknown"]).refuses(2, "no API is registered");
     for flag in ["--workers", "--clients", "--seed"] {
         with(&[flag, "-1"]).refuses(2, &format!("invalid value '-1' for '{flag}"));
     }
-    with(&["--svg", "-"]).refuses(2, "the figures go to standard output");
-    with(&["--svg", "/nowhere/at/all.svg"]).refuses(2, "could not write /nowhere/at/all.svg");
+    with(&["--svg", "-"]).refuses(2, "standard output is for the figures");
+    with(&["--svg", "/nowhere/at/all.svg"]).refuses(2, "could not write to /nowhere/at/all.svg");
 }

@@ -1,10 +1,10 @@
-//! Every vector of `tests/data/header-dialects.json` through the built program.
+//! Checks every vector of `header-dialects.json` with the built program.
 
 use serde_json::Value;
 
 use crate::run::apirl_with;
 
-/// Vectors are written as decimals.
+/// The vectors are decimals, so they are compared with this tolerance.
 const TOLERANCE: f64 = 1e-6;
 
 fn same(expected: &Value, found: &Value) -> bool {
@@ -14,7 +14,7 @@ fn same(expected: &Value, found: &Value) -> bool {
     }
 }
 
-/// As expected, as tolerated, or above the least that is tolerated.
+/// Whether a value is the expected one, a tolerated one, or at least the tolerated minimum.
 fn fits(expect: &Value, key: &str, found: &Value) -> bool {
     let tolerated = expect[format!("accept_{key}")]
         .as_array()
@@ -67,7 +67,7 @@ fn no_reset_before(now: &Value, expect: &mut Value) {
 }
 
 #[test]
-fn every_vector_is_explained_as_its_source_says() {
+fn every_vector_is_explained_as_its_source_documents() {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../core/tests/data/header-dialects.json"
@@ -77,9 +77,12 @@ fn every_vector_is_explained_as_its_source_says() {
     assert!(vectors.len() >= 190, "only {} vectors", vectors.len());
     let mut input = String::new();
     for vector in &vectors {
-        let mut asked = vector.clone();
-        asked.as_object_mut().expect("an object").remove("expect");
-        input.push_str(&asked.to_string());
+        let mut response = vector.clone();
+        response
+            .as_object_mut()
+            .expect("an object")
+            .remove("expect");
+        input.push_str(&response.to_string());
         input.push('\n');
     }
 

@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_finds_what_stands_there_and_tells_nothing_from_something_else() {
+    fn a_path_finds_the_value_and_distinguishes_nothing_from_something_else() {
         let body = json!({"a": {"b": [1], "none": null}, "x.y": 2, "text": "t"});
         for (path, expected) in [
             (FieldPath::from("a.b"), Ok(Some(json!([1])))),

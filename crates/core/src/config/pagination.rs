@@ -45,7 +45,7 @@ pub struct Pagination {
     pub(crate) may_lack_items: bool,
 }
 
-/// What the position of the next page is, and where it comes from.
+/// Kind of the next page's position, and its source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Style {
@@ -74,7 +74,7 @@ pub(crate) enum Style {
     Url { from: FieldPath },
 }
 
-/// What in a response says whether more pages follow.
+/// The value in a response that says whether more pages follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum More {
@@ -311,7 +311,7 @@ impl Pagination {
         self
     }
 
-    /// Sets what announces the end.
+    /// Sets the value that announces the end.
     fn ends_by(mut self, more: More) -> Self {
         self.more = Some(more);
         self

@@ -1,6 +1,9 @@
-//! Rules, and JSON both ways.
+//! Rules of the configuration, and JSON in both directions.
+
+use std::time::Duration;
 
 use super::*;
+use crate::limiter::CircuitBreaker;
 
 fn problem(change: impl FnOnce(&mut ApiRateConfig)) -> String {
     let mut config = ApiRateConfig {
@@ -142,12 +145,12 @@ fn bad_json_is_refused_by_the_name_of_the_field() {
 }
 
 #[test]
-fn what_an_api_is_known_by_is_checked_and_named() {
+fn invalid_parts_of_a_configuration_are_errors_that_name_the_field() {
     type Change = fn(&mut ApiRateConfig);
     let table: [(Change, &str); 12] = [
         (
-            |c| c.dialect = DialectConfig::default().profile("nobody"),
-            "\"mine\", dialect.profile: \"nobody\" is not a valid profile (expected one of airtable, ",
+            |c| c.dialect = DialectConfig::default().profile("unknown"),
+            "\"mine\", dialect.profile: \"unknown\" is not a valid profile (expected one of airtable, ",
         ),
         (
             |c| c.dialect = DialectConfig::default().not_processed([200]),

@@ -1,7 +1,8 @@
-//! What the start of a body says about limits: waits, throttles under other statuses, bans on retries.
+//! Reads what the start of a body says about limits: waits, refusals under other statuses, and requests that
+//! must not be retried.
 //!
-//! The body is JSON or it is nothing, and it may break off anywhere. Nothing of it is kept but what a rule
-//! asked for.
+//! A body that is not JSON says nothing, and a body may be truncated anywhere. Nothing of it is kept but what
+//! a rule asks for.
 
 use std::time::Duration;
 
@@ -16,45 +17,49 @@ use super::retry_after;
 use crate::duration;
 use crate::number::SECOND;
 
-/// How much of a body is looked at, in bytes: what a reply keeps of it.
+/// Length of a body's start that is read, in bytes. A reply keeps the same length.
 const LONGEST_BODY: usize = 64 * 1024;
 
-/// Most policies that a problem report may name as violated.
+/// Maximum number of policies that a problem report names as violated.
 const MOST_VIOLATED: usize = 16;
 
-/// Names of waits, without blanks between words and in lower case: `retry_after` (Notion, Discord,
-/// Telegram), `retry_in_seconds` (monday), `retryDelay` (google.rpc.RetryInfo, `"13s"`). The name of a
-/// unit may follow; without one they are seconds.
+/// Names of waits in lower case, without separators: `retry_after` (Notion, Discord, Telegram),
+/// `retry_in_seconds` (monday), `retryDelay` (google.rpc.RetryInfo, `"13s"`). The name of a unit may follow;
+/// without one the unit is a second.
 const WAITS: [&str; 4] = ["retryafterin", "retryafter", "retryin", "retrydelay"];
 
-/// What a body says.
+/// Facts that a body contains.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
-    /// It is a refusal by one of the profile's signs.
+    /// Refusal by one of the profile's signs or by a rule.
     pub(super) refusal: Option<Refusal>,
-    /// The request must not be sent again.
+    /// The request must not be retried.
     pub(super) never: bool,
-    /// The longest wait that it names.
+    /// Longest wait that the body names.
     pub(super) wait: Option<Duration>,
-    /// Names of the policies that were violated (draft-ietf-httpapi-ratelimit-headers-10, problem types).
+    /// Names of the violated policies (draft-ietf-httpapi-ratelimit-headers-10, problem types).
     pub(super) violated: Vec<Box<str>>,
-    /// What the profile takes as the reason.
+    /// The name of the limit, where the profile looks for it.
     pub(super) reason: Option<Box<str>>,
+    /// The scope that this name means.
     pub(super) scope: Option<Scope>,
+    /// Numbers at the paths of the profile's [`Cost`], in their order.
     cost: [Option<f64>; 4],
 }
 
-/// A throttle in bodies that somebody else than a profile knows of.
+/// A rule for refusals in bodies beyond those of profiles, as the configuration names them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BodyRule {
+    /// Statuses under which the rule counts.
     pub statuses: Vec<u16>,
-    /// Written as those of profiles.
+    /// Path of the text, such as `errors.*.code`, where `*` stands for any position in a list.
     pub path: String,
-    /// In lower case.
+    /// Words of which the text contains one, in lower case.
     pub words: Vec<String>,
 }
 
 impl BodyRule {
+    /// Returns whether a value makes the response a refusal.
     fn fits(&self, status: u16, path: &str, value: &Scalar<'_>) -> bool {
         self.statuses.contains(&status) && self.path == path && {
             let text = value.text().to_lowercase();
@@ -79,7 +84,7 @@ pub(super) fn read(
     // A parser may ignore a byte order mark (RFC 8259, section 8.1).
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let body = &body[..body.len().min(LONGEST_BODY)];
-    // A number at the very end may have been cut off: `12` of `120`.
+    // A number at the very end may be truncated: `12` of `120`.
     let in_number = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
     let end = body
         .iter()
@@ -100,7 +105,7 @@ pub(super) fn read(
 }
 
 impl Facts {
-    /// Takes what a rule asks for.
+    /// Takes what a rule asks for from one value.
     fn note(
         &mut self,
         path: &str,
@@ -109,8 +114,9 @@ impl Facts {
         clock: &ServerClock,
         dialect: &Dialect,
     ) {
-        // Lists of errors are as good as the one in them (Salesforce, Google's streams).
+        // A list of errors counts like the errors in it (Salesforce, Google's streams).
         let path = path.strip_prefix("*.").unwrap_or(path);
+        // Signs of refusals, and of requests that must not be retried.
         for sign in COMMON
             .iter()
             .chain(dialect.signs)
@@ -121,6 +127,7 @@ impl Facts {
                 Means::NeverAgain => self.never = true,
             }
         }
+        // Waits and violated policies.
         let key = path.rsplit('.').next().unwrap_or(path);
         if let Some(wait) = wait(key, value, clock) {
             self.wait = self.wait.max(Some(wait));
@@ -128,6 +135,7 @@ impl Facts {
         if path == "violated-policies.*" && self.violated.len() < MOST_VIOLATED {
             self.violated.push(value.text().into());
         }
+        // The name of the limit, and the scope that it means.
         for reason in dialect.reasons {
             if matches!(reason.place, ReasonLocation::Body(place) if place == path) {
                 let text = value.text();
@@ -137,6 +145,7 @@ impl Facts {
                 }
             }
         }
+        // The bucket of points.
         if let Some(cost) = &dialect.cost {
             let place = cost.paths().iter().position(|known| *known == path);
             if let Some(place) = place.and_then(|place| self.cost.get_mut(place)) {
@@ -145,13 +154,14 @@ impl Facts {
         }
     }
 
-    /// The bucket of points that it tells of, and how long the query has to wait for its share.
+    /// Returns the bucket of points that the body describes, and how long the query has to wait for its
+    /// share.
     ///
-    /// (cost - available) / restore rate (shopify.dev, GraphQL rate limits).
+    /// The wait is (cost - available) / restore rate (shopify.dev, GraphQL rate limits).
     pub(super) fn bucket(&self) -> Option<(Policy, Option<Duration>)> {
         let [requested, maximum, available, restored] = self.cost;
         let (maximum, available) = (maximum?, available?);
-        // `as` saturates, and takes what is below zero as zero.
+        // `as` saturates, and converts negative numbers to zero.
         let policy = Policy {
             name: Some("cost".into()),
             limit: Some(maximum as u64),
@@ -171,6 +181,7 @@ impl Facts {
 }
 
 impl Cost {
+    /// Returns the paths in the order of [`Facts::cost`].
     fn paths(&self) -> [&'static str; 4] {
         [
             self.requested,
@@ -182,7 +193,7 @@ impl Cost {
 }
 
 impl Sign {
-    /// Whether a value of the body is this sign.
+    /// Returns whether a value of the body is this sign.
     fn fits(&self, path: &str, value: &Scalar<'_>) -> bool {
         match self.when {
             When::Is(place, words) if place == path => {
@@ -200,9 +211,9 @@ impl Sign {
     }
 }
 
-/// The wait that a value under this key names.
+/// Returns the wait that a value names, by its key.
 fn wait(key: &str, value: &Scalar<'_>, clock: &ServerClock) -> Option<Duration> {
-    // Cheap first: no key about a wait begins otherwise.
+    // A quick check first: every key of a wait begins so.
     if !key
         .get(..5)
         .is_some_and(|start| start.eq_ignore_ascii_case("retry"))
@@ -216,7 +227,7 @@ fn wait(key: &str, value: &Scalar<'_>, clock: &ServerClock) -> Option<Duration> 
     let key: String = letters.collect();
     let text = value.text();
     let unit = WAITS.iter().find_map(|wait| key.strip_prefix(wait))?;
-    // A letter alone may belong to another word: `retry_ind`.
+    // A single letter may belong to another word: `retry_ind`.
     let unit = match unit {
         "" | "s" => SECOND,
         unit => duration::unit_nanos(unit).filter(|_| unit.len() > 1)?,

@@ -1,15 +1,15 @@
-//! Dates as servers write them: the three forms of RFC 9110, RFC 3339 and their sloppy relatives.
+//! Dates as servers write them: the three forms of RFC 9110, RFC 3339, and inexact variants of these.
 //!
-//! A strict parser is no use here. What comes in real answers has a weekday that does not fit, the
-//! second 60, `UTC` for `GMT` (Go's `time.RFC1123`), `+0100` (RFC 5322), or is what JavaScript's
-//! `Date.toString()` prints. Except for RFC 3339 they are all the same few parts in some order, told
-//! apart by their shape, so one reader takes them all (RFC 6265, section 5.1.1, reads cookie dates this
-//! way). It ignores the weekday and refuses whatever has a part that it does not know.
+//! A strict parser does not fit. Real responses contain weekdays that do not match, the second 60, `UTC` for
+//! `GMT` (Go's `time.RFC1123`), `+0100` (RFC 5322), or the output of JavaScript's `Date.toString()`. Except
+//! for RFC 3339, all of them consist of the same few parts in some order, which differ in shape. So one
+//! parser reads them all, as RFC 6265 (section 5.1.1) does for the dates of cookies. It ignores the weekday,
+//! and a date with an unknown part is invalid.
 
 use crate::headers::lines::is_weekday;
 use crate::number::{Number, SECOND, split_digits};
 
-/// English names of months; the first three letters count.
+/// English names of months. The first three letters count.
 const MONTHS: [&str; 12] = [
     "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
 ];
@@ -20,18 +20,18 @@ const MONTH_DAYS: [i64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 /// Days from 0001-01-01 to 1970-01-01 in the Gregorian calendar.
 const DAYS_BEFORE_1970: i64 = 719_162;
 
-/// Seconds in a day, an hour, a minute.
+/// Seconds in a day.
 const DAY: i64 = 86_400;
 const HOUR: i64 = 3_600;
 const MINUTE: i64 = 60;
 
-/// Length of a mean Gregorian year in seconds: the measure for "more than 50 years ahead".
+/// Length of a mean Gregorian year in seconds, for the rule of 50 years.
 const YEAR: i128 = 31_556_952;
 
-/// The instant that a date names, in nanoseconds since 1970; `None` if it is no date.
+/// Parses a date to nanoseconds since 1970; `None` if it is invalid.
 ///
-/// `about` is the present in the same unit: a year of two digits means the one nearest to it, more than
-/// 50 years ahead being the past century (RFC 9110, section 5.6.7). A date without a zone is in UTC.
+/// `about` is the present in the same unit. A year of two digits is the one closest to it: if that is more
+/// than 50 years ahead, it is in the past century (RFC 9110, section 5.6.7). A date without a zone is in UTC.
 pub(super) fn parse(text: &str, about: i128) -> Option<i128> {
     let text = text.trim_matches([' ', '\t', '"']);
     if text.as_bytes().get(4) == Some(&b'-') {
@@ -51,7 +51,7 @@ struct Civil {
 }
 
 impl Civil {
-    /// Nanoseconds since 1970 if its clock stood at UTC; `None` if there is no such day.
+    /// Returns nanoseconds since 1970, read as UTC; `None` if the day does not exist.
     fn instant(self) -> Option<i128> {
         let leap = self.year % 4 == 0 && (self.year % 100 != 0 || self.year % 400 == 0);
         let length = MONTH_DAYS.get(self.month)? + i64::from(leap && self.month == 1);
@@ -67,10 +67,10 @@ impl Civil {
     }
 }
 
-/// `2026-01-01T00:01:00.5Z`, also with a blank for the `T`, any number of digits in the fraction, any
+/// Parses `2026-01-01T00:01:00.5Z`; also with a blank for the `T`, any number of digits in the fraction, any
 /// form of the zone, and without seconds (ISO 8601).
 fn rfc3339(text: &str) -> Option<i128> {
-    // Java puts the zone's name in brackets behind the offset, which stays the truth (RFC 9557).
+    // Java appends the zone's name in brackets to the offset, which stays valid (RFC 9557).
     let text = text.split('[').next().unwrap_or(text);
     let (year, rest) = fixed(text, 4)?;
     let (month, rest) = fixed(rest.strip_prefix('-')?, 2)?;
@@ -86,8 +86,8 @@ fn rfc3339(text: &str) -> Option<i128> {
         day,
         time: time_of_day(time)?,
     };
-    // Go prints an offset and the zone's name behind it, `+0000 UTC`, and for a time that it measured
-    // itself the reading of another clock: `m=+60.25`.
+    // Go prints an offset and the zone's name after it, `+0000 UTC`, and for a time that it measured itself
+    // the reading of a monotonic clock: `m=+60.25`.
     let parts = zone.split(' ').filter(|part| !part.is_empty());
     let mut offset = 0;
     for (position, part) in parts.enumerate() {
@@ -103,11 +103,11 @@ fn rfc3339(text: &str) -> Option<i128> {
     Some(civil.instant()? - offset)
 }
 
-/// Every form made of a day, a month's name, a year and a time: IMF-fixdate, RFC 850, asctime,
-/// RFC 5322, JavaScript.
+/// Parses every form that consists of a day, the name of a month, a year and a time: IMF-fixdate, RFC 850,
+/// asctime, RFC 5322, JavaScript.
 fn wordy(text: &str, about: i128) -> Option<i128> {
     let (mut day, mut month, mut year, mut time, mut offset) = (None, None, None, None, None);
-    // JavaScript puts the zone's name in parentheses behind everything else.
+    // JavaScript appends the zone's name in parentheses.
     let text = text.split('(').next().unwrap_or(text);
     for (position, part) in text
         .split([' ', ',', '\t'])
@@ -153,10 +153,11 @@ fn wordy(text: &str, about: i128) -> Option<i128> {
     }
 }
 
-/// A date whose year has two digits: of the years that end so, the one within 50 years of `about`.
+/// Returns the instant of a date whose year has two digits: in the century that puts it within 50 years of
+/// `about`.
 fn in_this_century(civil: Civil, about: i128, offset: i128) -> Option<i128> {
     let fifty_years = 50 * YEAR * SECOND;
-    // A clock beyond the year 9999 is none.
+    // A clock beyond the year 9999 is invalid.
     let years = i64::try_from(about / (YEAR * SECOND))
         .ok()
         .filter(|years| *years < 8030)?;
@@ -175,12 +176,12 @@ fn in_this_century(civil: Civil, about: i128, offset: i128) -> Option<i128> {
         })
 }
 
-/// Fills a part of the date, once.
+/// Sets a part of the date; `None` if it is set already.
 fn set<T>(part: &mut Option<T>, value: T) -> Option<()> {
     part.is_none().then(|| *part = Some(value))
 }
 
-/// The whole text as a number of at most so many digits.
+/// Parses a whole text as a number of at most `most` digits.
 fn digits(text: &str, most: usize) -> Option<i64> {
     if text.len() > most || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -188,13 +189,13 @@ fn digits(text: &str, most: usize) -> Option<i64> {
     text.parse().ok()
 }
 
-/// A number of exactly `length` digits, and what follows it.
+/// Parses a number of exactly `length` digits, and returns the rest of the text.
 fn fixed(text: &str, length: usize) -> Option<(i64, &str)> {
     let (number, rest) = (text.get(..length)?, text.get(length..)?);
     Some((digits(number, length)?, rest))
 }
 
-/// A year and whether it has two digits only.
+/// Parses a year, and returns whether it has only two digits.
 fn year_of(text: &str) -> Option<(i64, bool)> {
     match text.len() {
         2 => Some((digits(text, 2)?, true)),
@@ -203,7 +204,7 @@ fn year_of(text: &str) -> Option<(i64, bool)> {
     }
 }
 
-/// A month's place in the year, from 0, by its English name or the first three letters of it.
+/// Returns the number of a month, from 0, by its English name or its first three letters.
 fn month_of(text: &str) -> Option<usize> {
     let start = text.get(..3)?;
     if !text.bytes().all(|byte| byte.is_ascii_alphabetic()) {
@@ -214,7 +215,7 @@ fn month_of(text: &str) -> Option<usize> {
         .position(|month| start.eq_ignore_ascii_case(month))
 }
 
-/// `hh:mm[:ss[.fraction]]` in nanoseconds; second 60 is the next minute's first (a leap second).
+/// Parses `hh:mm[:ss[.fraction]]` to nanoseconds. Second 60 is the first of the next minute (a leap second).
 fn time_of_day(text: &str) -> Option<i128> {
     let mut parts = text.splitn(3, ':');
     let (hour, minute) = (digits(parts.next()?, 2)?, digits(parts.next()?, 2)?);
@@ -227,7 +228,7 @@ fn time_of_day(text: &str) -> Option<i128> {
     (hour < 24 && minute < 60).then(|| i128::from(hour * HOUR + minute * MINUTE) * SECOND + seconds)
 }
 
-/// How far a zone is ahead of UTC, in nanoseconds: `Z`, `GMT`, `UTC`, `+01:00`, `-0500`, `GMT+0100`.
+/// Returns how far a zone is ahead of UTC, in nanoseconds: `Z`, `GMT`, `UTC`, `+01:00`, `-0500`, `GMT+0100`.
 fn zone_offset(text: &str) -> Option<i128> {
     let names = ["GMT", "UTC", "UT", "Z"];
     let name = names.iter().find(|name| {
@@ -339,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_date_is_none() {
+    fn an_invalid_date_is_none() {
         let texts = [
             "",
             "soon",

@@ -1,4 +1,4 @@
-//! The type of a dialect: what one vendor's responses mean beyond what every response means, as data.
+//! The type of a dialect: how one vendor's responses are read beyond what holds for every response, as data.
 
 use std::time::Duration;
 
@@ -7,60 +7,61 @@ use http::HeaderMap;
 use super::policy::{Policy, start};
 use crate::headers::lines::lines;
 
-/// In what way a server refused.
+/// Why a server refused a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
     /// This client exceeded a limit of its own: slow down.
     Limit,
-    /// The server is overloaded whoever asks (Anthropic's 529): back off, but learn no limit from it.
+    /// The server is overloaded, whichever client asks (Anthropic's 529): back off, but learn no limit from
+    /// it.
     Overload,
 }
 
-/// How much of the API a limit covers, by the server's own word.
+/// How much of the API a limit covers, as the server says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Scope {
     /// Everything that this client sends: pause all of it.
     Everything,
-    /// The endpoint, route, method or object of this request only.
+    /// Only the endpoint, route, method or object of this request.
     Endpoint,
 }
 
-/// One row of the list.
+/// One row of the table of dialects.
 ///
-/// Everything has a neutral value, which `GENERIC` has; a row names what differs.
+/// Every field has a neutral value, which `GENERIC` contains. A row names the fields that differ.
 pub(super) struct Dialect {
-    /// Its name, by which presets choose it.
+    /// Name by which configurations choose the dialect.
     pub(super) name: &'static str,
-    /// Statuses that are a refusal whatever else the answer holds.
+    /// Statuses that are a refusal whatever else the response contains.
     pub(super) refusals: &'static [(u16, Refusal)],
-    /// How refusals show under other statuses, and what forbids to try again.
+    /// Signs of refusals under other statuses, and of requests that must not be retried.
     pub(super) signs: &'static [Sign],
-    /// Where the server says which limit it was, in order of preference.
+    /// Where the server names the limit, in order of preference.
     pub(super) reasons: &'static [ReasonSource],
-    /// What to wait at least after a refusal that names no wait.
+    /// Minimum wait after a refusal that announces no wait.
     pub(super) least_wait: Option<Duration>,
-    /// Windows in seconds that the vendor documents and does not send, by the name of the limit; the
-    /// empty name is the limit that has none.
+    /// Windows in seconds that the vendor documents but does not send, by the name of the limit. The empty
+    /// name stands for the limit without a name.
     pub(super) windows: &'static [(&'static str, u64)],
-    /// The header that names the limit that has no name otherwise.
+    /// Header that names a limit which has no name otherwise.
     pub(super) named_by: Option<&'static str>,
-    /// Its name if nothing names it.
+    /// Name of such a limit if no header names it.
     pub(super) unnamed: Option<&'static str>,
-    /// Names and windows in seconds of limits that come in one comma-separated list.
+    /// Names and windows, in seconds, of limits that come in one comma-separated list.
     pub(super) positions: &'static [(&'static str, u64)],
-    /// Dimensions that are deprecated and left out.
+    /// Deprecated dimensions, which are left out.
     pub(super) dropped: &'static [&'static str],
-    /// Words that mark a field as one about limits, beside `ratelimit`.
+    /// Words that mark a header as one about limits, in addition to `ratelimit`.
     pub(super) markers: &'static [&'static str],
-    /// The unit in nanoseconds of resets and waits beside limits: a second, unless documented otherwise.
+    /// Unit of resets and waits beside limits, in nanoseconds: a second, unless documented otherwise.
     pub(super) time_unit: i128,
-    /// Where the body tells the cost of a query and what is left for others.
+    /// Where the body names the cost of a query and the state of its bucket.
     pub(super) cost: Option<Cost>,
 }
 
-/// What the body tells of a leaky bucket of points: paths of numbers.
+/// Paths of the numbers by which a body describes a leaky bucket of points.
 pub(super) struct Cost {
     pub(super) requested: &'static str,
     pub(super) maximum: &'static str,
@@ -68,38 +69,38 @@ pub(super) struct Cost {
     pub(super) restored_per_second: &'static str,
 }
 
-/// A sign and what it means.
+/// A sign in a response, and what it means.
 pub(super) struct Sign {
-    /// The statuses under which it is one; none stand for any.
+    /// Statuses under which the sign counts; an empty list stands for every status.
     pub(super) statuses: &'static [u16],
     pub(super) when: When,
     pub(super) means: Means,
 }
 
-/// What is to be seen in the answer.
+/// Appearance of a sign.
 pub(super) enum When {
-    /// A limit with nothing left.
+    /// A limit is exhausted.
     Exhausted,
-    /// A wait that the headers ask for.
+    /// The headers ask for a wait.
     RetryAfter,
-    /// The value at a path of the body is one of these words, whatever the case of letters.
+    /// The value at a path of the body is one of these words. The case of letters does not matter.
     Is(&'static str, &'static [&'static str]),
-    /// The text at a path of the body contains one of these, whatever the case of letters.
+    /// The text at a path of the body contains one of these words. The case of letters does not matter.
     Contains(&'static str, &'static [&'static str]),
 }
 
-/// What a sign means.
+/// Meaning of a sign.
 pub(super) enum Means {
-    /// The answer is a refusal.
+    /// The response is a refusal.
     Refused(Refusal),
-    /// Sending the request again does not help, or harms.
+    /// A retry does not help, or does harm.
     NeverAgain,
 }
 
-/// Where a server says which limit it was.
+/// Where a server names the limit that was hit.
 pub(super) struct ReasonSource {
     pub(super) place: ReasonLocation,
-    /// What its words begin with, and the scope they mean.
+    /// Beginnings of such names, and the scope that each means.
     pub(super) scopes: &'static [(&'static str, Scope)],
 }
 
@@ -110,14 +111,14 @@ pub(super) enum ReasonLocation {
 }
 
 impl Sign {
-    /// Whether it is one under this status.
+    /// Returns whether the sign counts under this status.
     pub(super) fn is_for(&self, status: u16) -> bool {
         self.statuses.is_empty() || self.statuses.contains(&status)
     }
 }
 
 impl ReasonSource {
-    /// The scope that a word means here.
+    /// Returns the scope that a name means here.
     pub(super) fn scope(&self, word: &str) -> Option<Scope> {
         self.scopes
             .iter()
@@ -126,11 +127,11 @@ impl ReasonSource {
     }
 }
 
-/// Longest name of a limit and longest reason that is kept, in bytes: for showing and comparing.
+/// Longest name of a limit and longest reason that is kept, in bytes. They are displayed and compared.
 pub(super) const LONGEST_WORD: usize = 128;
 
 impl Dialect {
-    /// Adds to a limit what the vendor documents and does not send.
+    /// Adds to a limit what the vendor documents but does not send.
     pub(super) fn complete(&self, policy: &mut Policy, headers: &HeaderMap) {
         let general = policy.name.is_none();
         if let Some(name) = policy
@@ -163,8 +164,8 @@ impl Dialect {
         }
     }
 
-    /// Whether a body under this status can tell anything: a throttle or an error of any vendor, an
-    /// answer that looks well where the vendor hides throttles in such.
+    /// Returns whether a body under this status is read: one of an error always, one of a success only if the
+    /// vendor hides refusals in these.
     pub(super) fn reads_body(&self, status: u16) -> bool {
         status >= 400
             || self.cost.is_some()

@@ -1,4 +1,4 @@
-//! Answers beyond the vectors: every family of fields and every rule in combinations.
+//! Responses beyond the golden vectors: every family of headers, and every rule in combinations.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::{Guidance, Policy, Profile, Refusal, Scope, WaitSource, read};
 
-/// 2026-01-01T00:00:00Z in seconds: what the client's clock shows.
+/// 2026-01-01T00:00:00Z in seconds: the client's clock.
 const NOW: u64 = 1_767_225_600;
 
 fn answer(profile: &str, status: u16, headers: &[(&'static str, &str)], body: &str) -> Guidance {
@@ -78,7 +78,7 @@ mod retry_after {
     }
 
     #[test]
-    fn what_is_neither_seconds_nor_a_date_is_as_if_absent() {
+    fn an_invalid_retry_after_counts_as_absent() {
         for value in [
             "-5",
             "+5",
@@ -178,7 +178,7 @@ mod retry_after {
     }
 
     #[test]
-    fn on_any_status_it_is_told_with_its_source() {
+    fn a_wait_is_read_on_any_status_with_its_source() {
         for status in [200, 202, 301, 404, 413, 500, 503] {
             let guidance = generic(status, &[("retry-after", "3")]);
             assert_eq!(
@@ -194,7 +194,7 @@ mod drafts {
     use super::*;
 
     #[test]
-    fn each_generation_says_the_same() {
+    fn each_generation_of_drafts_means_the_same() {
         let expected = [(Some(100), Some(0), Some(60), Some(50))];
         let of = |headers: &[(&'static str, &str)]| {
             generic(429, headers)
@@ -260,7 +260,7 @@ mod drafts {
     }
 
     #[test]
-    fn limits_of_which_nothing_is_told_yet_are_listed_too() {
+    fn limits_without_a_remaining_amount_are_listed_too() {
         let headers = [
             ("ratelimit-policy", "10;w=1, 50;w=60, 50;w=60"),
             ("ratelimit-limit", "10"),
@@ -356,7 +356,7 @@ mod drafts {
     }
 
     #[test]
-    fn what_comes_from_a_cache_is_ignored_except_for_retry_after() {
+    fn limits_from_a_cache_are_ignored_except_for_retry_after() {
         let cached = |age| {
             generic(
                 429,
@@ -386,7 +386,7 @@ mod drafts {
     }
 }
 
-mod cousins {
+mod similar_headers {
     use super::*;
 
     fn trio(prefix: [&'static str; 3], values: [&str; 3]) -> Guidance {
@@ -676,7 +676,7 @@ mod cousins {
             ]),
             (Some(u64::MAX), Some(0))
         );
-        // Docker Hub gives the remaining the window, too.
+        // Docker Hub sends the window with the remaining amount, too.
         assert_eq!(
             of(&[
                 ("ratelimit-limit", "100;w=21600"),
@@ -895,7 +895,7 @@ mod vendors {
         assert!(
             of(403, &spent, "").is_throttle() && of(403, &[("retry-after", "5")], "").is_throttle()
         );
-        // Without a body nobody knows, with one it is an ordinary refusal.
+        // Without a body the response does not tell; with one it is an ordinary error.
         assert_eq!(
             (of(403, &left, "").refusal, of(403, &left, "").retryable),
             (None, None)
@@ -911,7 +911,7 @@ mod vendors {
             r#"{"data":null,"errors":[{"type":"RATE_LIMITED"}]}"#,
         );
         assert_eq!((graphql.is_throttle(), wait(&graphql)), (true, Some(100.0)));
-        // The text of a commit is not the server's word.
+        // Text that users wrote, such as a commit's, is not the server's word.
         assert!(
             !of(
                 200,
@@ -931,7 +931,7 @@ mod vendors {
     }
 
     #[test]
-    fn shopify_tells_the_cost_and_the_bucket() {
+    fn shopify_announces_the_cost_and_the_bucket() {
         let body = |errors: &str, available: &str| {
             format!(
                 r#"{{{errors}"extensions":{{"cost":{{"requestedQueryCost":752,"actualQueryCost":null,"throttleStatus":{{
@@ -1114,7 +1114,7 @@ mod vendors {
     }
 
     #[test]
-    fn the_servers_word_on_retries_is_told() {
+    fn the_servers_word_on_retries_is_read() {
         let of = |profile, status, headers: &[(&'static str, &str)], body: &str| {
             answer(profile, status, headers, body).retryable
         };

@@ -1,7 +1,7 @@
-//! The list of profiles: one row a vendor, with the source of each fact.
+//! The table of dialects: one row for each vendor, with the source of each fact.
 //!
-//! Only what the vendor documents or is known to send, and only what differs from `generic`; a vendor
-//! with nothing of its own is in the list because a preset names it.
+//! A row contains only what the vendor documents or is known to send, and only what differs from `generic`. A
+//! vendor without differences is in the table because a preset names it.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use super::dialect::{
 };
 use crate::number::{MILLISECOND, SECOND};
 
-/// 429 is a refusal everywhere (RFC 6585, section 4).
+/// Refusals by status: 429 is one everywhere (RFC 6585, section 4).
 const BY_STATUS: &[(u16, Refusal)] = &[(429, Refusal::Limit)];
 
-/// The scopes that reasons name.
+/// Scopes that names of limits mean.
 const ALL: Scope = Scope::Everything;
 const ONE: Scope = Scope::Endpoint;
 
-/// The answer is a refusal under these statuses if this is seen.
+/// Returns the sign of a refusal under these statuses.
 const fn limit(statuses: &'static [u16], when: When) -> Sign {
     Sign {
         statuses,
@@ -26,7 +26,7 @@ const fn limit(statuses: &'static [u16], when: When) -> Sign {
     }
 }
 
-/// Sending the request again helps under no status if this is seen.
+/// Returns the sign, under any status, that a retry does not help.
 const fn never(when: When) -> Sign {
     Sign {
         statuses: &[],
@@ -35,7 +35,7 @@ const fn never(when: When) -> Sign {
     }
 }
 
-/// A header that names the limit, and what its words mean.
+/// Returns a header that names the limit, and what its words mean.
 const fn header(name: &'static str, scopes: &'static [(&'static str, Scope)]) -> ReasonSource {
     ReasonSource {
         place: ReasonLocation::Header(name),
@@ -43,7 +43,7 @@ const fn header(name: &'static str, scopes: &'static [(&'static str, Scope)]) ->
     }
 }
 
-/// A place in the body that names the limit, and what its words mean.
+/// Returns a path in the body that names the limit, and what its words mean.
 const fn body(path: &'static str, scopes: &'static [(&'static str, Scope)]) -> ReasonSource {
     ReasonSource {
         place: ReasonLocation::Body(path),
@@ -51,13 +51,13 @@ const fn body(path: &'static str, scopes: &'static [(&'static str, Scope)]) -> R
     }
 }
 
-/// A 503 that names a wait is a throttle (Jira, Zendesk); one that does not may be an outage.
+/// A 503 that announces a wait is a refusal (Jira, Zendesk); one that does not may be an outage.
 const UNAVAILABLE_FOR_A_WHILE: &[Sign] = &[limit(&[503], When::RetryAfter)];
 
-/// Signs of every profile.
+/// Signs of every dialect.
 ///
-/// A spent budget does not come back by waiting: `insufficient_quota` is OpenAI's word and that of the
-/// many servers that speak its protocol (platform.openai.com, error codes).
+/// A spent budget does not come back by waiting: `insufficient_quota` is OpenAI's word, and that of the many
+/// servers that use its protocol (platform.openai.com, error codes).
 pub(super) const COMMON: &[Sign] = &[
     never(When::Is("error.code", &["insufficient_quota"])),
     never(When::Is("error.type", &["insufficient_quota"])),
@@ -66,7 +66,7 @@ pub(super) const COMMON: &[Sign] = &[
     never(When::Is("type", &["insufficient_quota"])),
 ];
 
-/// Where any server may say which limit it was.
+/// Where any server may name the limit.
 pub(super) const COMMON_REASONS: &[ReasonSource] = &[
     header("ratelimit-reason", &[]),
     header("x-ratelimit-reason", &[]),
@@ -74,7 +74,7 @@ pub(super) const COMMON_REASONS: &[ReasonSource] = &[
     header("ratelimit-name", &[]),
 ];
 
-/// What can be read without knowing the vendor.
+/// The dialect of servers whose vendor is unknown.
 pub(super) const GENERIC: Dialect = Dialect {
     name: "generic",
     refusals: BY_STATUS,
@@ -91,7 +91,7 @@ pub(super) const GENERIC: Dialect = Dialect {
     cost: None,
 };
 
-/// What Shopify's GraphQL answers tell of the bucket, on errors and successes alike.
+/// Where responses of Shopify's GraphQL API describe their bucket, on errors and on successes.
 const SHOPIFY_COST: Cost = Cost {
     requested: "extensions.cost.requestedQueryCost",
     maximum: "extensions.cost.throttleStatus.maximumAvailable",
@@ -99,12 +99,12 @@ const SHOPIFY_COST: Cost = Cost {
     restored_per_second: "extensions.cost.throttleStatus.restoreRate",
 };
 
-/// All of them, by name: a table, so kept in rows.
+/// All dialects, by name.
 #[rustfmt::skip]
 pub(super) static DIALECTS: &[Dialect] = &[
     // Must wait 30 s after a 429; no header (support.airtable.com, managing-api-call-limits).
     Dialect { name: "airtable", least_wait: Some(Duration::from_secs(30)), ..GENERIC },
-    // `X-RateLimit-Next` (techdocs.akamai.com, rate limiting) is in the grammar of names.
+    // `X-RateLimit-Next` (techdocs.akamai.com, rate limiting) is part of the grammar of names.
     Dialect { name: "akamai", ..GENERIC },
     // 529 `overloaded_error` is not the account's limit (docs.anthropic.com, errors).
     Dialect { name: "anthropic", refusals: &[(429, Refusal::Limit), (529, Refusal::Overload)], ..GENERIC },
@@ -112,7 +112,7 @@ pub(super) static DIALECTS: &[Dialect] = &[
     Dialect { name: "composio", ..GENERIC },
     // `X-RateLimit-Limit`, `-Period`, `-Remaining`, `-Reset` in seconds, `-Name` (docs.datadoghq.com, rate limits).
     Dialect { name: "datadog", named_by: Some("x-ratelimit-name"), ..GENERIC },
-    // Buckets by hash, scopes user, global, shared (docs.discord.com, rate limits).
+    // Buckets by hash; scopes user, global and shared (docs.discord.com, rate limits).
     Dialect {
         name: "discord",
         reasons: &[
@@ -123,12 +123,12 @@ pub(super) static DIALECTS: &[Dialect] = &[
         named_by: Some("x-ratelimit-bucket"),
         ..GENERIC
     },
-    // Nothing published but the 429 (Fieldguide's OpenAPI).
+    // Documents nothing but the 429 (Fieldguide's OpenAPI).
     Dialect { name: "fieldguide", ..GENERIC },
     GENERIC,
-    // 403 or 429: Retry-After, else remaining 0 and the reset, else a minute at least; GraphQL answers 200
-    // with RATE_LIMITED; search counts in minutes, all else in hours (docs.github.com, REST and GraphQL
-    // rate limits; octokit plugin-throttling looks for the message).
+    // 403 or 429 with Retry-After; else remaining 0 and the reset; else a minute at least. GraphQL responds
+    // with 200 and RATE_LIMITED. Search counts per minute, the rest per hour (docs.github.com, REST and
+    // GraphQL rate limits; octokit plugin-throttling looks for the message).
     Dialect {
         name: "github",
         signs: &[
@@ -146,8 +146,9 @@ pub(super) static DIALECTS: &[Dialect] = &[
     },
     // HubSpot's dialect without the prefix (marketplace.gohighlevel.com, rate limits).
     Dialect { name: "gohighlevel", dropped: &["secondly"], ..GENERIC },
-    // 403 with a reason that speaks of a rate; exhausted days and other 403s are not throttles. Truncated
-    // exponential back-off from 1 s (developers.google.com, Drive limits; cloud.google.com/storage retry strategy).
+    // 403 with a reason that names a rate. Exhausted days and other 403s are not refusals by rate. Truncated
+    // exponential backoff from 1 s (developers.google.com, Drive limits; cloud.google.com/storage, retry
+    // strategy).
     Dialect {
         name: "google",
         signs: &[
@@ -159,9 +160,10 @@ pub(super) static DIALECTS: &[Dialect] = &[
         least_wait: Some(Duration::from_secs(1)),
         ..GENERIC
     },
-    // A rolling interval of 10 s beside the day; the secondly headers are deprecated (developers.hubspot.com, usage details).
+    // A rolling interval of 10 s beside the day; the secondly headers are deprecated (developers.hubspot.com,
+    // usage details).
     Dialect { name: "hubspot", reasons: &[body("policyName", &[])], dropped: &["secondly"], ..GENERIC },
-    // The minute's quota is handed out in slices of 10 s (developers.intercom.com, rate limiting).
+    // The quota of a minute is distributed in slices of 10 s (developers.intercom.com, rate limiting).
     Dialect { name: "intercom", windows: &[("", 10)], ..GENERIC },
     // The reason names the scope (developer.atlassian.com, Jira rate limiting).
     Dialect {
@@ -181,7 +183,8 @@ pub(super) static DIALECTS: &[Dialect] = &[
         ],
         ..GENERIC
     },
-    // Application errors come with 200; `retry_in_seconds` beside the code (developer.monday.com, errors, rate limits).
+    // Application errors have status 200; `retry_in_seconds` stands beside the code (developer.monday.com,
+    // errors, rate limits).
     Dialect {
         name: "monday",
         signs: &[
@@ -204,7 +207,7 @@ pub(super) static DIALECTS: &[Dialect] = &[
         reasons: &[header("x-ms-throttle-scope", &[])],
         ..GENERIC
     },
-    // 429 and 529 are handled alike; a blocked request and a write that was saved must not be repeated
+    // 429 and 529 are handled alike. A blocked request, and a write that was saved, must not be retried
     // (developers.notion.com/reference/request-limits and errors).
     Dialect {
         name: "notion",
@@ -224,7 +227,7 @@ pub(super) static DIALECTS: &[Dialect] = &[
     },
     // One-minute windows (developer.okta.com, rate limit best practices).
     Dialect { name: "okta", windows: &[("", 60)], ..GENERIC },
-    // `insufficient_quota` is common; 503 is overload (platform.openai.com, error codes).
+    // `insufficient_quota` is among the common signs; 503 is overload (platform.openai.com, error codes).
     Dialect { name: "openai", refusals: &[(429, Refusal::Limit), (503, Refusal::Overload)], ..GENERIC },
     // `RequestLimit-Default-Remaining`, `-RetryAfter` in milliseconds (docs.oracle.com, access governance rate limits).
     Dialect { name: "oracle", markers: &["requestlimit"], time_unit: MILLISECOND, ..GENERIC },
@@ -249,39 +252,43 @@ pub(super) static DIALECTS: &[Dialect] = &[
         reasons: &[body("errorCode", &[])],
         ..GENERIC
     },
-    // Rules count in hours and tell no remaining (ServiceNow, inbound REST rate limiting).
+    // Rules count per hour and do not send what is left (ServiceNow, inbound REST rate limiting).
     Dialect { name: "servicenow", reasons: &[header("x-ratelimit-rule", &[])], windows: &[("", 3600)], ..GENERIC },
-    // GraphQL answers 200 with THROTTLED and the state of its bucket: wait (cost - available) / restore
-    // rate (shopify.dev, API limits).
+    // GraphQL responds with 200, THROTTLED and the state of its bucket. The wait is (cost - available) /
+    // restore rate (shopify.dev, API limits).
     Dialect {
         name: "shopify",
         signs: &[limit(&[200], When::Is("errors.*.extensions.code", &["THROTTLED"]))],
         cost: Some(SHOPIFY_COST),
         ..GENERIC
     },
-    // Errors come with 200 and `ok: false`, throttles with 429 (docs.slack.dev, rate limits). Limits are by method.
+    // Errors have status 200 and `ok: false`, refusals 429 (docs.slack.dev, rate limits). Limits are per
+    // method.
     Dialect {
         name: "slack",
         signs: &[limit(&[200], When::Is("error", &["ratelimited", "rate_limited"]))],
         ..GENERIC
     },
-    // Lists of the quarter of an hour and the day (developers.strava.com, rate limits).
+    // Lists of a quarter of an hour and a day (developers.strava.com, rate limits).
     Dialect { name: "strava", positions: &[("15min", 900), ("daily", 86_400)], ..GENERIC },
-    // `Stripe-Should-Retry` is read for all; the reason names the scope (docs.stripe.com/rate-limits).
+    // `Stripe-Should-Retry` is read for every vendor; the reason names the scope
+    // (docs.stripe.com/rate-limits).
     Dialect {
         name: "stripe",
         reasons: &[header("stripe-rate-limited-reason", &[("global", ALL), ("endpoint", ONE), ("resource", ONE)])],
         ..GENERIC
     },
-    // Token and key each with a rolling interval (developer.atlassian.com, Trello rate limits).
+    // Token and key each have a rolling interval (developer.atlassian.com, Trello rate limits).
     Dialect { name: "trello", ..GENERIC },
     // A concurrency limit without headers about time (twilio.com/docs/api/errors/20429).
     Dialect { name: "twilio", ..GENERIC },
     // No header; back off from 1 s (developer.vanta.com/docs/faq).
     Dialect { name: "vanta", least_wait: Some(Duration::from_secs(1)), ..GENERIC },
-    // Windows of 15 minutes; of a day under names of their own, `x-app-limit-24hour-remaining` (docs.x.com, rate limits).
+    // Windows of 15 minutes, and of a day under other names: `x-app-limit-24hour-remaining` (docs.x.com, rate
+    // limits).
     Dialect { name: "x", windows: &[("", 900)], markers: &["app-limit", "user-limit"], ..GENERIC },
     Dialect { name: "zapier", ..GENERIC },
-    // The account's limit beside those of endpoints; 503 with Retry-After (developer.zendesk.com, rate limits).
+    // The account's limit beside those of endpoints; 503 with Retry-After (developer.zendesk.com, rate
+    // limits).
     Dialect { name: "zendesk", signs: UNAVAILABLE_FOR_A_WHILE, unnamed: Some("account"), ..GENERIC },
 ];

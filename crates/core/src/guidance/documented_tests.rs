@@ -1,6 +1,6 @@
-//! Answers as RFCs, drafts and vendors' documentation describe them, each with where it is described.
+//! Responses as RFCs, drafts and vendors' documentation describe them, each with its source.
 //!
-//! Every row is one answer at 2026-01-01T00:00:00Z by the client's clock, and what it means: the wait, and
+//! Every row is one response at 2026-01-01T00:00:00Z by the client's clock, and its meaning: the wait, and
 //! limit, remaining, window and time until the reset of the binding limit, in seconds.
 
 use std::time::Duration;
@@ -17,7 +17,7 @@ type Seconds = Option<f64>;
 /// Wait, limit, remaining, window, time until the reset.
 type Meaning = (Seconds, Option<u64>, Option<u64>, Seconds, Seconds);
 
-/// Where it is described, profile, status, lines of the head, body.
+/// Source, profile, status, header lines, body.
 type Row = (
     &'static str,
     &'static str,
@@ -58,11 +58,11 @@ const ROWS: &[Row] = &[
     ("a thousands separator is a list", "generic", 429, &["retry-after: 1,000"], "", wait(1.0)),
     ("a date of the past is now", "generic", 429, &["retry-after: Wed, 31 Dec 2025 23:59:59 GMT"], "", wait(0.0)),
     ("no such day", "generic", 429, &["retry-after: Mon, 30 Feb 2026 00:00:00 GMT"], "", NOTHING),
-    // Its cousins
+    // Headers similar to Retry-After
     ("Azure OpenAI: retry-after-ms beside seconds", "generic", 429, &["retry-after: 2", "retry-after-ms: 1250"], "", wait(1.25)),
     ("Azure Cosmos DB: x-ms-retry-after-ms", "generic", 429, &["x-ms-retry-after-ms: 9"], "", wait(0.009)),
     ("Okta, Kong and others: X-RateLimit-Retry-After", "generic", 429, &["x-ratelimit-retry-after: 17"], "", wait(17.0)),
-    // X-RateLimit and its cousins
+    // X-RateLimit and similar headers
     ("docs.github.com: epoch seconds", "github", 403, &["x-ratelimit-limit: 60", "x-ratelimit-remaining: 0", "x-ratelimit-used: 60", "x-ratelimit-reset: 1767227400", "x-ratelimit-resource: core"], "", (Some(1800.0), Some(60), Some(0), Some(3600.0), Some(1800.0))),
     ("docs.x.com: x-rate-limit-*, epoch seconds", "x", 429, &["x-rate-limit-limit: 900", "x-rate-limit-remaining: 0", "x-rate-limit-reset: 1767226000"], "", (Some(400.0), Some(900), Some(0), Some(900.0), Some(400.0))),
     ("docs.datadoghq.com: a period and a delta", "datadog", 429, &["x-ratelimit-limit: 300", "x-ratelimit-period: 3600", "x-ratelimit-remaining: 0", "x-ratelimit-reset: 1200", "x-ratelimit-name: logs_public_search_api"], "", (Some(1200.0), Some(300), Some(0), Some(3600.0), Some(1200.0))),
@@ -132,13 +132,13 @@ const ROWS: &[Row] = &[
     ("RFC 9111, 5.1: Age of 0 is fresh", "generic", 429, &["age: 0", "x-ratelimit-limit: 20", "x-ratelimit-remaining: 0", "x-ratelimit-reset: 8"], "", (Some(8.0), Some(20), Some(0), None, Some(8.0))),
     ("Age that is no number", "generic", 429, &["age: old", "x-ratelimit-limit: 20", "x-ratelimit-remaining: 0", "x-ratelimit-reset: 8"], "", (Some(8.0), Some(20), Some(0), None, Some(8.0))),
     ("a Date in RFC 850's form", "generic", 429, &["date: Thursday, 01-Jan-26 00:10:00 GMT", "x-ratelimit-limit: 20", "x-ratelimit-remaining: 0", "x-ratelimit-reset: 1767226210"], "", (Some(10.0), Some(20), Some(0), None, Some(10.0))),
-    // The IETF's fields once more
+    // The IETF's fields, continued
     ("draft 07 with a quoted parameter of its own", "generic", 429, &["ratelimit: limit=10, remaining=0, reset=21, policy=\"a, b\""], "", (Some(21.0), Some(10), Some(0), None, Some(21.0))),
     ("draft 05: a comment on the policy", "generic", 200, &["ratelimit-limit: 12", "ratelimit-policy: 12;w=3600;comment=\"hourly, per key\"", "ratelimit-remaining: 11", "ratelimit-reset: 50"], "", (None, Some(12), Some(11), Some(3600.0), Some(50.0))),
     ("draft 10: bytes are no requests", "generic", 429, &["ratelimit-policy: \"a\";q=65535;w=10;qu=\"content-bytes\", \"b\";q=5;w=10", "ratelimit: \"a\";r=0;t=9, \"b\";r=4;t=2"], "", (Some(9.0), Some(65_535), Some(0), Some(10.0), Some(9.0))),
     ("RFC 9651: blanks around, an inner list is no item", "generic", 429, &["ratelimit:   \"a\" ;r=0; t=4  "], "", NOTHING),
     ("RFC 9651, 3.3.1: at most 15 digits", "generic", 200, &["ratelimit: \"a\";r=1234567890123456;t=1"], "", NOTHING),
-    // Throttles hidden in bodies
+    // Refusals hidden in bodies
     ("developer.salesforce.com: 403, a list", "salesforce", 403, &[], r#"[{"message":"TotalRequests Limit exceeded.","errorCode":"REQUEST_LIMIT_EXCEEDED"}]"#, NOTHING),
     ("developers.google.com: 403 with a wait beside", "google", 403, &["retry-after: 6"], r#"{"error":{"errors":[{"domain":"usageLimits","reason":"userRateLimitExceeded"}],"code":403}}"#, wait(6.0)),
     ("linear.app: 400", "linear", 400, &["x-ratelimit-requests-limit: 2500", "x-ratelimit-requests-remaining: 0", "x-ratelimit-requests-reset: 1767225660000"], r#"{"errors":[{"message":"Rate limit exceeded","extensions":{"code":"RATELIMITED"}}]}"#, (Some(60.0), Some(2500), Some(0), None, Some(60.0))),
@@ -192,7 +192,7 @@ const ROWS: &[Row] = &[
 ];
 
 #[test]
-fn every_answer_means_what_its_documentation_says() {
+fn every_response_means_what_its_documentation_says() {
     let now = Duration::from_secs(NOW);
     let rounded = |time: Duration| (time.as_secs_f64() * 1e9).round() / 1e9;
     let mut failing = Vec::new();

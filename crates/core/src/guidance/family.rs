@@ -1,4 +1,4 @@
-//! The fields that speak of one limit, or of several by position, under names that belong together.
+//! Families: headers whose names belong together, about one limit, or about several by position.
 
 use std::time::Duration;
 
@@ -11,26 +11,26 @@ use super::reset::{self, ServerClock, span};
 use super::structured::Item;
 use crate::headers::lines::{MOST_PARTS, parts, unquoted};
 
-/// What a family without any other name is called if its window rolls: HubSpot's `-Interval-`.
+/// Name of a family without another name whose window rolls: HubSpot's `-Interval-`.
 const ROLLING: &str = "interval";
 
-/// Fields with the same beginning and dimension.
+/// Headers with the same beginning and dimension.
 #[derive(Debug)]
 pub(super) struct Family<'a> {
     name: Name<'a>,
-    /// It was read from pairs in one field, not from a field for each number: the positions of the two
-    /// have nothing to do with each other.
+    /// Whether it was read from pairs in one header, not from one header per number. The positions of the two
+    /// are unrelated.
     pairs: bool,
     lists: Lists,
-    /// The limits that were written as pairs, by position too.
+    /// Limits that were written as pairs, also by position.
     rows: Vec<Row>,
-    /// Its window rolls.
+    /// Whether its window rolls.
     rolling: bool,
-    /// Its interval is not a window but the time in which a part comes back.
+    /// Whether its interval is not a window but the time in which a part comes back.
     refilled: bool,
 }
 
-/// What its fields hold, by position.
+/// Contents of its headers, by position.
 #[derive(Debug, Default)]
 struct Lists {
     limits: Vec<Amount>,
@@ -44,7 +44,7 @@ struct Lists {
 }
 
 impl<'a> Family<'a> {
-    /// A family to which the field of that name belongs.
+    /// Creates the family of a name.
     pub(super) fn new(name: Name<'a>, pairs: bool) -> Self {
         Self {
             name,
@@ -56,44 +56,44 @@ impl<'a> Family<'a> {
         }
     }
 
-    /// Whether the field of that name belongs to it.
+    /// Returns whether a name belongs to the family.
     pub(super) fn is_of(&self, name: &Name<'_>, pairs: bool) -> bool {
         self.name.family == name.family
             && self.name.dimension == name.dimension
             && self.pairs == pairs
     }
 
-    /// Whether it speaks of the limit as a whole and not of one dimension of it.
+    /// Returns whether it is about the limit as a whole and not about one dimension.
     pub(super) fn is_general(&self) -> bool {
         self.name.dimension.is_empty()
     }
 
-    /// Whether nothing is in its name but a window, or not even that.
+    /// Returns whether its name contains nothing but a window, or not even that.
     pub(super) fn is_plain(&self) -> bool {
         self.name.is_plain()
     }
 
-    /// Whether it says when and for how long, and of what not: that is told under names of their own.
-    pub(super) fn tells_only_times(&self) -> bool {
+    /// Returns whether it has times but no amounts. The amounts then have names of their own.
+    pub(super) fn has_only_times(&self) -> bool {
         self.is_general()
             && !self.pairs
             && self.lists.amounts().all(|amount| amount.count.is_none())
     }
 
-    /// Whether it is one of those that a `general` one may be about.
+    /// Returns whether it has a dimension of the limit that `general` is about as a whole.
     pub(super) fn is_beside(&self, general: &Self) -> bool {
         self.name.family == general.name.family && !self.is_general() && !self.pairs
     }
 
-    /// Whether it says how much is left, and neither of how much nor in which window.
-    pub(super) fn tells_no_limit(&self) -> bool {
+    /// Returns whether it has an amount that is left, but neither a limit nor a window.
+    pub(super) fn has_no_limit(&self) -> bool {
         let lists = &self.lists;
         let is_bare = lists.limits.is_empty() && lists.used.is_empty() && lists.windows.is_empty();
         is_bare && !self.pairs && !lists.remaining.is_empty()
     }
 
-    /// Whether it says of a limit of requests how much is allowed, and nothing of what is left.
-    pub(super) fn tells_only_a_limit(&self) -> bool {
+    /// Returns whether it has a limit of requests, but no amount that is left or used.
+    pub(super) fn has_only_a_limit(&self) -> bool {
         let (remaining, used) = (&self.lists.remaining, &self.lists.used);
         Unit::of_dimension(&self.name.dimension) == Unit::Requests
             && !self.lists.limits.is_empty()
@@ -101,19 +101,19 @@ impl<'a> Family<'a> {
             && used.is_empty()
     }
 
-    /// Takes over what is left, and when it resets, from the one that tells no limit.
+    /// Takes over the amount that is left, and its reset, from a family without a limit.
     pub(super) fn take_over(&mut self, rest: Self) {
         self.borrow(&rest);
         self.lists.remaining = rest.lists.remaining;
     }
 
-    /// Whether nothing is left of one of its limits.
+    /// Returns whether one of its limits is exhausted.
     pub(super) fn is_exhausted(&self) -> bool {
         let mut remaining = self.lists.remaining.iter();
         remaining.any(|amount| amount.count == Some(0))
     }
 
-    /// Takes over what it does not say itself.
+    /// Copies times that it lacks from a family of times.
     pub(super) fn borrow(&mut self, times: &Self) {
         let (own, others) = (&mut self.lists, &times.lists);
         if own.windows.is_empty() && self.name.window.is_none() {
@@ -128,16 +128,16 @@ impl<'a> Family<'a> {
         }
     }
 
-    /// Its place among families: general limits first, then those of requests, shorter windows first.
+    /// Returns its place among families: general limits first, then those of requests; shorter windows first.
     pub(super) fn rank(&self) -> (bool, bool, Option<i128>) {
         let other = Unit::of_dimension(&self.name.dimension) != Unit::Requests;
         (!self.is_general(), other, self.name.window)
     }
 
-    /// Takes a line: its parts are added by position, whether proxies added lines or a library joined
-    /// them. A part that is not understood keeps its place.
+    /// Adds a line. Its parts are appended by position, whether proxies added lines or a library joined them.
+    /// An invalid part keeps its place.
     pub(super) fn add(&mut self, field: Field, line: &str, unit: i128, clock: &ServerClock) {
-        // Parameters are for amounts only.
+        // Only amounts have parameters.
         let bare = |part| {
             unquoted(part, &[';'])
                 .and_then(|end| part.get(..end))
@@ -147,7 +147,7 @@ impl<'a> Family<'a> {
         let window = |part| quota::window(bare(part), unit);
         let lists = &mut self.lists;
         match field {
-            Field::Unsaid | Field::Limit => fill(&mut lists.limits, limits(line)),
+            Field::Unnamed | Field::Limit => fill(&mut lists.limits, limits(line)),
             Field::Used => fill(&mut lists.used, amounts(line)),
             Field::Remaining => fill(&mut lists.remaining, amounts(line)),
             Field::ResetAfter => fill(&mut lists.after, parts(line).map(ahead)),
@@ -164,7 +164,7 @@ impl<'a> Family<'a> {
         }
     }
 
-    /// Takes a line of limits that are written as pairs.
+    /// Adds a line of limits that are written as pairs.
     pub(super) fn add_pairs(&mut self, line: &str, clock: &ServerClock) {
         let amount = |count| Amount {
             count,
@@ -183,7 +183,8 @@ impl<'a> Family<'a> {
         };
     }
 
-    /// The limits that follow the family's own in a list, as drafts 00 to 03 write them: `10, 10;w=1`.
+    /// Returns the limits that follow the family's own in a list, as drafts 00 to 03 write them: `10,
+    /// 10;w=1`.
     pub(super) fn quotas(&self) -> impl Iterator<Item = Item> + '_ {
         let (_, others) = self.lists.limits();
         others
@@ -191,7 +192,7 @@ impl<'a> Family<'a> {
             .map(|amount| Item::unnamed(amount.count, amount.window))
     }
 
-    /// Its limits, by position.
+    /// Returns its limits, by position.
     pub(super) fn policies(&self, dialect: &Dialect) -> Vec<Policy> {
         let limits: Vec<Amount> = self.lists.limits().0.copied().collect();
         let length = self.lists.length().max(limits.len());
@@ -200,7 +201,7 @@ impl<'a> Family<'a> {
         (0..length).filter_map(at).collect()
     }
 
-    /// The limit at a position; `None` if nothing is known of it.
+    /// Returns the limit at a position; `None` if nothing is known of it.
     fn policy(
         &self,
         at: usize,
@@ -231,7 +232,7 @@ impl<'a> Family<'a> {
             .or(own)
             .or(self.name.window.map(span))
             .or(window);
-        // A part of a bucket comes back in an interval, which is all that an empty one needs.
+        // An exhausted bucket has something left as soon as a part comes back.
         let refill = refill
             .filter(|_| remaining == Some(0))
             .map(|refill| refill.as_nanos() as i128);
@@ -246,7 +247,7 @@ impl<'a> Family<'a> {
         })
     }
 
-    /// What a limit is called, given what the vendor calls the one at its position.
+    /// Returns the name of a limit; `position` is the vendor's name for its position.
     fn policy_name(&self, position: Option<&str>) -> Option<Box<str>> {
         match (self.name.policy(), position) {
             (Some(name), Some(position)) => Some(format!("{name}-{position}").into()),
@@ -270,8 +271,8 @@ impl Lists {
         times.map(Vec::len).into_iter().max().unwrap_or_default()
     }
 
-    /// The family's own limits, and the limits in force that stand behind them. An amount with parameters
-    /// is its own limit if there is none without.
+    /// Returns the family's own limits, and the limits in force that follow them. An amount with parameters
+    /// is a limit of its own only if no amount has none.
     fn limits(&self) -> (impl Iterator<Item = &Amount>, impl Iterator<Item = &Amount>) {
         let listed = self.limits.iter().any(|amount| !amount.parameters);
         let is_behind = move |amount: &&Amount| listed && amount.parameters;
@@ -281,7 +282,7 @@ impl Lists {
         )
     }
 
-    /// How many positions there are, limits aside.
+    /// Returns the number of positions, limits aside.
     fn length(&self) -> usize {
         let resets = [&self.after, &self.reset, &self.at, &self.next].map(Vec::len);
         resets
@@ -289,8 +290,9 @@ impl Lists {
             .fold(self.used.len().max(self.remaining.len()), usize::max)
     }
 
-    /// When the limit at a position resets: the difference rather than the instant, which depends on
-    /// clocks (Discord sends both); for an exhausted limit, when one more request is allowed.
+    /// Returns when the limit at a position resets. A difference is better than an instant, which depends on
+    /// clocks (Discord sends both). For an exhausted limit, the time until one more request is allowed comes
+    /// first.
     fn ahead(&self, at: usize, remaining: Option<u64>) -> Option<i128> {
         let next = || shared(&self.next, at).filter(|_| remaining.unwrap_or(0) == 0);
         let first = next().filter(|_| remaining == Some(0));
@@ -301,14 +303,14 @@ impl Lists {
     }
 }
 
-/// Adds to a list, up to the bound.
+/// Appends to a list, up to the bound.
 fn fill<T>(list: &mut Vec<T>, values: impl IntoIterator<Item = T>) {
     let room = MOST_PARTS.saturating_sub(list.len());
     list.extend(values.into_iter().take(room));
 }
 
-/// The count that belongs to the limit at a position: the one with the same window if the amounts have
-/// windows (Riot), else the one at the same position (Strava).
+/// Returns the amount that belongs to the limit at a position: the one with the same window if the amounts
+/// have windows (Riot), else the one at the same position (Strava).
 fn beside(amounts: &[Amount], at: usize, window: Option<Duration>) -> Option<u64> {
     let by_window = amounts
         .iter()
@@ -317,7 +319,7 @@ fn beside(amounts: &[Amount], at: usize, window: Option<Duration>) -> Option<u64
     by_window.or_else(|| amounts.get(at).filter(is_free))?.count
 }
 
-/// The value at a position; a single one holds for every position.
+/// Returns the value at a position. A single value counts for every position.
 fn shared<T: Copy>(values: &[Option<T>], at: usize) -> Option<T> {
     let at = if values.len() == 1 { 0 } else { at };
     values.get(at).copied().flatten()

@@ -1,32 +1,32 @@
-//! A walk through the start of a JSON text: every value with its path, as far as the text goes.
+//! Visits the values at the start of a JSON text, each with its path, as far as the text goes.
 //!
-//! It is a visitor of `serde_json`, which keeps nothing, bounds the depth (128), and reports a text that
-//! breaks off only after what came before has been seen.
+//! It is a visitor for `serde_json`. It keeps nothing and bounds the depth (128). A truncated text is an
+//! error only after all values before its end were visited.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// Keys longer than this, in bytes, are not in any rule, and a path need not hold them.
+/// Longest key, in bytes, that a path contains. No rule has a longer one.
 const LONGEST_KEY: usize = 64;
 
-/// The key under which `serde_json` hands out numbers if anyone in the build has switched on its feature
-/// `arbitrary_precision`: the number's text is then the only value of an object with this key.
+/// Key under which `serde_json` returns numbers if a crate in the build has enabled its feature
+/// `arbitrary_precision`. The number's text is then the only value of an object with this key.
 const EXACT_NUMBER: &str = "$serde_json::private::Number";
 
-/// Shows every value that is no list and no object to `seen`, with its path: `errors.*.extensions.code`,
+/// Calls `seen` for every value that is not a list or object, with its path: `errors.*.extensions.code`,
 /// where `*` stands for any position in a list.
 pub(super) fn walk(text: &[u8], seen: &mut dyn FnMut(&str, &Scalar<'_>)) {
     let walk = Walker {
         path: &mut String::new(),
         seen,
     };
-    // The end may be missing, or the text may be no JSON: whatever was seen until then counts.
+    // The text may be truncated or not be JSON. Values before the error count.
     let _ = walk.deserialize(&mut serde_json::Deserializer::from_slice(text));
 }
 
-/// A value that is no list and no object.
+/// A value that is not a list or object.
 pub(super) enum Scalar<'a> {
     Text(&'a str),
     Number(f64),
@@ -35,7 +35,7 @@ pub(super) enum Scalar<'a> {
 }
 
 impl Scalar<'_> {
-    /// The value as text: a number as its digits, however it was written.
+    /// Returns the value as text; a number as its digits, however it was written.
     pub(super) fn text(&self) -> Cow<'_, str> {
         match self {
             Self::Text(text) => Cow::Borrowed(text.trim()),
@@ -45,7 +45,7 @@ impl Scalar<'_> {
         }
     }
 
-    /// The value as a number, if it is one.
+    /// Returns the value as a number, if it is one.
     pub(super) fn number(&self) -> Option<f64> {
         match self {
             Self::Number(number) => Some(*number),
@@ -56,7 +56,7 @@ impl Scalar<'_> {
     }
 }
 
-/// Visits a value whose path is known.
+/// Visits the value at a path.
 struct Walker<'a> {
     path: &'a mut String,
     seen: &'a mut dyn FnMut(&str, &Scalar<'_>),
@@ -133,7 +133,7 @@ impl<'de> Visitor<'de> for Walker<'_> {
     }
 }
 
-/// Adds an object's key to the path.
+/// Appends an object's key to the path.
 struct Key<'a>(&'a mut String);
 
 impl<'de> DeserializeSeed<'de> for Key<'_> {
@@ -158,7 +158,7 @@ impl Visitor<'_> for Key<'_> {
         if !self.0.is_empty() {
             self.0.push('.');
         }
-        // A key that no rule can have must not look like the steps of one either.
+        // A key that no rule can contain must not look like the steps of a path.
         let known = key.len() <= LONGEST_KEY && !key.contains(['.', '*']);
         self.0.push_str(if known { key } else { "?" });
         Ok(())

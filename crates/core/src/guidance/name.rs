@@ -1,19 +1,19 @@
-//! What a header's name says: the grammar of rate-limit field names.
+//! Names of headers: the grammar of rate-limit fields.
 //!
 //! Vendors agree on the words and on nothing else: `X-RateLimit-Limit`, `x-rate-limit-limit`,
 //! `RateLimit-Limit`, `X-Rate-Limit`, `x-ratelimit-limit-requests`, `anthropic-ratelimit-requests-limit`,
-//! `X-RateLimit-Remaining-Minute`, `x-rate-limit-api-token-interval-ms`. So names are not listed but
-//! read: something in front, the marker, and behind it words, of which some name the field, some a unit
-//! or a window, and the others the *dimension*, the thing that is limited.
+//! `X-RateLimit-Remaining-Minute`, `x-rate-limit-api-token-interval-ms`. So names are parsed, not listed: a
+//! prefix, the marker, and words after it. Some words name the field, some a unit or a window, and the others
+//! the *dimension*, which is what is limited.
 
 use crate::duration::{self, DAY, HOUR, MINUTE};
 use crate::number::{MILLISECOND, SECOND, split_digits};
 
-/// The words that mark a field as one about limits.
+/// Words that mark a header as one about limits.
 const MARKERS: [&str; 3] = ["ratelimit", "rate-limit", "rate_limit"];
 
-/// Words in front of the marker that name what is limited (Riot's `X-App-Rate-Limit`); others name the
-/// vendor (`X-HubSpot-RateLimit-Max`).
+/// Prefixes that name what is limited (Riot's `X-App-Rate-Limit`). Others name the vendor
+/// (`X-HubSpot-RateLimit-Max`).
 const SCOPES: [&str; 17] = [
     "account",
     "app",
@@ -34,39 +34,39 @@ const SCOPES: [&str; 17] = [
     "write",
 ];
 
-/// What a field holds. When a name has words for several, the later one here is meant:
+/// Contents of a header. If a name has words for several, the one that is later here counts:
 /// `X-RateLimit-Limit-Count`, `X-RateLimit-Quota-Remaining`, `X-RateLimit-Window-Reset`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Field {
-    /// No word for it: `RateLimit`, `X-Rate-Limit`, `X-HubSpot-RateLimit-Daily`.
-    Unsaid,
-    /// How many were used: `-Used`, `-Usage`, `-Count`, `-Observed`.
+    /// The name does not say: `RateLimit`, `X-Rate-Limit`, `X-HubSpot-RateLimit-Daily`.
+    Unnamed,
+    /// Amount that was used: `-Used`, `-Usage`, `-Count`, `-Observed`.
     Used,
-    /// How many are allowed: `-Limit`, `-Max`, `-Quota`.
+    /// Amount that is allowed: `-Limit`, `-Max`, `-Quota`.
     Limit,
-    /// How long the window is, without a word on whether it rolls: `-Period`, `-Window`.
+    /// Length of the window, which may or may not roll: `-Period`, `-Window`.
     Window,
-    /// How long the rolling window is: `-Interval`.
+    /// Length of the rolling window: `-Interval`.
     Interval,
-    /// How much comes back in an interval, which then is no window: Atlassian's `-FillRate`.
+    /// Amount that comes back in an interval, which then is not a window: Atlassian's `-FillRate`.
     Refill,
-    /// How many are left: `-Remaining`.
+    /// Amount that is left: `-Remaining`.
     Remaining,
-    /// When the limit resets, as an instant: `-ResetTime`, `-Reset-At`.
+    /// Instant at which the limit resets: `-ResetTime`, `-Reset-At`.
     ResetAt,
-    /// When the limit resets, in whatever form: `-Reset`.
+    /// Reset in any form: `-Reset`.
     Reset,
-    /// When the limit resets, from now: `-Reset-After`.
+    /// Time until the limit resets: `-Reset-After`.
     ResetAfter,
-    /// When one more request is allowed: Akamai's `X-RateLimit-Next`.
+    /// Time until one more request is allowed: Akamai's `X-RateLimit-Next`.
     Next,
-    /// The limits in force: `-Policy`.
+    /// Limits in force: `-Policy`.
     Policy,
-    /// How long to wait: `-Retry-After`.
+    /// Wait: `-Retry-After`.
     RetryAfter,
 }
 
-/// The words that name fields.
+/// Words that name fields.
 const FIELDS: &[(&[&str], Field)] = &[
     (
         &["used", "usage", "count", "observed", "consumed"],
@@ -88,7 +88,7 @@ const FIELDS: &[(&[&str], Field)] = &[
     (&["retryafter"], Field::RetryAfter),
 ];
 
-/// Words behind `reset` that make it an instant, or a time from now.
+/// Words after `reset` that make it an instant, or a time from now.
 const INSTANTS: [&str; 9] = [
     "at",
     "time",
@@ -111,27 +111,27 @@ const UNITS: &[(&[&str], i128)] = &[
     (&["days"], DAY * SECOND),
 ];
 
-/// A field's name, understood.
+/// A parsed name of a header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Name<'a> {
-    /// The name up to the marker's end: fields that begin otherwise belong to another family, such as
-    /// the gateway's beside those of the server behind it.
+    /// The name up to the end of the marker. Headers with another beginning belong to another family, such as
+    /// those of a gateway and of the server behind it.
     pub(super) family: &'a str,
-    /// The name of what is limited in front of the marker, if it is one.
+    /// The prefix, if it names what is limited.
     scope: Option<&'a str>,
-    /// What is limited, joined by `-`; empty when the name does not say.
+    /// The thing that is limited, joined by `-`; empty if the name does not say.
     pub(super) dimension: String,
-    /// What the field holds.
+    /// Contents of the header.
     pub(super) field: Field,
-    /// The unit of a time, in nanoseconds, if the name has it.
+    /// Unit of a time, in nanoseconds, if the name has one.
     pub(super) unit: Option<i128>,
-    /// The window in nanoseconds, if the dimension names one (`daily`, `minute`, `24hour`).
+    /// Window in nanoseconds, if the dimension names one (`daily`, `minute`, `24hour`).
     pub(super) window: Option<i128>,
 }
 
-/// Reads a field's name, in lower case as `http` keeps it; `None` if it is not about limits.
+/// Parses a name in lower case, as `http` keeps it; `None` if it is not about limits.
 ///
-/// `markers` are a vendor's own beside `ratelimit`. `Beta-*` is information about limits to come and
+/// `markers` are a vendor's own words in addition to `ratelimit`. `Beta-*` announces future limits, which
 /// must not be obeyed (Atlassian).
 pub(super) fn read<'a>(name: &'a str, markers: &[&str]) -> Option<Name<'a>> {
     let find = |marker: &&str| name.find(marker).map(|at| (at, marker.len()));
@@ -146,7 +146,7 @@ pub(super) fn read<'a>(name: &'a str, markers: &[&str]) -> Option<Name<'a>> {
         family,
         scope,
         dimension: String::new(),
-        field: Field::Unsaid,
+        field: Field::Unnamed,
         unit: None,
         window: None,
     };
@@ -157,7 +157,7 @@ pub(super) fn read<'a>(name: &'a str, markers: &[&str]) -> Option<Name<'a>> {
             Some("after") if word == "retry" => Some(Field::RetryAfter),
             Some(next) if is_reset(word) && DIFFERENCES.contains(&next) => Some(Field::ResetAfter),
             Some(next) if is_reset(word) && INSTANTS.contains(&next) => Some(Field::ResetAt),
-            // BigCommerce's `Time-Window`, `Time-Reset`.
+            // BigCommerce's `Time-Window` and `Time-Reset`.
             Some(next) if word == "time" => field_of(next).filter(|field| field.is_time()),
             Some("size" | "length") if field_of(word) == Some(Field::Window) => Some(Field::Window),
             _ => None,
@@ -167,7 +167,7 @@ pub(super) fn read<'a>(name: &'a str, markers: &[&str]) -> Option<Name<'a>> {
             read.field = read.field.max(field);
         } else if let Some(field) = field_of(word) {
             read.field = read.field.max(field);
-        } else if let Some((thing, field)) = glued(word) {
+        } else if let Some((thing, field)) = compound(word) {
             read.field = read.field.max(field);
             read.window = read.window.or_else(|| window_of(thing));
             push(&mut read.dimension, thing);
@@ -181,13 +181,13 @@ pub(super) fn read<'a>(name: &'a str, markers: &[&str]) -> Option<Name<'a>> {
     Some(read)
 }
 
-/// The words of a name; some servers write underscores (GoCardless's `http_x_ratelimit_reset`).
+/// Splits a name into words. Some servers write underscores (GoCardless's `http_x_ratelimit_reset`).
 fn words(text: &str) -> impl DoubleEndedIterator<Item = &str> + Clone {
     text.split(['-', '_']).filter(|word| !word.is_empty())
 }
 
 impl Name<'_> {
-    /// What the limit is called: by its dimension, else by what stands in front if that names a scope.
+    /// Returns the name of the limit: its dimension, else the prefix if that names a scope.
     pub(super) fn policy(&self) -> Option<&str> {
         if self.dimension.is_empty() {
             self.scope
@@ -196,15 +196,15 @@ impl Name<'_> {
         }
     }
 
-    /// Whether a field without a word for what it holds may hold a limit: nothing else is in the name
-    /// but a window. (`X-RateLimit-Bucket` and `X-RateLimit-Cost` are about something else.)
+    /// Returns whether the name contains nothing but the marker and a window. Only then may a header that
+    /// does not say what it contains contain a limit; `X-RateLimit-Bucket` and `X-RateLimit-Cost` do not.
     pub(super) fn is_plain(&self) -> bool {
         self.dimension.is_empty() || window_of(&self.dimension).is_some()
     }
 }
 
 impl Field {
-    /// The field that a key inside a line names: `limit=100`, `total=100`, `resets=41`.
+    /// Returns the field that a key inside a line names: `limit=100`, `total=100`, `resets=41`.
     pub(super) fn of_key(key: &str) -> Option<Self> {
         let field = if key == "w" {
             Some(Self::Window)
@@ -221,7 +221,7 @@ impl Field {
         field.filter(|field| known.contains(field))
     }
 
-    /// Whether it holds a time, so that `seconds` behind it is its unit and not what is limited.
+    /// Returns whether it is a time, so that `seconds` after it is a unit and not what is limited.
     fn is_time(self) -> bool {
         matches!(
             self,
@@ -236,7 +236,7 @@ impl Field {
     }
 }
 
-/// The field that a single word names.
+/// Returns the field that a single word names.
 fn field_of(word: &str) -> Option<Field> {
     FIELDS
         .iter()
@@ -244,8 +244,9 @@ fn field_of(word: &str) -> Option<Field> {
         .map(|&(_, field)| field)
 }
 
-/// A thing and a field in one word: Imgur's `UserRemaining`, Sentry's `ConcurrentLimit`.
-fn glued(word: &str) -> Option<(&str, Field)> {
+/// Splits a word that is made of a dimension and a field: Imgur's `UserRemaining`, Sentry's
+/// `ConcurrentLimit`.
+fn compound(word: &str) -> Option<(&str, Field)> {
     ["limit", "remaining", "reset"].iter().find_map(|end| {
         let thing = word.strip_suffix(end).filter(|thing| !thing.is_empty())?;
         Some((thing, field_of(end)?))
@@ -256,7 +257,7 @@ fn is_reset(word: &str) -> bool {
     field_of(word) == Some(Field::Reset)
 }
 
-/// The unit of a time that a word names.
+/// Returns the unit of a time that a word names, in nanoseconds.
 pub(super) fn unit_of(word: &str) -> Option<i128> {
     UNITS
         .iter()
@@ -264,8 +265,8 @@ pub(super) fn unit_of(word: &str) -> Option<i128> {
         .map(|&(_, unit)| unit)
 }
 
-/// The window that a word names: `second`, `daily`, `1m`, `24hour`, but not the plural of a thing that
-/// is counted (Groq limits `audio-seconds`).
+/// Returns the window that a word names: `second`, `daily`, `1m`, `24hour`. The plural of something that is
+/// counted is not a window (Groq limits `audio-seconds`).
 fn window_of(word: &str) -> Option<i128> {
     if split_digits(word).is_some() {
         return duration::nanos(word);
@@ -274,7 +275,7 @@ fn window_of(word: &str) -> Option<i128> {
     duration::unit_nanos(word).filter(|unit| !counted && *unit >= SECOND)
 }
 
-/// Adds a word to words joined by `-`.
+/// Appends a word to words joined by `-`.
 fn push(words: &mut String, word: &str) {
     if !words.is_empty() {
         words.push('-');
@@ -292,8 +293,8 @@ mod tests {
             ("x-ratelimit-limit", "x-ratelimit", "", Field::Limit),
             ("x-rate-limit-limit", "x-rate-limit", "", Field::Limit),
             ("ratelimit-remaining", "ratelimit", "", Field::Remaining),
-            ("x-rate-limit", "x-rate-limit", "", Field::Unsaid),
-            ("ratelimit", "ratelimit", "", Field::Unsaid),
+            ("x-rate-limit", "x-rate-limit", "", Field::Unnamed),
+            ("ratelimit", "ratelimit", "", Field::Unnamed),
             ("ratelimit-policy", "ratelimit", "", Field::Policy),
             ("x-ratelimitremaining", "x-ratelimit", "", Field::Remaining),
             (
@@ -330,7 +331,7 @@ mod tests {
                 "x-hubspot-ratelimit-daily",
                 "x-hubspot-ratelimit",
                 "daily",
-                Field::Unsaid,
+                Field::Unnamed,
             ),
             (
                 "x-hubspot-ratelimit-daily-remaining",
@@ -382,7 +383,7 @@ mod tests {
                 "zendesk-ratelimit-tickets-index",
                 "zendesk-ratelimit",
                 "tickets-index",
-                Field::Unsaid,
+                Field::Unnamed,
             ),
             ("x-readratelimit-usage", "x-readratelimit", "", Field::Used),
             ("ratelimit-dailylimit", "ratelimit", "daily", Field::Limit),
@@ -407,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn units_and_windows_are_told_from_what_is_limited() {
+    fn units_and_windows_are_distinguished_from_dimensions() {
         let of = |name| {
             read(name, &["app-limit"])
                 .map(|read| (read.unit, read.window.map(|nanos| nanos / SECOND)))
@@ -455,7 +456,8 @@ mod tests {
             "x-sentry-rate-limits",
         ] {
             assert!(
-                read(name, &[]).is_some_and(|read| read.field == Field::Unsaid && !read.is_plain()),
+                read(name, &[])
+                    .is_some_and(|read| read.field == Field::Unnamed && !read.is_plain()),
                 "{name}"
             );
         }

@@ -1,5 +1,5 @@
-//! Limits written as pairs in one field: draft 07's `RateLimit: limit=100, remaining=50, reset=5`,
-//! Zendesk's `total=100; remaining=99; resets=41`.
+//! Limits written as pairs in one header: draft 07's `RateLimit: limit=100, remaining=50, reset=5`, Zendesk's
+//! `total=100; remaining=99; resets=41`.
 
 use std::time::Duration;
 
@@ -18,13 +18,15 @@ pub(super) struct Row {
     /// Nanoseconds until it resets.
     pub(super) reset: Option<i128>,
     pub(super) window: Option<Duration>,
-    /// The fields that it has so far.
+    /// Fields that were set so far.
     fields: Vec<Field>,
 }
 
-/// The limits of a line and of the `rows` before it: lines of one field are one list (RFC 9110, section
-/// 5.3). A key that comes again begins another limit, in any order and with any unknown keys between
-/// them; a value that it must not have spoils the line, as the draft wants it.
+/// Returns the limits of the `rows` before and of this line: lines of one header are one list (RFC 9110,
+/// section 5.3).
+///
+/// A key that repeats begins another limit. Keys may have any order, and unknown keys are skipped. A known
+/// key with an invalid value makes the whole line invalid, as the draft demands.
 pub(super) fn rows(before: &[Row], line: &str, clock: &ServerClock) -> Vec<Row> {
     let mut rows = before.to_vec();
     let mut rest = Some(line);
@@ -56,7 +58,7 @@ pub(super) fn rows(before: &[Row], line: &str, clock: &ServerClock) -> Vec<Row> 
 }
 
 impl Row {
-    /// Sets a field; `None` if the value is not of its kind.
+    /// Sets a field; `None` if the value is invalid.
     fn set(&mut self, field: Field, value: &str, clock: &ServerClock) -> Option<()> {
         let number = || Number::parse(value).and_then(Number::count);
         self.fields.push(field);

@@ -1,53 +1,53 @@
-//! One limit as a server announced it, and which of several is the one that binds.
+//! Limits as a server announces them, and which of several is the binding one.
 
 use std::time::Duration;
 
-/// A limit that a server announced.
+/// A limit that a server announces.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {
-    /// What the server calls it, if anything: `daily`, `requests`, `input-tokens`.
+    /// The server's name for it, if it has one: `daily`, `requests`, `input-tokens`.
     pub name: Option<Box<str>>,
-    /// How much is allowed in a window.
+    /// Amount that is allowed per window.
     pub limit: Option<u64>,
-    /// How much of it is left; `None` is unknown, not 0.
+    /// Amount that is left; `None` means unknown, not 0.
     pub remaining: Option<u64>,
-    /// The window that the limit counts in.
+    /// Window that the limit counts in.
     pub window: Option<Duration>,
     /// Time from the response until the limit resets; zero if the reset has passed. A token bucket may
     /// announce when it is full, or when it allows one more request: `remaining` divided by this is not a
     /// rate.
     pub reset_after: Option<Duration>,
-    /// What it counts.
+    /// Unit that the limit counts in.
     pub unit: Unit,
-    /// The window rolls, so that its length is the longest that a reset can take.
+    /// Whether the window rolls, so that a reset can take its whole length and no longer.
     pub rolling: bool,
 }
 
-/// What a limit counts: only one in requests may become a rate of requests.
+/// Unit that a limit counts in. Only a limit in requests can become a rate of requests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unit {
-    /// Requests, which is what a limit counts that does not say.
+    /// Requests. This is the default, for limits that name no unit.
     #[default]
     Requests,
     /// Bytes of content (draft-ietf-httpapi-ratelimit-headers, quota units).
     ContentBytes,
-    /// Requests at the same time, for which there is nothing to wait for (same draft).
+    /// Requests at the same time, which no wait is known for (same draft).
     ConcurrentRequests,
     /// A model's tokens.
     Tokens,
     /// Complexity, cost or points of queries.
     Complexity,
-    /// Something else, by the server's word.
+    /// Something else, under the server's own name.
     Other(Box<str>),
 }
 
-/// Longest name of a unit that is kept, in bytes: it is for showing, and none in use is longer.
+/// Longest name of a unit that is kept, in bytes. It is only displayed, and none in use is longer.
 const LONGEST_NAME: usize = 64;
 
 impl Unit {
-    /// The unit of that name (`qu` of the drafts).
+    /// Returns the unit of that name (`qu` of the drafts).
     pub(super) fn named(name: &str) -> Self {
         match name {
             "requests" => Self::Requests,
@@ -59,7 +59,7 @@ impl Unit {
         }
     }
 
-    /// The unit that the words of a dimension end or begin with: `input-tokens`, `tokens-minute`;
+    /// Returns the unit that the words of a dimension name, such as `input-tokens` or `tokens-minute`;
     /// requests if they name none.
     pub(super) fn of_dimension(dimension: &str) -> Self {
         const COUNTED: [&str; 8] = [
@@ -85,7 +85,7 @@ impl Unit {
         }
     }
 
-    /// Its name as servers write it.
+    /// Returns the unit's name as servers write it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
@@ -100,19 +100,19 @@ impl Unit {
 }
 
 impl Policy {
-    /// Whether nothing is left of it.
+    /// Returns whether nothing is left.
     #[must_use]
     pub fn is_exhausted(&self) -> bool {
         self.remaining == Some(0)
     }
 }
 
-/// The limit that decides: of the exhausted ones that with the latest reset, else the one with the least
-/// left, the later reset deciding between equals.
+/// Returns the binding limit: the exhausted one with the latest reset; if none is exhausted, the one with the
+/// least left, and among equals the one with the later reset.
 pub(super) fn binding(policies: &[Policy]) -> Option<&Policy> {
-    // A reset that is not told counts as earlier than any; among such, the longer window decides.
+    // An unknown reset counts as the earliest. Among equals, the longer window decides.
     let exhausted = policies.iter().filter(|policy| policy.is_exhausted());
-    // `max_by_key` takes the last of equals, and the first announced is the more general one.
+    // `max_by_key` takes the last of equals, but the first one announced is the more general one.
     let exhausted = exhausted
         .rev()
         .max_by_key(|policy| (policy.reset_after, policy.window));
@@ -125,7 +125,7 @@ pub(super) fn binding(policies: &[Policy]) -> Option<&Policy> {
     exhausted.or_else(|| policies.iter().min_by_key(least))
 }
 
-/// A text's first bytes, ending between characters.
+/// Returns the first `most` bytes of a text at most, ending between characters.
 pub(super) fn start(text: &str, most: usize) -> &str {
     let end = (0..=most.min(text.len()))
         .rev()

@@ -1,31 +1,31 @@
-//! Profiles: what one vendor's answers mean beyond what every answer means.
+//! Profiles: how responses of one vendor are read beyond what holds for every response.
 //!
-//! A profile is data: a row of [`dialects`](super::dialects). What follows from a row is decided in one
-//! place for all vendors, so that a new vendor is a new row and no new code.
+//! A profile is data, a row of [`dialects`](super::dialects). Rows are applied in one place for all vendors,
+//! so a new vendor is a new row and no new code.
 
 use std::fmt;
 
 use super::dialect::{Dialect, Means, Sign, When};
 use super::dialects::{DIALECTS, GENERIC};
 
-/// How an API speaks of its limits.
+/// Describes how one vendor announces limits.
 ///
-/// Taken from the list by [`Profile::named`]; [`Profile::default`] is `generic`, which knows what can be
-/// read without knowing the vendor.
+/// Choose one by [`Profile::named`]. [`Profile::default`] is `generic`, which reads what needs no knowledge
+/// of the vendor.
 #[derive(Clone, Copy)]
 pub struct Profile(&'static Dialect);
 
 impl Profile {
-    /// The profile of that name; `None` if there is none.
+    /// Returns the profile of that name; `None` if there is none.
     ///
-    /// A name with an underscore is a variant of a vendor (a plan, an endpoint) and speaks as the vendor
-    /// does: `notion_business` as `notion`.
+    /// A name with an underscore is a variant of a vendor (a plan, an endpoint) and has the vendor's profile:
+    /// `notion_business` is read as `notion`.
     ///
     /// ```
     /// use api_ratelimiter_core::guidance::Profile;
     ///
     /// assert_eq!(Profile::named("notion_business").map(Profile::name), Some("notion"));
-    /// assert_eq!(Profile::named("nobody"), None);
+    /// assert_eq!(Profile::named("unknown"), None);
     /// ```
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
@@ -38,18 +38,19 @@ impl Profile {
         exact(name).or_else(|| exact(name.split_once('_')?.0))
     }
 
-    /// The names of all profiles, in alphabetical order.
+    /// Returns the names of all profiles, in alphabetical order.
     pub fn names() -> impl Iterator<Item = &'static str> {
         DIALECTS.iter().map(|dialect| dialect.name)
     }
 
-    /// The profile's name.
+    /// Returns the profile's name.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.0.name
     }
 
-    /// Whether a body under this status, which by itself refuses nothing, may be a refusal.
+    /// Returns whether the body can show that a response with this status, which by itself is not a refusal,
+    /// is one.
     pub(crate) fn hides_throttles(self, status: http::StatusCode) -> bool {
         let refuses = |sign: &&Sign| matches!(sign.means, Means::Refused(_));
         let mut signs = self.0.signs.iter().filter(refuses);
@@ -59,7 +60,7 @@ impl Profile {
         })
     }
 
-    /// What the profile says.
+    /// Returns the profile's row of data.
     pub(super) fn dialect(self) -> &'static Dialect {
         self.0
     }
@@ -97,8 +98,8 @@ mod tests {
             Some("notion")
         );
         assert_eq!(Profile::named("generic"), Some(Profile::default()));
-        assert_eq!(Profile::named("nobody"), None);
-        assert_eq!(Profile::named("nobody_else"), None);
+        assert_eq!(Profile::named("unknown"), None);
+        assert_eq!(Profile::named("unknown_variant"), None);
         assert_eq!(Profile::named(""), None);
     }
 

@@ -1,5 +1,5 @@
-//! What holds for every answer, however odd: by random headers from a grammar with mutations, and by
-//! comparing forms that mean the same.
+//! Properties of every response, however odd: tested with random headers from a grammar with mutations, and
+//! by comparing forms that mean the same.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,13 +13,13 @@ use super::{Guidance, Profile, read};
 /// 2026-01-01T00:00:00Z in seconds.
 const NOW: u64 = 1_767_225_600;
 
-/// The longest wait that is ever told, in seconds.
+/// Longest wait that may be returned, in seconds.
 const LONGEST: u64 = 1 << 31;
 
-/// Most limits that are ever told.
+/// Maximum number of limits that may be returned.
 const MOST_POLICIES: usize = 64;
 
-/// Days in seconds for which an instant is believed.
+/// Farthest instant that is accepted, in seconds: 366 days.
 const CREDIBLE: u64 = 366 * 86_400;
 
 fn guidance(
@@ -54,7 +54,7 @@ fn one(headers: &[(&str, &str)]) -> Guidance {
     )
 }
 
-/// Names from the words that names are made of, in any order.
+/// Names from the words that real names are made of, in any order.
 fn name() -> impl Strategy<Value = String> {
     let word = select(vec![
         "x",
@@ -106,7 +106,7 @@ fn name() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Values from the pieces that values are made of, cut and joined at random, and any bytes.
+/// Values from the pieces that real values are made of, cut and joined at random, and any bytes.
 fn value() -> impl Strategy<Value = Vec<u8>> {
     let piece = select(vec![
         "0",
@@ -173,7 +173,7 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Bodies from the pieces that errors are made of, and any bytes.
+/// Bodies from the pieces that real errors are made of, and any bytes.
 fn body() -> impl Strategy<Value = Vec<u8>> {
     let piece = select(vec![
         "{",

@@ -1,7 +1,7 @@
-//! Limits in force: how many in which window, written as an amount with a window of its own.
+//! Limits in force: amounts with a window each.
 //!
-//! Draft 00 to 03 put them into `RateLimit-Limit: 100, 100;w=60`, draft 04 on into `RateLimit-Policy`;
-//! Envoy and Lokalise send the first form as `x-ratelimit-limit`, Riot writes `100:120`, others `100/minute`.
+//! Drafts 00 to 03 put them into `RateLimit-Limit: 100, 100;w=60`, later drafts into `RateLimit-Policy`.
+//! Envoy and Lokalise send the first form as `x-ratelimit-limit`; Riot writes `100:120`, others `100/minute`.
 
 use std::time::Duration;
 
@@ -12,26 +12,26 @@ use crate::duration;
 use crate::headers::lines::{BLANKS, MOST_PARTS, parts, unquoted};
 use crate::number::{Number, SECOND};
 
-/// An amount as one part of a list names it.
+/// One amount of a list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Amount {
-    /// How many; `None` if it is no number, or one below zero ("no limit").
+    /// The amount; `None` if it is not a number, or a negative one ("no limit").
     pub(super) count: Option<u64>,
-    /// The window beside it.
+    /// Window beside the amount.
     pub(super) window: Option<Duration>,
-    /// It has parameters, as only a policy in a list has: `100;w=60`.
+    /// Whether it has parameters, as only a policy in a list has: `100;w=60`.
     pub(super) parameters: bool,
 }
 
-/// The amounts of a line, by position.
+/// Returns the amounts of a line, by position.
 pub(super) fn amounts(line: &str) -> impl Iterator<Item = Amount> {
     parts(line).map(amount)
 }
 
-/// The limits of a line, by position.
+/// Returns the limits of a line, by position.
 ///
-/// A fraction of one is no limit, and least of all 0: it is a rate. Amazon's Selling Partner API sends
-/// requests per second, `x-amzn-ratelimit-limit: 0.0167` (developer-docs.amazon.com/sp-api, usage plans).
+/// A fraction below one is not a limit (and not 0) but a rate. Amazon's Selling Partner API sends requests
+/// per second, `x-amzn-ratelimit-limit: 0.0167` (developer-docs.amazon.com/sp-api, usage plans).
 pub(super) fn limits(line: &str) -> impl Iterator<Item = Amount> {
     let is_fraction = |part| Number::take(part).is_some_and(|(number, _)| number.is_fraction());
     parts(line).map(move |part| match amount(part) {
@@ -43,8 +43,8 @@ pub(super) fn limits(line: &str) -> impl Iterator<Item = Amount> {
     })
 }
 
-/// One amount: `100`, `100;w=60`, `100:60`, `100/minute`, `100 per 10 minutes`; a lone duration (`1m`)
-/// is the window of a limit that is not told (AspNetCoreRateLimit sends its period as the limit).
+/// Parses one amount: `100`, `100;w=60`, `100:60`, `100/minute`, `100 per 10 minutes`. A duration alone
+/// (`1m`) is the window of an unknown limit: AspNetCoreRateLimit sends its period as the limit.
 fn amount(part: &str) -> Amount {
     let end = unquoted(part, &[';']).unwrap_or(part.len());
     let (head, parameters) = (
@@ -73,7 +73,7 @@ fn amount(part: &str) -> Amount {
     }
 }
 
-/// The window in the parameters behind an amount: `w` in the drafts, in seconds, with decimals at Nexon.
+/// Returns the window in the parameters of an amount: `w` in the drafts, in seconds; Nexon sends decimals.
 fn window_parameter(mut parameters: &str) -> Option<Duration> {
     for _ in 0..MOST_PARTS {
         let end = unquoted(parameters, &[';']).unwrap_or(parameters.len());
@@ -87,7 +87,7 @@ fn window_parameter(mut parameters: &str) -> Option<Duration> {
     None
 }
 
-/// The window behind an amount: `:60`, `/minute`, ` per 10s`, in nanoseconds.
+/// Returns the window after an amount, in nanoseconds: `:60`, `/minute`, ` per 10s`.
 fn window_beside(rest: &str) -> Option<i128> {
     if let Some(seconds) = rest.strip_prefix(':') {
         return Some(Number::parse(seconds)?.times(SECOND)).filter(|nanos| *nanos > 0);
@@ -102,8 +102,8 @@ fn window_beside(rest: &str) -> Option<i128> {
         .filter(|nanos| *nanos > 0)
 }
 
-/// The length of a window: a number of `unit`s, a duration, or a unit alone (`minute`); nothing if it is
-/// not above zero.
+/// Parses a window: a number of `unit`s, a duration, or a unit alone (`minute`). `None` if it is not above
+/// zero.
 pub(super) fn window(text: &str, unit: i128) -> Option<Duration> {
     let text = text.trim_matches('"');
     let nanos = Number::parse(text)
@@ -113,7 +113,7 @@ pub(super) fn window(text: &str, unit: i128) -> Option<Duration> {
     nanos.filter(|nanos| *nanos > 0).map(span)
 }
 
-/// The limits that a line of `RateLimit-Policy` announces.
+/// Returns the limits that a line of `RateLimit-Policy` announces.
 pub(super) fn announced(line: &str) -> Vec<Item> {
     // Drafts 04 to 07 have no names: `100;w=60`.
     if Number::take(line).is_some() {
@@ -125,7 +125,7 @@ pub(super) fn announced(line: &str) -> Vec<Item> {
     structured::items(line).unwrap_or_default()
 }
 
-/// A limit in force of which nothing more is told.
+/// Returns a limit in force as a policy of which nothing else is known.
 pub(super) fn policy(quota: &Item) -> Policy {
     Policy {
         name: (!quota.name.is_empty()).then(|| quota.name.as_str().into()),
@@ -136,11 +136,12 @@ pub(super) fn policy(quota: &Item) -> Policy {
     }
 }
 
-/// Finds out which limit in force a policy is that has a number only, for its window.
+/// Completes a policy by the limit in force that it belongs to.
 ///
-/// It is one with the same amount; of several the one with the shortest window that the reset fits in
-/// (draft 06: `10;w=1, 10;w=60`). A policy without a number is the only one in force, if there is one.
-pub(super) fn complete(policy: &mut Policy, quotas: &[Item], told: &mut [bool]) {
+/// That is the one with the same amount; of several, the one with the shortest window that the reset fits in
+/// (draft 06: `10;w=1, 10;w=60`). A policy without an amount belongs to the only limit in force, if there is
+/// just one.
+pub(super) fn complete(policy: &mut Policy, quotas: &[Item], matched: &mut [bool]) {
     let ahead = policy.reset_after;
     let found = match policy.limit {
         Some(limit) => {
@@ -160,7 +161,7 @@ pub(super) fn complete(policy: &mut Policy, quotas: &[Item], told: &mut [bool]) 
         None => None,
     };
     let Some(found) = found else { return };
-    mark(found, quotas, told);
+    mark(found, quotas, matched);
     policy.limit = policy.limit.or(found.quota);
     policy.window = policy.window.or(found.window);
     if policy.name.is_none() && !found.name.is_empty() {
@@ -169,16 +170,17 @@ pub(super) fn complete(policy: &mut Policy, quotas: &[Item], told: &mut [bool]) 
     }
 }
 
-/// Notes that a limit in force, and every other item that says the same, is among the policies.
-pub(super) fn mark(found: &Item, quotas: &[Item], told: &mut [bool]) {
-    for (quota, told) in quotas.iter().zip(told) {
-        *told |= quota == found;
+/// Marks a limit in force, and every identical one, as part of the policies.
+pub(super) fn mark(found: &Item, quotas: &[Item], matched: &mut [bool]) {
+    for (quota, matched) in quotas.iter().zip(matched) {
+        *matched |= quota == found;
     }
 }
 
-/// What is left of limits that a line names one by one: Azure's `x-ms-ratelimit-remaining-resource:
-/// Microsoft.Compute/HighCostGet3Min;46, Microsoft.Compute/HighCostGet30Min;231`.
-pub(super) fn rests(line: &str) -> Vec<Policy> {
+/// Returns the amounts that are left of limits which a line names one by one: Azure's
+/// `x-ms-ratelimit-remaining-resource: Microsoft.Compute/HighCostGet3Min;46,
+/// Microsoft.Compute/HighCostGet30Min;231`.
+pub(super) fn remainders(line: &str) -> Vec<Policy> {
     let rest = |part: &str| {
         let (name, rest) = part.split_once(';')?;
         let name = name.trim_matches(BLANKS).trim_matches('"');
@@ -192,15 +194,15 @@ pub(super) fn rests(line: &str) -> Vec<Policy> {
     parts(line).filter_map(rest).collect()
 }
 
-/// Limits written as `used/limit`, each perhaps with a name before it.
-pub(super) fn tallies(line: &str, window: Option<Duration>) -> Vec<Policy> {
-    let tally = |part: &str| {
-        let (name, tally) = match part.split_once('=') {
+/// Returns the limits that are written as `used/limit`, each with an optional name before it.
+pub(super) fn usages(line: &str, window: Option<Duration>) -> Vec<Policy> {
+    let usage = |part: &str| {
+        let (name, usage) = match part.split_once('=') {
             // `per-app-api-usage=17/250(appName=x)`: the first `=` ends the name.
-            Some((name, tally)) => (Some(name.trim_matches(BLANKS)), tally),
+            Some((name, usage)) => (Some(name.trim_matches(BLANKS)), usage),
             None => (None, part),
         };
-        let (used, rest) = Number::take(tally.trim_matches(BLANKS))?;
+        let (used, rest) = Number::take(usage.trim_matches(BLANKS))?;
         let (limit, _) = Number::take(rest.strip_prefix('/')?)?;
         let (used, limit) = (used.count()?, limit.count()?);
         let remaining = Some(limit.saturating_sub(used));
@@ -214,7 +216,7 @@ pub(super) fn tallies(line: &str, window: Option<Duration>) -> Vec<Policy> {
     };
     line.split([';', ','])
         .take(MOST_PARTS)
-        .filter_map(tally)
+        .filter_map(usage)
         .collect()
 }
 
@@ -249,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_amount_yields_nothing() {
+    fn an_invalid_amount_yields_nothing() {
         for part in [
             "",
             "-1",
@@ -272,7 +274,7 @@ mod tests {
     #[test]
     fn used_of_limit_is_read_with_or_without_a_name() {
         let read = |line| {
-            tallies(line, None)
+            usages(line, None)
                 .into_iter()
                 .map(|policy| (policy.name, policy.limit, policy.remaining))
                 .collect::<Vec<_>>()

@@ -1,8 +1,8 @@
-//! Every limit that the headers of one answer announce, whatever the dialect.
+//! Every limit that the headers of one response announce, in any dialect.
 //!
-//! Fields are gathered into families (same beginning, same dimension), each family yields its limits,
-//! the IETF's structured items join them, and what a gateway and the server behind it say about the
-//! same limit in two dialects becomes one.
+//! Headers are gathered into families (same beginning, same dimension), and each family has its limits. The
+//! IETF's structured items are added. Announcements of the same limit by a gateway and by the server behind
+//! it are merged.
 
 use std::time::Duration;
 
@@ -18,37 +18,37 @@ use super::{quota, retry_after};
 use crate::headers::lines::{MOST_PARTS, text};
 use crate::number::{Number, SECOND};
 
-/// Most limits that are kept of one answer: ten times what the most talkative server sends.
+/// Maximum number of limits that are kept of one response: ten times what the most verbose server sends.
 pub(super) const MOST_POLICIES: usize = 64;
 
-/// Most lines about limits that are looked at.
+/// Maximum number of lines about limits that are read.
 const MOST_LINES: usize = 256;
 
-/// How far two resets may lie apart and still be the same: one may be an epoch cut to whole seconds,
-/// the other a difference that was rounded.
+/// Maximum difference between two resets that count as equal: one may be an epoch cut to whole seconds, the
+/// other a rounded difference.
 const SAME_RESET: Duration = Duration::from_secs(2);
 
-/// Headers that hold `used/limit`, by the end of their name, with their window in seconds.
+/// Endings of headers that contain `used/limit`, with their window.
 ///
-/// Shopify's `X-Shopify-Shop-Api-Call-Limit: 32/40`; Salesforce's `Sforce-Limit-Info:
+/// Shopify sends `X-Shopify-Shop-Api-Call-Limit: 32/40`. Salesforce sends `Sforce-Limit-Info:
 /// api-usage=18/5000; per-app-api-usage=17/250(appName=x)`, counted over 24 hours.
-const TALLIES: [(&str, Option<Duration>); 2] = [
+const USAGES: [(&str, Option<Duration>); 2] = [
     ("-call-limit", None),
     ("sforce-limit-info", Some(Duration::from_secs(86_400))),
 ];
 
-/// What the headers say about limits.
+/// Limits and waits in the headers.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
     pub(super) policies: Vec<Policy>,
-    /// The wait under a limit's own name: `X-RateLimit-Retry-After`.
+    /// Wait under the name of a limit: `X-RateLimit-Retry-After`.
     pub(super) retry_after: Option<Duration>,
 }
 
-/// Reads them all.
+/// Reads all headers about limits.
 pub(super) fn read(headers: &HeaderMap, clock: &ServerClock, dialect: &Dialect) -> Limits {
     let mut limits = Limits::default();
-    let mut found = Found::default();
+    let mut found = Gathered::default();
     let named = headers
         .iter()
         .filter(|(name, _)| name.as_str().contains("limit"));
@@ -56,8 +56,8 @@ pub(super) fn read(headers: &HeaderMap, clock: &ServerClock, dialect: &Dialect) 
         let (header, Some(text)) = (header.as_str(), text(value)) else {
             continue;
         };
-        if let Some(&(_, window)) = TALLIES.iter().find(|(end, _)| header.ends_with(end)) {
-            found.tallies.extend(quota::tallies(&text, window));
+        if let Some(&(_, window)) = USAGES.iter().find(|(end, _)| header.ends_with(end)) {
+            found.usages.extend(quota::usages(&text, window));
             continue;
         }
         let Some(name) = name::read(header, dialect.markers) else {
@@ -76,13 +76,13 @@ pub(super) fn read(headers: &HeaderMap, clock: &ServerClock, dialect: &Dialect) 
             }
             Field::Policy => found.quotas.extend(quota::announced(&text)),
             Field::Remaining if Number::take(&text).is_none() && text.contains(';') => {
-                found.tallies.extend(quota::rests(&text));
+                found.usages.extend(quota::remainders(&text));
             }
-            Field::Unsaid if Number::take(&text).is_none() => match structured::items(&text) {
+            Field::Unnamed if Number::take(&text).is_none() => match structured::items(&text) {
                 Some(items) if name.dimension.is_empty() => found.states.extend(items),
                 _ => found.family(name, true).add_pairs(&text, clock),
             },
-            Field::Unsaid if !name.is_plain() => {}
+            Field::Unnamed if !name.is_plain() => {}
             field => {
                 let unit = name.unit.unwrap_or(dialect.time_unit);
                 found.family(name, false).add(field, &text, unit, clock);
@@ -93,19 +93,19 @@ pub(super) fn read(headers: &HeaderMap, clock: &ServerClock, dialect: &Dialect) 
     limits
 }
 
-/// What was gathered, before it is put together.
+/// Contents of the headers, before they are put together.
 #[derive(Default)]
-struct Found<'a> {
+struct Gathered<'a> {
     families: Vec<Family<'a>>,
     /// `RateLimit`: what is left of named policies.
     states: Vec<Item>,
-    /// `RateLimit-Policy` and the lists in draft 03's `RateLimit-Limit`: what is in force.
+    /// `RateLimit-Policy`, and the lists in draft 03's `RateLimit-Limit`: the limits in force.
     quotas: Vec<Item>,
-    tallies: Vec<Policy>,
+    usages: Vec<Policy>,
 }
 
-impl<'a> Found<'a> {
-    /// The family that a field belongs to.
+impl<'a> Gathered<'a> {
+    /// Returns the family that a name belongs to; creates it if it is new.
     fn family(&mut self, name: name::Name<'a>, pairs: bool) -> &mut Family<'a> {
         let known = self
             .families
@@ -118,12 +118,12 @@ impl<'a> Found<'a> {
         &mut self.families[index]
     }
 
-    /// Times under a name that says of nothing what they are belong to the one limit beside them, or to
-    /// those of several of which nothing is left (BigCommerce, Contentful).
+    /// Gives times without an amount to the limits that they are about: the only one beside them, or the
+    /// exhausted ones of several (BigCommerce, Contentful).
     fn share_times(&mut self) {
         let (times, mut others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.families)
             .into_iter()
-            .partition(Family::tells_only_times);
+            .partition(Family::has_only_times);
         for times in times {
             let beside = |family: &&mut Family<'_>| family.is_beside(&times);
             let is_alone = others.iter_mut().filter(beside).count() == 1;
@@ -141,19 +141,19 @@ impl<'a> Found<'a> {
         self.families.append(&mut others);
     }
 
-    /// What is left under a name that says of nothing what it is, and without a limit there, is left of
-    /// the one limit beside it of which nothing else is told: Yelp's `DailyLimit`, Spring's
-    /// `Burst-Capacity`.
+    /// Gives an amount that is left, whose name has no dimension and no limit, to the limit that it is about:
+    /// the only one beside it of which nothing else is known (Yelp's `DailyLimit`, Spring's
+    /// `Burst-Capacity`).
     fn share_counts(&mut self) {
-        let (rests, mut others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.families)
+        let (remainders, mut others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.families)
             .into_iter()
-            .partition(|family| family.is_general() && family.tells_no_limit());
-        for rest in rests {
-            // One that is called by its window alone is not about a part of the API.
+            .partition(|family| family.is_general() && family.has_no_limit());
+        for rest in remainders {
+            // A limit with nothing but a window in its name is about the whole API, so it comes first.
             let only = |plain: bool| {
                 let is_about = |family: &Family<'_>| {
                     family.is_beside(&rest)
-                        && family.tells_only_a_limit()
+                        && family.has_only_a_limit()
                         && family.is_plain() >= plain
                 };
                 let mut about = (0..others.len()).filter(|&at| is_about(&others[at]));
@@ -167,22 +167,22 @@ impl<'a> Found<'a> {
         self.families.append(&mut others);
     }
 
-    /// All limits, each once.
+    /// Returns all limits, each once.
     fn policies(mut self, headers: &HeaderMap, dialect: &Dialect) -> Vec<Policy> {
         self.share_times();
         self.share_counts();
-        // The order of headers means nothing: general limits come first, those of requests before others.
+        // The order of headers means nothing: general limits come first, and those of requests before others.
         self.families.sort_by_key(Family::rank);
         self.quotas
             .extend(self.families.iter().flat_map(Family::quotas));
         self.quotas.truncate(MOST_PARTS);
-        let mut told = vec![false; self.quotas.len()];
+        let mut matched = vec![false; self.quotas.len()];
 
-        // Each with the number of its group: within a group no two are the same limit.
+        // Each policy with the number of its group. Within a group no two are the same limit.
         let mut policies = Vec::new();
         for state in self.states.iter().take(MOST_POLICIES) {
-            let policy = state_policy(state, &self.quotas, &mut told);
-            // A lone word, such as `unlimited`, is an item too, and says nothing.
+            let policy = state_policy(state, &self.quotas, &mut matched);
+            // A lone word, such as `unlimited`, is an item too, but announces nothing.
             if policy.limit.is_some() || policy.remaining.is_some() || policy.reset_after.is_some()
             {
                 policies.push((0, policy));
@@ -191,7 +191,7 @@ impl<'a> Found<'a> {
         for (group, family) in self.families.iter().enumerate() {
             for mut policy in family.policies(dialect).into_iter().take(MOST_POLICIES) {
                 if family.is_general() {
-                    quota::complete(&mut policy, &self.quotas, &mut told);
+                    quota::complete(&mut policy, &self.quotas, &mut matched);
                 }
                 policies.push((group + 1, policy));
                 if policies.len() >= MOST_POLICIES {
@@ -199,16 +199,16 @@ impl<'a> Found<'a> {
                 }
             }
         }
-        let untold = self
+        let unmatched = self
             .quotas
             .iter()
-            .zip(&told)
-            .filter(|(_, told)| !**told)
+            .zip(&matched)
+            .filter(|(_, matched)| !**matched)
             .map(|(quota, _)| quota::policy(quota));
         let mut policies: Vec<Policy> = merged(policies)
             .into_iter()
-            .chain(self.tallies)
-            .chain(untold)
+            .chain(self.usages)
+            .chain(unmatched)
             .collect();
         policies.truncate(MOST_POLICIES);
         for policy in &mut policies {
@@ -218,16 +218,16 @@ impl<'a> Found<'a> {
     }
 }
 
-/// What is left of a policy, with what is known of the policy itself: the item of the same name and
-/// partition key, or of the same name if one of them has no key.
-fn state_policy(state: &Item, quotas: &[Item], told: &mut [bool]) -> Policy {
+/// Joins what is left of a policy with the policy itself: the item of the same name and partition key, or of
+/// the same name if one of the two has no key.
+fn state_policy(state: &Item, quotas: &[Item], matched: &mut [bool]) -> Policy {
     let same_name = |quota: &&Item| quota.name == state.name;
     let same_key = |quota: &&Item| quota.partition == state.partition;
     let keyless = |quota: &&Item| quota.partition.is_none() || state.partition.is_none();
     let exact = quotas.iter().filter(same_name).find(same_key);
     let found = exact.or_else(|| quotas.iter().filter(same_name).find(keyless));
     if let Some(found) = found {
-        quota::mark(found, quotas, told);
+        quota::mark(found, quotas, matched);
     }
     let unit = found
         .and_then(|quota| quota.unit.clone())
@@ -243,10 +243,10 @@ fn state_policy(state: &Item, quotas: &[Item], told: &mut [bool]) -> Policy {
     }
 }
 
-/// Limits of different groups that are the same become one, which knows what either knew.
+/// Merges limits of different groups that are the same.
 ///
-/// Kong sends `RateLimit-*` with the reset and `X-RateLimit-*-Minute` with the window, Zendesk
-/// `x-rate-limit` and `ratelimit-limit`, many servers the IETF's fields beside those of before.
+/// Kong sends `RateLimit-*` with the reset and `X-RateLimit-*-Minute` with the window, Zendesk `x-rate-limit`
+/// and `ratelimit-limit`, and many servers the IETF's fields beside older ones.
 fn merged(policies: Vec<(usize, Policy)>) -> Vec<Policy> {
     let mut merged: Vec<(usize, Policy)> = Vec::with_capacity(policies.len());
     for (group, policy) in policies {
@@ -268,8 +268,8 @@ fn merged(policies: Vec<(usize, Policy)>) -> Vec<Policy> {
     merged.into_iter().map(|(_, policy)| policy).collect()
 }
 
-/// Whether two announcements are of one limit: they contradict each other nowhere and agree in at least
-/// two of limit, remaining and reset.
+/// Returns whether two announcements are of the same limit: they contradict each other nowhere, and agree in
+/// at least two of limit, remaining and reset.
 fn are_same(a: &Policy, b: &Policy) -> bool {
     fn agree<T: PartialEq>(a: Option<&T>, b: Option<&T>) -> Option<bool> {
         Some(a? == b?)

@@ -1,9 +1,9 @@
-//! When a limit resets: a number, a duration or a date, read as so much time ahead of the server's now.
+//! Reads when a limit resets, from a number, a duration or a date, as time ahead of the server's now.
 //!
-//! A bare number says nothing about its unit, and not even the IETF's names promise one (GitLab,
-//! DigitalOcean and Twitch send epochs in `RateLimit-Reset`). Its size tells: no window is as long as 30
-//! years, and epochs of this century in seconds, milli-, micro- and nanoseconds lie a factor of 1000
-//! apart.
+//! A bare number says nothing about its unit, and not even the IETF's names guarantee one: GitLab,
+//! DigitalOcean and Twitch send epochs in `RateLimit-Reset`. The size of the number tells the unit. No window
+//! is as long as 30 years, and epochs of this century in seconds, milli-, micro- and nanoseconds differ by a
+//! factor of 1000.
 
 use std::time::Duration;
 
@@ -14,30 +14,31 @@ use crate::duration;
 use crate::headers::lines::lines;
 use crate::number::{MILLISECOND, Number, SECOND};
 
-/// Longest time that anything here names: 2^31 seconds, 68 years, what RFC 9111 (section 1.2.2) makes of
-/// delta-seconds that overflow. Small enough to be added to any clock.
+/// Longest time that is returned: 2^31 seconds, 68 years, the value that RFC 9111 (section 1.2.2) assigns to
+/// delta-seconds that overflow. It is small enough to be added to any clock.
 pub(super) const LONGEST: Duration = Duration::from_secs(1 << 31);
 
-/// From here on a number is an epoch in seconds: the first is in 2001, as a time to wait it is 31 years.
+/// Smallest number that is an epoch in seconds. As an epoch it is in 2001; as a wait it would be 31 years.
 const EPOCH_SECONDS: u64 = 1_000_000_000;
 
-/// From here on it is an epoch in milliseconds: the first is in 1973, in seconds it is the year 5138.
+/// Smallest number that is an epoch in milliseconds. As such it is in 1973; in seconds it would be the year
+/// 5138.
 const EPOCH_MILLISECONDS: u64 = 100_000_000_000;
 
-/// From here on it is an epoch in microseconds.
+/// Smallest number that is an epoch in microseconds.
 const EPOCH_MICROSECONDS: u64 = 100_000_000_000_000;
 
-/// From here on it is an epoch in nanoseconds (Go's `UnixNano`).
+/// Smallest number that is an epoch in nanoseconds (Go's `UnixNano`).
 const EPOCH_NANOSECONDS: u64 = 100_000_000_000_000_000;
 
-/// Farthest instant that is believed, in nanoseconds from now: 366 days. No limit has a longer window;
-/// what is farther ahead is a mistake or another unit.
+/// Farthest instant that is accepted, in nanoseconds from now: 366 days. No limit has a longer window, so a
+/// later instant is a mistake or in another unit.
 pub(super) const CREDIBLE: i128 = 366 * 86_400 * SECOND;
 
 /// The clock of the server, in which it writes absolute times.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ServerClock {
-    /// Its now, in nanoseconds since 1970.
+    /// The server's now, in nanoseconds since 1970.
     now: i128,
 }
 
@@ -65,7 +66,7 @@ impl ServerClock {
     }
 }
 
-/// Nanoseconds since the answer was made, if it comes from a cache; else 0.
+/// Returns the nanoseconds since the response was generated if it comes from a cache, else 0.
 pub(super) fn age(headers: &HeaderMap) -> i128 {
     let age = lines(headers, "age").find_map(|line| Number::parse(&line));
     age.map_or(0, |age| {
@@ -73,7 +74,7 @@ pub(super) fn age(headers: &HeaderMap) -> i128 {
     })
 }
 
-/// Nanoseconds as a duration: 0 for what is past, at most [`LONGEST`].
+/// Converts nanoseconds to a duration: 0 if they are negative, at most [`LONGEST`].
 pub(super) fn span(nanos: i128) -> Duration {
     match u64::try_from(nanos.max(0)) {
         Ok(nanos) => Duration::from_nanos(nanos).min(LONGEST),
@@ -81,7 +82,7 @@ pub(super) fn span(nanos: i128) -> Duration {
     }
 }
 
-/// The instant that a number names if it is large enough to be an epoch, in nanoseconds since 1970.
+/// Returns the instant of a number that is large enough to be an epoch, in nanoseconds since 1970.
 pub(super) fn epoch(number: Number) -> Option<i128> {
     let unit = match number.whole() {
         EPOCH_NANOSECONDS.. => 1,
@@ -93,15 +94,15 @@ pub(super) fn epoch(number: Number) -> Option<i128> {
     (!number.is_negative()).then(|| number.times(unit))
 }
 
-/// The time that a reset field names, in nanoseconds ahead of now; below 0 if it has passed.
+/// Reads a reset field, in nanoseconds ahead of now; negative if the reset has passed.
 ///
-/// `unit` is the unit of small numbers, a second unless the field's name or the vendor's profile says
-/// otherwise: a difference in milliseconds looks like any other number. Durations are tried before
-/// dates, so that `6m0s` is not taken for text. An instant that is not credible is dropped.
+/// `unit` is the unit of small numbers: a second, unless the field's name or the vendor's profile says
+/// otherwise. A difference in milliseconds looks like any other number. Durations are tried before dates, so
+/// that `6m0s` is not read as a date. An instant too far ahead is ignored.
 pub(super) fn read(text: &str, unit: i128, clock: &ServerClock) -> Option<i128> {
     let text = text.trim_matches('"');
     if let Some(number) = Number::parse(text) {
-        // What counts milliseconds is an epoch only when it is one in milliseconds or finer.
+        // In a field of milliseconds, only epochs in milliseconds or finer units are epochs.
         let small = unit < SECOND && number.whole() < EPOCH_MILLISECONDS;
         return match epoch(number) {
             Some(instant) if !small => credible(clock.ahead(instant)),
@@ -114,7 +115,7 @@ pub(super) fn read(text: &str, unit: i128, clock: &ServerClock) -> Option<i128> 
     }
 }
 
-/// An absolute time, unless it is too far ahead to be meant.
+/// Returns a time unless it is too far ahead.
 fn credible(ahead: i128) -> Option<i128> {
     (ahead <= CREDIBLE).then_some(ahead)
 }
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_passed_is_zero_or_behind_and_never_a_wait() {
+    fn a_reset_in_the_past_is_never_a_wait() {
         assert_eq!(seconds("-30"), Some(0.0));
         assert_eq!(seconds("-1767225660"), Some(0.0));
         assert_eq!(seconds("-5m"), Some(0.0));

@@ -1,4 +1,4 @@
-//! The waits that headers ask for directly: `Retry-After` and its cousins.
+//! Reads the waits that headers ask for directly: `Retry-After` and similar headers.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use super::reset::{CREDIBLE, ServerClock, epoch, span};
 use crate::headers::lines::{MOST_PARTS, lines, parts, text};
 use crate::number::{MILLISECOND, Number, SECOND};
 
-/// Waits in milliseconds, most exact and therefore first: Azure and openai-python's, Cosmos DB's, AWS's
-/// (milliseconds despite its name: botocore `retries/standard.py`).
+/// Headers with waits in milliseconds, which are the most exact and therefore come first: Azure's and
+/// openai-python's, Cosmos DB's, AWS's (milliseconds despite its name: botocore `retries/standard.py`).
 const IN_MILLISECONDS: [&str; 3] = ["retry-after-ms", "x-ms-retry-after-ms", "x-amz-retry-after"];
 
-/// The field of RFC 9110, which others take their names from.
+/// The field of RFC 9110, which other names are made from.
 const FIELD: &str = "retry-after";
 
-/// The wait that the headers ask for, by the most exact of them; `others` are those found beside limits
-/// (`X-RateLimit-Retry-After`), which come last.
+/// Returns the wait of the most exact header. `others` is the wait found beside limits
+/// (`X-RateLimit-Retry-After`), which comes last.
 pub(super) fn wait(
     headers: &HeaderMap,
     others: Option<Duration>,
@@ -31,16 +31,16 @@ pub(super) fn wait(
         })
     };
     milliseconds()
-        .or_else(|| cousins(headers, clock, true))
+        .or_else(|| similar_headers(headers, clock, true))
         .or_else(|| longest(headers, FIELD, clock))
-        .or_else(|| cousins(headers, clock, false).max(others))
+        .or_else(|| similar_headers(headers, clock, false).max(others))
 }
 
-/// The longest wait of those under names made of the field's: the exact ones, in milliseconds, or the
-/// others.
-fn cousins(headers: &HeaderMap, clock: &ServerClock, exact: bool) -> Option<Duration> {
+/// Returns the longest wait of headers whose name contains the field's: of those in milliseconds if `exact`,
+/// else of the others.
+fn similar_headers(headers: &HeaderMap, clock: &ServerClock, exact: bool) -> Option<Duration> {
     let of_unit = |(name, value)| {
-        let unit = unit_of_cousin(HeaderName::as_str(name))?;
+        let unit = unit_of_similar(HeaderName::as_str(name))?;
         (exact == (unit < SECOND)).then_some((unit, value))
     };
     let named = headers.iter().filter_map(of_unit).take(MOST_PARTS);
@@ -51,11 +51,11 @@ fn cousins(headers: &HeaderMap, clock: &ServerClock, exact: bool) -> Option<Dura
     named.filter_map(wait).max()
 }
 
-/// The unit of a wait whose name is made of the field's by something in front or a unit behind it:
+/// Returns the unit of a wait whose header name has a prefix or a unit around the field's name:
 /// `X-Retry-After`, `X-Retry-After-Ms`, `Retry-After-Seconds`.
 ///
-/// Names with a limit in them are read with the limit; `Beta-*` is information about limits to come.
-fn unit_of_cousin(name: &str) -> Option<i128> {
+/// Names with a limit in them are read with the limit. `Beta-*` announces future limits.
+fn unit_of_similar(name: &str) -> Option<i128> {
     let (front, behind) = name.split_once(FIELD)?;
     let is_other = name == FIELD || IN_MILLISECONDS.contains(&name) || front.contains("limit");
     let is_part = !front.is_empty() && !front.ends_with('-');
@@ -68,27 +68,27 @@ fn unit_of_cousin(name: &str) -> Option<i128> {
     }
 }
 
-/// The longest of the waits in a line that counts such units.
+/// Returns the longest wait of a line that counts in this unit.
 fn counted(line: &str, unit: i128) -> Option<Duration> {
     parts(line).filter_map(|part| units(part, unit)).max()
 }
 
-/// The longest wait among the lines of a field: two proxies may each have added one, and the most
-/// restrictive is the one to obey. A bad line does not hide a good one.
+/// Returns the longest wait among the lines of a field. Two proxies may each have added one, and the most
+/// restrictive one counts. An invalid line does not hide a valid one.
 fn longest(headers: &HeaderMap, name: &str, clock: &ServerClock) -> Option<Duration> {
     lines(headers, name)
         .filter_map(|line| read_line(&line, clock))
         .max()
 }
 
-/// The longest wait of one line, which a library may have joined from several.
+/// Returns the longest wait of one line, which a library may have joined from several.
 pub(super) fn read_line(line: &str, clock: &ServerClock) -> Option<Duration> {
     read(line, clock).or_else(|| parts(line).filter_map(|part| read(part, clock)).max())
 }
 
-/// One wait: delay-seconds or a date (RFC 9110, section 10.2.3), seconds with decimals beyond it.
+/// Reads one wait: delay-seconds or a date (RFC 9110, section 10.2.3), and beyond it seconds with decimals.
 ///
-/// Signs, exponents, units and words are refused. A date in the past is a wait of zero.
+/// Signs, exponents, units and words are invalid. A date in the past is a wait of zero.
 fn read(text: &str, clock: &ServerClock) -> Option<Duration> {
     match Number::parse(text) {
         Some(number) => seconds(number, clock),
@@ -96,8 +96,8 @@ fn read(text: &str, clock: &ServerClock) -> Option<Duration> {
     }
 }
 
-/// Seconds to wait, unless the number is an epoch by mistake: a wait of 31 years and more that, read as
-/// an epoch, lies within a year of now.
+/// Converts seconds to a wait. A server may send an epoch by mistake: a wait of 31 years or more counts as an
+/// epoch if that is within a year of now.
 pub(super) fn seconds(number: Number, clock: &ServerClock) -> Option<Duration> {
     if number.is_negative() {
         return None;
@@ -109,7 +109,7 @@ pub(super) fn seconds(number: Number, clock: &ServerClock) -> Option<Duration> {
     }
 }
 
-/// So many units of `unit` nanoseconds to wait, with or without decimals.
+/// Reads a number of units, each `unit` nanoseconds long, with or without decimals.
 pub(super) fn units(text: &str, unit: i128) -> Option<Duration> {
     let number = Number::parse(text).filter(|number| !number.is_negative())?;
     Some(span(number.times(unit)))

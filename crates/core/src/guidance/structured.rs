@@ -1,8 +1,8 @@
-//! The structured form of limits: `RateLimit` and `RateLimit-Policy` from draft 08 on.
+//! Limits in structured fields: `RateLimit` and `RateLimit-Policy` from draft 08 on.
 //!
-//! draft-ietf-httpapi-ratelimit-headers-08 to -11: each field is a list of items (RFC 9651); an item is
-//! a policy's name with parameters. Parsing is `sfv`'s, which is strict as the RFC wants it: a malformed
-//! line yields nothing, "malformed fields MUST be ignored".
+//! In draft-ietf-httpapi-ratelimit-headers-08 to -11 each field is a list of items (RFC 9651), and an item is
+//! a policy's name with parameters. `sfv` parses them strictly, as the RFC demands: an invalid line has no
+//! items, because "malformed fields MUST be ignored".
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -21,24 +21,25 @@ use crate::headers::lines::MOST_PARTS;
 pub(super) struct Item {
     /// The policy's name: a string, or a bare token in the drafts' older examples.
     pub(super) name: String,
-    /// `pk`: whose share it is. Opaque; with another one it is another policy.
+    /// `pk`: the partition that the amounts are for. It is opaque; another key is another policy.
     pub(super) partition: Option<Vec<u8>>,
-    /// `q`: how much is allowed in a window.
+    /// `q`: amount that is allowed per window.
     pub(super) quota: Option<u64>,
     /// `qu`: what is counted.
     pub(super) unit: Option<Unit>,
     /// `w`: the window.
     pub(super) window: Option<Duration>,
-    /// `r`: how much is left. Atlassian leaves it out while little is used.
+    /// `r`: amount that is left. Atlassian omits it while little is used.
     pub(super) remaining: Option<u64>,
-    /// `t`: time until more is available; not the window's end, so no rate may be made of `r` and `t`.
+    /// `t`: time until more is available. It is not the end of the window, so `r` divided by `t` is not a
+    /// rate.
     pub(super) reset: Option<Duration>,
-    /// A parameter had a value that it must not have.
+    /// Whether a parameter has an invalid value.
     malformed: bool,
 }
 
 impl Item {
-    /// A policy without a name, as drafts before 08 have them.
+    /// Returns a policy without a name, as drafts before 08 have them.
     pub(super) fn unnamed(quota: Option<u64>, window: Option<Duration>) -> Self {
         Self {
             quota,
@@ -48,7 +49,7 @@ impl Item {
     }
 }
 
-/// The items of one line; `None` if it is malformed or holds something else.
+/// Parses the items of one line; `None` if it is invalid or contains something else.
 pub(super) fn items(line: &str) -> Option<Vec<Item>> {
     let items = Parser::new(line)
         .parse_list_with_visitor(Items::default())
@@ -57,7 +58,7 @@ pub(super) fn items(line: &str) -> Option<Vec<Item>> {
     (sound && !items.is_empty()).then_some(items)
 }
 
-/// Collects the items of a list.
+/// Collects the items of a list. The associated types `Out` are those of `sfv`'s traits.
 #[derive(Default)]
 struct Items(Vec<Item>);
 
@@ -66,7 +67,7 @@ impl<'de> ListVisitor<'de> for Items {
     type Error = Infallible;
 
     fn entry(&mut self) -> Result<impl EntryVisitor<'de>, Infallible> {
-        // What is beyond the bound is parsed like the rest and forgotten.
+        // Items beyond the bound are parsed and dropped.
         self.0.truncate(MOST_PARTS);
         self.0.push(Item::default());
         Ok(self.0.last_mut().map(Collect))
@@ -78,7 +79,7 @@ impl<'de> ListVisitor<'de> for Items {
     }
 }
 
-/// Fills one item from what the parser sees of it.
+/// Fills one item with what the parser visits.
 struct Collect<'a>(&'a mut Item);
 
 impl<'de> EntryVisitor<'de> for Collect<'_> {
@@ -115,7 +116,7 @@ impl<'de> ParameterVisitor<'de> for Collect<'_> {
     type Out = ();
     type Error = Infallible;
 
-    /// Takes a parameter that is known; of one that is there twice, the last (RFC 9651, section 3.1.2).
+    /// Sets a known parameter. If it occurs twice, the last one counts (RFC 9651, section 3.1.2).
     fn parameter(
         &mut self,
         key: &'de KeyRef,
@@ -148,7 +149,7 @@ impl<'de> ParameterVisitor<'de> for Collect<'_> {
     }
 }
 
-/// Sets a parameter, and says whether its value was of the right kind.
+/// Sets a parameter, and returns whether its value had the right type.
 fn fill<T>(place: &mut Option<T>, value: Option<T>) -> bool {
     let well = value.is_some();
     *place = value;
@@ -206,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_partition_key_with_stray_bits_is_kept() {
-        // The draft's own examples are such.
+        // The draft's own examples look like this.
         let items = items("\"peruser\";r=30000;pk=:sdfjLJUOUH==:").unwrap_or_default();
         assert!(items.iter().all(|item| item.partition.is_some()) && items.len() == 1);
     }

@@ -1,4 +1,4 @@
-//! Every vector of `tests/data/header-dialects.json`, one answer and what it means each.
+//! Every vector of `tests/data/header-dialects.json`: one response and its meaning each.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Guidance, Policy, Profile, read};
 
-/// How far times may differ in seconds: vectors are written as decimals.
+/// Tolerance of times in seconds: vectors are written as decimals.
 const TOLERANCE: f64 = 1e-6;
 
 fn headers(vector: &Value) -> HeaderMap {
@@ -53,7 +53,7 @@ fn now_of(vector: &Value) -> f64 {
     vector["now_unix"].as_f64().expect("a time")
 }
 
-/// Whether a value is the expected one, one of the tolerated, or above the tolerated bound.
+/// Returns whether a value is the expected one, a tolerated one, or above the tolerated bound.
 ///
 /// A reset in the past is an instant in the vector and zero in [`Guidance`], so it counts as now.
 fn fits(expect: &Value, key: &str, found: Option<f64>, now: f64) -> bool {
@@ -74,7 +74,7 @@ fn fits(expect: &Value, key: &str, found: Option<f64>, now: f64) -> bool {
             .is_some_and(|(least, found)| found >= least)
 }
 
-/// The numbers that a vector expects of the binding limit and of every limit.
+/// Returns the numbers that a vector expects of the binding limit and of every limit.
 fn numbers(policy: &Policy, now: f64) -> [(&'static str, Option<f64>); 4] {
     [
         ("limit", policy.limit.map(|limit| limit as f64)),
@@ -90,7 +90,7 @@ fn numbers(policy: &Policy, now: f64) -> [(&'static str, Option<f64>); 4] {
     ]
 }
 
-/// What is not as expected, in words.
+/// Describes each difference from the expected values.
 fn failures(vector: &Value) -> Vec<String> {
     let (expect, guidance, now) = (&vector["expect"], read_vector(vector), now_of(vector));
     let binding = Policy {

@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn anchors_are_told() {
+    fn anchors_are_returned() {
         let mut headers = HeaderMap::new();
         let value = r##"</n>; rel=next; anchor="#foo""##
             .parse()

@@ -1,6 +1,7 @@
 //! A page, whole or item by item.
 
 use std::fmt;
+use std::time::Duration;
 use std::vec;
 
 use http::{HeaderMap, StatusCode};
@@ -8,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::position::Position;
-use crate::error::{Error, Result};
+use crate::error::{Effort, Error, Result};
 use crate::headers::HeaderNames;
 
 /// One whole page of a collection.
@@ -22,6 +23,7 @@ pub struct Page {
     pub(super) body: Vec<u8>,
     pub(super) items: Vec<Value>,
     pub(super) next: Position,
+    pub(super) effort: Effort,
 }
 
 impl Page {
@@ -64,6 +66,19 @@ impl Page {
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
+    }
+
+    /// Requests that were sent for this page: 1 unless there were refusals, redirects or broken
+    /// connections.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.effort.attempts()
+    }
+
+    /// Time spent waiting for permits, for this page.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        self.effort.waited()
     }
 
     /// Returns where the page after this one starts. Store it when this page has been processed.

@@ -33,7 +33,7 @@ pub struct Position {
     pub(super) at: PageStart,
 }
 
-/// What the next request contains.
+/// Contents of the next request.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum PageStart {

@@ -1,5 +1,5 @@
-//! Any collection, in pages of any sizes, comes whole and in order, whatever the style, and whatever
-//! page the walk is broken off and taken up again after.
+//! Any collection, in pages of any sizes, is returned whole and in order, whatever the style, and whatever
+//! page the walk is interrupted and resumed after.
 
 use http::{HeaderMap, Method, StatusCode, header};
 use proptest::prelude::*;
@@ -11,7 +11,7 @@ use super::{Position, Walk};
 use crate::config::pagination::{Pagination, ParameterLocation};
 use crate::request::RequestParts;
 
-/// A vendor's way to answer.
+/// The way a vendor paginates.
 #[derive(Debug, Clone, Copy)]
 enum Vendor {
     CursorInQuery,
@@ -71,7 +71,7 @@ impl Vendor {
         }
     }
 
-    /// The answer to a request, over so many items; `ends` are where the pages end.
+    /// Returns the response to a request over `count` items; `ends` are where the pages end.
     fn answer(self, parts: &RequestParts, ends: &[u64], count: u64) -> (HeaderMap, Value) {
         let said = |name: &str| {
             let value = ParameterLocation::ByMethod
@@ -88,7 +88,7 @@ impl Vendor {
             Self::LastItem | Self::SilentLastItem => said("after").map_or(0, |id| id - 999),
             Self::PageWithLink | Self::PageWithTotal | Self::PageUntilEmpty => {
                 let page = said("page").unwrap_or(1) as usize;
-                // Past the end there is an empty page.
+                // A page past the end is empty.
                 *[0].iter().chain(ends).nth(page - 1).unwrap_or(&count)
             }
             Self::Offset | Self::OffsetWithTotal => said("offset").unwrap_or(0),
@@ -127,7 +127,7 @@ impl Vendor {
     }
 }
 
-/// All ids; broken off and taken up again after the pages that `breaks` names.
+/// Returns all ids of a walk that is interrupted and resumed after the pages in `breaks`.
 fn walked(vendor: Vendor, sizes: &[u64], breaks: &[bool]) -> (Vec<u64>, u64) {
     let ends: Vec<u64> = sizes
         .iter()
@@ -179,7 +179,7 @@ proptest! {
         prop_assert_eq!(ids, (0..count).collect::<Vec<_>>());
     }
 
-    /// Whatever a server says: no panic, and an error or the end is final.
+    /// Whatever a server sends: no panic, and an error or the end is final.
     #[test]
     fn no_answer_does_harm(
         vendor in prop::sample::select(&VENDORS[..]),

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_loop_shows_at_once_within_what_is_remembered() {
+    fn a_loop_among_remembered_cursors_is_found_at_once() {
         let mut seen = Seen::default();
         assert!((0..1000).all(|cursor| seen.is_new(cursor)));
         assert!(!seen.is_new(0));
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_beyond_what_is_remembered_shows_in_bounded_time_and_memory() {
+    fn a_loop_beyond_remembered_cursors_is_found_in_bounded_time_and_memory() {
         let mut seen = Seen::default();
         let (before, around) = (100_000_u64, 70_000);
         let cursors = (0..before).chain((0..).map(|step| before + step % around));

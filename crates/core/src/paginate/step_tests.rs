@@ -1,4 +1,4 @@
-//! Each style against answers as its vendors give them, and against answers that nobody should give.
+//! Each style against responses as its vendors send them, and against invalid responses.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::config::pagination::Pagination;
 use crate::request::RequestParts;
 use crate::url::Address;
 
-/// A request as a caller puts it together.
+/// A request as a caller creates it.
 pub(super) fn parts(method: Method, url: &str, body: Option<&str>) -> RequestParts {
     RequestParts {
         method,
@@ -37,7 +37,7 @@ pub(super) fn request(method: Method, target: &str, body: Option<&Value>) -> Req
     )
 }
 
-/// As texts: path with query, and the body if there is one.
+/// Returns path with query, and the body if there is one, as text.
 pub(super) fn shown(parts: &RequestParts) -> String {
     let uri = parts.address.to_uri().expect("valid").to_string();
     let target = uri.strip_prefix("https://h.example/v1").unwrap_or(&uri);
@@ -47,7 +47,7 @@ pub(super) fn shown(parts: &RequestParts) -> String {
     }
 }
 
-/// The next request, `end`, or what is wrong.
+/// Returns the next request, `end`, or the error.
 fn step(style: &Pagination, request: &RequestParts, links: &[&str], body: &Value) -> String {
     let mut headers = HeaderMap::new();
     for link in links {
@@ -71,7 +71,7 @@ fn step(style: &Pagination, request: &RequestParts, links: &[&str], body: &Value
     }
 }
 
-/// From a GET; each row is an answer's body and what is expected of it.
+/// Steps from a GET. Each row is a response body and the expected step.
 fn table(style: &Pagination, target: &str, rows: &[(Value, &str)]) {
     let request = request(Method::GET, target, None);
     for (body, expected) in rows {
@@ -281,7 +281,7 @@ fn a_page_without_its_items_is_empty_only_where_the_vendor_leaves_them_out() {
 }
 
 #[test]
-fn vanta_tells_its_cursor_in_the_page_info() {
+fn vanta_has_its_cursor_in_the_page_info() {
     let style = Pagination::cursor("pageCursor", "results.pageInfo.endCursor")
         .more_if("results.pageInfo.hasNextPage")
         .items("results.data");
@@ -466,7 +466,7 @@ fn pages_without_a_sign_end_with_an_empty_one_or_where_that_is_said_a_short_one(
 }
 
 #[test]
-fn offsets_grow_by_what_came_whatever_was_asked_for() {
+fn offsets_grow_by_the_items_received() {
     let style = Pagination::offset("offset").items("items");
     table(
         &style,

@@ -25,7 +25,7 @@ const MOST_EMPTY_PAGES: u32 = 1_000;
 /// returned twice, however often it is fetched.
 #[derive(Debug)]
 pub struct Walk {
-    /// What is walked, or the error that the first request reports.
+    /// Plan of the walk, or the error that the first request reports.
     plan: Result<Plan, Option<Error>>,
     /// Where the next page starts.
     position: Position,
@@ -36,10 +36,17 @@ pub struct Walk {
     last_items: Option<u64>,
     empty_pages: u32,
     broken_bodies: u32,
+    /// What the attempts with a broken body took, for the page under way.
+    broken_effort: Effort,
     over: bool,
 }
 
-/// What a valid walk goes by.
+/// Returns what a failed request took.
+fn effort_of(error: &Error) -> Effort {
+    Effort::new(error.attempts(), error.waited())
+}
+
+/// Style and first request of a valid walk.
 #[derive(Debug)]
 struct Plan {
     pagination: Pagination,
@@ -88,6 +95,7 @@ impl Walk {
             last_items: None,
             empty_pages: 0,
             broken_bodies: 0,
+            broken_effort: Effort::default(),
             over: false,
         }
     }
@@ -155,6 +163,7 @@ impl Walk {
                 }
                 self.under_way = Some(parts.clone());
                 self.broken_bodies = 0;
+                self.broken_effort = Effort::default();
                 Some(Ok(parts))
             }
             Err(error) => Some(Err(self.failed(error))),
@@ -164,7 +173,19 @@ impl Walk {
     /// Ends the walk because there was no response, or one that is an error; returns that error.
     pub fn failed(&mut self, error: Error) -> Error {
         self.over = true;
-        error
+        let effort = self.broken_effort.plus(effort_of(&error));
+        error.with_effort(effort)
+    }
+
+    /// Adds what the whole page took: `effort` for its last request, and earlier ones whose body broke off.
+    ///
+    /// # Errors
+    ///
+    /// That of `page`, with the effort.
+    pub fn with_effort(&self, page: Result<Page>, effort: Effort) -> Result<Page> {
+        let effort = self.broken_effort.plus(effort);
+        page.map(|page| Page { effort, ..page })
+            .map_err(|error| error.with_effort(effort))
     }
 
     /// Decides whether to send the request again after its response body broke off; `Ok` if so.
@@ -190,6 +211,7 @@ impl Walk {
         );
         let in_time = sent.deadline.is_none_or(|deadline| now < deadline);
         if may_work && in_time && sent.is_idempotent() && self.broken_bodies <= retry_transport {
+            self.broken_effort = self.broken_effort.plus(effort_of(&error));
             return Ok(());
         }
         Err(self.failed(error))
@@ -222,6 +244,7 @@ impl Walk {
                     body,
                     items,
                     next: self.position.clone(),
+                    effort: Effort::default(),
                 })
             }
             Err(problem) => {

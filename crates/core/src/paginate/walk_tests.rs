@@ -1,4 +1,4 @@
-//! Whole walks: their end, their errors, where they can be taken up again.
+//! Whole walks: their end, their errors, and where they can be resumed.
 
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
@@ -71,7 +71,7 @@ fn reading_may_be_repeated_unless_the_caller_says_otherwise() {
 
 #[test]
 fn a_cursor_seen_before_ends_the_walk_with_an_error() {
-    // Itself, the one before, the one that the request began with.
+    // The page itself, the page before, and the page that the request began with.
     for (target, cursors, position) in [
         ("/a", &["x", "x"][..], 2),
         ("/a", &["x", "y", "x"], 3),
@@ -134,7 +134,7 @@ fn the_same_records_twice_in_a_row_tell_that_the_api_does_not_count() {
         );
         assert!(first.request().is_none());
 
-        // Numbers alone may come again.
+        // Numbers alone may repeat.
         let mut numbers = walk(style.items(""));
         for _ in 0..3 {
             asked(&mut numbers);
@@ -160,7 +160,7 @@ fn empty_pages_without_end_are_an_error() {
 }
 
 #[test]
-fn what_is_no_page_is_an_error_that_names_the_position_and_shows_no_contents() {
+fn an_invalid_page_is_an_error_that_names_the_position_and_shows_no_contents() {
     for (status, body) in [
         (200, "hunter2"),
         (200, r#"{"items": ["hunter2"]"#),
@@ -201,7 +201,7 @@ fn deeply_nested_bodies_are_an_error_and_no_overflow() {
 }
 
 #[test]
-fn what_was_wrong_with_the_request_is_told_by_the_first_next() {
+fn the_first_request_reports_what_is_wrong() {
     let bad = |walk: &mut Walk| {
         let error = walk.request().expect("not over").expect_err("it is wrong");
         assert!(walk.request().is_none());
@@ -346,7 +346,7 @@ fn a_body_that_breaks_off_is_asked_for_again_as_often_as_allowed() {
         0
     );
 
-    // Each page has tries of its own.
+    // Each page has retries of its own.
     let mut walk = walk(cursor());
     for cursor in 1..6 {
         let sent = walk.request().expect("not over").expect("a request");
@@ -404,7 +404,7 @@ fn the_position_moves_on_with_the_last_item_of_a_page() {
     assert_eq!(shelf.position(), None);
     assert!(shelf.take::<u32>().is_none());
 
-    // Even the last one, if it can't be read, is not passed by.
+    // Even the last page is not skipped if it can't be read.
     let mut spoilt = RemainingItems::of(
         {
             asked(&mut walk);

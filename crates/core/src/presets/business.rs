@@ -1,4 +1,4 @@
-//! Customers, records and administration.
+//! Presets for customers, records and administration.
 
 use std::time::Duration;
 
@@ -6,6 +6,7 @@ use super::template::{per_minute, preset};
 use crate::config::Pagination;
 use crate::config::{ApiRateConfig, LimitConfig, ScopeConfig};
 
+/// Returns the presets of this kind.
 pub(super) fn all() -> Vec<ApiRateConfig> {
     vec![
         vanta("vanta", 50.0, "managing Vanta"),
@@ -27,7 +28,7 @@ pub(super) fn all() -> Vec<ApiRateConfig> {
     ]
 }
 
-/// developer.vanta.com, overview of rate limits
+/// Source: developer.vanta.com, overview of rate limits.
 fn vanta(name: &str, requests: f64, group: &str) -> ApiRateConfig {
     ApiRateConfig {
         name: name.into(),
@@ -38,8 +39,8 @@ fn vanta(name: &str, requests: f64, group: &str) -> ApiRateConfig {
         increase_step: per_minute(requests) * 0.024,
         documented_limit_desc: Some(format!(
             "Documented: {requests} requests a minute for {group} (50 for managing Vanta, 20 for integrations, 250 for \
-             auditors, 5 for OAuth tokens), 429 without Retry-After, back off exponentially from 1 s. A guess: that \
-             the minute is a window, the start, the minimum, the step."
+             auditors, 5 for OAuth tokens), 429 without Retry-After, exponential backoff from 1 s. Guesses: that the \
+             minute is a window, the start, the minimum, the step."
         )),
         scopes: vec![
             ScopeConfig::new("oauth_token", "^/oauth/token", LimitConfig::per_minute(5.0))
@@ -54,7 +55,7 @@ fn vanta(name: &str, requests: f64, group: &str) -> ApiRateConfig {
     }
 }
 
-/// The same, with the auditor's writes: from third parties who cite the documentation.
+/// The limit of writes is from third parties who cite the documentation.
 fn vanta_auditor() -> ApiRateConfig {
     let mut config = vanta("vanta_auditor", 250.0, "conducting an audit");
     config.scopes.push(
@@ -72,8 +73,8 @@ fn fieldguide() -> ApiRateConfig {
         min_rate: 0.1,
         max_rate: 8.0,
         documented_limit_desc: Some(
-            "Documented: status 429 on most operations, no number, window or header. All rates are a guess and are \
-             learned from the refusals."
+            "Documented: status 429 on most operations, but no number, window or header. Guesses: all rates. The \
+             client learns the limit from refusals."
                 .into(),
         ),
         pagination: Some(
@@ -85,7 +86,7 @@ fn fieldguide() -> ApiRateConfig {
     }
 }
 
-/// developers.hubspot.com, usage details
+/// Source: developers.hubspot.com, usage details.
 fn hubspot(name: &str, in_ten_seconds: f64, in_a_day: f64, plan: &str) -> ApiRateConfig {
     ApiRateConfig {
         limits: vec![LimitConfig::new(
@@ -97,42 +98,42 @@ fn hubspot(name: &str, in_ten_seconds: f64, in_a_day: f64, plan: &str) -> ApiRat
             "/crm/v3/objects/{type}/search",
             LimitConfig::per_second(5.0),
         )],
-        // From memory, not read in the documentation.
+        // From memory, not checked against the documentation.
         pagination: Some(Pagination::cursor("after", "paging.next.after").items("results")),
         ..preset(
             name,
             "https://api.hubapi.com",
             in_ten_seconds / 10.0,
             &format!(
-                "{in_ten_seconds} requests in a rolling 10 s per app on {plan}, and 250,000, 625,000 or 1,000,000 a day \
-                 per account by plan, until its midnight; 5 searches per second; 429 whose policyName tells which limit \
-                 it was. A guess: that the day's {in_a_day} are this client's alone, whoever else uses the account."
+                "{in_ten_seconds} requests in a rolling 10 s per app on {plan}, and 250,000, 625,000 or 1,000,000 a \
+                 day per account by plan, until its midnight; 5 searches per second; 429, where policyName names the \
+                 limit. Assumed: only this client uses the account's {in_a_day} a day."
             ),
         )
     }
 }
 
-/// developer.salesforce.com, API request limits
+/// Source: developer.salesforce.com, API request limits.
 fn salesforce() -> ApiRateConfig {
     ApiRateConfig {
         backoff_status_codes: vec![429, 503],
-        // From memory, not read in the documentation.
+        // From memory, not checked against the documentation.
         pagination: Some(Pagination::next_url("nextRecordsUrl").items("records")),
         ..preset(
             "salesforce",
             "",
             100_000.0 / 86_400.0,
-            "100,000 requests in a rolling 24 h and more by licence, 25 calls of more than 20 s at once; 403 with \
-             REQUEST_LIMIT_EXCEEDED, or 503. The day is spread evenly.",
+            "100,000 requests in a rolling 24 h, more by license; 25 concurrent calls of more than 20 s; 403 with \
+             REQUEST_LIMIT_EXCEEDED, or 503. The limit here spreads the day evenly.",
         )
     }
 }
 
-/// developers.google.com and cloud.google.com, usage limits and retry strategy
+/// Source: developers.google.com and cloud.google.com, usage limits and retry strategy.
 fn google() -> ApiRateConfig {
     ApiRateConfig {
         backoff_status_codes: vec![429, 503],
-        // From memory, not read in the documentation; the items' place depends on the API.
+        // From memory, not checked against the documentation. The location of the items depends on the API.
         pagination: Some(
             Pagination::cursor("pageToken", "nextPageToken")
                 .in_query()
@@ -142,48 +143,48 @@ fn google() -> ApiRateConfig {
             "google",
             "",
             per_minute(300.0),
-            "per project and per user and minute, by API (Docs: 300 reads a minute per user); 403 with \
-             rateLimitExceeded or userRateLimitExceeded, 429, 503; truncated exponential back-off. The number of \
-             Docs stands for all.",
+            "requests a minute per project and per user, by API (Docs: 300 reads a minute per user); 403 with \
+             rateLimitExceeded or userRateLimitExceeded, 429, 503; truncated exponential backoff. The limit here is \
+             that of Docs.",
         )
     }
 }
 
-/// learn.microsoft.com/graph/throttling
+/// Source: learn.microsoft.com/graph/throttling.
 fn msgraph() -> ApiRateConfig {
     ApiRateConfig {
         backoff_status_codes: vec![429, 503, 504],
-        // From memory, not read in the documentation.
+        // From memory, not checked against the documentation.
         pagination: Some(Pagination::next_url(["@odata.nextLink"]).items("value")),
         ..preset(
             "msgraph",
             "https://graph.microsoft.com/v1.0",
             10_000.0 / 600.0,
-            "130,000 requests in 10 s per app, and by service less: Outlook 10,000 in 10 minutes per app and mailbox; \
-             429, 503 and 504 with Retry-After; refused calls count. Outlook's number stands for all.",
+            "130,000 requests in 10 s per app, and less by service: Outlook 10,000 in 10 minutes per app and mailbox; \
+             429, 503 and 504 with Retry-After; refused requests count. The limit here is that of Outlook.",
         )
     }
 }
 
-/// ServiceNow, inbound REST API rate limiting
+/// Source: ServiceNow, inbound REST API rate limiting.
 fn servicenow() -> ApiRateConfig {
     ApiRateConfig {
         initial_rate: 2.0,
         min_rate: 0.05,
         max_rate: 20.0,
         documented_limit_desc: Some(
-            "Documented: rules per hour that the instance's administrator sets, told in X-RateLimit headers; 429. All \
-             rates are a guess."
+            "Documented: rules per hour, set by the administrator of the instance, announced in X-RateLimit headers; \
+             429. Guesses: all rates."
                 .into(),
         ),
         max_cooldown: Duration::from_secs(65 * 60),
-        // From memory, not read in the documentation.
+        // From memory, not checked against the documentation.
         pagination: Some(Pagination::link_header().items("result")),
         ..preset("servicenow", "", 20.0, "")
     }
 }
 
-/// docs.zapier.com
+/// Source: docs.zapier.com.
 fn zapier() -> ApiRateConfig {
     ApiRateConfig {
         name: "zapier".into(),
@@ -194,12 +195,12 @@ fn zapier() -> ApiRateConfig {
         increase_step: 0.05,
         documented_limit_desc: Some(
             "Documented for api.zapier.com: 60 requests a minute per IP address (150 per partner), a cooldown of 60 s \
-             after a 429. Hooks (hooks.zapier.com) have other limits: build a configuration of your own for them. \
-             A guess: the start at 0.8/s, the minimum, the step."
+             after a 429. Hooks (hooks.zapier.com) have other limits: create another configuration for \
+             them. Guesses: the start at 0.8/s, the minimum, the step."
                 .into(),
         ),
         default_cooldown: Some(Duration::from_secs(60)),
-        // From memory, not read in the documentation; the items' place depends on the path.
+        // From memory, not checked against the documentation. The location of the items depends on the path.
         pagination: Some(Pagination::next_url("links.next")),
         ..Default::default()
     }

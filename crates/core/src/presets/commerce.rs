@@ -1,9 +1,10 @@
-//! Payments and shops.
+//! Presets for payments and shops.
 
 use super::template::preset;
 use crate::config::Pagination;
 use crate::config::{ApiRateConfig, IdempotencyConfig, LimitConfig, ScopeConfig};
 
+/// Returns the presets of this kind.
 pub(super) fn all() -> Vec<ApiRateConfig> {
     vec![
         stripe("stripe", 100.0, "live mode"),
@@ -15,7 +16,7 @@ pub(super) fn all() -> Vec<ApiRateConfig> {
     ]
 }
 
-/// docs.stripe.com/rate-limits, docs.stripe.com/api/idempotent_requests
+/// Source: docs.stripe.com/rate-limits, docs.stripe.com/api/idempotent_requests.
 fn stripe(name: &str, most: f64, mode: &str) -> ApiRateConfig {
     ApiRateConfig {
         idempotency: IdempotencyConfig::default().automatic(),
@@ -40,15 +41,16 @@ fn stripe(name: &str, most: f64, mode: &str) -> ApiRateConfig {
             "https://api.stripe.com/v1",
             most,
             &format!(
-                "{most} requests per second per account in {mode} (25 in a sandbox, 100 live), 25 per endpoint, 20 for \
-                 searches, 20 reads and 20 writes of files; 429 with Stripe-Rate-Limited-Reason, exponential back-off \
-                 with jitter; Idempotency-Key, kept for 24 h or more. The endpoint's own 25 is left to its refusals."
+                "{most} requests per second per account in {mode} (25 in a sandbox, 100 live), 25 per endpoint, 20 \
+                 for searches, 20 reads and 20 writes of files; 429 with \
+                 Stripe-Rate-Limited-Reason, exponential backoff with jitter; Idempotency-Key, kept for 24 h or more. \
+                 The client learns the 25 per endpoint from refusals."
             ),
         )
     }
 }
 
-/// shopify.dev, API limits (REST Admin)
+/// Source: shopify.dev, API limits (REST Admin).
 fn shopify(name: &str, most: f64, bucket: &str) -> ApiRateConfig {
     ApiRateConfig {
         pagination: Some(Pagination::link_header()),
@@ -57,15 +59,15 @@ fn shopify(name: &str, most: f64, bucket: &str) -> ApiRateConfig {
             "",
             most,
             &format!(
-                "a leaky bucket of {bucket} requests per app and store that leaks {most} per second (2 by default, 4 on \
-                 Advanced, 20 on Plus); 429 with Retry-After, and the bucket's state in a header. Where the items of a \
-                 page stand depends on the path."
+                "a leaky bucket of {bucket} requests per app and store that leaks {most} per second (2 by default, 4 \
+                 on Advanced, 20 on Plus); 429 with Retry-After, and the state of the bucket in a header. The location \
+                 of a page's items depends on the path."
             ),
         )
     }
 }
 
-/// shopify.dev, API limits (GraphQL Admin)
+/// Source: shopify.dev, API limits (GraphQL Admin).
 fn shopify_graphql() -> ApiRateConfig {
     ApiRateConfig {
         initial_rate: 1.0,
@@ -74,7 +76,8 @@ fn shopify_graphql() -> ApiRateConfig {
         increase_step: 0.1,
         documented_limit_desc: Some(
             "Documented: 100 to 2,000 points per second by plan, of which a query costs up to 1,000; refused by a 200 \
-             with THROTTLED, wait (cost - available) / restore rate. All rates are a guess: cost is not known before."
+             with THROTTLED, the wait is (cost - available) / restore rate. Guesses: all rates, because the cost of a \
+             query is not known in advance."
                 .into(),
         ),
         ..preset("shopify_graphql", "", 10.0, "")

@@ -1,4 +1,4 @@
-//! Code, operations and identity.
+//! Presets for code, operations and identity.
 
 use std::time::Duration;
 
@@ -6,6 +6,7 @@ use super::template::{per_minute, preset};
 use crate::config::Pagination;
 use crate::config::{ApiRateConfig, LimitConfig, ScopeConfig};
 
+/// Returns the presets of this kind.
 pub(super) fn all() -> Vec<ApiRateConfig> {
     vec![
         github("github", 5000.0, "a user"),
@@ -19,7 +20,7 @@ pub(super) fn all() -> Vec<ApiRateConfig> {
     ]
 }
 
-/// docs.github.com, rate limits and best practices for the REST API
+/// Source: docs.github.com, rate limits and best practices for the REST API.
 fn github(name: &str, an_hour: f64, whose: &str) -> ApiRateConfig {
     let per_second = an_hour / 3600.0;
     ApiRateConfig {
@@ -30,12 +31,12 @@ fn github(name: &str, an_hour: f64, whose: &str) -> ApiRateConfig {
         max_rate: per_second,
         increase_step: per_second * 0.036,
         documented_limit_desc: Some(format!(
-            "Documented: {an_hour} requests an hour for {whose} (60 without a token, 5,000 with one, 15,000 on Enterprise \
-             Cloud), at most 100 at once, writes a second apart, 30 searches a minute (10 of code); 403 or 429. A \
-             guess: to spread the hour evenly, {per_second:.2}/s, and to start below. A 403 is a refusal if its \
-             headers or body say so, else it is the caller's: it may be a missing right."
+            "Documented: {an_hour} requests an hour for {whose} (60 without a token, 5,000 with one, 15,000 on \
+             Enterprise Cloud), at most 100 at once, writes a second apart, 30 searches a minute (10 of code); 403 or 429. \
+             Guesses: spreading the hour evenly, {per_second:.2}/s, and the lower start. A 403 is a refusal only if \
+             its headers or its body say so; otherwise it may be a missing permission, and the caller gets it."
         )),
-        // A primary limit that is used up comes back within the hour.
+        // An exhausted primary limit resets within the hour.
         max_cooldown: Duration::from_secs(65 * 60),
         default_headers: [
             ("accept".into(), "application/vnd.github+json".into()),
@@ -44,52 +45,52 @@ fn github(name: &str, an_hour: f64, whose: &str) -> ApiRateConfig {
         .into(),
         scopes: vec![
             ScopeConfig::new("search", "/search/**", LimitConfig::per_minute(30.0)),
-            // From memory: the documentation that was read names the resource, not the number.
+            // From memory: the documentation names the resource, but not the number.
             ScopeConfig::new("code_search", "/search/code", LimitConfig::per_minute(10.0)),
-            // GitHub knows no such limit: what an answer says concerns the whole client.
+            // GitHub does not count writes, so what a response announces is about the whole client.
             ScopeConfig::new("writes", "**", LimitConfig::per_second(1.0))
                 .methods(["POST", "PATCH", "PUT", "DELETE"])
                 .one_by_one()
                 .pause_all(),
-            // GraphQL reads by POST.
+            // GraphQL reads with POST.
             ScopeConfig::new("graphql", "/graphql", LimitConfig::per_hour(5000.0)),
         ],
-        // Searches and a few others have their items at a place of their own.
+        // Searches and a few other paths have their items at another location.
         pagination: Some(Pagination::link_header()),
         ..Default::default()
     }
 }
 
-/// linear.app/developers/rate-limiting
+/// Source: linear.app/developers/rate-limiting.
 fn linear() -> ApiRateConfig {
     preset(
         "linear",
         "https://api.linear.app",
         2500.0 / 3600.0,
         "2,500 to 5,000 requests an hour per user and key (the pages disagree), and points of complexity; 400 with \
-         RATELIMITED; resets in epoch milliseconds. Of the two the lower number is taken.",
+         RATELIMITED; resets in epoch milliseconds. The limit here is the lower of the two.",
     )
 }
 
-/// docs.datadoghq.com, rate limits
+/// Source: docs.datadoghq.com, rate limits.
 fn datadog() -> ApiRateConfig {
     ApiRateConfig {
         initial_rate: 2.0,
         min_rate: 0.05,
         max_rate: 20.0,
         documented_limit_desc: Some(
-            "Documented: limits by endpoint and organisation, told with their window in X-RateLimit headers; 429, wait \
-             for the reset. All rates are a guess."
+            "Documented: limits by endpoint and organization, announced with their window in X-RateLimit headers; 429, \
+             wait for the reset. Guesses: all rates."
                 .into(),
         ),
         ..preset("datadog", "https://api.datadoghq.com/api", 20.0, "")
     }
 }
 
-/// support.pagerduty.com, REST API rate limits
+/// Source: support.pagerduty.com, REST API rate limits.
 fn pagerduty() -> ApiRateConfig {
     ApiRateConfig {
-        // From memory, not read in the documentation; the items' place depends on the path.
+        // From memory, not checked against the documentation. The location of the items depends on the path.
         pagination: Some(Pagination::offset("offset").more_if("more")),
         ..preset(
             "pagerduty",
@@ -100,22 +101,23 @@ fn pagerduty() -> ApiRateConfig {
     }
 }
 
-/// developer.okta.com, rate limit best practices
+/// Source: developer.okta.com, rate limit best practices.
 fn okta() -> ApiRateConfig {
     ApiRateConfig {
-        // From memory that it is so on all collections; the header itself is documented.
+        // The header is documented. It is from memory that every collection sends it.
         pagination: Some(Pagination::link_header()),
         ..preset(
             "okta",
             "",
             per_minute(600.0),
-            "limits per endpoint and minute, often 600 to 1,200; 429 (E0000047), wait until the reset by the answer's \
-             own Date. Of the two the lower number is taken; endpoints with less are taught by their headers.",
+            "limits per endpoint and minute, often 600 to 1,200; 429 (E0000047), wait until the reset by the Date of \
+             the response. The limit here is the lower of the two; the client reads lower limits of endpoints from \
+             headers.",
         )
     }
 }
 
-/// docs.x.com, rate limits
+/// Source: docs.x.com, rate limits.
 fn x() -> ApiRateConfig {
     ApiRateConfig {
         initial_rate: 0.3,
@@ -123,12 +125,12 @@ fn x() -> ApiRateConfig {
         max_rate: 5.0,
         increase_step: 0.05,
         documented_limit_desc: Some(
-            "Documented: limits per endpoint and user or app in windows of 15 minutes (some of 24 hours), told in \
-             headers; 429, wait for the reset. All rates are a guess."
+            "Documented: limits per endpoint and user or app in windows of 15 minutes (some of 24 hours), announced in \
+             headers; 429, wait for the reset. Guesses: all rates."
                 .into(),
         ),
         max_cooldown: Duration::from_secs(16 * 60),
-        // From memory, not read in the documentation.
+        // From memory, not checked against the documentation.
         pagination: Some(Pagination::cursor("pagination_token", "meta.next_token").items("data")),
         ..preset("x", "https://api.x.com/2", 5.0, "")
     }

@@ -1,9 +1,10 @@
-//! Chats, calls and support.
+//! Presets for chats, calls and support.
 
 use super::template::{per_minute, preset};
 use crate::config::Pagination;
 use crate::config::{ApiRateConfig, DialectConfig, LimitConfig, ScopeConfig};
 
+/// Returns the presets of this kind.
 pub(super) fn all() -> Vec<ApiRateConfig> {
     vec![
         slack(),
@@ -25,7 +26,8 @@ pub(super) fn all() -> Vec<ApiRateConfig> {
     ]
 }
 
-/// Slack's limits are by method: which is in which tier is from memory, the tiers' numbers are documented.
+/// Slack's methods and their limits, in requests per minute. The numbers of the tiers are
+/// documented; the tier of each method is from memory.
 const SLACK_METHODS: [(&str, f64); 16] = [
     ("chat.postMessage", 60.0),
     ("chat.update", 50.0),
@@ -45,7 +47,7 @@ const SLACK_METHODS: [(&str, f64); 16] = [
     ("team.info", 50.0),
 ];
 
-/// api.slack.com/docs/rate-limits
+/// Source: api.slack.com/docs/rate-limits.
 fn slack() -> ApiRateConfig {
     let scope = |&(method, requests): &(&str, f64)| {
         ScopeConfig::new(
@@ -57,37 +59,38 @@ fn slack() -> ApiRateConfig {
     ApiRateConfig {
         name: "slack".into(),
         base_url: "https://slack.com/api".into(),
-        // What all methods have in common is no limit of Slack's: the methods' own are what paces.
+        // Slack has no limit for all methods together; the limits of the methods set the pace.
         initial_rate: 2.0,
         min_rate: 0.015,
         max_rate: per_minute(300.0),
         increase_step: 0.05,
         documented_limit_desc: Some(
-            "Documented: per method, workspace and app, tiers of 1, 20, 50 and 100 or more requests a minute, some \
-             burst, one message per second and channel; 429 with Retry-After in seconds for that method. A guess: \
-             which of the common methods is in which tier, and the rate of all others together. New commercial apps \
-             outside the Marketplace get 1 a minute of conversations.history and .replies: the refusals teach it."
+            "Documented: tiers of 1, 20, 50 and 100 or more requests a minute per method, workspace and app, with some \
+             bursts; one message per second and channel; 429 with Retry-After in seconds for that method. Guesses: the \
+             tiers of the common methods, and the rate of all other methods together. New commercial apps outside the \
+             Marketplace get 1 request a minute of conversations.history and .replies; the client learns that from \
+             refusals."
                 .into(),
         ),
         scopes: SLACK_METHODS.iter().map(scope).collect(),
-        // From memory, not read in the documentation; the items' place depends on the method.
+        // From memory, not checked against the documentation. The location of the items depends on the method.
         pagination: Some(Pagination::cursor("cursor", "response_metadata.next_cursor").in_query()),
         ..Default::default()
     }
 }
 
-/// docs.discord.com, rate limits
+/// Source: docs.discord.com, rate limits.
 fn discord() -> ApiRateConfig {
     preset(
         "discord",
         "https://discord.com/api/v10",
         50.0,
-        "50 requests per second per bot over all routes, and buckets by route that only the headers tell; 429 with \
-         Retry-After, its scope in a header; 10,000 invalid requests in 10 minutes are a ban.",
+        "50 requests per second per bot over all routes, and buckets by route that only headers announce; 429 with \
+         Retry-After and its scope in a header; 10,000 invalid requests in 10 minutes lead to a ban.",
     )
 }
 
-/// twilio.com/docs/api/errors/20429
+/// Source: twilio.com/docs/api/errors/20429.
 fn twilio() -> ApiRateConfig {
     ApiRateConfig {
         dialect: DialectConfig::default().not_processed([429]),
@@ -96,20 +99,20 @@ fn twilio() -> ApiRateConfig {
         max_rate: 20.0,
         increase_step: 0.2,
         documented_limit_desc: Some(
-            "Documented: a limit on concurrency by account, no number; 429 (error 20429) says that the request was not \
-             processed, exponential back-off with 10% jitter. All rates are a guess."
+            "Documented: a limit of concurrent requests per account, without a number; 429 (error 20429) says that the \
+             request was not processed, exponential backoff with 10% jitter. Guesses: all rates."
                 .into(),
         ),
-        // From memory, not read in the documentation; the items' place depends on the path.
+        // From memory, not checked against the documentation. The location of the items depends on the path.
         pagination: Some(Pagination::next_url("next_page_uri")),
         ..preset("twilio", "https://api.twilio.com/2010-04-01", 20.0, "")
     }
 }
 
-/// developers.intercom.com, rate limiting
+/// Source: developers.intercom.com, rate limiting.
 fn intercom() -> ApiRateConfig {
     ApiRateConfig {
-        // From memory, not read in the documentation; the items' place depends on the path.
+        // From memory, not checked against the documentation. The location of the items depends on the path.
         pagination: Some(Pagination::cursor(
             "starting_after",
             "pages.next.starting_after",
@@ -118,13 +121,13 @@ fn intercom() -> ApiRateConfig {
             "intercom",
             "https://api.intercom.io",
             per_minute(10_000.0),
-            "10,000 requests a minute per app and 25,000 per workspace, handed out in slices of 10 s; 429, X-RateLimit \
-             headers with the reset as an epoch.",
+            "10,000 requests a minute per app and 25,000 per workspace, distributed in slices of 10 s; 429, \
+             X-RateLimit headers with the reset as an epoch.",
         )
     }
 }
 
-/// developer.zendesk.com, rate limits
+/// Source: developer.zendesk.com, rate limits.
 fn zendesk(name: &str, requests: f64, plan: &str) -> ApiRateConfig {
     ApiRateConfig {
         backoff_status_codes: vec![429, 503],
@@ -133,7 +136,7 @@ fn zendesk(name: &str, requests: f64, plan: &str) -> ApiRateConfig {
             "/incremental/**",
             LimitConfig::per_minute(10.0),
         )],
-        // From memory, not read in the documentation; the items' place depends on the path.
+        // From memory, not checked against the documentation. The location of the items depends on the path.
         pagination: Some(Pagination::next_url("links.next").more_if("meta.has_more")),
         ..preset(
             name,
@@ -141,7 +144,7 @@ fn zendesk(name: &str, requests: f64, plan: &str) -> ApiRateConfig {
             per_minute(requests),
             &format!(
                 "{requests} requests a minute per account on {plan}; incremental exports 10 (30 with the add-on); 30 \
-                 updates of a ticket in 10 minutes per user; 429 with Retry-After, 503 with Retry-After."
+                 updates of a ticket in 10 minutes per user; 429 and 503 with Retry-After."
             ),
         )
     }

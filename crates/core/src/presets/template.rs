@@ -18,7 +18,7 @@ pub(super) fn preset(name: &str, base_url: &str, most: f64, described: &str) -> 
         max_rate: most,
         increase_step: most * 0.02,
         documented_limit_desc: Some(format!(
-            "Documented: {described} A guess: the start at four fifths of it, the minimum, the step."
+            "Documented: {described} Guesses: the start at four fifths of the limit, the minimum, the step."
         )),
         ..ApiRateConfig::default()
     }

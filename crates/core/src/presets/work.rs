@@ -1,4 +1,4 @@
-//! Pages, tables and tasks.
+//! Presets for pages, tables and tasks.
 
 use std::time::Duration;
 
@@ -6,6 +6,7 @@ use super::template::{per_minute, preset};
 use crate::config::Pagination;
 use crate::config::{ApiRateConfig, DialectConfig, IdempotencyConfig, LimitConfig, ScopeConfig};
 
+/// Returns the presets of this kind.
 pub(super) fn all() -> Vec<ApiRateConfig> {
     vec![
         notion("notion", 180.0),
@@ -18,7 +19,7 @@ pub(super) fn all() -> Vec<ApiRateConfig> {
     ]
 }
 
-/// developers.notion.com/reference/request-limits and errors
+/// Source: developers.notion.com/reference/request-limits and errors.
 fn notion(name: &str, requests: f64) -> ApiRateConfig {
     ApiRateConfig {
         name: name.into(),
@@ -28,10 +29,10 @@ fn notion(name: &str, requests: f64) -> ApiRateConfig {
         max_rate: per_minute(requests),
         increase_step: per_minute(requests) / 30.0,
         documented_limit_desc: Some(format!(
-            "Documented: {requests} requests in a fixed window of 60 s per connection (180, 3/s on average; Business and \
-             Enterprise plans 600), a shared limit per workspace of unpublished size whose Retry-After may exceed a \
-             minute; 429 and 529 with Retry-After in seconds, upon which all requests pause. A guess: the start at five \
-             sixths, the minimum, the step."
+            "Documented: {requests} requests in a fixed window of 60 s per connection (180, 3/s on average; Business \
+             and Enterprise plans 600), a shared limit per workspace of unpublished size whose Retry-After may exceed a \
+             minute; 429 and 529 with Retry-After in seconds, after which all requests pause. Guesses: the start at \
+             five sixths, the minimum, the step."
         )),
         backoff_status_codes: vec![429, 529],
         max_cooldown: Duration::from_secs(10 * 60),
@@ -51,7 +52,7 @@ fn notion(name: &str, requests: f64) -> ApiRateConfig {
     }
 }
 
-/// support.airtable.com, managing API call limits
+/// Source: support.airtable.com, managing API call limits.
 fn airtable() -> ApiRateConfig {
     ApiRateConfig {
         name: "airtable".into(),
@@ -61,17 +62,17 @@ fn airtable() -> ApiRateConfig {
         max_rate: 5.0,
         documented_limit_desc: Some(
             "Documented: 5 requests per second per base on all plans (50 per second per user), wait 30 s after a 429. \
-             A guess: the start at 4/s, the minimum. Use a client for each base."
+             Guesses: the start at 4/s, the minimum. Use one client for each base."
                 .into(),
         ),
         default_cooldown: Some(Duration::from_secs(30)),
-        // Its `offset` is a text to hand back, and none a count. From memory, not read in the documentation.
+        // The `offset` is a text to send back, not a count. From memory, not checked against the documentation.
         pagination: Some(Pagination::cursor("offset", "offset").items("records")),
         ..Default::default()
     }
 }
 
-/// developers.asana.com, rate limits
+/// Source: developers.asana.com, rate limits.
 fn asana(name: &str, requests: f64, plan: &str) -> ApiRateConfig {
     ApiRateConfig {
         scopes: vec![ScopeConfig::new(
@@ -79,7 +80,7 @@ fn asana(name: &str, requests: f64, plan: &str) -> ApiRateConfig {
             "/workspaces/{gid}/tasks/search",
             LimitConfig::per_minute(60.0),
         )],
-        // From memory, not read in the documentation.
+        // From memory, not checked against the documentation.
         pagination: Some(Pagination::cursor("offset", "next_page.offset").items("data")),
         ..preset(
             name,
@@ -87,13 +88,13 @@ fn asana(name: &str, requests: f64, plan: &str) -> ApiRateConfig {
             per_minute(requests),
             &format!(
                 "{requests} requests a minute per token on {plan} (150 free, 1,500 paid), 60 searches, 50 reads and 15 \
-                 writes at once, a quota of cost; 429 with Retry-After; refused calls count."
+                 writes at once, a quota of cost; 429 with Retry-After; refused requests count."
             ),
         )
     }
 }
 
-/// developer.atlassian.com, Jira Cloud rate limiting
+/// Source: developer.atlassian.com, Jira Cloud rate limiting.
 fn jira() -> ApiRateConfig {
     let writes = |name, method| {
         ScopeConfig::new(name, "**", LimitConfig::per_second(50.0)).methods([method])
@@ -101,26 +102,26 @@ fn jira() -> ApiRateConfig {
     ApiRateConfig {
         backoff_status_codes: vec![429, 503],
         scopes: vec![writes("put", "PUT"), writes("delete", "DELETE")],
-        // From memory, not read in the documentation.
+        // From memory, not checked against the documentation.
         pagination: Some(Pagination::offset("startAt").total("total")),
         ..preset(
             "jira",
             "",
             100.0,
-            "100 reads and 100 creations per second and endpoint, 50 changes and 50 deletions, 20 writes in 2 s per issue, \
-             and a quota of 65,000 points an hour; 429, some 503, with Retry-After and the reason in a header; back off \
-             from 2 to 5 s, doubling.",
+            "100 reads and 100 creations per second and endpoint, 50 changes and 50 deletions, 20 writes in 2 s per \
+             issue, and a quota of 65,000 points an hour; 429, sometimes 503, with Retry-After and the reason in a header; \
+             exponential backoff from 2 to 5 s.",
         )
     }
 }
 
-/// developer.monday.com, rate limits
+/// Source: developer.monday.com, rate limits.
 fn monday() -> ApiRateConfig {
     preset(
         "monday",
         "https://api.monday.com/v2",
         per_minute(1000.0),
         "1,000, 2,500 or 5,000 requests a minute by plan, 40 to 250 at once, points of complexity; 429, or 200 with \
-         errors and retry_in_seconds; serialise writes. The lowest plan's number is taken.",
+         errors and retry_in_seconds; send writes one after another. The limit here is that of the lowest plan.",
     )
 }

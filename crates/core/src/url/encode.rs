@@ -23,7 +23,7 @@ const FORM: &AsciiSet = &NON_ALPHANUMERIC
 
 /// Percent-encodes the characters that no URI may contain, such as spaces, quotes and letters beyond ASCII.
 ///
-/// What is percent-encoded already stays as it is.
+/// Text that is percent-encoded already stays as it is.
 ///
 /// ```
 /// use api_ratelimiter_core::url::encoded;

@@ -1,4 +1,4 @@
-//! Joining, resolving, refusing, showing.
+//! Joining, resolving, refusing and showing URLs.
 
 use super::*;
 
@@ -71,7 +71,7 @@ fn an_absolute_url_must_be_of_the_same_origin() {
 }
 
 #[test]
-fn what_could_leave_the_base_is_refused() {
+fn paths_that_could_leave_the_base_are_refused() {
     for path in [
         "//evil.example/x",
         "/a/../../b",
@@ -112,7 +112,7 @@ fn a_base_has_scheme_host_and_path_only() {
 }
 
 #[test]
-fn what_no_url_may_contain_is_encoded_and_what_is_encoded_stays() {
+fn forbidden_characters_are_encoded_and_encoded_text_stays() {
     assert_eq!(
         joined("https://h.example", "/a b/ü/%C3%BC/{x}|y"),
         "https://h.example/a%20b/%C3%BC/%C3%BC/%7Bx%7D%7Cy"

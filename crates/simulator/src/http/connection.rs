@@ -106,7 +106,7 @@ impl AsyncWrite for ScriptedConnection {
                 }
                 connection.stalled = None;
             }
-            // What the script says about the bytes that are ready.
+            // Ask the script about the bytes that are ready.
             let step = connection.script.0.lock().next(bytes);
             match step {
                 Step::Write(length, in_flight) => {

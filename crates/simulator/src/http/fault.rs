@@ -86,7 +86,7 @@ pub(super) enum StopPoint {
     InBody,
 }
 
-/// What happens at a stop.
+/// Effect of a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StopKind {
     Close,

@@ -1,4 +1,4 @@
-//! What responses tell a client about the limits.
+//! Headers that tell a client about the limits.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use super::setting_error::SettingError;
 use super::shape::Shape;
 use crate::rules::{Admission, LimitState};
 
-/// What a server says about its limits in the headers of its responses.
+/// Hints about its limits that a server sends in the headers of its responses.
 ///
 /// As text: `none`, `seconds`, `date`, `headers`, `ietf` or `vendor`.
 ///

@@ -1,4 +1,4 @@
-//! What a server could announce about a limit.
+//! State of a limit, as a server could announce it.
 
 use std::time::Duration;
 

@@ -14,7 +14,7 @@ pub(super) struct LimitedApi {
     hint: LimitHint,
 }
 
-/// What a response says.
+/// Decision and hints in a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LimitedResponse {
     pub(super) refused: bool,

@@ -19,7 +19,7 @@ pub struct Scenario {
     pub stagger: Duration,
     /// Demand of each client.
     pub demand: Demand,
-    /// What responses say about the limits.
+    /// Hints about the limits in responses.
     pub hint: LimitHint,
     /// Another user of these limits.
     pub neighbour: Option<Neighbour>,
@@ -103,7 +103,7 @@ pub enum Demand {
     },
 }
 
-/// What responses say about the limits.
+/// Hints about the limits in responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LimitHint {

@@ -1,0 +1,180 @@
+//! `apirl fetch`: a list of requests, at the speed that the API allows.
+//!
+//! - `input` has what is read, `output` what is written, `run` what happens in between.
+//! - Each worker thread takes a line, sends its request and hands the response to one writer, which keeps the order
+//!   of the input. The main thread shows the progress and waits for the end.
+
+mod input;
+mod output;
+mod run;
+mod stop_reason;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use api_ratelimiter::DynamicAPIClient;
+use parking_lot::Mutex;
+
+use crate::failure::{Failure, INTERRUPTED};
+use crate::flags::FetchFlags;
+use crate::fleet_store::{has_password, warn_of_password};
+use crate::interrupt;
+use crate::terminal::{announce_typing, say};
+use input::input_lines::InputLines;
+use input::journal::RefusalNotes;
+use output::ordered_writer::OrderedWriter;
+use output::output_target::{self, OutputTarget};
+use output::summary::{SummaryFile, counted};
+use run::job::{Granularity, Job, JournalOfRun};
+use run::live_page;
+use run::progress::Progress;
+use run::settings::Settings;
+use run::traffic::Traffic;
+use run::warnings::WarningCollector;
+use run::{dry_run, ending, watch};
+use stop_reason::{StopReason, StopSignal};
+
+pub(crate) fn run(flags: FetchFlags) -> Result<(), Failure> {
+    // The client, and warnings about credentials on the command line.
+    let settings = Settings::of(&flags)?;
+    let traffic = Arc::new(Traffic::default());
+    let warnings = Arc::new(WarningCollector::default());
+    let client = settings.client(
+        &flags,
+        [Arc::clone(&traffic) as _, Arc::clone(&warnings) as _],
+    )?;
+    warn_of_credentials(&flags, &settings);
+
+    // A dry run reads the input and ends here.
+    let lines = InputLines::open(&flags.input)?;
+    if !flags.quiet {
+        announce_typing(&flags.input);
+    }
+    if flags.dry_run {
+        return dry_run::run(&client, &settings, lines, flags.quiet);
+    }
+
+    // The live page is served until it is dropped at the end of the run.
+    let _page = flags
+        .dashboard
+        .as_deref()
+        .map(|address| live_page::serve(address, &client))
+        .transpose()?;
+    let stop = Arc::new(StopSignal::default());
+    stop_at_signals(&stop, &client)?;
+
+    // The files of the run. All are opened before the first request, so that a file that can't be written costs none.
+    output_target::refuse_input(&flags.input, &flags.output)?;
+    let target = output_target::open(&flags.output, flags.resume, &settings.fingerprint(&flags))?;
+    let summary_file = summary_file(&flags)?;
+    let total = InputLines::count(&flags.input, &target.checkpoints, &target.present)?;
+    if flags.resume && !flags.quiet {
+        say_what_is_present(&target);
+    }
+    let can_resume = target.journal.is_some();
+    let failed_before = target.failed;
+    let journal = target.journal.as_ref().map(|journal| {
+        let not_processed = &settings.config.dialect.not_processed;
+        let refusals = Arc::new(RefusalNotes::in_journal(journal, not_processed));
+        client.limiter().add_observer(Arc::clone(&refusals) as _);
+        JournalOfRun {
+            journal: Arc::clone(journal),
+            refusals,
+        }
+    });
+
+    // The workers.
+    let job = Arc::new(Job {
+        lines: Mutex::new(
+            lines
+                .after(&target.checkpoints, &target.present)
+                .noted_in(target.journal.as_ref()),
+        ),
+        writer: OrderedWriter::new(target.out, !flags.unordered, flags.concurrency.into()),
+        template: settings.template,
+        stop,
+        journal,
+        started_before: target.started,
+        granularity: match (flags.paginate, flags.items) {
+            (false, false) => Granularity::Response,
+            (true, _) => Granularity::Pages,
+            (false, true) => Granularity::Items,
+        },
+        idempotent: flags.idempotent,
+        fail_fast: flags.fail_fast,
+        client,
+    });
+    let began = Instant::now();
+    start_workers(&job, flags.concurrency)?;
+
+    // Wait for the end, then report.
+    watch::until_the_end(&job, &traffic, &warnings, Progress::new(total, flags.quiet));
+    let summary = ending::summarise(&job, &traffic, began.elapsed());
+    if !flags.quiet {
+        say(&summary.to_string());
+        ending::mention_default_rate(&flags, &job.client);
+    }
+    let written = summary_file.map_or(Ok(()), |file| file.write(&summary));
+    let failed = failed_before + summary.failed;
+    ending::result(&job, &flags, can_resume, failed).and(written)
+}
+
+/// Warns of secrets on the command line: other users of the machine can list processes with their arguments.
+fn warn_of_credentials(flags: &FetchFlags, settings: &Settings) {
+    for name in settings.exposed() {
+        say(&format!(
+            "warning: --header {name} shows a credential to all users who can list processes; use --header-env or \
+             --bearer-env"
+        ));
+    }
+    if flags.store.fleet.as_deref().is_some_and(has_password) {
+        warn_of_password("--fleet");
+    }
+}
+
+/// Opens the file of `--summary`. It must not be a file that the run reads or writes.
+fn summary_file(flags: &FetchFlags) -> Result<Option<SummaryFile>, Failure> {
+    let mut taken = vec![flags.input.clone(), flags.output.clone()];
+    taken.extend(flags.config.clone());
+    taken.push(output_target::journal_of(&flags.output));
+    let path = flags.summary.as_deref();
+    path.map(|path| SummaryFile::create(path, &taken))
+        .transpose()
+}
+
+fn say_what_is_present(target: &OutputTarget) {
+    let lines = counted(target.present.count(), "line");
+    let failed = match target.failed {
+        0 => String::new(),
+        failed => format!(", {failed} of them failed"),
+    };
+    say(&format!("{lines} already there{failed}."));
+}
+
+/// The first Ctrl-C lets the requests in flight finish. The second ends the process.
+fn stop_at_signals(stop: &Arc<StopSignal>, client: &DynamicAPIClient) -> Result<(), Failure> {
+    let (stop, client, mut is_second) = (Arc::clone(stop), client.clone(), false);
+    interrupt::listen(move || {
+        if std::mem::replace(&mut is_second, true) {
+            // No line waits in a buffer, and --resume removes a truncated last line.
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+        stop.give(StopReason::Interrupted);
+        client.close();
+    })
+}
+
+/// Starts the worker threads. They are not joined: one may wait for a line of standard input that never comes.
+fn start_workers(job: &Arc<Job>, concurrency: u16) -> Result<(), Failure> {
+    for _ in 0..concurrency {
+        let job = Arc::clone(job);
+        let started = std::thread::Builder::new().spawn(move || job.work());
+        started.map_err(|error| {
+            Failure::failed(format_args!(
+                "could not start {concurrency} threads: {error}"
+            ))
+            .hint("use a lower --concurrency")
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,7 @@
+//! What is written: the lines of output, in order, and the summary.
+
+pub(crate) mod existing_output;
+pub(crate) mod ordered_writer;
+pub(crate) mod output_target;
+pub(crate) mod record;
+pub(crate) mod summary;

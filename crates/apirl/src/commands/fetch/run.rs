@@ -1,0 +1,15 @@
+//! What happens between input and output: the client, the workers that send the requests, and the progress that a
+//! person sees.
+
+pub(crate) mod dry_run;
+pub(crate) mod ending;
+pub(crate) mod error_text;
+pub(crate) mod job;
+pub(crate) mod live_page;
+pub(crate) mod progress;
+pub(crate) mod request;
+pub(crate) mod settings;
+pub(crate) mod store_status;
+pub(crate) mod traffic;
+pub(crate) mod warnings;
+pub(crate) mod watch;

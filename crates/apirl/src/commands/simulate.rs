@@ -1,0 +1,251 @@
+//! `apirl simulate`: how settings behave under a limit, in virtual time.
+
+mod figures;
+mod picture;
+mod plan;
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use api_ratelimiter::{ApiRateConfig, Learning};
+use api_ratelimiter_simulator::Limit;
+use api_ratelimiter_simulator::world::chart::long_run_rate;
+use api_ratelimiter_simulator::world::{self, Report, Scenario, Strategy};
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::files::unwritable;
+use crate::flags::values::Pacing;
+use crate::flags::{SimulateFlags, SimulatedHint};
+use crate::quantity::spoken;
+use crate::settings;
+use crate::terminal::print;
+use figures::Figures;
+
+/// Longest run. The windows of limits have the same maximum.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+/// Maximum number of simulated requests. They take a few seconds and about 200 MB.
+const MAX_REQUESTS: f64 = 5e6;
+
+pub(crate) fn run(flags: SimulateFlags) -> Result<(), Failure> {
+    // What to run.
+    let config = settings::configured(flags.api.as_deref(), flags.config.as_deref())?;
+    let config = config
+        .map(|config| ApiRateConfig::clone(&config))
+        .unwrap_or_default();
+    let scenario = scenario(&flags)?;
+    if flags
+        .svg
+        .as_ref()
+        .is_some_and(|path| path.as_os_str() == "-")
+    {
+        return Err(
+            Failure::usage("--svg - is not possible: standard output is for the figures")
+                .hint("give --svg a file"),
+        );
+    }
+    check_size(&flags, &config)?;
+
+    // Run it, then draw and print it.
+    let report = simulate(&flags, &config, &scenario)?;
+    let figures = Figures::of(&report, &scenario, flags.clients, flags.warmup);
+    if let Some(path) = &flags.svg {
+        let title = format!("{}: {}", flags.strategy, limits_text(&flags.limit));
+        let svg = picture::draw(&title, &report, &scenario, flags.clients);
+        std::fs::write(path, svg).map_err(unwritable(path))?;
+    }
+    if flags.json {
+        return print(&format!("{}\n", json(&figures)));
+    }
+    print(&table(&flags, &config, &figures))
+}
+
+fn limits_text(limits: &[Limit]) -> String {
+    let texts: Vec<String> = limits.iter().map(Limit::to_string).collect();
+    texts.join(" and ")
+}
+
+/// Returns the run that the flags describe, or why they contradict each other.
+fn scenario(flags: &SimulateFlags) -> Result<Scenario, Failure> {
+    if flags.duration.is_zero() || flags.duration > LONGEST {
+        return Err(Failure::usage(
+            "--duration must be greater than zero and at most 366 days",
+        ));
+    }
+    if flags.warmup >= flags.duration {
+        return Err(Failure::usage(format_args!(
+            "--warmup {} must be shorter than --duration {}",
+            spoken(flags.warmup),
+            spoken(flags.duration)
+        )));
+    }
+    let changes = plan::changes(&flags.limit, &flags.change, flags.duration)?;
+    let (least, most) = flags.rtt;
+    let (leg, spread) = (least / 4, (most - least) / 2);
+    let all = changes
+        .iter()
+        .flat_map(|(_, limits)| limits)
+        .chain(&flags.limit);
+    if least.is_zero() && all.into_iter().any(|limit| limit.per_second().is_none()) {
+        return Err(
+            Failure::usage("a concurrency limit has no effect if requests take no time")
+                .hint("give --rtt a minimum greater than zero"),
+        );
+    }
+    Ok(Scenario {
+        changes,
+        trip: world::Trip {
+            there: leg,
+            there_jitter: spread,
+            service: least / 2,
+            back: leg,
+            back_jitter: spread,
+            ..world::Trip::default()
+        },
+        workers: flags.workers as usize,
+        hint: match flags.hint {
+            SimulatedHint::None => world::LimitHint::None,
+            SimulatedHint::Seconds => world::LimitHint::RetryAfter,
+            SimulatedHint::Headers => world::LimitHint::Headers,
+        },
+        length: flags.duration,
+        ..Scenario::new(flags.limit.iter().copied())
+    })
+}
+
+/// Refuses a run that would take too much memory or time.
+fn check_size(flags: &SimulateFlags, config: &ApiRateConfig) -> Result<(), Failure> {
+    let rate = match flags.strategy {
+        Pacing::Fixed(rate) => rate,
+        Pacing::Learned | Pacing::Aimd => config.max_rate,
+    };
+    // A refusal takes half of a round trip.
+    let trip = flags.rtt.0.as_secs_f64() / 2.0;
+    let by_workers = f64::from(flags.workers) / trip.max(1e-6);
+    let requests = rate.min(by_workers) * f64::from(flags.clients) * flags.duration.as_secs_f64();
+    if requests > MAX_REQUESTS {
+        return Err(Failure::usage(format_args!(
+            "the run may need {requests:.0} requests; the maximum is {MAX_REQUESTS:.0}"
+        ))
+        .hint("shorten --duration, or use fewer --clients or a lower rate"));
+    }
+    Ok(())
+}
+
+/// Runs the clients under the limits.
+fn simulate(
+    flags: &SimulateFlags,
+    config: &ApiRateConfig,
+    scenario: &Scenario,
+) -> Result<Report, Failure> {
+    let learned = |learning| {
+        world::learned(&ApiRateConfig {
+            learning,
+            ..config.clone()
+        })
+    };
+    Ok(match flags.strategy {
+        Pacing::Learned => run_clients(flags, scenario, &learned(config.learning)?),
+        Pacing::Aimd => run_clients(flags, scenario, &learned(Learning::Off)?),
+        Pacing::Fixed(rate) => run_clients(flags, scenario, &world::fixed(rate)),
+    })
+}
+
+/// Runs clients with a strategy each.
+fn run_clients<S: Strategy + Clone>(
+    flags: &SimulateFlags,
+    scenario: &Scenario,
+    strategy: &S,
+) -> Report {
+    let clients = vec![strategy.clone(); flags.clients as usize];
+    world::run(scenario, clients, flags.seed).0
+}
+
+fn json(figures: &Figures) -> serde_json::Value {
+    json!({
+        "utilisation": figures.utilisation,
+        "refused_ratio": figures.refused_ratio,
+        "accepted": figures.accepted,
+        "refused": figures.refused,
+        "ideal": figures.ideal,
+        "seconds_to_90": figures.seconds_to_90,
+        "cuts": figures.cuts,
+        "jain": figures.jain,
+    })
+}
+
+/// Returns the figures as a table, and remarks on settings that cannot reach the limit.
+fn table(flags: &SimulateFlags, config: &ApiRateConfig, figures: &Figures) -> String {
+    let settings = match (flags.strategy, config.name.as_str()) {
+        (Pacing::Fixed(_), _) => String::new(),
+        (_, "") => " with the default settings".to_owned(),
+        (_, name) => format!(" with {name}"),
+    };
+    let mut text = format!(
+        "\x1b[1m{} for {}, {}{settings}\x1b[0m\n",
+        limits_text(&flags.limit),
+        spoken(flags.duration),
+        flags.strategy,
+    );
+    let settled = match figures.seconds_to_90 {
+        Some(seconds) => format!("{seconds:.1} s"),
+        None => "never".to_owned(),
+    };
+    let rows = [
+        ("accepted", figures.accepted.to_string()),
+        ("the limits allow", format!("{:.0}", figures.ideal)),
+        (
+            "utilisation",
+            format!("{:.1}%", 100.0 * figures.utilisation),
+        ),
+        ("refused", figures.refused.to_string()),
+        (
+            "refused share",
+            format!("{:.2}%", 100.0 * figures.refused_ratio),
+        ),
+        ("90% of the limit after", settled),
+        ("cuts", figures.cuts.to_string()),
+        ("fairness (Jain)", format!("{:.3}", figures.jain)),
+    ];
+    for (name, value) in rows {
+        let _ = writeln!(text, "  {name:<23} {value:>12}");
+    }
+    let adapts = flags.strategy == Pacing::Learned || flags.strategy == Pacing::Aimd;
+
+    // Remarks on what keeps clients below the limit.
+    let share = long_run_rate(&flags.limit, flags.rtt.0 / 2) / f64::from(flags.clients);
+    if adapts && config.max_rate < share {
+        let _ = writeln!(
+            text,
+            "max_rate, {}/s, is below what the limits allow, {share:.3}/s: choose other settings with --api or --config.",
+            config.max_rate
+        );
+    }
+    if let Some(gap) = flags
+        .limit
+        .iter()
+        .find_map(|limit| uneven_gap(limit, flags.rtt))
+    {
+        let _ = writeln!(
+            text,
+            "pacing refuses requests that arrive less than {} apart: no client can use all of it if round trips vary, \
+             here by {}; see --rtt.",
+            spoken(gap),
+            spoken(flags.rtt.1 - flags.rtt.0)
+        );
+    }
+    text
+}
+
+/// Returns the minimum gap of a pacing limit, if round trips vary by more than a tenth of it.
+fn uneven_gap(limit: &Limit, (least, most): (Duration, Duration)) -> Option<Duration> {
+    let Limit::Pacing {
+        rate_per_second, ..
+    } = limit
+    else {
+        return None;
+    };
+    let gap = Duration::try_from_secs_f64(1.0 / rate_per_second).ok()?;
+    (most - least > gap / 10).then_some(gap)
+}
