@@ -13,8 +13,7 @@ mod response;
 mod tls;
 mod transport;
 
-pub use builder::ClientBuilder;
-pub use client::{DynamicAPIClient, make_client_for};
+pub use builder::make_client_for;
+pub use client::DynamicAPIClient;
 pub use pages::{Items, Pages};
-pub use request::RequestBuilder;
 pub use response::{BodyReader, Response};

@@ -1,7 +1,9 @@
-//! What the blocking and the async client share: their settings, builders and TLS checks.
+//! What the blocking and the async client share: settings, builders, and the steps of a call.
 
 pub(crate) mod builder;
-pub(crate) mod credential;
+pub(crate) mod call;
+pub(crate) mod core;
+pub(crate) mod methods;
 pub(crate) mod request;
 pub(crate) mod settings;
 pub(crate) mod tls;

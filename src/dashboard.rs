@@ -20,7 +20,7 @@
 //!
 //! The page only looks: nothing on it changes a limiter. It shows names, labels and figures, never an
 //! address or a credential. Who can reach the port can read them, so it listens on loopback addresses
-//! only, unless [`Builder::allow_remote`] says otherwise; and a request whose `Host` is a name that it
+//! only, unless [`DashboardBuilder::allow_remote`] says otherwise; and a request whose `Host` is a name that it
 //! was not told of is refused, so that no web site can read it through the browser of its owner (DNS
 //! rebinding).
 
@@ -34,7 +34,8 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 
 use crate::prometheus::Metrics;
-use crate::{DynamicRateLimiter, Error, Result};
+use crate::rate_limiter::DynamicRateLimiter;
+use api_ratelimiter_core::{Error, Result};
 
 mod routes;
 mod samples;
@@ -47,14 +48,14 @@ use samples::Samples;
 ///
 /// # Errors
 ///
-/// As for [`Builder::start`].
+/// As for [`DashboardBuilder::start`].
 pub fn serve(address: &str, client: &impl AsRef<DynamicRateLimiter>) -> Result<Dashboard> {
     builder().watch(client.as_ref()).start(address)
 }
 
 /// A page with more to say: several limiters, or another way to reach it.
-pub fn builder() -> Builder {
-    Builder {
+pub fn builder() -> DashboardBuilder {
+    DashboardBuilder {
         limiters: Vec::new(),
         remote_names: None,
     }
@@ -63,12 +64,12 @@ pub fn builder() -> Builder {
 /// What a page is made of.
 #[derive(Debug)]
 #[must_use]
-pub struct Builder {
+pub struct DashboardBuilder {
     limiters: Vec<DynamicRateLimiter>,
     remote_names: Option<Vec<String>>,
 }
 
-impl Builder {
+impl DashboardBuilder {
     /// Shows this limiter, too, beside the others.
     pub fn watch(mut self, limiter: &DynamicRateLimiter) -> Self {
         self.limiters.push(limiter.clone());
@@ -114,8 +115,9 @@ impl Builder {
         for limiter in &self.limiters {
             metrics.watch(limiter);
         }
-        let watched = Arc::new(routes::Watched {
-            samples: Samples::new(self.limiters),
+        let samples = Arc::new(Samples::new(self.limiters));
+        let watched = Arc::new(routes::PageState {
+            samples: Arc::clone(&samples),
             registry,
             names: self.remote_names.unwrap_or_default(),
         });
@@ -131,7 +133,7 @@ impl Builder {
                     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
                         return;
                     };
-                    let sampling = tokio::spawn(samples::take_for_ever(Arc::clone(&watched)));
+                    let sampling = tokio::spawn(samples::take_forever(samples));
                     let serving = axum::serve(listener, routes::router(watched));
                     tokio::select! {
                         // Never sent: it ends when its other half is dropped.

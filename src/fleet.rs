@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use api_ratelimiter_core::Time;
 use api_ratelimiter_core::hash::fnv128;
-use api_ratelimiter_core::limiter::Manner;
+use api_ratelimiter_core::limiter::{OutagePolicy, Record};
 
 mod local;
 #[cfg(feature = "redis")]
@@ -43,7 +43,7 @@ pub use local::LocalStore;
 pub struct Fleet {
     pub(crate) store: Arc<dyn FleetStore>,
     pub(crate) key: FleetKey,
-    pub(crate) manner: Manner,
+    pub(crate) policy: OutagePolicy,
 }
 
 /// What a worker does while the store can't be reached.
@@ -69,7 +69,7 @@ impl Fleet {
         Self {
             store: Arc::new(store),
             key: FleetKey::of(key),
-            manner: Manner {
+            policy: OutagePolicy {
                 workers: ASSUMED_WORKERS,
                 stops: false,
             },
@@ -79,14 +79,14 @@ impl Fleet {
     /// What workers do while the store can't be reached. Defaults to [`OnOutage::GoOn`].
     #[must_use]
     pub fn on_outage(mut self, on_outage: OnOutage) -> Self {
-        self.manner.stops = on_outage == OnOutage::Stop;
+        self.policy.stops = on_outage == OnOutage::Stop;
         self
     }
 
     /// How many workers there are taken to be as long as the store was never reached; at least 1. Defaults to 16.
     #[must_use]
     pub fn workers(mut self, workers: u32) -> Self {
-        self.manner.workers = workers.max(1);
+        self.policy.workers = workers.max(1);
         self
     }
 
@@ -115,7 +115,7 @@ impl fmt::Debug for Fleet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fleet")
             .field("store", &self.store)
-            .field("manner", &self.manner)
+            .field("policy", &self.policy)
             .finish_non_exhaustive()
     }
 }
@@ -236,14 +236,13 @@ fn seconds<S: serde::Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S:
 impl FleetStatus {
     fn read(found: &Stored) -> Option<Self> {
         let now = found.time();
-        let record = api_ratelimiter_core::limiter::Record::read(&found.text, now)?;
-        let (workers, view, changed_ago) = record.glance(now);
+        let summary = Record::read(&found.text, now)?.summary(now);
         Some(Self {
-            workers,
-            rate_per_second: view.0.as_per_second(),
-            learned_ceiling: view.1.map(crate::Rate::as_per_second),
-            cooldown: view.2,
-            changed_ago,
+            workers: summary.workers,
+            rate_per_second: summary.rate.as_per_second(),
+            learned_ceiling: summary.ceiling.map(crate::Rate::as_per_second),
+            cooldown: summary.pause_left,
+            changed_ago: summary.age,
         })
     }
 }

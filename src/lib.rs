@@ -77,6 +77,8 @@ pub mod dashboard;
 mod fleet;
 mod memory;
 mod observe;
+#[cfg(feature = "prometheus")]
+pub mod prometheus;
 mod rate_limiter;
 mod registry;
 
@@ -88,7 +90,7 @@ pub use api_ratelimiter_core::guidance;
 /// The vocabulary of methods, statuses and headers.
 pub use api_ratelimiter_core::http;
 pub use api_ratelimiter_core::limiter::{
-    BreakerPhase, CircuitBreaker, Learned, Learning, Phase, Reason,
+    BreakerPhase, CircuitBreaker, Learned, Learning, LearningReason, Phase,
 };
 pub use api_ratelimiter_core::{
     Effort, Error, Page, Position, Rate, Reader, Reply, Resend, Result, Time, TimeoutPhase,
@@ -99,20 +101,16 @@ pub use async_client::{
     AsyncClientBuilder, AsyncDynamicAPIClient, AsyncItems, AsyncPages, AsyncRequestBuilder,
     AsyncResponse, make_async_client_for,
 };
-pub use blocking::{
-    BodyReader, ClientBuilder, DynamicAPIClient, Items, Pages, RequestBuilder, Response,
-    make_client_for,
-};
-/// Both fronts' [`ClientBuilder`] and [`RequestBuilder`]: what they have in common.
-pub use client::builder::Builder as ClientBuilderOf;
-pub use client::request::Builder as RequestBuilderOf;
+pub use blocking::{BodyReader, DynamicAPIClient, Items, Pages, Response, make_client_for};
+#[cfg(feature = "async")]
+pub use client::builder::Async;
+pub use client::builder::{Blocking, ClientBuilder, Front};
+pub use client::request::RequestBuilder;
 pub use client::settings::{Roots, Timeouts, Tls};
 pub use clock::{Clock, JoinGuard, ManualClock, SystemClock};
 pub use fleet::{
     Fleet, FleetKey, FleetStatus, FleetStore, LocalStore, OnOutage, Replaced, StoreError, Stored,
 };
-#[cfg(feature = "prometheus")]
-pub use observe::prometheus;
 pub use observe::{About, Event, Observer, Standing};
 pub use rate_limiter::{
     AnnouncedLimit, DynamicRateLimiter, FleetSnapshot, Permit, Snapshot, TryAcquire,

@@ -1,17 +1,16 @@
-//! What the limiter and the calls through it tell the outside, as [`Event`]s.
+//! Events: what limiters and calls tell observers.
 //!
-//! The log lines are the first observer; what else listens comes after them.
+//! `event` defines the events, `decision` and `attempt_record` make them, and `dispatcher` gives them to the
+//! observers. The log lines (`log_lines`) are the first observer.
 
-mod audience;
-mod call;
+mod attempt_record;
+mod decision;
+mod dispatcher;
 mod event;
 mod log_lines;
-mod news;
-#[cfg(feature = "prometheus")]
-pub mod prometheus;
 
-pub(crate) use audience::{Audience, Speaker};
-pub(crate) use call::Heard;
+pub(crate) use attempt_record::AttemptRecord;
+pub(crate) use decision::{Cause, Decision, StateInWords};
+pub(crate) use dispatcher::{Dispatcher, EventSource};
 pub use event::{About, Event, Observer, Standing};
 pub(crate) use log_lines::created;
-pub(crate) use news::{Cause, Mind, News};

@@ -1,20 +1,19 @@
 //! What only the async front is asked for, and the last step of putting a client together.
 
 use super::client::AsyncDynamicAPIClient;
-use crate::client::builder::Builder;
+use super::transport;
+use crate::client::builder::{Async, ClientBuilder, Front};
+use crate::registry::API_RATE_CONFIGS;
+use api_ratelimiter_core::config::ApiRateConfig;
 use api_ratelimiter_core::error::Result;
-
-/// What only the async front asks for: the transport's own builder.
-#[derive(Debug, Default)]
-pub struct Async {
-    pub(super) http: Option<reqwest::ClientBuilder>,
-}
 
 /// Puts an [`AsyncDynamicAPIClient`] together; made by [`AsyncDynamicAPIClient::builder`] and
 /// [`AsyncDynamicAPIClient::builder_for`].
-pub type AsyncClientBuilder = Builder<Async>;
+///
+/// Its defaults are those of the blocking [`ClientBuilder`](crate::ClientBuilder).
+pub type AsyncClientBuilder = ClientBuilder<Async>;
 
-impl Builder<Async> {
+impl ClientBuilder<Async> {
     /// The transport to build on, for certificates, proxies or a pool of your own. Defaults to one that
     /// is set up by this builder's `tls` and `roots`.
     ///
@@ -35,17 +34,44 @@ impl Builder<Async> {
         self.front.http = Some(builder);
         self
     }
+}
 
-    /// The client. Needs no runtime yet.
+impl Front for Async {
+    type Client = AsyncDynamicAPIClient;
+
+    fn connect(builder: AsyncClientBuilder) -> Result<AsyncDynamicAPIClient> {
+        // A transport of the user may add headers by itself, which must not go to another origin.
+        let follows_abroad = builder.front.http.is_none();
+        builder
+            .assembled(follows_abroad, |front, settings| {
+                transport::client(front.http, settings)
+            })
+            .map(|(core, http)| AsyncDynamicAPIClient::new(core, http))
+    }
+}
+
+impl AsyncDynamicAPIClient {
+    /// A builder over a configuration.
+    pub fn builder(config: ApiRateConfig) -> AsyncClientBuilder {
+        AsyncClientBuilder::new(config, Async::default())
+    }
+
+    /// A builder over the configuration of that name in [`API_RATE_CONFIGS`].
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidConfig`](crate::Error) naming the setting, its value and the rule it breaks, or
-    /// the feature that is off.
-    pub fn build(self) -> Result<AsyncDynamicAPIClient> {
-        // Headers that a transport of the user adds by itself would follow a redirect to another host.
-        let follows_abroad = self.front.http.is_none();
-        self.checked(follows_abroad)
-            .and_then(AsyncDynamicAPIClient::assemble)
+    /// [`Error::UnknownApi`] with the names that are known and the nearest.
+    pub fn builder_for(name: &str) -> Result<AsyncClientBuilder> {
+        let config = API_RATE_CONFIGS.known(name)?;
+        Ok(Self::builder(ApiRateConfig::clone(&config)))
     }
+}
+
+/// An async client for an API by its name in [`API_RATE_CONFIGS`], with a limiter of its own.
+///
+/// # Errors
+///
+/// As for [`make_client_for`](crate::make_client_for).
+pub fn make_async_client_for(name: &str) -> Result<AsyncDynamicAPIClient> {
+    AsyncDynamicAPIClient::builder_for(name)?.build()
 }

@@ -1,110 +1,69 @@
-//! The loop: permit, send, feedback, again or done.
+//! The loop of an async call: waits for permits, sends requests and reads responses.
 
-use std::time::Duration;
+use std::ops::ControlFlow::{Break, Continue};
 
 use http::{HeaderMap, StatusCode};
 
-use crate::rate_limiter::{DynamicRateLimiter, Permits, give};
-use api_ratelimiter_core::attempt::{Attempt, Feedback, Next, NoAnswer, Onward};
+use api_ratelimiter_core::attempt::Attempt;
+use api_ratelimiter_core::call::{Call, Delivered};
 use api_ratelimiter_core::error::Result;
-use api_ratelimiter_core::reply::Reply;
+use api_ratelimiter_core::outcome::NoResponse;
+use api_ratelimiter_core::reply::BodyStart;
 
-/// An answer whose head has come and whose body has not been read.
-pub(super) trait Answer: Send {
+use crate::client::call::DrivenCall;
+
+/// A response whose head has arrived and whose body has not been read.
+pub(super) trait AsyncUnreadResponse: Send {
     fn status(&self) -> StatusCode;
     fn headers(&self) -> &HeaderMap;
-    /// The body's beginning, which stays part of the answer.
+    /// Reads the beginning of the body, which stays part of the response.
     fn peek(&mut self) -> impl Future<Output = Vec<u8>> + Send;
-    /// Reads the body away, as far as that is quickly done; what was read stays part of the answer.
-    fn drain(&mut self) -> impl Future<Output = Reply> + Send;
+    /// Reads the body away, if its end is near; what was read stays part of the response.
+    fn drain(&mut self) -> impl Future<Output = BodyStart> + Send;
 }
 
-/// What carries requests; an interface, so that tests can script it without sockets.
+/// A transport that sends requests.
 pub(super) trait Wire: Sync {
-    type Answer: Answer;
+    type Output: AsyncUnreadResponse;
 
     fn send(
         &self,
         attempt: &Attempt,
-    ) -> impl Future<Output = Result<Self::Answer, NoAnswer>> + Send;
+    ) -> impl Future<Output = Result<Self::Output, NoResponse>> + Send;
 }
 
-/// Brings a call to its end. Returns the answer with the attempt that led to it.
+/// Sends a call's requests by `wire` until a response is delivered or an error ends the call.
 pub(super) async fn drive<W: Wire>(
-    limiter: &DynamicRateLimiter,
-    mut attempt: Attempt,
+    mut call: DrivenCall<'_, Call>,
     wire: &W,
-) -> Result<(W::Answer, Attempt)> {
-    match to_the_end(limiter, &mut attempt, wire).await {
-        Ok(answer) => Ok((answer, attempt)),
-        Err(error) => {
-            let error = error.with_effort(attempt.effort());
-            limiter.tell_gave_up(&attempt, &error);
-            Err(error)
-        }
-    }
-}
-
-async fn to_the_end<W: Wire>(
-    limiter: &DynamicRateLimiter,
-    attempt: &mut Attempt,
-    wire: &W,
-) -> Result<W::Answer> {
-    let clock = limiter.clock();
+) -> Result<(W::Output, Delivered)> {
     loop {
-        let (mut permit, mut waited) = (None, Duration::ZERO);
-        if let Some(wanted) = attempt.acquire() {
-            let granted = limiter
-                .acquire_for_async(&wanted)
-                .await
-                .map_err(|error| attempt.gave_up(error))?;
-            waited = granted.waited();
-            attempt.granted(waited);
-            attempt.goes_on_trial(granted.is_trial());
-            permit = Some(granted.tagged(attempt.parts().tags.clone()));
-        }
-        let mut heard = limiter.going_out(attempt, waited);
-        match wire.send(attempt).await {
-            Ok(mut answer) => {
-                let (status, unix_now) = (answer.status(), clock.unix_now());
-                let body = if attempt.wants_body(status, answer.headers(), unix_now) {
-                    answer.peek().await
-                } else {
-                    Vec::new()
-                };
-                let headers = answer.headers();
-                let (feedback, next) = attempt.answered(status, headers, &body, unix_now);
-                if let Some(heard) = &mut heard {
-                    heard.answered(status, headers, feedback, clock.now());
-                }
-                give(permit, feedback);
-                heard
-                    .into_iter()
-                    .for_each(|heard| limiter.tell_attempt(heard));
-                match next? {
-                    Next::Deliver => return Ok(answer),
-                    Next::Again => match attempt.again(answer.drain().await, unix_now)? {
-                        Onward::Deliver => return Ok(answer),
-                        Onward::Resend(longer) => {
-                            longer.iter().for_each(|longer| limiter.prolong(longer));
-                        }
-                    },
+        let permit = match call.wanted() {
+            Some(wanted) => call.limiter().acquire_for_async(&wanted).await.map(Some),
+            None => Ok(None),
+        };
+        let outgoing = call.granted(permit)?;
+        let mut response = match wire.send(outgoing.attempt()).await {
+            Ok(response) => response,
+            Err(cause) => {
+                call = outgoing.failed(cause)?;
+                continue;
+            }
+        };
+        let arrived = outgoing.answered(response.status(), response.headers());
+        let body = match arrived.wants_body(response.headers()) {
+            true => Some(response.peek().await),
+            false => None,
+        };
+        call = match arrived.judge(response.headers(), body.as_deref())? {
+            Break(delivered) => return Ok((response, delivered)),
+            Continue(draining) => {
+                let body = response.drain().await;
+                match draining.drained(response.headers(), body)? {
+                    Break(delivered) => return Ok((response, delivered)),
+                    Continue(call) => call,
                 }
             }
-            Err(NoAnswer::Failed(failure)) => {
-                if let Some(heard) = &mut heard {
-                    heard.failed(failure.kind, clock.now());
-                }
-                give(permit, Feedback::Failed);
-                heard
-                    .into_iter()
-                    .for_each(|heard| limiter.tell_attempt(heard));
-                attempt.failed(failure, clock.now())?;
-            }
-            Err(NoAnswer::Unsent(error)) => {
-                permit.into_iter().for_each(Permits::unused);
-                return Err(error);
-            }
-        }
+        };
     }
 }

@@ -3,14 +3,16 @@
 use super::client::AsyncDynamicAPIClient;
 use super::pages::AsyncPages;
 use super::response::AsyncResponse;
-use crate::client::request::Builder;
+use crate::client::builder::Async;
+use crate::client::methods::request_methods;
+use crate::client::request::RequestBuilder;
 use api_ratelimiter_core::config::Pagination;
 use api_ratelimiter_core::error::Result;
 
-/// A request of the async client.
-pub type AsyncRequestBuilder = Builder<AsyncDynamicAPIClient>;
+/// A request of an [`AsyncDynamicAPIClient`](crate::AsyncDynamicAPIClient).
+pub type AsyncRequestBuilder = RequestBuilder<Async>;
 
-impl Builder<AsyncDynamicAPIClient> {
+impl RequestBuilder<Async> {
     /// Sends the request and waits for its answer, as the blocking
     /// [`send`](crate::RequestBuilder::send) does.
     ///
@@ -46,3 +48,5 @@ impl Builder<AsyncDynamicAPIClient> {
         AsyncPages::new(client, parts, deadline, Some(pagination))
     }
 }
+
+request_methods!(AsyncDynamicAPIClient, AsyncRequestBuilder);

@@ -1,29 +1,14 @@
-//! TLS as reqwest is told of it. The only room of the front that depends on features.
+//! Provider and roots of TLS, as reqwest is configured with them.
+//!
+//! A function whose feature is off leaves the transport as it is: `client::tls::check` refuses settings
+//! that need the feature.
 
 use reqwest::ClientBuilder;
 
 use crate::client::settings::{ClientSettings, Tls};
 use api_ratelimiter_core::error::Result;
 
-#[cfg(feature = "native-tls")]
-mod native;
-#[cfg(all(feature = "rustls", not(feature = "platform-verifier")))]
-#[path = "tls/no_platform.rs"]
-mod platform;
-#[cfg(feature = "platform-verifier")]
-mod platform;
-#[cfg(feature = "rustls")]
-mod ring;
-
-#[cfg(not(feature = "native-tls"))]
-#[path = "tls/no_native.rs"]
-mod native;
-/// Builds without a library leave the transport as it is: `tls::check` has refused what needs it.
-#[cfg(not(feature = "rustls"))]
-#[path = "tls/no_ring.rs"]
-mod ring;
-
-pub(super) use ring::provide;
+pub(super) use with_rustls::provide;
 
 /// Hands provider and roots to the transport.
 pub(super) fn configure(
@@ -31,7 +16,95 @@ pub(super) fn configure(
     settings: &ClientSettings,
 ) -> Result<ClientBuilder> {
     match settings.tls {
-        Tls::Rustls => ring::configure(builder, settings),
-        Tls::Native => Ok(native::configure(builder)),
+        Tls::Rustls => with_rustls::configure(builder, settings),
+        Tls::Native => Ok(with_native_tls(builder)),
+    }
+}
+
+/// Chooses the system's TLS library, with the system's roots.
+#[cfg(feature = "native-tls")]
+fn with_native_tls(builder: ClientBuilder) -> ClientBuilder {
+    builder.tls_backend_native()
+}
+
+#[cfg(not(feature = "native-tls"))]
+fn with_native_tls(builder: ClientBuilder) -> ClientBuilder {
+    builder
+}
+
+/// rustls with ring, so that no C library is built.
+#[cfg(feature = "rustls")]
+mod with_rustls {
+    use std::sync::Arc;
+
+    use reqwest::ClientBuilder;
+    use rustls::crypto::{CryptoProvider, ring};
+    use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
+
+    use crate::client::settings::{ClientSettings, Roots};
+    use api_ratelimiter_core::error::{Error, Result};
+
+    pub(super) fn configure(
+        builder: ClientBuilder,
+        settings: &ClientSettings,
+    ) -> Result<ClientBuilder> {
+        let unusable = |error| Error::config(&settings.call.name, "roots", error);
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(unusable)?;
+        let config = match settings.roots {
+            Roots::WebPki => with_built_in_roots(config),
+            Roots::Platform => with_platform_roots(config).map_err(unusable)?,
+        };
+        Ok(builder.tls_backend_preconfigured(config))
+    }
+
+    fn with_built_in_roots(config: ConfigBuilder<ClientConfig, WantsVerifier>) -> ClientConfig {
+        let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        config.with_root_certificates(roots).with_no_client_auth()
+    }
+
+    /// Trusts the certificates of the operating system.
+    #[cfg(feature = "platform-verifier")]
+    fn with_platform_roots(
+        config: ConfigBuilder<ClientConfig, WantsVerifier>,
+    ) -> Result<ClientConfig, rustls::Error> {
+        use rustls_platform_verifier::BuilderVerifierExt;
+
+        Ok(config.with_platform_verifier()?.with_no_client_auth())
+    }
+
+    #[cfg(not(feature = "platform-verifier"))]
+    fn with_platform_roots(
+        _: ConfigBuilder<ClientConfig, WantsVerifier>,
+    ) -> Result<ClientConfig, rustls::Error> {
+        let problem = "needs the feature `platform-verifier`";
+        Err(rustls::Error::General(problem.into()))
+    }
+
+    /// Makes sure that there is a provider of cryptography for a builder that the user brought: the
+    /// process's, or ring if the process has none.
+    pub(in crate::async_client) fn provide(builder: ClientBuilder) -> ClientBuilder {
+        if CryptoProvider::get_default().is_none() {
+            // Another thread may have installed a provider meanwhile; that one is used then.
+            ring::default_provider().install_default().ok();
+        }
+        builder
+    }
+}
+
+#[cfg(not(feature = "rustls"))]
+mod with_rustls {
+    use reqwest::ClientBuilder;
+
+    use crate::client::settings::ClientSettings;
+    use api_ratelimiter_core::error::Result;
+
+    pub(super) fn configure(builder: ClientBuilder, _: &ClientSettings) -> Result<ClientBuilder> {
+        Ok(builder)
+    }
+
+    pub(in crate::async_client) fn provide(builder: ClientBuilder) -> ClientBuilder {
+        builder
     }
 }

@@ -2,21 +2,21 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::time::Duration;
 
 use http::{HeaderValue, Method, header};
 use reqwest::redirect::Policy;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::outgoing::Outgoing;
+use super::timeout::within;
 use super::tls as front_tls;
+use super::upload::Upload;
 use crate::client::settings::ClientSettings;
 use crate::client::tls;
 use crate::client::transport::{MOST_IDLE_CONNECTIONS, io_kind};
 use api_ratelimiter_core::Time;
-use api_ratelimiter_core::attempt::Failure;
-use api_ratelimiter_core::attempt::NoAnswer::{self, Failed, Unsent};
 use api_ratelimiter_core::error::{Error, Result, TimeoutPhase, TransportKind};
+use api_ratelimiter_core::outcome::Failure;
+use api_ratelimiter_core::outcome::NoResponse::{self, Failed, Unsent};
 use api_ratelimiter_core::request::RequestParts;
 
 /// What carries requests.
@@ -73,7 +73,7 @@ pub(super) async fn send(
     parts: &RequestParts,
     token: Option<HeaderValue>,
     now: Time,
-) -> Result<reqwest::Response, NoAnswer> {
+) -> Result<reqwest::Response, NoResponse> {
     if parts.address.origin().is_https() && !http.speaks_https {
         return Err(Failed(Failure {
             kind: TransportKind::Tls,
@@ -104,7 +104,7 @@ pub(super) async fn send(
         request.headers_mut().insert(header::CONTENT_LENGTH, zero);
     }
     look_at_connections().await;
-    let (body, progress) = Outgoing::new(parts.body.as_ref());
+    let (body, progress) = Upload::new(parts.body.as_ref());
     *request.body_mut() = Some(reqwest::Body::wrap(body));
     let answer = progress.watch(&settings.timeouts, http.client.execute(request));
     let answer = match parts.time_left(now) {
@@ -124,29 +124,6 @@ async fn look_at_connections() {
     let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
     if matches!(flavor, Ok(RuntimeFlavor::CurrentThread)) {
         tokio::task::yield_now().await;
-    }
-}
-
-/// What `doing` brings, unless it takes longer than `most`, or than what is `left` of the attempt.
-pub(super) async fn within<T>(
-    most: Duration,
-    phase: TimeoutPhase,
-    left: Option<Duration>,
-    doing: impl Future<Output = T>,
-) -> Result<T, Failure> {
-    let (bound, phase) = match left {
-        Some(left) if left < most => (left, TimeoutPhase::Attempt),
-        _ => (most, phase),
-    };
-    tokio::time::timeout(bound, doing)
-        .await
-        .map_err(|_| timed_out(phase))
-}
-
-pub(super) fn timed_out(phase: TimeoutPhase) -> Failure {
-    Failure {
-        kind: TransportKind::Timeout(phase),
-        source: None,
     }
 }
 

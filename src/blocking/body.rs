@@ -26,7 +26,7 @@ enum Rest {
 
 /// How far a reading came.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum End {
+pub(super) enum BodyEnd {
     Complete,
     /// There is more than was asked for.
     TooLong,
@@ -68,23 +68,23 @@ impl Body {
         soft: Time,
         hard: Time,
         limit: u64,
-    ) -> io::Result<End> {
+    ) -> io::Result<BodyEnd> {
         let Self { seen, rest } = self;
         let end = match rest {
-            Rest::Complete => Ok(End::Complete),
+            Rest::Complete => Ok(BodyEnd::Complete),
             Rest::Broken(error) => Err(mem::replace(error, again(error))),
             Rest::Open(reader) => {
                 patience::until(clock, hard, || read(reader, clock, soft, limit, seen))
             }
         };
         match &end {
-            Ok(End::Complete) => self.rest = Rest::Complete,
-            Ok(End::TooLong | End::Late) => {}
+            Ok(BodyEnd::Complete) => self.rest = Rest::Complete,
+            Ok(BodyEnd::TooLong | BodyEnd::Late) => {}
             Err(error) => self.rest = Rest::Broken(again(error)),
         }
         // What was complete before may still be more than this reader wants.
         match end {
-            Ok(End::Complete) if self.seen.len() as u64 > limit => Ok(End::TooLong),
+            Ok(BodyEnd::Complete) if self.seen.len() as u64 > limit => Ok(BodyEnd::TooLong),
             end => end,
         }
     }
@@ -97,11 +97,11 @@ fn read(
     soft: Time,
     limit: u64,
     bytes: &mut Vec<u8>,
-) -> io::Result<End> {
+) -> io::Result<BodyEnd> {
     let mut chunk = [0; CHUNK];
     loop {
         if bytes.len() as u64 > limit {
-            return Ok(End::TooLong);
+            return Ok(BodyEnd::TooLong);
         }
         let count = match reader.read(&mut chunk) {
             Ok(count) => count,
@@ -109,12 +109,12 @@ fn read(
             Err(error) => return Err(error),
         };
         if count == 0 {
-            return Ok(End::Complete);
+            return Ok(BodyEnd::Complete);
         }
         bytes.extend_from_slice(&chunk[..count]);
         // What lay ready was read without a wait.
         if clock.now() > soft {
-            return Ok(End::Late);
+            return Ok(BodyEnd::Late);
         }
     }
 }

@@ -1,30 +1,54 @@
 //! The last step of putting a client together.
 
 use super::client::DynamicAPIClient;
-use crate::client::builder::{Builder, Checked};
+use super::transport;
+use crate::client::builder::{Blocking, ClientBuilder, Front};
+use crate::registry::API_RATE_CONFIGS;
+use api_ratelimiter_core::config::ApiRateConfig;
 use api_ratelimiter_core::error::Result;
 
-/// What only the blocking front asks for: nothing.
-#[derive(Debug, Clone, Copy)]
-pub struct Blocking;
+impl Front for Blocking {
+    type Client = DynamicAPIClient;
 
-/// Puts a [`DynamicAPIClient`] together.
-pub type ClientBuilder = Builder<Blocking>;
+    fn connect(builder: ClientBuilder) -> Result<DynamicAPIClient> {
+        builder
+            .assembled(true, |Self, settings| transport::agent(settings))
+            .map(|(core, agent)| DynamicAPIClient::new(core, agent))
+    }
+}
 
-impl Builder<Blocking> {
-    /// The client.
+impl DynamicAPIClient {
+    /// A builder over a configuration.
+    pub fn builder(config: ApiRateConfig) -> ClientBuilder {
+        ClientBuilder::new(config, Blocking)
+    }
+
+    /// A builder over the configuration of that name in [`API_RATE_CONFIGS`].
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidConfig`](crate::Error) naming the setting, its value and the rule it breaks, or
-    /// the feature that is off.
-    pub fn build(self) -> Result<DynamicAPIClient> {
-        let Checked {
-            front: Blocking,
-            settings,
-            limiter,
-            memory,
-        } = self.checked(true)?;
-        DynamicAPIClient::assemble(settings, limiter, memory)
+    /// [`Error::UnknownApi`] with the names that are known and the nearest.
+    pub fn builder_for(name: &str) -> Result<ClientBuilder> {
+        API_RATE_CONFIGS
+            .known(name)
+            .map(|config| ClientBuilder::new(ApiRateConfig::clone(&config), Blocking))
     }
+}
+
+/// A client for an API by its name in [`API_RATE_CONFIGS`], with a limiter of its own.
+///
+/// # Errors
+///
+/// [`Error::UnknownApi`] with the names that are known, and [`Error::InvalidConfig`] if the entry has
+/// no base URL: then use [`DynamicAPIClient::builder_for`] and give one.
+///
+/// ```
+/// use api_ratelimiter::make_client_for;
+///
+/// let client = make_client_for("notion")?;
+/// assert_eq!(client.limiter().snapshot().name, "notion");
+/// # Ok::<(), api_ratelimiter::Error>(())
+/// ```
+pub fn make_client_for(name: &str) -> Result<DynamicAPIClient> {
+    DynamicAPIClient::builder_for(name)?.build()
 }

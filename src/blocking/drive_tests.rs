@@ -9,14 +9,13 @@ use http::Method;
 use super::*;
 use crate::client::settings::{ClientSettings, Draft};
 use crate::clock::{Clock, JoinGuard, ManualClock};
-use api_ratelimiter_core::attempt::Failure;
+use crate::rate_limiter::DynamicRateLimiter;
 use api_ratelimiter_core::config::{ApiRateConfig, BucketConfig};
 use api_ratelimiter_core::error::{Error, TimeoutPhase, TransportKind};
 use api_ratelimiter_core::limiter::CircuitBreaker;
+use api_ratelimiter_core::outcome::Failure;
 use api_ratelimiter_core::request::RequestParts;
 
-/// The wall clock of whoever reads an answer.
-const UNIX: Duration = Duration::from_secs(1_767_225_600);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// What the scripted server does with one request.
@@ -32,7 +31,7 @@ use Does::{Answers, Fails, Says};
 
 struct Scripted(StatusCode, HeaderMap, &'static str);
 
-impl Answer for Scripted {
+impl UnreadResponse for Scripted {
     fn status(&self) -> StatusCode {
         self.0
     }
@@ -45,9 +44,11 @@ impl Answer for Scripted {
         self.2.as_bytes()
     }
 
-    fn drain(&mut self) -> Reply {
-        let body = self.2.as_bytes().to_vec();
-        Reply::new(self.0, self.1.clone(), body, false, UNIX)
+    fn drain(&mut self) -> BodyStart {
+        BodyStart {
+            bytes: self.2.as_bytes().to_vec(),
+            truncated: false,
+        }
     }
 }
 
@@ -118,24 +119,19 @@ impl World {
         headers.insert("x-own", "1".parse().expect("valid"));
         let body = (method == Method::POST).then(|| Arc::from(&b"body"[..]));
         RequestParts {
-            method,
-            address: self.settings.call.base.join("/a?token=t").expect("valid"),
             headers,
             body,
-            idempotent: None,
-            repeatable: false,
-            cost: 1,
-            timeout: None,
-            deadline: None,
-            tags: None,
-            before_send: None,
+            ..RequestParts::new(
+                method,
+                self.settings.call.base.join("/a?token=t").expect("valid"),
+            )
         }
     }
 
     fn call(&self, parts: RequestParts, script: &[Does]) -> Result<(u16, u32)> {
         let mut script = script.iter();
-        let attempt = Attempt::new(Arc::clone(&self.settings.call), parts);
-        let outcome = drive(&self.limiter, attempt, |attempt| {
+        let call = DrivenCall::new(&self.limiter, &self.settings.call, parts);
+        let outcome = drive(call, |attempt| {
             let parts = attempt.parts();
             self.sent.borrow_mut().push(Sent {
                 at: self.clock.now().as_nanos() as f64 / 1e9,
@@ -166,14 +162,14 @@ impl World {
                     HeaderMap::new(),
                     body,
                 )),
-                Fails(kind) => Err(NoAnswer::Failed(Failure {
+                Fails(kind) => Err(NoResponse::Failed(Failure {
                     kind: *kind,
                     source: None,
                 })),
             }
         });
         assert_eq!(script.count(), 0, "the whole script was played");
-        outcome.map(|(answer, attempt)| (answer.0.as_u16(), attempt.sent()))
+        outcome.map(|(response, delivered)| (response.0.as_u16(), delivered.effort().attempts()))
     }
 
     fn times(&self) -> Vec<f64> {
@@ -788,9 +784,10 @@ fn a_401_is_sent_once_more_with_a_fresh_token() {
 #[test]
 fn a_call_that_was_never_sent_gives_its_permit_back() {
     let world = world(|_| {});
-    let attempt = Attempt::new(Arc::clone(&world.settings.call), world.parts(Method::GET));
-    let outcome = drive(&world.limiter, attempt, |_| {
-        Err::<Scripted, _>(NoAnswer::Unsent(Error::request("x", "y")))
+    let parts = world.parts(Method::GET);
+    let call = DrivenCall::new(&world.limiter, &world.settings.call, parts);
+    let outcome = drive(call, |_| {
+        Err::<Scripted, _>(NoResponse::Unsent(Error::request("x", "y")))
     });
     assert!(matches!(outcome, Err(Error::InvalidRequest { .. })));
     let snapshot = world.limiter.snapshot();

@@ -1,5 +1,5 @@
-//! A proxy that the environment names and this build can't speak to: the transport would go around it
-//! without a word to the caller, or panic.
+//! The check of the proxy that the environment names. The transport would ignore a proxy that this build
+//! does not support, or panic.
 
 use ureq::ProxyProtocol;
 use ureq::config::Config;
@@ -8,14 +8,7 @@ use crate::client::settings::ClientSettings;
 use crate::client::tls;
 use api_ratelimiter_core::error::{Error, Result};
 
-/// Whether the feature `socks-proxy` is on.
-#[cfg(feature = "socks-proxy")]
-const SOCKS: bool = true;
-/// Whether the feature `socks-proxy` is on.
-#[cfg(not(feature = "socks-proxy"))]
-const SOCKS: bool = false;
-
-/// Refuses it, unless the environment excepts the API's host.
+/// Refuses a proxy that this build does not support, unless the environment excepts the API's host.
 pub(super) fn check(config: &Config, settings: &ClientSettings) -> Result<()> {
     let base = settings.call.base.to_string().parse();
     let (Some(proxy), Ok(base)) = (config.proxy(), base) else {
@@ -28,7 +21,7 @@ pub(super) fn check(config: &Config, settings: &ClientSettings) -> Result<()> {
         ProxyProtocol::Https => {
             "the environment's proxy speaks https, which needs the feature `rustls`, or `native-tls` and Tls::Native; or ignore it by no_proxy()"
         }
-        _ if SOCKS => return Ok(()),
+        _ if cfg!(feature = "socks-proxy") => return Ok(()),
         _ => {
             "the environment's proxy speaks SOCKS, which needs the feature `socks-proxy`; or ignore it by no_proxy()"
         }

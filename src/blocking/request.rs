@@ -3,14 +3,13 @@
 use super::client::DynamicAPIClient;
 use super::pages::Pages;
 use super::response::Response;
-use crate::client::request::Builder;
+use crate::client::builder::Blocking;
+use crate::client::methods::request_methods;
+use crate::client::request::RequestBuilder;
 use api_ratelimiter_core::config::Pagination;
 use api_ratelimiter_core::error::Result;
 
-/// A request of the blocking client.
-pub type RequestBuilder = Builder<DynamicAPIClient>;
-
-impl Builder<DynamicAPIClient> {
+impl RequestBuilder<Blocking> {
     /// Sends the request and waits for its answer.
     ///
     /// Answers from 2xx to 5xx are values. Refusals are waited out and sent again: a 429, and what the
@@ -52,3 +51,5 @@ impl Builder<DynamicAPIClient> {
         Pages::new(client, parts, deadline, Some(pagination))
     }
 }
+
+request_methods!(DynamicAPIClient, RequestBuilder);

@@ -8,15 +8,16 @@ use std::time::Duration;
 use http::{HeaderMap, Method, StatusCode};
 use serde::de::DeserializeOwned;
 
-use super::body::{Body, End};
-use super::drive::Answer;
+use super::body::{Body, BodyEnd};
+use super::drive::UnreadResponse;
 use super::transport::body_failure;
 use crate::client::settings::ClientSettings;
 use crate::client::transport::DRAIN_FOR;
 use crate::clock::Clock;
-use api_ratelimiter_core::attempt::{Attempt, Failure};
-use api_ratelimiter_core::error::{Effort, Error, Result};
-use api_ratelimiter_core::reply::{HeaderNames, Reply};
+use api_ratelimiter_core::call::Delivered;
+use api_ratelimiter_core::error::{Effort, Result};
+use api_ratelimiter_core::headers::HeaderNames;
+use api_ratelimiter_core::reply::{BodyStart, Reply};
 
 /// An answer of any status from 2xx to 5xx, its body not yet read.
 ///
@@ -24,78 +25,79 @@ use api_ratelimiter_core::reply::{HeaderNames, Reply};
 /// gives the connection back for the next request. Dropped unread, a response closes its connection:
 /// after a write whose answer does not matter, call `bytes()` all the same.
 pub struct Response {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Body,
-    context: Context,
-    attempts: u32,
-    waited: Duration,
-}
-
-/// What reading a body needs to know.
-#[derive(Debug, Clone)]
-struct Context {
-    request: Box<str>,
-    settings: Arc<ClientSettings>,
-    clock: Arc<dyn Clock>,
+    incoming: Incoming,
+    delivered: Delivered,
+    /// Most bytes of a body that is read whole.
+    max_body: u64,
 }
 
 impl Response {
-    /// The status.
+    pub(super) fn new(incoming: Incoming, delivered: Delivered, max_body: u64) -> Self {
+        Self {
+            incoming,
+            delivered,
+            max_body,
+        }
+    }
+
+    /// Returns the status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.incoming.head.status
     }
 
-    /// The headers.
+    /// Returns the headers.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
-        &self.headers
+        &self.incoming.head.headers
     }
 
-    /// The first header of that name, if it is there and is text.
+    /// Returns the first header of that name, if the response has one and its value is text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
+        self.headers().get(name)?.to_str().ok()
     }
 
-    /// Requests that were sent for this answer: 1 unless there were refusals, redirects or broken
-    /// connections.
+    /// Returns the number of requests sent for this response: 1 unless there were refusals, redirects or
+    /// broken connections.
     #[must_use]
     pub fn attempts(&self) -> u32 {
-        self.attempts
+        self.delivered.effort().attempts()
     }
 
-    /// Time spent waiting for permits.
+    /// Returns the time spent waiting for permits.
     #[must_use]
     pub fn waited(&self) -> Duration {
-        self.waited
+        self.delivered.effort().waited()
     }
 
     pub(super) fn effort(&self) -> Effort {
-        Effort::new(self.attempts, self.waited)
+        self.delivered.effort()
     }
 
-    /// The answer itself, if its status is below 400.
+    /// Returns the response itself, if its status is below 400.
     ///
     /// # Errors
     ///
-    /// [`Error::Status`] with status, headers and the first 64 KiB of the body.
+    /// [`Error::Status`](crate::Error::Status) with status, headers and the first 64 KiB of the body.
     pub fn error_for_status(self) -> Result<Self> {
-        if self.status.as_u16() < 400 {
+        if self.status().as_u16() < 400 {
             return Ok(self);
         }
-        let request = self.context.request.clone();
-        let patience = self.context.settings.timeouts.body;
-        let effort = self.effort();
-        Err(Error::of_status(request, self.into_reply(patience)).with_effort(effort))
+        let Self {
+            mut incoming,
+            delivered,
+            ..
+        } = self;
+        let body = incoming.start(incoming.patience);
+        Err(delivered.status_error(incoming.head.headers, body))
     }
 
     /// The body as text; what is no UTF-8 is replaced by U+FFFD.
     ///
     /// # Errors
     ///
-    /// [`Error::BodyTooLarge`] beyond `max_body`; [`Error::Transport`] if it breaks off or takes longer
+    /// [`Error::BodyTooLarge`](crate::Error::BodyTooLarge) beyond `max_body`; [`Error::Transport`](crate::Error::Transport) if it breaks off or takes longer
     /// than the timeouts allow.
     pub fn text(self) -> Result<String> {
         let bytes = self.bytes()?;
@@ -107,13 +109,11 @@ impl Response {
     ///
     /// # Errors
     ///
-    /// [`Error::Decode`] if it is none or has another shape, without its contents; and as for
+    /// [`Error::Decode`](crate::Error::Decode) if it is none or has another shape, without its contents; and as for
     /// [`text`](Self::text).
     pub fn json<T: DeserializeOwned>(self) -> Result<T> {
-        let (request, effort) = (self.context.request.clone(), self.effort());
-        let bytes = self.bytes()?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| Error::decode(&request, bytes.len(), &error).with_effort(effort))
+        let (body, delivered) = self.whole_body()?;
+        delivered.parse(&body)
     }
 
     /// The body as bytes, decoded.
@@ -122,89 +122,58 @@ impl Response {
     ///
     /// As for [`text`](Self::text).
     pub fn bytes(self) -> Result<Vec<u8>> {
-        let effort = self.effort();
+        self.whole_body().map(|(body, _)| body)
+    }
+
+    fn whole_body(self) -> Result<(Vec<u8>, Delivered)> {
         let Self {
-            mut body, context, ..
+            incoming,
+            delivered,
+            max_body,
         } = self;
-        let limit = context.settings.max_body;
-        let until = context.clock.now() + context.settings.timeouts.body;
-        let error = match body.fill(&context.clock, until, until, limit) {
-            Ok(End::Complete) => return Ok(body.into_seen()),
-            Ok(End::Late) => context.error(io::Error::other(ureq::Error::Timeout(
-                ureq::Timeout::RecvBody,
-            ))),
-            Ok(End::TooLong) => Error::body_too_large(context.request, limit),
-            Err(error) => context.error(error),
+        let Incoming {
+            mut body,
+            clock,
+            patience,
+            ..
+        } = incoming;
+        let until = clock.now() + patience;
+        let failure = match body.fill(&clock, until, until, max_body) {
+            Ok(BodyEnd::Complete) => return Ok((body.into_seen(), delivered)),
+            Ok(BodyEnd::TooLong) => return Err(delivered.body_too_large(max_body)),
+            Ok(BodyEnd::Late) => io::Error::other(ureq::Error::Timeout(ureq::Timeout::RecvBody)),
+            Err(error) => error,
         };
-        Err(error.with_effort(effort))
+        Err(delivered.body_failed(body_failure(failure)))
     }
 
     /// The body as a reader, without a bound on its length or on the time it takes in all; only the
     /// silence between two bytes is bounded, and the request's own `timeout` and `deadline` hold.
     #[must_use]
     pub fn into_reader(self) -> BodyReader {
-        BodyReader { inner: self.body }
-    }
-
-    pub(super) fn delivered(
-        answer: Fresh<'_>,
-        attempt: &Attempt,
-        settings: &Arc<ClientSettings>,
-        clock: &Arc<dyn Clock>,
-    ) -> Self {
-        let Fresh {
-            head: parts, body, ..
-        } = answer;
-        let context = Context {
-            request: attempt.parts().label(),
-            settings: Arc::clone(settings),
-            clock: Arc::clone(clock),
-        };
-        let (attempts, waited) = (attempt.sent(), attempt.waited());
-        Self {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-            context,
-            attempts,
-            waited,
+        BodyReader {
+            inner: self.incoming.body,
         }
-    }
-
-    /// Keeps the beginning of the body, reading for at most `patience`.
-    fn into_reply(self, patience: Duration) -> Reply {
-        let Self {
-            status,
-            headers,
-            mut body,
-            context,
-            ..
-        } = self;
-        let until = context.clock.now() + patience;
-        let end = body.fill(&context.clock, until, until, Reply::MOST_BODY as u64);
-        let truncated = !matches!(end, Ok(End::Complete));
-        let unix_now = context.clock.unix_now();
-        Reply::new(status, headers, body.into_seen(), truncated, unix_now)
     }
 }
 
-/// An answer inside the loop, before it is known whose it is.
-pub(super) struct Fresh<'a> {
+/// A response whose head has arrived, with its connection.
+pub(super) struct Incoming {
     head: http::response::Parts,
     body: Body,
-    clock: &'a Arc<dyn Clock>,
-    /// The longest that reading its whole body may take.
+    clock: Arc<dyn Clock>,
+    /// The longest that reading the whole body may take.
     patience: Duration,
 }
 
-impl<'a> Fresh<'a> {
+impl Incoming {
     pub(super) fn new(
         method: &Method,
-        answer: http::Response<ureq::Body>,
-        clock: &'a Arc<dyn Clock>,
+        response: http::Response<ureq::Body>,
+        clock: &Arc<dyn Clock>,
         settings: &ClientSettings,
     ) -> Self {
-        let (head, body) = answer.into_parts();
+        let (head, body) = response.into_parts();
         let body = if has_body(method, head.status) {
             Body::new(body)
         } else {
@@ -213,8 +182,19 @@ impl<'a> Fresh<'a> {
         Self {
             head,
             body,
-            clock,
+            clock: Arc::clone(clock),
             patience: settings.timeouts.body,
+        }
+    }
+
+    /// Reads the beginning of the body for at most `patience`.
+    fn start(&mut self, patience: Duration) -> BodyStart {
+        let until = self.clock.now() + patience;
+        let limit = Reply::MOST_BODY as u64;
+        let end = self.body.fill(&self.clock, until, until, limit);
+        BodyStart {
+            bytes: self.body.seen().to_vec(),
+            truncated: !matches!(end, Ok(BodyEnd::Complete)),
         }
     }
 }
@@ -226,7 +206,7 @@ fn has_body(method: &Method, status: StatusCode) -> bool {
     *method != Method::HEAD && !is_empty
 }
 
-impl Answer for Fresh<'_> {
+impl UnreadResponse for Incoming {
     fn status(&self) -> StatusCode {
         self.head.status
     }
@@ -237,46 +217,27 @@ impl Answer for Fresh<'_> {
 
     fn peek(&mut self) -> &[u8] {
         let now = self.clock.now();
+        let (soft, hard) = (now + DRAIN_FOR, now + self.patience);
         // An error comes again when the caller reads.
-        let _ = self.body.fill(
-            self.clock,
-            now + DRAIN_FOR,
-            now + self.patience,
-            Reply::MOST_BODY as u64,
-        );
+        let _ = self
+            .body
+            .fill(&self.clock, soft, hard, Reply::MOST_BODY as u64);
         self.body.seen()
     }
 
-    fn drain(&mut self) -> Reply {
-        let until = self.clock.now() + DRAIN_FOR;
-        let end = self
-            .body
-            .fill(self.clock, until, until, Reply::MOST_BODY as u64);
-        Reply::new(
-            self.head.status,
-            self.head.headers.clone(),
-            self.body.seen().to_vec(),
-            !matches!(end, Ok(End::Complete)),
-            self.clock.unix_now(),
-        )
-    }
-}
-
-impl Context {
-    fn error(self, error: io::Error) -> Error {
-        let Failure { kind, source } = body_failure(error);
-        Error::transport(self.request, kind, source)
+    fn drain(&mut self) -> BodyStart {
+        self.start(DRAIN_FOR)
     }
 }
 
 impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Response")
-            .field("request", &self.context.request)
-            .field("status", &self.status)
-            .field("headers", &HeaderNames(&self.headers))
-            .field("attempts", &self.attempts)
-            .field("waited", &self.waited)
+            .field("request", &self.delivered.request())
+            .field("status", &self.status())
+            .field("headers", &HeaderNames(self.headers()))
+            .field("attempts", &self.attempts())
+            .field("waited", &self.waited())
             .finish_non_exhaustive()
     }
 }

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::*;
-use api_ratelimiter_core::attempt::Wanted;
 use api_ratelimiter_core::config::{DialectConfig, LimitConfig, ScopeConfig};
+use api_ratelimiter_core::outcome::{Feedback, Wanted};
 
 /// Ten requests a second, of which one every ten seconds may be to `/a`.
 fn scoped(name: &str, change: impl FnOnce(&mut ApiRateConfig)) -> World {
@@ -274,7 +274,7 @@ fn sixteen_threads_with_refusals_lose_nothing_and_never_stand_still() {
                     if turn % 7 == 3 {
                         refusals.fetch_add(1, Ordering::SeqCst);
                         permits.give(Feedback::Refused {
-                            announced: api_ratelimiter_core::limiter::Told::default(),
+                            announced: api_ratelimiter_core::limiter::AnnouncedLimits::default(),
                             status: StatusCode::TOO_MANY_REQUESTS,
                             retry_after: Some(SECOND),
                             all: number % 4 == 0,
@@ -284,7 +284,7 @@ fn sixteen_threads_with_refusals_lose_nothing_and_never_stand_still() {
                     } else {
                         served.fetch_add(1, Ordering::SeqCst);
                         permits.give(Feedback::Success {
-                            announced: api_ratelimiter_core::limiter::Told::default(),
+                            announced: api_ratelimiter_core::limiter::AnnouncedLimits::default(),
                             exhausted: None,
                             all: false,
                         });

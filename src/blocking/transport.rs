@@ -16,9 +16,9 @@ use crate::client::settings::ClientSettings;
 use crate::client::tls;
 use crate::client::transport::{MOST_IDLE_CONNECTIONS, io_kind};
 use api_ratelimiter_core::Time;
-use api_ratelimiter_core::attempt::Failure;
-use api_ratelimiter_core::attempt::NoAnswer::{self, Failed, Unsent};
 use api_ratelimiter_core::error::{Error, Result, TimeoutPhase, TransportKind};
+use api_ratelimiter_core::outcome::Failure;
+use api_ratelimiter_core::outcome::NoResponse::{self, Failed, Unsent};
 use api_ratelimiter_core::request::RequestParts;
 
 /// A transport with the settings' timeouts, which follows no redirects and takes no status for an
@@ -69,7 +69,7 @@ pub(super) fn send(
     parts: &RequestParts,
     token: Option<http::HeaderValue>,
     now: Time,
-) -> Result<http::Response<Body>, NoAnswer> {
+) -> Result<http::Response<Body>, NoResponse> {
     if parts.address.origin().is_https() && !tls::is_available(settings.tls) {
         return Err(Failed(Failure {
             kind: TransportKind::Tls,
@@ -144,7 +144,7 @@ pub(super) fn failure(error: ureq::Error) -> Failure {
             TransportKind::Tls
         }
         ureq::Error::Tls(_) | ureq::Error::TlsRequired => TransportKind::Tls,
-        other => match coding::error(other) {
+        other => match decoding_error(other) {
             Some(error) if error.kind() == io::ErrorKind::UnexpectedEof => TransportKind::Closed,
             Some(_) => TransportKind::Protocol,
             None => TransportKind::Other,
@@ -156,23 +156,19 @@ pub(super) fn failure(error: ureq::Error) -> Failure {
     }
 }
 
+/// Returns what a decoder says about a body that is not compressed as its head says, or breaks off.
 #[cfg(feature = "gzip")]
-mod coding {
-    /// What a decoder says of a body that is not compressed as its head says, or breaks off.
-    pub(super) fn error(error: &ureq::Error) -> Option<&std::io::Error> {
-        match error {
-            ureq::Error::Decompress(_, error) => Some(error),
-            _ => None,
-        }
+fn decoding_error(error: &ureq::Error) -> Option<&io::Error> {
+    match error {
+        ureq::Error::Decompress(_, error) => Some(error),
+        _ => None,
     }
 }
 
+/// A build without the feature decodes nothing.
 #[cfg(not(feature = "gzip"))]
-mod coding {
-    /// A build that decodes nothing.
-    pub(super) fn error(_: &ureq::Error) -> Option<&std::io::Error> {
-        None
-    }
+fn decoding_error(_: &ureq::Error) -> Option<&io::Error> {
+    None
 }
 
 /// The same for an error that came out of reading a body.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::client::core::ClientCore;
 use crate::client::settings::{ClientSettings, Draft, Roots, Timeouts, Tls};
 use crate::clock::{Clock, SystemClock};
 use crate::fleet::Fleet;
@@ -15,17 +16,41 @@ use api_ratelimiter_core::config::ApiRateConfig;
 use api_ratelimiter_core::error::{Error, Result};
 use api_ratelimiter_core::limiter::CircuitBreaker;
 
-/// Puts a client together; made by the `builder` and the `builder_for` of either client.
+/// A front of the client, [`Blocking`] or `Async`. It says which client a [`ClientBuilder`] builds and a
+/// [`RequestBuilder`](crate::RequestBuilder) uses.
+///
+/// You need it only for code that works with the builders of both clients.
+pub trait Front: Sized {
+    /// The client of this front.
+    type Client;
+
+    #[doc(hidden)]
+    fn connect(builder: ClientBuilder<Self>) -> Result<Self::Client>;
+}
+
+/// The blocking front, [`DynamicAPIClient`](crate::DynamicAPIClient). The default of both builders.
+#[derive(Debug, Clone, Copy)]
+pub struct Blocking;
+
+/// The async front, [`AsyncDynamicAPIClient`](crate::AsyncDynamicAPIClient).
+#[cfg(feature = "async")]
+#[derive(Debug, Default)]
+pub struct Async {
+    /// The transport that the user brought.
+    pub(crate) http: Option<reqwest::ClientBuilder>,
+}
+
+/// Puts a client together; made by `builder` and `builder_for` of either client.
 ///
 /// # Default
 ///
 /// No credential; the configuration's base URL, backoff statuses and `max_cooldown`; 20 retries after
-/// refusals; transport errors are not retried (but see [`retry_transport`](Self::retry_transport));
+/// refusals; no retries after transport errors (but see [`retry_transport`](Self::retry_transport));
 /// [`Timeouts::default`]; bodies read whole up to 64 MiB; proxies from the environment
 /// (`ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`); rustls with Mozilla's roots; a limiter of
 /// its own on the system's clock.
 #[must_use = "call build()"]
-pub struct Builder<F> {
+pub struct ClientBuilder<F = Blocking> {
     /// What only this front asks for.
     pub(crate) front: F,
     config: ApiRateConfig,
@@ -37,15 +62,7 @@ pub struct Builder<F> {
     observers: Vec<Arc<dyn Observer>>,
 }
 
-/// What a client is made of.
-pub(crate) struct Checked<F> {
-    pub(crate) front: F,
-    pub(crate) settings: ClientSettings,
-    pub(crate) limiter: DynamicRateLimiter,
-    pub(crate) memory: Option<Memory>,
-}
-
-impl<F> Builder<F> {
+impl<F> ClientBuilder<F> {
     pub(crate) fn new(config: ApiRateConfig, front: F) -> Self {
         Self {
             front,
@@ -227,12 +244,29 @@ impl<F> Builder<F> {
         self.with(|draft| draft.label = Some(tenant))
     }
 
-    /// Everything checked.
+    /// Builds the client. This needs no async runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidConfig`] with the setting, its value and the rule that it breaks, or the feature that
+    /// is off.
+    pub fn build(self) -> Result<F::Client>
+    where
+        F: Front,
+    {
+        F::connect(self)
+    }
+
+    /// Checks everything, makes the transport, and puts both together.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidConfig`].
-    pub(crate) fn checked(self, follows_abroad: bool) -> Result<Checked<F>> {
+    pub(crate) fn assembled<T>(
+        self,
+        follows_abroad: bool,
+        transport: impl FnOnce(F, &ClientSettings) -> Result<T>,
+    ) -> Result<(ClientCore, T)> {
         let Self {
             front,
             config,
@@ -288,16 +322,12 @@ impl<F> Builder<F> {
         let memory = memory.map(|folder| {
             Memory::new(&folder, &config.name, settings.call.base.to_string(), label)
         });
-        Ok(Checked {
-            front,
-            settings,
-            limiter,
-            memory,
-        })
+        let transport = transport(front, &settings)?;
+        Ok((ClientCore::new(settings, limiter, memory), transport))
     }
 }
 
-impl<F> fmt::Debug for Builder<F> {
+impl<F> fmt::Debug for ClientBuilder<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
             .field("api", &self.config.name)

@@ -11,16 +11,17 @@ use api_ratelimiter_core::error::{Error, Result};
 use api_ratelimiter_core::headers::{self, HeaderNames, bearer};
 use api_ratelimiter_core::request::RequestParts;
 
+use super::builder::{Blocking, Front};
 use super::settings::ClientSettings;
-use api_ratelimiter_core::url::{Shown, form_encode};
+use api_ratelimiter_core::url::form_encode;
 
 /// A request that is put together and then sent.
 ///
-/// It owns a clone of the client: it can be stored, and sent from another thread. Whatever is wrong
-/// with what it is given surfaces at `send`.
+/// It owns a clone of the client: it can be stored, and sent from another thread. `send` returns the
+/// first error in what the request was given.
 #[must_use = "nothing happens before send()"]
-pub struct Builder<C> {
-    client: C,
+pub struct RequestBuilder<F: Front = Blocking> {
+    client: F::Client,
     settings: Arc<ClientSettings>,
     /// Everything, or the first thing that was wrong.
     parts: Result<RequestParts>,
@@ -29,32 +30,14 @@ pub struct Builder<C> {
     deadline: Option<Duration>,
 }
 
-impl<C> Builder<C> {
+impl<F: Front> RequestBuilder<F> {
     pub(crate) fn new(
-        client: C,
+        client: F::Client,
         settings: &Arc<ClientSettings>,
         method: Result<Method>,
         path: &str,
     ) -> Self {
-        let parts = method.and_then(|method| {
-            let address = settings.call.base.join(path).map_err(|problem| {
-                Error::request("path", format_args!("{} {problem}", Shown(path)))
-            })?;
-            let headers = settings.call.headers.clone();
-            Ok(RequestParts {
-                method,
-                address,
-                headers,
-                body: None,
-                idempotent: None,
-                cost: 1,
-                timeout: None,
-                deadline: None,
-                tags: None,
-                before_send: None,
-                repeatable: false,
-            })
-        });
+        let parts = method.and_then(|method| settings.call.request(method, path));
         Self {
             client,
             settings: Arc::clone(settings),
@@ -263,7 +246,7 @@ impl<C> Builder<C> {
     }
 
     /// The request with its own headers in the place of the client's.
-    pub(crate) fn assembled(self) -> (C, Result<RequestParts>, Option<Duration>) {
+    pub(crate) fn assembled(self) -> (F::Client, Result<RequestParts>, Option<Duration>) {
         let Self {
             client,
             mut parts,
@@ -292,7 +275,7 @@ fn set_body(
     }
 }
 
-impl<C> fmt::Debug for Builder<C> {
+impl<F: Front> fmt::Debug for RequestBuilder<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequestBuilder")
             .field("request", &self.parts)

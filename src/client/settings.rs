@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api_ratelimiter_core::headers;
-use api_ratelimiter_core::settings::CallSettings;
+use api_ratelimiter_core::settings::{CallSettings, DEFAULT_MAX_RETRIES_ON_BACKOFF};
 use http::{HeaderMap, HeaderValue, header};
 
 use api_ratelimiter_core::config::ApiRateConfig;
 use api_ratelimiter_core::config::Pagination;
 use api_ratelimiter_core::error::{Error, Result};
 use api_ratelimiter_core::limiter::CircuitBreaker;
-use api_ratelimiter_core::url::{Base, Shown};
 
 /// How long each part of a request may take.
 ///
@@ -156,9 +155,6 @@ pub(crate) struct Draft {
     pub(crate) label: Option<String>,
 }
 
-/// Refusals of one request that are waited out before the caller is told.
-const DEFAULT_MAX_RETRIES_ON_BACKOFF: u32 = 20;
-
 /// Bytes of a body that is read whole, decoded: far more than a page of any API, far less than
 /// memory.
 const DEFAULT_MAX_BODY: u64 = 64 * 1024 * 1024;
@@ -225,24 +221,10 @@ impl Draft {
         config: &ApiRateConfig,
         follows_abroad: bool,
     ) -> Result<ClientSettings> {
-        config.validate()?;
+        let mut call = CallSettings::new(config)?;
         let name = config.name.as_str();
-        if config.base_url.is_empty() {
-            return Err(Error::config(
-                name,
-                "base_url",
-                "is empty: each customer has a host; give `.base_url(..)`",
-            ));
-        }
-        let base = Base::parse(&config.base_url).map_err(|problem| {
-            Error::config(
-                name,
-                "base_url",
-                format_args!("{} {problem}", Shown(&config.base_url)),
-            )
-        })?;
         self.timeouts.check(name)?;
-        let mut all = config.header_map()?;
+        let all = &mut call.headers;
         let agent = self.user_agent.as_deref().unwrap_or(USER_AGENT);
         all.insert(
             header::USER_AGENT,
@@ -254,26 +236,17 @@ impl Draft {
                 headers::pair(key, value).map_err(|error| Error::header_of(name, error))?;
             own.append(key, value);
         }
-        headers::replace(&mut all, own);
+        headers::replace(all, own);
         if let Some(token) = &self.bearer {
             all.insert(
                 header::AUTHORIZATION,
                 headers::bearer(token).map_err(|error| Error::header_of(name, error))?,
             );
         }
-        let call = CallSettings {
-            name: name.into(),
-            reader: config.reader()?,
-            pause_all: config.dialect.pause_all,
-            scopes: config.scope_rules()?,
-            idempotency: config.idempotency()?,
-            base,
-            headers: all,
-            has_token_source: self.token_source.is_some(),
-            max_retries_on_backoff: self.max_retries_on_backoff,
-            retry_transport: self.retry_transport,
-            follows_abroad,
-        };
+        call.has_token_source = self.token_source.is_some();
+        call.max_retries_on_backoff = self.max_retries_on_backoff;
+        call.retry_transport = self.retry_transport;
+        call.follows_abroad = follows_abroad;
         Ok(ClientSettings {
             call: Arc::new(call),
             token_source: self.token_source,

@@ -1,38 +1,17 @@
-//! What this build knows of TLS, for all fronts.
+//! Which TLS settings this build supports, for both fronts.
 
 use crate::client::settings::{ClientSettings, Roots, Tls};
 use api_ratelimiter_core::error::{Error, Result};
 
-/// Whether the feature `rustls` is on.
-#[cfg(feature = "rustls")]
-const RUSTLS: bool = true;
-/// Whether the feature `rustls` is on.
-#[cfg(not(feature = "rustls"))]
-const RUSTLS: bool = false;
-
-/// Whether the feature `native-tls` is on.
-#[cfg(feature = "native-tls")]
-const NATIVE: bool = true;
-/// Whether the feature `native-tls` is on.
-#[cfg(not(feature = "native-tls"))]
-const NATIVE: bool = false;
-
-/// Whether the feature `platform-verifier` is on.
-#[cfg(feature = "platform-verifier")]
-const PLATFORM_VERIFIER: bool = true;
-/// Whether the feature `platform-verifier` is on.
-#[cfg(not(feature = "platform-verifier"))]
-const PLATFORM_VERIFIER: bool = false;
-
-/// Whether https can be spoken with these settings.
+/// Returns whether this build supports https with this library.
 pub(crate) fn is_available(tls: Tls) -> bool {
     match tls {
-        Tls::Rustls => RUSTLS,
-        Tls::Native => NATIVE,
+        Tls::Rustls => cfg!(feature = "rustls"),
+        Tls::Native => cfg!(feature = "native-tls"),
     }
 }
 
-/// Refuses what was asked for and can't be had, and https without TLS.
+/// Refuses settings that need a feature that is off, and https without TLS.
 pub(crate) fn check(settings: &ClientSettings) -> Result<()> {
     let fails = |field, problem| Err(Error::config(&settings.call.name, field, problem));
     let asked = settings.tls != Tls::default() || settings.roots != Roots::default();
@@ -48,7 +27,8 @@ pub(crate) fn check(settings: &ClientSettings) -> Result<()> {
             ),
         };
     }
-    if settings.roots == Roots::Platform && settings.tls == Tls::Rustls && !PLATFORM_VERIFIER {
+    let needs_verifier = settings.roots == Roots::Platform && settings.tls == Tls::Rustls;
+    if needs_verifier && !cfg!(feature = "platform-verifier") {
         return fails(
             "roots",
             "Roots::Platform needs the feature `platform-verifier`, which is off",

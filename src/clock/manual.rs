@@ -37,17 +37,17 @@ use api_ratelimiter_core::Time;
 /// ```
 #[derive(Debug, Clone)]
 pub struct ManualClock {
-    shared: Arc<Shared>,
+    shared: Arc<ManualState>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct ManualState {
     auto: bool,
-    state: Mutex<State>,
+    state: Mutex<Timeline>,
 }
 
 #[derive(Debug)]
-struct State {
+struct Timeline {
     now: Time,
     /// The wall clock at [`Time::ZERO`]; may be stepped.
     unix_at_zero: Duration,
@@ -101,7 +101,7 @@ impl ManualClock {
     }
 
     fn with_mode(auto: bool) -> Self {
-        let state = State {
+        let state = Timeline {
             now: Time::ZERO,
             unix_at_zero: UNIX_AT_START,
             joined: 0,
@@ -110,7 +110,7 @@ impl ManualClock {
             next_id: 0,
         };
         Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new(ManualState {
                 auto,
                 state: Mutex::new(state),
             }),
@@ -166,7 +166,7 @@ impl Drop for JoinGuard {
     }
 }
 
-impl State {
+impl Timeline {
     /// Has everybody look again, whether woken, due or neither.
     fn next_round(&mut self) {
         self.round += 1;

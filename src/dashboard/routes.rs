@@ -26,14 +26,14 @@ const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 
 
 /// What all requests share.
 #[derive(Debug)]
-pub(super) struct Watched {
-    pub(super) samples: Samples,
+pub(super) struct PageState {
+    pub(super) samples: Arc<Samples>,
     pub(super) registry: Registry,
     /// Host names beside `localhost`, in lower case.
     pub(super) names: Vec<String>,
 }
 
-pub(super) fn router(watched: Arc<Watched>) -> Router {
+pub(super) fn router(watched: Arc<PageState>) -> Router {
     Router::new()
         .route(
             "/",
@@ -49,25 +49,25 @@ pub(super) fn router(watched: Arc<Watched>) -> Router {
         .with_state(watched)
 }
 
-async fn snapshot(State(watched): State<Arc<Watched>>) -> Response {
+async fn snapshot(State(watched): State<Arc<PageState>>) -> Response {
     typed("application/json", watched.samples.now())
 }
 
-async fn metrics(State(watched): State<Arc<Watched>>) -> Response {
+async fn metrics(State(watched): State<Arc<PageState>>) -> Response {
     typed(
         "text/plain; version=0.0.4; charset=utf-8",
         text_format(&watched.registry),
     )
 }
 
-async fn events(State(watched): State<Arc<Watched>>) -> Response {
+async fn events(State(watched): State<Arc<PageState>>) -> Response {
     let (kept, coming) = watched.samples.follow();
     stream::events(kept, coming).into_response()
 }
 
 /// A page of another site whose name was pointed at this address sends its own name as `Host`.
 async fn only_by_known_names(
-    State(watched): State<Arc<Watched>>,
+    State(watched): State<Arc<PageState>>,
     request: Request,
     next: Next,
 ) -> Response {

@@ -9,9 +9,8 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::routes::Watched;
 use crate::clock::{Clock, SystemClock};
-use crate::{DynamicRateLimiter, Snapshot};
+use crate::rate_limiter::{DynamicRateLimiter, Snapshot};
 
 /// Time between samples: often enough to look alive, and no load.
 const EVERY: Duration = Duration::from_millis(500);
@@ -82,11 +81,12 @@ impl Samples {
     }
 }
 
-pub(super) async fn take_for_ever(watched: Arc<Watched>) {
+/// Takes samples until the task is aborted.
+pub(super) async fn take_forever(samples: Arc<Samples>) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        watched.samples.take();
+        samples.take();
     }
 }

@@ -1,4 +1,4 @@
-//! Samples as server-sent events.
+//! SampleStream as server-sent events.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -15,7 +15,7 @@ pub(super) fn events(
     kept: String,
     coming: watch::Receiver<Arc<str>>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    Sse::new(Samples {
+    Sse::new(SampleStream {
         kept: Some(kept),
         next: Box::pin(next(coming)),
     })
@@ -32,12 +32,12 @@ async fn next(
     Some((sample, coming))
 }
 
-struct Samples {
+struct SampleStream {
     kept: Option<String>,
     next: Next,
 }
 
-impl Stream for Samples {
+impl Stream for SampleStream {
     type Item = Result<Event, Infallible>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use api_ratelimiter_core::limiter::{BreakerPhase, Phase, Reason};
+use api_ratelimiter_core::limiter::{BreakerPhase, LearningReason, Phase};
 use api_ratelimiter_core::seconds;
 
 /// Whoever wants to know what a limiter does and how requests fare.
@@ -330,7 +330,7 @@ pub struct Standing {
     /// What the limiter is doing; `None` where learning is off.
     pub phase: Option<Phase>,
     /// Why it last changed its mind about the limit; `None` where learning is off.
-    pub reason: Option<Reason>,
+    pub reason: Option<LearningReason>,
     /// What the circuit breaker is doing; `None` where there is none.
     pub breaker: Option<BreakerPhase>,
     /// All of this in words.

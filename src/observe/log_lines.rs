@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::{Event, Observer};
+use super::event::{Event, Observer};
 use api_ratelimiter_core::config::ApiRateConfig;
 
 /// The target of every log line.

@@ -1,18 +1,18 @@
-//! The end of a limiter.
+//! How a limiter is closed.
 
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use super::shared::DynamicRateLimiter;
 use super::waiting::Signal;
-use super::{Core, DynamicRateLimiter};
 
 impl DynamicRateLimiter {
-    /// Closes the limiter for all who share it: callers who wait get [`Error::Closed`](crate::Error::Closed) at once,
-    /// and so does whoever comes later. Returns how many permits are under way, without waiting for them.
+    /// Closes the limiter for all clones: waiting and later callers get [`Error::Closed`](crate::Error::Closed) at once.
+    /// Returns the number of permits under way, without waiting for them.
     ///
-    /// What is under way finishes: outcomes are still taken, and [`learned`](Self::learned) and
-    /// [`snapshot`](Self::snapshot) go on to answer. There is no way to open it again.
+    /// Permits under way still take their outcome, and [`learned`](Self::learned) and [`snapshot`](Self::snapshot) still
+    /// work. A closed limiter can't be opened again.
     pub fn close(&self) -> usize {
         for (_, scope) in &self.shared.scopes {
             scope.close();
@@ -26,10 +26,10 @@ impl DynamicRateLimiter {
         under_way
     }
 
-    /// Closes the limiter as [`close`](Self::close) does, and waits until the last permit is back, but
-    /// no longer than `patience`. Returns how many are still under way then: 0 if all finished.
+    /// Closes the limiter and waits, at most for `patience`, until the last permit is back. Returns the number of permits
+    /// still under way: 0 if all are back. See [`close`](Self::close).
     ///
-    /// A permit that the calling thread itself holds is waited for in vain.
+    /// A permit that the calling thread itself holds is never back in time.
     pub fn close_within(&self, patience: Duration) -> usize {
         let clock = &*self.shared.clock;
         let until = clock.now() + patience;
@@ -45,24 +45,12 @@ impl DynamicRateLimiter {
         }
     }
 
-    /// How many permits are under way; `waker` is woken when the last of them has come to its end.
+    /// Returns the number of permits under way. `waker` is woken when the last of them is done.
     pub(super) fn left_to_land(&self, waker: &Waker) -> usize {
         let mut core = self.shared.core.lock();
         if !core.closers.iter().any(|known| known.will_wake(waker)) {
             core.closers.push(waker.clone());
         }
         core.in_flight
-    }
-}
-
-impl Core {
-    /// A permit has come to its end. Returns who waited for the last one, if it was that.
-    pub(super) fn landed(&mut self) -> Vec<Waker> {
-        self.in_flight -= 1;
-        if self.in_flight == 0 {
-            std::mem::take(&mut self.closers)
-        } else {
-            Vec::new()
-        }
     }
 }

@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::*;
-use crate::clock::ManualClock;
-use api_ratelimiter_core::config::BucketConfig;
-use api_ratelimiter_core::limiter::{Announced, Learning, Told};
+use super::permit::Permit;
+use super::shared::DynamicRateLimiter;
+use crate::clock::{Clock, ManualClock};
+use api_ratelimiter_core::Time;
+use api_ratelimiter_core::config::{ApiRateConfig, BucketConfig};
+use api_ratelimiter_core::error::{Error, Result};
+use api_ratelimiter_core::limiter::{Announced, AnnouncedLimits, Learning};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -27,7 +30,7 @@ fn limiter() -> (ManualClock, DynamicRateLimiter) {
 }
 
 /// So many are left for a minute.
-fn left(remaining: u64) -> Told {
+fn left(remaining: u64) -> AnnouncedLimits {
     let told = Announced {
         limit: None,
         window: None,

@@ -7,35 +7,35 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::{Core, DynamicRateLimiter, Origin};
+use super::feedback::Origin;
+use super::shared::DynamicRateLimiter;
 use crate::observe::Cause;
-use api_ratelimiter_core::Time;
-use api_ratelimiter_core::limiter::{Change, Grant, Told};
+use api_ratelimiter_core::limiter::{AnnouncedLimits, Grant, Outcome};
 use api_ratelimiter_core::request::Tags;
 
-/// The right to send one request, which takes its outcome back.
+/// The right to send one request, which takes the outcome of the request back.
 ///
-/// Dropped without an outcome it counts as neutral: the token is spent, the rate stays. It remembers
-/// when it was issued and whether its caller had to wait, so that refusals of one burst cut the rate
-/// once, and successes that say nothing about the limit do not raise it.
+/// A permit that is dropped without an outcome counts as neutral: its token is spent, and the rate stays. A permit
+/// remembers when it was issued and whether its caller had to wait. So refusals of one burst cut the rate once, and
+/// successes that say nothing about the limit do not raise it.
 #[must_use = "a permit is spent when dropped; report the outcome by success() or backoff()"]
 pub struct Permit {
     pub(super) limiter: DynamicRateLimiter,
     grant: Grant,
     waited: Duration,
-    /// What observers are told of its request.
+    /// Context of the request, for observers.
     tags: Option<Arc<Tags>>,
-    stage: Stage,
+    state: PermitState,
 }
 
-/// How far it is on its way.
+/// PermitState of a permit.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Stage {
+enum PermitState {
     /// Its outcome is still to come.
     Open,
-    /// Its outcome is being told.
+    /// Its outcome is being handled.
     Spent,
-    /// It has come to its end.
+    /// It was counted as done.
     Landed,
 }
 
@@ -46,150 +46,125 @@ impl Permit {
             grant,
             waited,
             tags: None,
-            stage: Stage::Open,
+            state: PermitState::Open,
         }
     }
 
-    /// How long its caller waited for it.
+    /// Returns how long its caller waited for it.
     #[must_use]
     pub fn waited(&self) -> Duration {
         self.waited
     }
 
-    /// What observers are told of its request.
+    /// Attaches the context of the request, for observers.
     pub(crate) fn tagged(mut self, tags: Option<Arc<Tags>>) -> Self {
         self.tags = tags;
         self
     }
 
-    /// The limit let the request through.
+    /// Reports that the limit let the request through.
     pub fn success(self) {
-        self.succeeded(None, Told::default());
+        self.succeeded(None, AnnouncedLimits::default());
     }
 
-    /// The limit let the request through; the server announced how much is left, and that nothing is
-    /// left until `exhausted` from now.
-    pub(crate) fn succeeded(mut self, exhausted: Option<Duration>, announced: Told) {
-        let grant = self.grant;
-        let is_plain = exhausted.is_none() && announced == Told::default();
-        if is_plain && !grant.is_evidence() && self.ends_quietly(|core| core.counts(&grant)) {
-            return;
-        }
-        self.ends(Origin::Request(&grant), None, |core, now| {
-            core.totals.succeeded += 1;
-            let jitter = &mut core.jitter;
-            let chance = || jitter.f64();
-            core.source
-                .succeeded(now, &grant, announced, exhausted, chance)
+    /// Reports that the limit let the request through, and what the response announced: the rest of its limits, and
+    /// that nothing is left until `exhausted` from now.
+    pub(crate) fn succeeded(mut self, exhausted: Option<Duration>, announced: AnnouncedLimits) {
+        self.end(Origin::Request(self.grant), None, |jitter| {
+            Outcome::Success {
+                announced,
+                exhausted,
+                // A random number is drawn only where it is used, so that a seed gives the same pauses.
+                chance: exhausted.map_or(0.0, |_| jitter.f64()),
+            }
         });
     }
 
-    /// The server refused the request and asks for a pause of `retry_after`; `None` or zero if it does
+    /// Reports that the server refused the request and asks for a pause of `retry_after`; `None` or zero if it does
     /// not say.
     pub fn backoff(self, retry_after: Option<Duration>) {
-        self.refused(None, retry_after, Told::default());
+        self.refused(None, retry_after, AnnouncedLimits::default());
     }
 
-    /// Neither: the request was given up on its way, or its outcome says nothing about the limit.
-    pub fn neutral(self) {}
-
-    /// No answer came, or one that the server did not mean (a 5xx): as neutral for the rate, but a
-    /// [`CircuitBreaker`](crate::CircuitBreaker) counts it.
-    pub fn failed(mut self) {
-        let grant = self.grant;
-        self.ends(Origin::Request(&grant), None, |core, now| {
-            core.source.failed(now, &grant);
-            Change::Nothing
-        });
-    }
-
-    /// Whether it goes alone to try whether the server is back.
-    pub(crate) fn is_trial(&self) -> bool {
-        self.grant.trial
-    }
-
-    /// A refusal with the status that the log line shows.
+    /// Reports a refusal with the status for the log line, and what the response announced.
     pub(crate) fn refused(
         mut self,
         status: Option<StatusCode>,
         retry_after: Option<Duration>,
-        announced: Told,
+        announced: AnnouncedLimits,
     ) {
-        let grant = self.grant;
-        self.ends(Origin::Request(&grant), status, |core, now| {
-            core.totals.backed_off += 1;
-            let chance = core.jitter.f64();
-            core.source
-                .refused(now, &grant, announced, retry_after, chance)
+        self.end(Origin::Request(self.grant), status, |jitter| {
+            Outcome::Refused {
+                announced,
+                hint: retry_after,
+                chance: jitter.f64(),
+            }
         });
     }
 
-    /// The request was never sent: the token goes back.
+    /// Reports an outcome that says nothing about the limit, such as a request that was given up on its way.
+    pub fn neutral(self) {}
+
+    /// Reports that no response came, or one that signals a fault of the server (a 5xx): neutral for the rate, but a
+    /// [`CircuitBreaker`](crate::CircuitBreaker) counts it.
+    pub fn failed(mut self) {
+        self.end(Origin::Request(self.grant), None, |_| Outcome::Failed);
+    }
+
+    /// Gives the token back: the request was never sent.
     pub(crate) fn unused(mut self) {
-        let grant = self.grant;
-        self.ends(Origin::Unsent, None, |core, now| {
-            core.source.unused(now, &grant);
-            Change::Nothing
-        });
+        self.end(Origin::Unsent, None, |_| Outcome::Unused);
     }
 
-    /// Whether a cut or a pause began since it was granted.
+    /// Returns whether its request is the trial of an open circuit breaker.
+    pub(crate) fn is_trial(&self) -> bool {
+        self.grant.trial
+    }
+
+    /// Returns whether a cut or a pause began since it was granted.
     pub(crate) fn is_overtaken(&self) -> bool {
         let core = self.limiter.shared.core.lock();
-        core.source.has_retreated_since(&self.grant)
+        core.engine.has_retreated_since(&self.grant)
     }
 
-    /// Its end, if that leaves everything as it is: without a look at the clock or at the queue.
-    fn ends_quietly(&mut self, outcome: impl FnOnce(&mut Core) -> bool) -> bool {
-        let closers = {
-            let mut core = self.limiter.shared.core.lock();
-            if !outcome(&mut core) {
-                return false;
-            }
-            core.landed()
-        };
-        self.has_landed(closers);
-        true
-    }
-
-    /// Its end, with an outcome.
-    fn ends(
+    /// Reports the outcome.
+    fn end(
         &mut self,
-        origin: Origin<'_>,
+        origin: Origin,
         status: Option<StatusCode>,
-        outcome: impl FnOnce(&mut Core, Time) -> Change,
+        outcome: impl FnOnce(&mut fastrand::Rng) -> Outcome,
     ) {
         let cause = Cause {
             status,
             tags: self.tags.take(),
         };
-        self.stage = Stage::Spent;
-        if let Some(closers) = self.limiter.feed(origin, cause, outcome) {
-            self.has_landed(closers);
+        let grant = self.grant;
+        self.state = PermitState::Spent;
+        let closers = self.limiter.feed(origin, cause, |core, now| {
+            let outcome = outcome(&mut core.jitter);
+            core.report(now, &grant, outcome)
+        });
+        if let Some(closers) = closers {
+            self.land(closers);
         }
     }
 
-    /// Its end, for which those may have waited.
-    fn has_landed(&mut self, closers: Vec<Waker>) {
-        self.stage = Stage::Landed;
+    /// Marks the permit as done and wakes the callers that waited for it as the last one.
+    fn land(&mut self, closers: Vec<Waker>) {
+        self.state = PermitState::Landed;
         closers.into_iter().for_each(Waker::wake);
     }
 }
 
-/// Without an outcome the token stays spent and the rate as it is; but others may be waiting for this
-/// very answer.
+/// Reports a permit without an outcome as neutral: other callers may wait for this very outcome.
 impl Drop for Permit {
     fn drop(&mut self) {
-        let grant = self.grant;
-        if self.stage == Stage::Open && !self.ends_quietly(|core| core.source.forgets(&grant)) {
-            self.ends(Origin::Request(&grant), None, |core, now| {
-                core.source.neutral(now, &grant);
-                Change::Nothing
-            });
+        if self.state == PermitState::Open {
+            self.end(Origin::Request(self.grant), None, |_| Outcome::Neutral);
         }
-        if self.stage == Stage::Spent {
+        if self.state == PermitState::Spent {
             let closers = self.limiter.shared.core.lock().landed();
-            self.has_landed(closers);
+            self.land(closers);
         }
     }
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{DynamicRateLimiter, Permit};
-use api_ratelimiter_core::attempt::{Feedback, Longer, Wanted};
+use super::permit::Permit;
+use super::shared::DynamicRateLimiter;
 use api_ratelimiter_core::error::Result;
+use api_ratelimiter_core::outcome::{Feedback, LongerPause, Wanted};
 use api_ratelimiter_core::request::Tags;
 
 /// The right to send one request, whichever limits it falls under.
@@ -140,7 +141,7 @@ impl DynamicRateLimiter {
     }
 
     /// The server asks for a longer pause than the limiters were told when it refused.
-    pub(crate) fn prolong(&self, longer: &Longer) {
+    pub(crate) fn prolong(&self, longer: &LongerPause) {
         let scope = longer.scope.as_deref().and_then(|name| self.scope(name));
         scope.unwrap_or(self).hold(longer.wait);
     }

@@ -1,17 +1,17 @@
-//! What a person or a program is shown of a limiter.
+//! Snapshots of a limiter, for people and programs.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
 
-use super::Totals;
-use super::agent::Agent;
-use crate::observe::Mind;
-use api_ratelimiter_core::limiter::{BreakerPhase, Phase, Reason, View};
+use super::fleet_driver::FleetDriver;
+use super::shared::{DynamicRateLimiter, Shared, Totals};
+use crate::observe::StateInWords;
+use api_ratelimiter_core::limiter::{BreakerPhase, LearningReason, Phase, View};
 use api_ratelimiter_core::{Rate, Time};
 
-/// What a limiter is doing at one moment.
+/// State of a limiter at one moment.
 ///
 /// As JSON, `cooldown_until` is Unix seconds as a float, or `null`, and `waited` is
 /// `waited_seconds`:
@@ -28,100 +28,127 @@ use api_ratelimiter_core::{Rate, Time};
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// The name of the configuration.
+    /// Name of the configuration.
     pub name: String,
-    /// The label by which credentials for one API are told apart; left out of the JSON without one.
+    /// Label that tells credentials for one API apart. Left out of the JSON without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
-    /// What requests are paced at now, per second.
+    /// Current rate in requests per second.
     pub current_rate: f64,
     /// Tokens in the bucket; negative while a costly request is paid off.
     pub tokens: f64,
-    /// Until when nothing is granted, by the wall clock; `None` if there is no pause.
+    /// End of the pause by the wall clock. `None` if there is no pause.
     #[serde(serialize_with = "unix_seconds")]
     pub cooldown_until: Option<SystemTime>,
-    /// The learned ceiling, per second: where the limit is taken to be. `None` until it was met twice,
-    /// and where learning is off.
+    /// Learned ceiling in requests per second: the estimate of the limit. `None` until the limit was met twice, and
+    /// where learning is off.
     pub learned_ceiling: Option<f64>,
-    /// What the limiter is doing; `None` where learning is off.
+    /// Current phase of learning. `None` where learning is off.
     pub phase: Option<Phase>,
-    /// Why it last changed its mind about the limit; `None` where learning is off.
-    pub reason: Option<Reason>,
-    /// What the circuit breaker is doing; `None` where there is none.
+    /// Reason for the last change of the estimate. `None` where learning is off.
+    pub reason: Option<LearningReason>,
+    /// State of the circuit breaker. `None` without one.
     pub breaker: Option<BreakerPhase>,
-    /// All of this in words.
+    /// Rate, phase and reason in words.
     pub state: String,
-    /// What the server announced and how much is left of it, until its reset; of several limits the
-    /// tightest. `None` if it did not say.
+    /// Announced limit and the rest of it until its reset; the tightest one of several. `None` if the server announced
+    /// none.
     pub announced: Option<AnnouncedLimit>,
-    /// Callers in the queue.
+    /// Number of callers in the queue.
     pub waiting: usize,
-    /// Permits granted so far.
+    /// Number of permits granted so far.
     pub granted: u64,
-    /// Permits, or reports by hand, that ended in success.
+    /// Number of permits and manual reports that ended in success.
     pub succeeded: u64,
-    /// Permits, or reports by hand, that ended in a refusal.
+    /// Number of permits and manual reports that ended in a refusal.
     pub backed_off: u64,
-    /// Time that callers spent waiting for the permits granted so far, all added up.
+    /// Sum of the times that callers waited for the permits granted so far.
     #[serde(rename = "waited_seconds", serialize_with = "seconds")]
     pub waited: Duration,
-    /// The fleet that shares the limit; left out of the JSON without one. `current_rate` is then the whole
-    /// fleet's, unless its store can't be reached.
+    /// Fleet that shares the limit. Left out of the JSON without one. With one, `current_rate` is the whole fleet's,
+    /// unless the store can't be reached.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fleet: Option<FleetSnapshot>,
-    /// The same of each part of the API that has a limit of its own, by name: `github/search`.
+    /// Snapshots of the parts of the API that have a limit of their own, by name: `github/search`.
     pub scopes: Vec<Snapshot>,
 }
 
-/// The fleet that a limiter is a worker of.
+/// The fleet of a worker.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct FleetSnapshot {
-    /// Workers that came to the store in the last 20 to 40 s; as long as it was never reached, those that are
-    /// assumed.
+    /// Number of workers that visited the store in the last 20 to 40 s. Before the first visit, the assumed number.
     pub workers: u32,
-    /// This worker's part of the rate, per second, if all have as much to do.
+    /// This worker's part of the rate in requests per second, if all workers have equally much to do.
     pub share: f64,
-    /// Who is the store.
+    /// Address of the store, without credentials.
     pub store: String,
-    /// Whether it was reached at the last try.
+    /// Whether the last try reached the store.
     pub joined: bool,
-    /// When it was reached last, by this machine's wall clock; as JSON Unix seconds.
+    /// Time of the last successful visit by this machine's wall clock. As JSON Unix seconds.
     #[serde(serialize_with = "unix_seconds")]
     pub last_contact: Option<SystemTime>,
 }
 
-/// A limit as the server announced it.
+/// A limit that the server announced.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct AnnouncedLimit {
-    /// Requests in a window, if it said so.
+    /// Requests allowed per window, if announced.
     pub limit: Option<u64>,
-    /// The window, if it said so; as JSON `window_seconds`.
+    /// Length of the window, if announced. As JSON `window_seconds`.
     #[serde(rename = "window_seconds", serialize_with = "optional_seconds")]
     pub window: Option<Duration>,
-    /// What is left of it by our own count: the last answer's, less what was granted since.
+    /// Requests left: the number in the last response, less what was granted since.
     pub remaining: u64,
-    /// When it resets, by the wall clock; as JSON Unix seconds.
+    /// Time of the reset by the wall clock. As JSON Unix seconds.
     #[serde(serialize_with = "unix_seconds")]
     pub reset: Option<SystemTime>,
 }
 
+impl DynamicRateLimiter {
+    /// Returns a snapshot of the limiter's state.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let Shared {
+            name,
+            clock,
+            core,
+            audience,
+            ..
+        } = &*self.shared;
+        let (now, unix_now) = (clock.now(), clock.unix_now());
+        let tenant = audience.tenant();
+        let scopes = self.shared.scopes.iter();
+        let scopes = scopes.map(|(_, scope)| scope.snapshot()).collect();
+        let (view, totals, waiting) = {
+            let core = core.lock();
+            (core.engine.view(now), core.totals, core.queue.len())
+        };
+        of(name, tenant, &view, totals, waiting, now, unix_now)
+            .with_scopes(scopes)
+            .with_store(self.shared.fleet_driver.as_deref())
+    }
+}
+
 impl Snapshot {
-    pub(super) fn with_store(mut self, agent: Option<&Agent>) -> Self {
-        if let Some((fleet, agent)) = self.fleet.as_mut().zip(agent) {
-            fleet.store = agent.shown();
+    /// Adds the store's address, for the worker of a fleet.
+    fn with_store(mut self, driver: Option<&FleetDriver>) -> Self {
+        if let Some((fleet, driver)) = self.fleet.as_mut().zip(driver) {
+            fleet.store = driver.store_shown();
         }
         self
     }
 
-    pub(super) fn with_scopes(mut self, scopes: Vec<Self>) -> Self {
+    /// Adds the snapshots of the scopes.
+    fn with_scopes(mut self, scopes: Vec<Self>) -> Self {
         self.scopes = scopes;
         self
     }
 }
 
-pub(super) fn of(
+/// Makes a snapshot of a view: times by the wall clock, rates as plain numbers.
+fn of(
     name: &str,
     tenant: Option<String>,
     view: &View,
@@ -143,7 +170,7 @@ pub(super) fn of(
         phase: view.learning.map(|(phase, _)| phase),
         reason: view.learning.map(|(_, reason)| reason),
         breaker: view.breaker,
-        state: Mind(view).to_string(),
+        state: StateInWords(view).to_string(),
         announced: view.announced.map(|standing| AnnouncedLimit {
             limit: standing.limit,
             window: standing.window,
@@ -173,7 +200,7 @@ pub(super) fn of(
     }
 }
 
-/// One line that answers why it is slow now.
+/// Writes one line that explains the current speed.
 impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

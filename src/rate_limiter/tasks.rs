@@ -1,4 +1,4 @@
-//! Tasks that wait: in the same queue as threads, each by its waker.
+//! How a task waits for its permit, in one queue with threads.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -7,26 +7,26 @@ use std::time::Duration;
 
 use tokio::time::Sleep;
 
-use super::permits::Held;
+use super::permit::Permit;
+use super::permits::{Held, Permits};
 use super::queue::Turn;
-use super::waiting::Place;
-use super::{DynamicRateLimiter, Permit, Permits};
+use super::shared::DynamicRateLimiter;
+use super::waiting::QueuePlace;
 use crate::clock::Clock;
 use api_ratelimiter_core::Time;
-use api_ratelimiter_core::attempt::Wanted;
 use api_ratelimiter_core::error::Result;
+use api_ratelimiter_core::outcome::Wanted;
 
-/// Needs the feature `async`.
+/// Waiting without blocking a thread. Needs the feature `async`.
 ///
-/// A task takes its place in the queue when its future is first polled, among threads and tasks alike.
-/// All these futures may be dropped at any time: one that waits leaves the queue at once, and neither
-/// loses a permit nor makes one; the permit of one that is done is spent when dropped, as always. One that
-/// was polled and is kept without being polled on holds its place, and everybody behind it waits.
+/// A task takes its place in the queue, among threads and tasks, when its future is first polled. All these futures may
+/// be dropped at any time. One that waits leaves the queue at once, and neither loses a permit nor makes one. One that is
+/// kept without being polled holds its place, and all callers behind it wait.
 ///
 /// # Panics
 ///
 /// Waiting needs a tokio runtime with its timer enabled, unless the limiter's clock wakes tasks itself
-/// ([`Clock::wake_at`]): without one they panic.
+/// ([`Clock::wake_at`]). They panic without one.
 impl DynamicRateLimiter {
     /// Waits for a permit, as [`acquire`](Self::acquire) does, without blocking the thread.
     ///
@@ -70,11 +70,11 @@ impl DynamicRateLimiter {
         self.acquire_by_async(cost, None).await
     }
 
-    /// Closes the limiter as [`close`](Self::close) does, and waits until the last permit is back, but
-    /// no longer than `patience`, as [`close_within`](Self::close_within) does without blocking the
-    /// thread. It is closed from the first poll on, and stays so when the future is dropped.
+    /// Closes the limiter and waits, at most for `patience`, until the last permit is back, without blocking the thread.
+    /// See [`close_within`](Self::close_within).
     ///
-    /// A permit that the calling task itself holds is waited for in vain.
+    /// The first poll closes the limiter, and it stays closed when the future is dropped. A permit that the calling task
+    /// itself holds is never back in time.
     ///
     /// ```
     /// use std::time::Duration;
@@ -130,7 +130,7 @@ impl DynamicRateLimiter {
     async fn acquire_by_async(&self, cost: u32, deadline: Option<Time>) -> Result<Permit> {
         let clock = &*self.shared.clock;
         let began = clock.now();
-        let mut place = Place {
+        let mut place = QueuePlace {
             limiter: self,
             ticket: None,
         };
@@ -158,8 +158,8 @@ impl DynamicRateLimiter {
     }
 }
 
-/// What wakes a task at its time: the clock, or a timer of tokio's, which only the head of the queue
-/// and those with a deadline have.
+/// Wakes a task at its time, by the clock or by a timer of tokio's. Only the head of the queue and callers with a
+/// deadline set one.
 struct Alarm<'a> {
     clock: &'a dyn Clock,
     id: Option<u64>,
@@ -175,7 +175,7 @@ impl<'a> Alarm<'a> {
         }
     }
 
-    /// Ready: the time has come.
+    /// Sets the alarm. Returns `Ready` when the time has come.
     fn set(&mut self, until: Option<Time>, now: Time, context: &mut Context<'_>) -> Poll<()> {
         if self.clock.wake_at(&mut self.id, until, context.waker()) {
             return Poll::Pending;
@@ -193,7 +193,7 @@ impl<'a> Alarm<'a> {
         };
         let rang = timer.as_mut().poll(context);
         if rang.is_ready() {
-            // Not to be polled again; and should it have rung early, a new one is set.
+            // A timer that has fired must not be polled again. If it fired early, the next call sets a new one.
             self.timer = None;
         }
         rang

@@ -1,21 +1,22 @@
-//! How a thread waits for its turn.
+//! How a thread waits for its permit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
 use std::thread::{self, Thread};
 
+use super::permit::Permit;
 use super::queue::Turn;
-use super::{DynamicRateLimiter, Permit};
+use super::shared::DynamicRateLimiter;
 use api_ratelimiter_core::Time;
 use api_ratelimiter_core::error::{Error, Result};
 
 impl DynamicRateLimiter {
-    /// The one loop behind every blocking wait.
+    /// Waits for a permit: the loop behind every blocking wait.
     pub(crate) fn acquire_by(&self, cost: u32, deadline: Option<Time>) -> Result<Permit> {
         let clock = &*self.shared.clock;
         let began = clock.now();
-        let mut place = Place {
+        let mut place = QueuePlace {
             limiter: self,
             ticket: None,
         };
@@ -44,13 +45,14 @@ impl DynamicRateLimiter {
     }
 }
 
-/// A caller's place in the queue; left when dropped, so that a waiter that goes away blocks nobody.
-pub(super) struct Place<'a> {
+/// A caller's place in the queue. Leaves the queue when dropped, so that a caller that goes away blocks no other.
+pub(super) struct QueuePlace<'a> {
     pub(super) limiter: &'a DynamicRateLimiter,
     pub(super) ticket: Option<u64>,
 }
 
-impl Place<'_> {
+impl QueuePlace<'_> {
+    /// Asks for a permit once, and takes or keeps a place in the queue if there is none yet.
     pub(super) fn turn(
         &mut self,
         began: Time,
@@ -59,14 +61,14 @@ impl Place<'_> {
         deadline: Option<Time>,
         waker: &mut dyn FnMut() -> Waker,
     ) -> Turn {
-        let (turn, next, ended, is_calling) = {
+        let (turn, next, ended, needs_visit) = {
             let mut core = self.limiter.shared.core.lock();
             let core = &mut *core;
             let turn = if core.closed {
                 Turn::Failed(Error::closed())
             } else {
                 core.queue.turn(
-                    &mut core.source,
+                    &mut core.engine,
                     now,
                     &mut self.ticket,
                     cost,
@@ -84,17 +86,17 @@ impl Place<'_> {
                 Turn::Wait(_) | Turn::Failed(_) => None,
             };
             let number = ended.map(|_| self.limiter.shared.audience.next_number());
-            let is_calling = core.is_calling(now);
-            (turn, next, number.zip(ended), is_calling)
+            let needs_visit = core.needs_visit(now);
+            (turn, next, number.zip(ended), needs_visit)
         };
         next.into_iter().for_each(Waker::wake);
-        self.limiter.call_agent(is_calling);
+        self.limiter.wake_fleet_driver(needs_visit);
         self.limiter.tell_ended(ended);
         turn
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueuePlace<'_> {
     fn drop(&mut self) {
         if self.ticket.is_some() {
             let next = self
@@ -109,13 +111,14 @@ impl Drop for Place<'_> {
     }
 }
 
-/// Wakes a blocked thread.
+/// Waker of a blocked thread.
 pub(super) struct Signal {
     thread: Thread,
     pub(super) woken: AtomicBool,
 }
 
 impl Signal {
+    /// Returns a signal that wakes the calling thread.
     pub(super) fn of_this_thread() -> Arc<Self> {
         Arc::new(Self {
             thread: thread::current(),

@@ -13,6 +13,7 @@ mod gzip;
 mod helpers;
 mod hostile;
 mod limits;
+mod one_wait;
 mod presets;
 mod proxies;
 mod redirects;

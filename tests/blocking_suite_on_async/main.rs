@@ -20,6 +20,8 @@ mod helpers;
 mod hostile;
 #[path = "../blocking/limits.rs"]
 mod limits;
+#[path = "../blocking/one_wait.rs"]
+mod one_wait;
 #[path = "../blocking/presets.rs"]
 mod presets;
 #[path = "../blocking/proxies.rs"]

@@ -1,6 +1,6 @@
 //! Learning, as callers meet it: the canary, the words, what is remembered.
 
-use api_ratelimiter::{ApiRateConfig, Learned, Learning, Phase, Reason};
+use api_ratelimiter::{ApiRateConfig, Learned, Learning, LearningReason, Phase};
 
 use crate::world::{SECOND, World};
 
@@ -89,7 +89,7 @@ fn a_snapshot_says_what_the_limiter_is_doing_and_why() {
     let snapshot = world.limiter.snapshot();
     assert_eq!(
         (snapshot.phase, snapshot.reason),
-        (Some(Phase::Searching), Some(Reason::Started))
+        (Some(Phase::Searching), Some(LearningReason::Started))
     );
     assert_eq!(
         snapshot.to_string(),

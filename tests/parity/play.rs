@@ -9,8 +9,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use api_ratelimiter::{
-    AsyncDynamicAPIClient, ClientBuilderOf, Clock, DynamicAPIClient, DynamicRateLimiter, Error,
-    Event, ManualClock, Observer, RequestBuilderOf,
+    AsyncDynamicAPIClient, Clock, DynamicAPIClient, DynamicRateLimiter, Error, Event, ManualClock,
+    Observer,
 };
 use serde_json::Value;
 
@@ -98,6 +98,39 @@ fn server(script: &Script, clock: &ManualClock, abroad: u16) -> (Server, Arc<Mut
     (server, times)
 }
 
+/// Puts the script's settings into a builder of either client, which are types of their own.
+macro_rules! set {
+    ($builder:expr, $script:expr, $limiter:expr) => {{
+        let asked = AtomicU32::new(0);
+        $builder
+            .no_proxy()
+            .limiter($limiter)
+            .max_retries_on_backoff(4)
+            .retry_transport($script.retry_transport)
+            .bearer_auth_with(move || {
+                let number = asked.fetch_add(1, Ordering::SeqCst);
+                Ok::<_, Error>(format!("token-{number}"))
+            })
+    }};
+}
+
+/// Puts what a call asks for into a request of either client.
+macro_rules! put {
+    ($request:expr, $call:expr) => {{
+        let mut request = $request.cost($call.cost).body("request");
+        if let Some(deadline) = $call.deadline {
+            request = request.deadline(deadline);
+        }
+        if let Some(key) = $call.idempotency_key {
+            request = request.idempotency_key(key);
+        }
+        if $call.own_token {
+            request = request.bearer_auth("own");
+        }
+        request
+    }};
+}
+
 /// A client of either front.
 trait Front {
     fn build(script: &Script, base_url: &str, limiter: DynamicRateLimiter) -> Self;
@@ -108,11 +141,11 @@ trait Front {
 impl Front for DynamicAPIClient {
     fn build(script: &Script, base_url: &str, limiter: DynamicRateLimiter) -> Self {
         let builder = Self::builder(script.config(base_url));
-        set(builder, script, limiter).build().expect("valid")
+        set!(builder, script, limiter).build().expect("valid")
     }
 
     fn call(&self, call: &Call) -> Result<(u16, u32, Duration), Error> {
-        let request = put(self.request(call.method.clone(), call.path), call);
+        let request = put!(self.request(call.method.clone(), call.path), call);
         let answer = request.send()?;
         let told = (answer.status().as_u16(), answer.attempts(), answer.waited());
         answer.bytes().map(|_| told)
@@ -122,11 +155,11 @@ impl Front for DynamicAPIClient {
 impl Front for AsyncDynamicAPIClient {
     fn build(script: &Script, base_url: &str, limiter: DynamicRateLimiter) -> Self {
         let builder = Self::builder(script.config(base_url));
-        set(builder, script, limiter).build().expect("valid")
+        set!(builder, script, limiter).build().expect("valid")
     }
 
     fn call(&self, call: &Call) -> Result<(u16, u32, Duration), Error> {
-        let request = put(self.request(call.method.clone(), call.path), call);
+        let request = put!(self.request(call.method.clone(), call.path), call);
         block_on(restless(self.limiter(), async {
             let answer = request.send().await?;
             let told = (answer.status().as_u16(), answer.attempts(), answer.waited());
@@ -152,39 +185,6 @@ async fn restless<T>(limiter: &DynamicRateLimiter, call: impl Future<Output = T>
         Poll::Pending
     })
     .await
-}
-
-/// The settings that both have.
-fn set<F>(
-    builder: ClientBuilderOf<F>,
-    script: &Script,
-    limiter: DynamicRateLimiter,
-) -> ClientBuilderOf<F> {
-    let asked = AtomicU32::new(0);
-    builder
-        .no_proxy()
-        .limiter(limiter)
-        .max_retries_on_backoff(4)
-        .retry_transport(script.retry_transport)
-        .bearer_auth_with(move || {
-            let number = asked.fetch_add(1, Ordering::SeqCst);
-            Ok::<_, Error>(format!("token-{number}"))
-        })
-}
-
-/// What both are asked for.
-fn put<C>(mut request: RequestBuilderOf<C>, call: &Call) -> RequestBuilderOf<C> {
-    request = request.cost(call.cost).body("request");
-    if let Some(deadline) = call.deadline {
-        request = request.deadline(deadline);
-    }
-    if let Some(key) = call.idempotency_key {
-        request = request.idempotency_key(key);
-    }
-    if call.own_token {
-        request = request.bearer_auth("own");
-    }
-    request
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {

@@ -1,4 +1,4 @@
-//! The one error: what went wrong, where, with which value, and what to do about it.
+//! The one error type of core and library: what failed, where, with which value, and what to do.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,17 +6,17 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::headers::InvalidHeader;
-use crate::limiter::Apart;
+use crate::limiter::{Denial, FleetUnavailable};
 use crate::reply::Reply;
 
-/// A `Result` with this crate's [`enum@Error`].
+/// A `Result` whose error is [`enum@Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Everything that can go wrong.
+/// An error of a configuration, a limiter or a call.
 ///
-/// Answers from 2xx to 5xx are no errors but [`Response`](crate::Response)s;
-/// [`error_for_status`](crate::Response::error_for_status) turns those of 400 and above into
-/// [`Error::Status`]. Neither `Display` nor `Debug` shows a body, a query string or a credential.
+/// Responses from 2xx to 5xx are not errors: a client returns them as values, and `error_for_status` turns
+/// those of 400 and above into [`Error::Status`]. Neither `Display` nor `Debug` shows a body, a query
+/// string or a credential.
 ///
 /// ```
 /// use api_ratelimiter_core::{ApiRateConfig, Error};
@@ -28,19 +28,19 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No configuration of that name is registered.
+    /// No configuration with that name is registered.
     #[error("no API is registered as {name:?}{} {known}; add one by API_RATE_CONFIGS.insert", Suggestion(.nearest))]
     #[non_exhaustive]
     UnknownApi {
-        /// The name that was asked for.
+        /// The unknown name.
         name: Box<str>,
-        /// The names that are registered, separated by commas.
+        /// The registered names, separated by commas.
         known: Box<str>,
-        /// The registered name that looks most like it.
+        /// The registered name that is most similar.
         nearest: Option<Box<str>>,
     },
 
-    /// A setting that can't be used, found when a client, a limiter or a registry entry was built.
+    /// A setting is invalid. Returned when a client, a limiter or a registry entry is built.
     #[error("configuration {entry:?}, {field}: {problem}")]
     #[non_exhaustive]
     InvalidConfig {
@@ -48,23 +48,23 @@ pub enum Error {
         entry: Box<str>,
         /// The field or setting.
         field: Box<str>,
-        /// The value that was given and the rule that it breaks.
+        /// The value and the rule that it breaks.
         problem: Box<str>,
     },
 
-    /// A request that can't be sent as it was put together. Nothing was sent, no permit was taken.
+    /// A request is invalid and was not sent, or a function of the caller that the call needs failed.
     #[error("invalid request, {part}: {problem}")]
     #[non_exhaustive]
     InvalidRequest {
-        /// What of the request: path, header, body …
+        /// The part of the request: path, header, body …
         part: Box<str>,
-        /// What is wrong with it and what to do.
+        /// What is wrong, and what to do.
         problem: Box<str>,
         /// Requests that the call sent, and how long it waited.
         effort: Effort,
     },
 
-    /// No complete answer came: the connection failed, broke, or took too long.
+    /// No complete response arrived: the connection failed, broke off, or took too long.
     #[error("{request}: {kind}")]
     #[non_exhaustive]
     Transport {
@@ -78,21 +78,20 @@ pub enum Error {
         effort: Effort,
     },
 
-    /// An answer of 400 or above, turned into an error by
-    /// [`error_for_status`](crate::Response::error_for_status).
+    /// The response has a status of 400 or above, and `error_for_status` made an error of it.
     #[error("{request}: status {}", .reply.status())]
     #[non_exhaustive]
     Status {
         /// Method and URL without its query.
         request: Box<str>,
-        /// The answer.
+        /// The response.
         reply: Box<Reply>,
         /// Requests that the call sent, and how long it waited.
         effort: Effort,
     },
 
     /// The server refused the request more often than `max_retries_on_backoff` allows.
-    #[error("{request}: still refused after {attempts} attempts ({}), waited {waited:.1?} in all; raise max_retries_on_backoff, or ask for less", .reply.status())]
+    #[error("{request}: still refused after {attempts} attempts ({}), waited {waited:.1?} in all; raise max_retries_on_backoff, or send fewer requests", .reply.status())]
     #[non_exhaustive]
     BackoffExhausted {
         /// Method and URL without its query.
@@ -105,59 +104,59 @@ pub enum Error {
         reply: Box<Reply>,
     },
 
-    /// The pause that the server asked for is longer than `max_cooldown`; nothing was slept or sent.
+    /// The server asked for a pause longer than `max_cooldown`. The call neither waited nor sent the request.
     #[error(
         "the API asks for a pause of {wait:.1?}, longer than max_cooldown allows; try again after it, or raise max_cooldown"
     )]
     #[non_exhaustive]
     CooldownTooLong {
-        /// What is left of the pause.
+        /// The rest of the pause.
         wait: Duration,
-        /// The refusal of this very call that began the pause, if it was this call's.
+        /// The refusal of this call that began the pause; `None` if another call's did.
         reply: Option<Box<Reply>>,
         /// Requests that the call sent, and how long it waited.
         effort: Effort,
     },
 
-    /// A permit would come after the caller's deadline; nothing was slept or sent.
+    /// A permit would come after the caller's deadline. The call neither waited nor sent the request.
     #[error("a permit would take {needed:.1?}, longer than the deadline allows")]
     #[non_exhaustive]
     DeadlineTooShort {
-        /// How long the permit would take at the current rate, at least.
+        /// The shortest time until the permit at the current rate.
         needed: Duration,
-        /// The last refusal of this very call, if it had been sent before.
+        /// The last refusal of this call, if it had been sent before.
         reply: Option<Box<Reply>>,
         /// Requests that the call sent, and how long it waited.
         effort: Effort,
     },
 
-    /// Requests fail, and the circuit breaker is open: calls are not to wait for it (`fail_fast`), or it
-    /// has been open for longer than `max_cooldown`. Nothing was slept or sent.
+    /// Requests fail and the circuit breaker is open, and calls do not wait for it (`fail_fast`), or it has
+    /// been open for longer than `max_cooldown`. The call neither waited nor sent the request.
     #[error("requests fail, the circuit breaker is open; the next trial goes in {wait:.1?}")]
     #[non_exhaustive]
     CircuitOpen {
-        /// Time to the next trial, or until the one that is under way counts as lost.
+        /// Time until the next trial, or until the trial in progress counts as lost.
         wait: Duration,
-        /// The last refusal of this very call, if it had been sent before.
+        /// The last refusal of this call, if it had been sent before.
         reply: Option<Box<Reply>>,
         /// Requests that the call sent, and how long it waited.
         effort: Effort,
     },
 
-    /// The fleet that shares the limit can't be asked, and callers are not to go on without it; or it has
-    /// other settings than this worker. Nothing was slept or sent.
+    /// The store of the fleet is unreachable and the outage policy stops callers, or the fleet has other
+    /// settings than this worker. The call neither waited nor sent the request.
     #[error("the fleet grants nothing: {problem}")]
     #[non_exhaustive]
     Fleet {
         /// What is wrong and what to do.
         problem: Box<str>,
-        /// Whether that is the store's state of the moment, which may be better later.
+        /// Whether the same call may succeed later, because the store may be reachable again.
         may_pass: bool,
         /// Requests that the call sent, and how long it waited.
         effort: Effort,
     },
 
-    /// The limiter was closed: it grants nothing any more.
+    /// The client or its limiter was closed and grants no more permits.
     #[error("the client was closed")]
     #[non_exhaustive]
     Closed {
@@ -165,7 +164,7 @@ pub enum Error {
         effort: Effort,
     },
 
-    /// A body that was to be read whole is longer than `max_body`.
+    /// The body is longer than `max_body`.
     #[error(
         "{request}: the body exceeds {limit} bytes; raise max_body, or read it by into_reader()"
     )]
@@ -173,13 +172,13 @@ pub enum Error {
     BodyTooLarge {
         /// Method and URL without its query.
         request: Box<str>,
-        /// The bound, in decoded bytes.
+        /// The longest allowed body, in decoded bytes.
         limit: u64,
         /// Requests that the call sent, and how long it waited.
         effort: Effort,
     },
 
-    /// A body that is not what the caller expected.
+    /// The body is not JSON of the type that the caller asked for.
     #[error("{request}: the body of {bytes} bytes is not as expected: {problem}")]
     #[non_exhaustive]
     Decode {
@@ -187,22 +186,22 @@ pub enum Error {
         request: Box<str>,
         /// Length of the body.
         bytes: u64,
-        /// What was expected and where, without the body's contents.
+        /// The expected type and the position, without the body's contents.
         problem: Box<str>,
         /// Requests that the call sent, and how long it waited.
         effort: Effort,
     },
 
-    /// An answer that is no page of the expected kind, or that does not lead on although it says that
-    /// more pages follow. The position of the iterator is where this page starts.
+    /// The response is not a page of the configured kind, or says that more pages follow but not where. The
+    /// position of the iterator is the start of this page.
     #[error("{request}, page {page}: {problem}")]
     #[non_exhaustive]
     Pagination {
         /// Method and URL without its query.
         request: Box<str>,
-        /// The how-many-th page of the walk, from 1.
+        /// The number of the page in this walk, from 1.
         page: u64,
-        /// What is wrong with it, without the body's contents.
+        /// What is wrong, without the body's contents.
         problem: Box<str>,
         /// Requests that the call sent, and how long it waited.
         effort: Effort,
@@ -247,31 +246,31 @@ impl Effort {
     }
 }
 
-/// How a request failed below HTTP.
+/// The way in which a request failed below HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TransportKind {
     /// The host name could not be resolved.
     Resolve,
-    /// No connection could be made.
+    /// No connection could be opened.
     Connect,
     /// TLS could not be set up: certificate, protocol, or no TLS feature.
     Tls,
-    /// Something took longer than its timeout.
+    /// A timeout ran out.
     Timeout(TimeoutPhase),
     /// The connection was closed or reset.
     Closed,
-    /// The answer is not HTTP, its head is too large, or its body is not compressed as the head says.
+    /// The response is not HTTP, its head is too large, or its body is not compressed as the head says.
     Protocol,
-    /// More than ten redirects, one after the other.
+    /// The call followed ten redirects and got another one.
     TooManyRedirects,
-    /// A redirect to something that is not http(s), or from https to http.
+    /// The response redirects to a URL that is not http(s), or from https to http.
     RedirectRefused,
-    /// Anything else; see `source()`.
+    /// Another failure; see `source()`.
     Other,
 }
 
-/// Which timeout ran out.
+/// The timeout that ran out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TimeoutPhase {
@@ -279,14 +278,13 @@ pub enum TimeoutPhase {
     Connect,
     /// Sending the request.
     Send,
-    /// The answer's head.
+    /// Waiting for the response's head.
     FirstByte,
     /// The pause between two bytes.
     BetweenBytes,
-    /// A body that was to be read whole.
+    /// Reading a whole body.
     Body,
-    /// The whole attempt: `timeout` or `deadline` of the request, or a timeout of a transport that the user
-    /// brought.
+    /// The whole attempt: `timeout` or `deadline` of the request, or a timeout of the user's own transport.
     Attempt,
 }
 
@@ -300,15 +298,46 @@ impl From<InvalidHeader> for Error {
     }
 }
 
+impl From<Denial> for Error {
+    fn from(denial: Denial) -> Self {
+        match denial {
+            Denial::Cooldown(wait) => Self::CooldownTooLong {
+                wait,
+                reply: None,
+                effort: Effort::default(),
+            },
+            Denial::CircuitOpen(wait) => Self::CircuitOpen {
+                wait,
+                reply: None,
+                effort: Effort::default(),
+            },
+            Denial::Fleet(reason) => Self::Fleet {
+                problem: match reason {
+                    FleetUnavailable::Unreachable => {
+                        "its store can't be reached; try again later, or go on alone by OnOutage::GoOn"
+                    }
+                    FleetUnavailable::OtherSettings => {
+                        "workers with other settings share this key; give each limit a key of its own, or all workers the same configuration"
+                    }
+                }
+                .into(),
+                may_pass: reason == FleetUnavailable::Unreachable,
+                effort: Effort::default(),
+            },
+        }
+    }
+}
+
 impl Error {
-    /// The status of the answer that this error holds.
+    /// Returns the status of the response that this error keeps.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.reply().map(Reply::status)
     }
 
-    /// How long to wait before it makes sense to try again, counted from the error, where that is
-    /// known: what is left of a pause, or what the last answer's `Retry-After` asked for.
+    /// Returns how long to wait before another try makes sense, if that is known: the rest of a pause, or the
+    /// wait of the last response as the client's own dialect read it. It is the pause that the limiter was
+    /// told of.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -319,7 +348,7 @@ impl Error {
         }
     }
 
-    /// The answer that this error holds.
+    /// Returns the response that this error keeps.
     #[must_use]
     pub fn reply(&self) -> Option<&Reply> {
         match self {
@@ -400,7 +429,7 @@ impl Error {
         self
     }
 
-    /// Whether a timeout of the transport or of the request ran out.
+    /// Returns whether a timeout of the transport or of the request ran out.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(
@@ -412,12 +441,11 @@ impl Error {
         )
     }
 
-    /// Whether the same request may well succeed later: refusals, pauses, deadlines, broken
-    /// connections, timeouts, and the statuses 408, 425, 429, 500, 502, 503, 504 and 529.
+    /// Returns whether the same request may succeed later: refusals, pauses, deadlines, broken connections,
+    /// timeouts, and the statuses 408, 425, 429, 500, 502, 503, 504 and 529.
     ///
-    /// Later, and not at once: a [`BackoffExhausted`](Self::BackoffExhausted) has been tried often
-    /// enough, and a [`CooldownTooLong`](Self::CooldownTooLong) says how long it takes. Put such a
-    /// request aside for [`retry_after`](Self::retry_after), or for the next run.
+    /// Do not send such a request again at once: the client has retried it already. Put it aside for
+    /// [`retry_after`](Self::retry_after), or for the next run.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -443,7 +471,7 @@ impl Error {
         }
     }
 
-    /// The variant's name, for counting.
+    /// Returns the variant's name, for counting errors.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::UnknownApi { .. } => "UnknownApi",
@@ -463,6 +491,8 @@ impl Error {
         }
     }
 
+    /// Returns the error of a configuration whose `field` has a problem.
+    #[must_use]
     pub fn config(entry: &str, field: &str, problem: impl fmt::Display) -> Self {
         Self::InvalidConfig {
             entry: entry.into(),
@@ -471,11 +501,13 @@ impl Error {
         }
     }
 
-    /// A header that can't be sent, set in a configuration.
+    /// Returns the error of a configuration with an invalid header.
     pub fn header_of(entry: &str, header: InvalidHeader) -> Self {
         Self::config(entry, &header.part, header.problem)
     }
 
+    /// Returns the error of a request one part of which has a problem.
+    #[must_use]
     pub fn request(part: impl fmt::Display, problem: impl fmt::Display) -> Self {
         Self::InvalidRequest {
             part: part.to_string().into(),
@@ -484,8 +516,8 @@ impl Error {
         }
     }
 
-    /// What a function of the caller's came back with; an error of ours (a login that has to wait, say)
-    /// stays what it is.
+    /// Returns the error of a call whose caller's own function failed. An error of this type, such as that of
+    /// a login that has to wait, stays as it is.
     pub fn of_caller(
         part: &str,
         problem: &str,
@@ -497,22 +529,6 @@ impl Error {
         }
     }
 
-    pub fn cooldown(wait: Duration) -> Self {
-        Self::CooldownTooLong {
-            wait,
-            reply: None,
-            effort: Effort::default(),
-        }
-    }
-
-    pub fn circuit(wait: Duration) -> Self {
-        Self::CircuitOpen {
-            wait,
-            reply: None,
-            effort: Effort::default(),
-        }
-    }
-
     /// Returns the error of a client or limiter that was closed.
     #[must_use]
     pub fn closed() -> Self {
@@ -521,23 +537,7 @@ impl Error {
         }
     }
 
-    pub fn apart(apart: Apart) -> Self {
-        let problem = match apart {
-            Apart::Unreachable => {
-                "its store can't be reached; try again later, or go on alone by OnOutage::GoOn"
-            }
-            Apart::OtherSettings => {
-                "workers with other settings share this key; give each limit a key of its own, or all workers the same configuration"
-            }
-        };
-        Self::Fleet {
-            problem: problem.into(),
-            may_pass: apart == Apart::Unreachable,
-            effort: Effort::default(),
-        }
-    }
-
-    /// A store that can't be reached.
+    /// Returns the error of a fleet whose store can't be reached.
     pub fn fleet(problem: impl Into<Box<str>>) -> Self {
         Self::Fleet {
             problem: problem.into(),
@@ -546,6 +546,8 @@ impl Error {
         }
     }
 
+    /// Returns the error of a deadline that is too short.
+    #[must_use]
     pub fn deadline(needed: Duration) -> Self {
         Self::DeadlineTooShort {
             needed,
@@ -611,7 +613,7 @@ impl Error {
         self
     }
 
-    /// A text as JSON that does not parse into the wanted type, told without its contents.
+    /// Returns the error of a text that is not JSON of the wanted type. It does not show the text.
     pub fn decode(request: &str, bytes: usize, error: &serde_json::Error) -> Self {
         Self::Decode {
             request: request.into(),
@@ -622,7 +624,7 @@ impl Error {
     }
 }
 
-/// serde_json's messages quote what stands in the body. Kept is what comes from the caller's type.
+/// Returns serde_json's message without quotes of the body: only what comes from the caller's type.
 fn without_contents(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let message = message
@@ -633,7 +635,7 @@ fn without_contents(error: &serde_json::Error) -> String {
         if message.starts_with("missing field") {
             return format!("{message} at line {line} column {column}");
         }
-        // Only these two end with words of the caller's type; others end with the body's.
+        // Only these two messages end with words of the caller's type; others end with the body's.
         let of_type = ["invalid type: ", "invalid value: "]
             .iter()
             .any(|start| message.starts_with(start));
@@ -655,12 +657,12 @@ impl fmt::Display for TransportKind {
         f.write_str(match self {
             Self::Resolve => "the host name could not be resolved",
             Self::Connect => {
-                "no connection could be made to the host, or to the proxy that the environment names"
+                "no connection could be opened to the host, or to the proxy that the environment names"
             }
             Self::Tls => "TLS could not be set up; see the error's source, and `roots` and `tls` of the builder",
             Self::Timeout(phase) => return write!(f, "timed out {phase}"),
-            Self::Closed => "the connection was closed or reset before the answer was complete",
-            Self::Protocol => "the answer is not valid HTTP, its head is too large, or its body is not compressed as the head says",
+            Self::Closed => "the connection was closed or reset before the response was complete",
+            Self::Protocol => "the response is not valid HTTP, its head is too large, or its body is not compressed as the head says",
             Self::TooManyRedirects => "more than 10 redirects",
             Self::RedirectRefused => "redirected to an address that is not http(s), or from https to http",
             Self::Other => "the request failed; see the error's source",
@@ -673,7 +675,7 @@ impl fmt::Display for TimeoutPhase {
         f.write_str(match self {
             Self::Connect => "while connecting",
             Self::Send => "while sending the request",
-            Self::FirstByte => "while waiting for the answer's head",
+            Self::FirstByte => "while waiting for the response's head",
             Self::BetweenBytes => "between two bytes",
             Self::Body => "while reading the body",
             Self::Attempt => "at the timeout or deadline of the whole attempt",
@@ -681,7 +683,7 @@ impl fmt::Display for TimeoutPhase {
     }
 }
 
-/// `, did you mean …?`, if there is a name that looks like it, and what comes before the names that are known.
+/// Shows `, did you mean …?` if a registered name is similar, and what comes before the registered names.
 struct Suggestion<'a>(&'a Option<Box<str>>);
 
 impl fmt::Display for Suggestion<'_> {
@@ -696,6 +698,7 @@ impl fmt::Display for Suggestion<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reply::BodyStart;
 
     #[test]
     fn an_error_is_small_enough_to_be_returned_from_everything() {
@@ -738,9 +741,8 @@ mod tests {
             Reply::new(
                 StatusCode::OK,
                 Default::default(),
-                vec![],
-                false,
-                Duration::ZERO,
+                BodyStart::default(),
+                None,
             )
         };
         let decode = serde_json::from_str::<u32>("x").expect_err("not JSON");
@@ -756,10 +758,10 @@ mod tests {
             Error::transport("GET /".into(), TransportKind::Closed, None),
             Error::of_status("GET /".into(), reply()),
             exhausted,
-            Error::cooldown(Duration::from_secs(9)),
+            Error::from(Denial::Cooldown(Duration::from_secs(9))),
             Error::deadline(Duration::from_secs(9)),
-            Error::circuit(Duration::from_secs(9)),
-            Error::apart(Apart::Unreachable),
+            Error::from(Denial::CircuitOpen(Duration::from_secs(9))),
+            Error::from(Denial::Fleet(FleetUnavailable::Unreachable)),
             Error::fleet("unreachable"),
             Error::closed(),
             Error::body_too_large("GET /".into(), 1),
@@ -777,9 +779,9 @@ mod tests {
 
     #[test]
     fn what_may_succeed_later_is_transient() {
-        assert!(Error::cooldown(Duration::from_secs(9)).is_transient());
+        assert!(Error::from(Denial::Cooldown(Duration::from_secs(9))).is_transient());
         assert_eq!(
-            Error::cooldown(Duration::from_secs(9)).retry_after(),
+            Error::from(Denial::Cooldown(Duration::from_secs(9))).retry_after(),
             Some(Duration::from_secs(9))
         );
         assert!(!Error::request("path", "is empty").is_transient());

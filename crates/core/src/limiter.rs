@@ -1,44 +1,56 @@
-//! Pure decisions about speed: a token bucket, the law that moves its rate, the pauses between, and
-//! what is learned about the limit.
+//! Decides when requests may be sent: a token bucket, a rate law, pauses, and the learned limit.
+//!
+//! Everything in here is a pure value. [`Controller`] is the limiter of one process, [`Member`] is one worker of a fleet
+//! that shares a limit, and [`Engine`] is either of them. A driver polls for a [`Grant`], sends the request, and
+//! reports its [`Outcome`].
 
+mod after_pause;
+mod announced;
 mod breaker;
 mod bucket;
 mod budget;
+mod budgets;
 mod canary;
 mod ceiling;
+mod circuit_breaker;
 mod controller;
+mod engine;
 mod epoch;
 mod estimate;
 mod fixed;
 mod fleet;
+mod grant;
 mod law;
 mod learned;
 mod learner;
-mod lesson;
+mod outcome;
 mod pause;
 mod phase;
+mod poll;
 mod probe;
-mod source;
-mod terms;
-mod told;
-mod trips;
+mod rtt;
+mod settings;
+mod state;
+mod view;
 mod window;
 
-pub use breaker::{BreakerPhase, CircuitBreaker};
-pub use budget::Standing;
+pub use announced::{Announced, AnnouncedLimits};
+pub use circuit_breaker::{BreakerPhase, CircuitBreaker};
 pub use controller::Controller;
+pub use engine::Engine;
 pub use fixed::FixedLimit;
 pub use fleet::{
-    Ask, Errand, MOST_TRIES, MOST_WANTED, Manner, Member, Membership, Record, Reply, Settled,
-    settle,
+    Action, MOST_TRIES, MOST_WANTED, Member, OutagePolicy, Record, RecordSummary, Settled,
+    SyncReply, SyncRequest, settle,
 };
+pub use grant::Grant;
 pub use law::Law;
 pub use learned::Learned;
-pub use phase::{Phase, Reason};
-pub use source::Source;
-pub use terms::Learning;
-pub use terms::{Apart, Belief, Change, Grant, Poll, Settings, TurnedAway, View};
-pub use told::{Announced, Told};
+pub use outcome::{Change, ManualReport, Outcome};
+pub use phase::{LearningReason, Phase};
+pub use poll::{Denial, FleetUnavailable, Poll};
+pub use settings::{Learning, Settings};
+pub use view::{Allowance, Belief, Membership, View};
 
 #[cfg(test)]
 mod learning_properties;

@@ -1,17 +1,16 @@
-//! What an error keeps of an answer.
+//! The part of a response that an error keeps.
 
 use std::fmt;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 
-use crate::guidance::{self, Profile};
 pub use crate::headers::HeaderNames;
 
-/// An answer as an error keeps it: status, headers and the first 64 KiB of the body.
+/// A response as an error keeps it: status, headers and the first 64 KiB of the body.
 ///
-/// `Debug` shows the names of the headers and the length of the body, never their contents: both can
-/// hold secrets. Read them by the accessors.
+/// `Debug` shows the names of the headers and the length of the body, never their contents, which may be
+/// secret. Read them by the methods.
 #[derive(Clone)]
 pub struct Reply {
     status: StatusCode,
@@ -21,23 +20,44 @@ pub struct Reply {
     retry_after: Option<Duration>,
 }
 
+/// The beginning of a body, as far as it was read.
+#[derive(Clone, Default)]
+pub struct BodyStart {
+    /// The bytes, decoded.
+    pub bytes: Vec<u8>,
+    /// Whether the body goes on, or broke off, after these bytes.
+    pub truncated: bool,
+}
+
+impl fmt::Debug for BodyStart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BodyStart")
+            .field("bytes", &self.bytes.len())
+            .field("truncated", &self.truncated)
+            .finish()
+    }
+}
+
 impl Reply {
-    /// Bytes of a body that are kept: enough for any vendor's error text, and no more for ten
-    /// thousand failures in memory than a job can bear.
+    /// Most bytes of a body that are kept. This is enough for an error text of any vendor, and little
+    /// enough for ten thousand failures in memory.
     pub const MOST_BODY: usize = 64 * 1024;
 
-    /// What came of an answer, read at `unix_now` by the client's wall clock.
+    /// Keeps a response of which `body` was read. `retry_after` is how long the client's reading of it
+    /// says to wait.
+    #[must_use]
     pub fn new(
         status: StatusCode,
         headers: HeaderMap,
-        mut body: Vec<u8>,
-        truncated: bool,
-        unix_now: Duration,
+        body: BodyStart,
+        retry_after: Option<Duration>,
     ) -> Self {
+        let BodyStart {
+            bytes: mut body,
+            truncated,
+        } = body;
         let truncated = truncated || body.len() > Self::MOST_BODY;
         body.truncate(Self::MOST_BODY);
-        let retry_after =
-            guidance::read(status, &headers, &body, unix_now, Profile::default()).wait;
         Self {
             status,
             headers,
@@ -47,37 +67,37 @@ impl Reply {
         }
     }
 
-    /// The status of the answer.
+    /// Returns the status of the response.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The headers of the answer.
+    /// Returns the headers of the response.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The body's beginning, at most 64 KiB, decoded.
+    /// Returns the beginning of the body, at most 64 KiB, decoded.
     #[must_use]
     pub fn body(&self) -> &[u8] {
         &self.body
     }
 
-    /// The body's beginning as text; what is no UTF-8 is replaced by U+FFFD.
+    /// Returns the beginning of the body as text. Bytes that are not UTF-8 are replaced by U+FFFD.
     #[must_use]
     pub fn text(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
     }
 
-    /// How long the answer asked to wait, counted from when it came.
+    /// Returns how long to wait, counted from when the response arrived, as the client's dialect read it.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// Whether the body went on, or broke off, after what is kept here.
+    /// Returns whether the body went on, or broke off, after the part that is kept.
     #[must_use]
     pub fn is_truncated(&self) -> bool {
         self.truncated
@@ -99,14 +119,20 @@ impl fmt::Debug for Reply {
 mod tests {
     use super::*;
 
+    fn body_of(bytes: Vec<u8>) -> BodyStart {
+        BodyStart {
+            bytes,
+            truncated: false,
+        }
+    }
+
     #[test]
     fn at_most_64_kib_of_a_body_are_kept() {
         let reply = Reply::new(
             StatusCode::OK,
             HeaderMap::new(),
-            vec![b'x'; 100_000],
-            false,
-            Duration::ZERO,
+            body_of(vec![b'x'; 100_000]),
+            None,
         );
         assert_eq!(reply.body().len(), 65_536);
         assert!(reply.is_truncated());
@@ -121,13 +147,7 @@ mod tests {
         );
         let shown = format!(
             "{:?}",
-            Reply::new(
-                StatusCode::OK,
-                headers,
-                b"hunter2".to_vec(),
-                false,
-                Duration::ZERO
-            )
+            Reply::new(StatusCode::OK, headers, body_of(b"hunter2".to_vec()), None,)
         );
         assert!(
             shown.contains("set-cookie") && shown.contains("body_bytes: 7"),

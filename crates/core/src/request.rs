@@ -12,56 +12,72 @@ use crate::headers::HeaderNames;
 use crate::time::Time;
 use crate::url::Address;
 
-/// Everything that an attempt sends, the same for all attempts of a call unless a redirect changes it.
+/// Everything that an attempt sends. All attempts of a call send it, unless a redirect changes it.
 #[derive(Clone)]
 pub struct RequestParts {
+    /// The method.
     pub method: Method,
+    /// The URL.
     pub address: Address,
+    /// The headers.
     pub headers: HeaderMap,
+    /// The body, if there is one.
     pub body: Option<Arc<[u8]>>,
-    /// The caller's word on whether sending twice does no harm; `None`: the method decides.
+    /// Whether sending the request twice does no harm, as the caller says; `None` lets the method decide.
     pub idempotent: Option<bool>,
-    /// Whether it carries a key against being done twice, or is known to read only.
+    /// Whether the request carries an idempotency key, or is known to only read.
     pub repeatable: bool,
+    /// Tokens that each attempt takes.
     pub cost: u32,
-    /// For each attempt, the reading of its body included.
+    /// The longest that an attempt may take, with the reading of its body.
     pub timeout: Option<Duration>,
-    /// For the whole call, its waits included.
+    /// When the whole call, with its waits, must be over.
     pub deadline: Option<Time>,
-    /// What observers are told of it.
+    /// What observers are told about the request.
     pub tags: Option<Arc<Tags>>,
-    /// The caller's, called each time it is about to go out.
+    /// A function of the caller, called each time before the request is sent.
     pub before_send: Option<BeforeSend>,
 }
 
-/// What a caller does before a request goes out; an error keeps it back.
+/// A function that is called before a request is sent; its error prevents the sending.
 pub(crate) type BeforeSend =
     Arc<dyn Fn() -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send + Sync>;
 
-/// What the caller says of a request, for observers.
+/// What the caller tells observers about a request.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tags {
-    /// The kind of request, instead of its address.
+    /// The kind of request; observers see it instead of the URL.
     pub route: Option<String>,
+    /// Values that come with each event of the request.
     pub context: BTreeMap<String, String>,
 }
 
-/// Entries of a request's context: a handful of ids, not a record.
+/// Most entries of a request's context.
 const MOST_CONTEXT: usize = 16;
 
-/// Bytes of a route, or of a key of the context.
+/// Most bytes of a route, and of a key of the context.
 const LONGEST_KEY: usize = 128;
 
-/// Bytes of a value of the context.
+/// Most bytes of a value of the context.
 const LONGEST_VALUE: usize = 1024;
 
 impl Tags {
+    /// Sets the route.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`] for a route that is too long.
     pub fn set_route(&mut self, route: &str) -> Result<()> {
         within("route", route, LONGEST_KEY)?;
         self.route = Some(route.to_owned());
         Ok(())
     }
 
+    /// Adds an entry to the context.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`] for an entry that is too long, or one too many.
     pub fn add(&mut self, key: &str, value: String) -> Result<()> {
         within("context key", key, LONGEST_KEY)?;
         within("context value", &value, LONGEST_VALUE)?;
@@ -83,8 +99,26 @@ fn within(part: &str, text: &str, longest: usize) -> Result<()> {
 }
 
 impl RequestParts {
-    /// Whether the request may be sent again although the server may have processed it
-    /// (RFC 9110, section 9.2.2).
+    /// Returns a request of cost 1 without headers, body and deadline.
+    #[must_use]
+    pub fn new(method: Method, address: Address) -> Self {
+        Self {
+            method,
+            address,
+            headers: HeaderMap::new(),
+            body: None,
+            idempotent: None,
+            repeatable: false,
+            cost: 1,
+            timeout: None,
+            deadline: None,
+            tags: None,
+            before_send: None,
+        }
+    }
+
+    /// Returns whether the request may be sent again although the server may have processed it (RFC 9110,
+    /// section 9.2.2).
     pub(crate) fn is_idempotent(&self) -> bool {
         let by_method = matches!(
             self.method,
@@ -98,18 +132,24 @@ impl RequestParts {
         self.idempotent.unwrap_or(by_method || self.repeatable)
     }
 
-    /// How errors call it: method and address without the query.
+    /// Returns method and URL without the query, as errors show them.
+    #[must_use]
     pub fn label(&self) -> Box<str> {
         format!("{} {}", self.method, self.address).into()
     }
 
-    /// Lets the caller know that it is about to go out.
+    /// Calls the function that the caller set for the moment before the request is sent.
+    ///
+    /// # Errors
+    ///
+    /// The error of that function.
     pub fn going_out(&self) -> Result<()> {
         let told = self.before_send.as_ref().map_or(Ok(()), |tell| tell());
         told.map_err(|error| Error::of_caller("before_send", "failed", error))
     }
 
-    /// How long one attempt that begins at `now` may take.
+    /// Returns how long an attempt that begins at `now` may take.
+    #[must_use]
     pub fn time_left(&self, now: Time) -> Option<Duration> {
         let until_deadline = self
             .deadline
@@ -121,7 +161,7 @@ impl RequestParts {
     }
 }
 
-/// An attempt that begins at its deadline ends by its timeout, for a timeout of zero would mean none.
+/// The time of an attempt that begins at its deadline. It is not zero, which would mean no timeout.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(1);
 
 impl fmt::Debug for RequestParts {

@@ -1,39 +1,94 @@
-//! What the calls of one client have in common, checked.
+//! The checked settings that all calls of a client share.
 
 use std::fmt;
 
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 
-use crate::config::{Idempotency, ScopeRule};
+use crate::config::{ApiRateConfig, Idempotency, ScopeRule};
+use crate::error::{Error, Result};
 use crate::headers::HeaderNames;
-use crate::url::Base;
+use crate::request::RequestParts;
+use crate::url::{Base, Shown};
 use crate::verdict::Reader;
 
-/// What a call needs to know of its client.
+/// The checked settings of a client that its calls need.
 pub struct CallSettings {
     /// The name of the configuration.
     pub name: Box<str>,
-    /// How its answers are read and judged.
+    /// Reads and judges responses.
     pub reader: Reader,
-    /// Whether a refusal under a scope holds up the whole client.
+    /// Whether a refusal in a scope pauses the whole client.
     pub pause_all: bool,
-    /// The parts of the API with a limit of their own.
+    /// The parts of the API that have a limit of their own.
     pub scopes: Vec<ScopeRule>,
-    /// What keeps a request that is sent twice from being done twice.
+    /// Idempotency keys, and which POST requests only read.
     pub idempotency: Idempotency,
-    /// Where paths are joined to.
+    /// The base URL that paths are joined to.
     pub base: Base,
     /// Headers of every request.
     pub headers: HeaderMap,
-    /// Whether each request carries a token that is asked for when it goes out.
+    /// Whether requests carry a token that is fetched before each attempt.
     pub has_token_source: bool,
-    /// Refusals of one call that are waited out before the caller is told.
+    /// How often a refused request is sent again.
     pub max_retries_on_backoff: u32,
-    /// Retries of a call whose connection failed.
+    /// How often a request is sent again whose connection failed.
     pub retry_transport: u32,
-    /// Whether redirects to other origins are followed: not where the transport is the user's, for nobody
-    /// can take off what it adds by itself.
+    /// Whether redirects to other origins are followed. Set it to `false` if the transport adds headers by
+    /// itself, which can't be removed for another origin.
     pub follows_abroad: bool,
+}
+
+/// Default of [`CallSettings::max_retries_on_backoff`].
+pub const DEFAULT_MAX_RETRIES_ON_BACKOFF: u32 = 20;
+
+impl CallSettings {
+    /// Returns the settings of a client with this configuration, without a credential. Change the fields
+    /// that the client overrides.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidConfig`] for a value that breaks a rule, and for an empty base URL.
+    pub fn new(config: &ApiRateConfig) -> Result<Self> {
+        config.validate()?;
+        let name = config.name.as_str();
+        if config.base_url.is_empty() {
+            let problem = "is empty: each customer has a host; give `.base_url(..)`";
+            return Err(Error::config(name, "base_url", problem));
+        }
+        let base = Base::parse(&config.base_url).map_err(|problem| {
+            let problem = format_args!("{} {problem}", Shown(&config.base_url));
+            Error::config(name, "base_url", problem)
+        })?;
+        Ok(Self {
+            name: name.into(),
+            reader: config.reader()?,
+            pause_all: config.dialect.pause_all,
+            scopes: config.scope_rules()?,
+            idempotency: config.idempotency()?,
+            base,
+            headers: config.header_map()?,
+            has_token_source: false,
+            max_retries_on_backoff: DEFAULT_MAX_RETRIES_ON_BACKOFF,
+            retry_transport: 0,
+            follows_abroad: true,
+        })
+    }
+
+    /// Returns a request with the client's headers for a path under the base URL.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`] for a path that leads elsewhere.
+    pub fn request(&self, method: Method, path: &str) -> Result<RequestParts> {
+        let address = self
+            .base
+            .join(path)
+            .map_err(|problem| Error::request("path", format_args!("{} {problem}", Shown(path))))?;
+        Ok(RequestParts {
+            headers: self.headers.clone(),
+            ..RequestParts::new(method, address)
+        })
+    }
 }
 
 impl fmt::Debug for CallSettings {

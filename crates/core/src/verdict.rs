@@ -1,4 +1,4 @@
-//! What a client makes of an answer: one decision for every front, and for those who ask beforehand.
+//! The verdict on a response: success, refusal or failure, and whether the request is sent again.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use http::{HeaderMap, StatusCode, header};
 
 use crate::guidance::{self, BodyRule, Guidance, Profile};
 
-/// Reads and judges answers as a client with one configuration does.
+/// Reads and judges responses as a client with one configuration does; made by
+/// `ApiRateConfig::reader`.
 ///
-/// For those who send by other means, or want to know beforehand; made by
-/// [`ApiRateConfig::reader`].
+/// Use it if you send requests with another client, or want to know in advance what a client would do.
 ///
 /// ```
 /// use std::time::Duration;
@@ -27,41 +27,41 @@ use crate::guidance::{self, BodyRule, Guidance, Profile};
 #[derive(Debug, Clone)]
 pub struct Reader {
     profile: Profile,
-    /// Throttles in bodies, beside those of the profile.
+    /// Throttles in bodies, in addition to those of the profile.
     body_rules: Vec<BodyRule>,
     backoff_statuses: Vec<StatusCode>,
     not_processed: Vec<StatusCode>,
 }
 
-/// What becomes of an answer.
+/// What a client does with a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// The limit refused the request: the client slows down and pauses.
+    /// The server refused the request because of a limit: the client slows down and pauses.
     Refused {
-        /// The pause that the server or its documentation asks for; `None`: it does not say.
+        /// The pause that the server or its documentation asks for, if any.
         pause: Option<Duration>,
-        /// Whether the request is sent again after it.
+        /// Whether the request is sent again after the pause.
         resend: Resend,
     },
-    /// A server error: no word about the limit. The caller gets the answer.
+    /// A server error, which says nothing about the limit. The caller gets the response.
     Failed,
-    /// The limit let the request through. The caller gets the answer.
+    /// The limit let the request through. The caller gets the response.
     Success {
-        /// For so long nothing is left of the limit: a pause without slowing down.
+        /// How long nothing is left of the limit: the client pauses without slowing down.
         pause: Option<Duration>,
     },
 }
 
-/// Whether a request that was refused is sent again.
+/// Whether a refused request is sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Resend {
-    /// Whatever its method: it was not processed.
+    /// Yes, with any method: the server did not process it.
     Always,
-    /// If that does no harm, as it may have been processed.
+    /// If it is idempotent: the server may have processed it.
     IfIdempotent,
-    /// Not: the server says so.
+    /// No: the server says so.
     Never,
 }
 
@@ -80,14 +80,14 @@ impl Reader {
         }
     }
 
-    /// The profile by which it reads.
+    /// Returns the profile of the dialect.
     #[must_use]
     pub fn profile(&self) -> Profile {
         self.profile
     }
 
-    /// What an answer says about limits; as [`guidance::read`], with the throttles in bodies that the
-    /// configuration knows of. `unix_now` is the wall time since 1970.
+    /// Returns what a response says about limits, as [`guidance::read`] does, and with the throttles in
+    /// bodies that the configuration names. `unix_now` is the wall time since 1970.
     #[must_use]
     pub fn read(
         &self,
@@ -104,11 +104,11 @@ impl Reader {
         guidance::read_with_rules(status, headers, body_prefix, unix_now, *profile, body_rules)
     }
 
-    /// What a client does with an answer that says this.
+    /// Returns what a client does with a response that says this.
     ///
-    /// Which statuses mean "slower" is the configuration's word; but some vendors refuse by statuses
-    /// that mean something else, too, and say so in headers or bodies. What a limit stopped was not
-    /// processed; what any other refusal says may have been. A server that says no has the last word.
+    /// The configuration names the statuses that are refusals. Some vendors also refuse by other statuses,
+    /// and say so in headers or bodies. A request that a limit stopped was not processed; one with another
+    /// refusal may have been. If the server says that the request must not be sent again, it is not.
     #[must_use]
     pub fn verdict(&self, status: StatusCode, told: &Guidance) -> Verdict {
         let by_status = self.backoff_statuses.contains(&status);
@@ -129,37 +129,26 @@ impl Reader {
         }
     }
 
-    /// The same of an answer whose status and signs are no refusal here, as those of another host.
+    /// Returns the verdict on a response that is not a refusal by this API, such as that of another host.
     pub(crate) fn without_limit(status: StatusCode, told: &Guidance) -> Verdict {
-        // Above 599 is what HTTP does not know: no word that anything got through.
+        // HTTP does not define statuses above 599: they do not say that the request got through.
         if status.as_u16() >= 500 {
             return Verdict::Failed;
         }
-        // A Retry-After is no cooldown here: one popular server library sends it on every answer.
+        // Retry-After does not pause the client here: a popular server library sends it on every response.
         Verdict::Success {
             pause: told.nothing_left,
         }
     }
 
-    /// Whether only the body can tell if the answer is a refusal.
-    ///
-    /// Throttles in bodies are JSON: nothing else is waited for.
-    pub(crate) fn wants_body(
-        &self,
-        status: StatusCode,
-        headers: &HeaderMap,
-        unix_now: Duration,
-    ) -> bool {
-        (self.profile.hides_throttles(status) || self.has_rule_for(status))
-            && is_json(headers)
-            && !matches!(
-                self.verdict(status, &self.read(status, headers, &[], unix_now)),
-                Verdict::Refused { .. }
-            )
+    /// Returns whether only the body can tell if a response of this status, whose head is no refusal by
+    /// itself, is one. Throttles in bodies are JSON: no other body is waited for.
+    pub(crate) fn hides_in_body(&self, status: StatusCode, headers: &HeaderMap) -> bool {
+        (self.profile.hides_throttles(status) || self.has_rule_for(status)) && is_json(headers)
     }
 
-    /// Statuses under which vendors hide throttles: GraphQL's 200, Linear's 400, GitHub's and Google's
-    /// 403, and what the configuration names.
+    /// Returns whether a response with this status may be a throttle: GraphQL's 200, Linear's 400, GitHub's
+    /// and Google's 403, and the statuses that the configuration names.
     fn may_hide_throttles(&self, status: StatusCode) -> bool {
         status.is_success()
             || [StatusCode::BAD_REQUEST, StatusCode::FORBIDDEN].contains(&status)
@@ -172,7 +161,7 @@ impl Reader {
     }
 }
 
-/// Whether a body may be JSON: by its type, or it has none.
+/// Returns whether a body may be JSON: its type says so, or it has no type.
 fn is_json(headers: &HeaderMap) -> bool {
     headers.get(header::CONTENT_TYPE).is_none_or(|kind| {
         let kind = String::from_utf8_lossy(kind.as_bytes()).to_ascii_lowercase();

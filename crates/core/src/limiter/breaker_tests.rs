@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
-use super::super::{Controller, Law, Learning, Poll, Settings};
 use super::*;
+use crate::limiter::{Controller, Denial, Law, Learning, Poll, Settings};
 use crate::rate::Rate;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -206,12 +206,12 @@ fn those_who_would_rather_fail_are_told_when_the_next_trial_goes() {
     let mut controller = opened(three().fail_fast(true));
     assert_eq!(
         controller.poll(at(0.5), 1, true),
-        Poll::CircuitOpen(Duration::from_millis(1500))
+        Poll::Denied(Denial::CircuitOpen(Duration::from_millis(1500)))
     );
     assert!(granted(&mut controller, at(2.0)).trial);
     assert_eq!(
         controller.poll(at(2.0), 1, true),
-        Poll::CircuitOpen(10 * SECOND)
+        Poll::Denied(Denial::CircuitOpen(10 * SECOND))
     );
 }
 
@@ -224,7 +224,10 @@ fn nobody_waits_for_an_outage_that_is_longer_than_the_longest_cooldown() {
         let trial = granted(&mut controller, now);
         controller.failed(now, &trial);
     }
-    assert_eq!(controller.poll(now, 1, true), Poll::CircuitOpen(2 * SECOND));
+    assert_eq!(
+        controller.poll(now, 1, true),
+        Poll::Denied(Denial::CircuitOpen(2 * SECOND))
+    );
     assert!(granted(&mut controller, now + 2 * SECOND).trial);
 }
 
@@ -281,8 +284,8 @@ proptest! {
                             open.push(grant);
                         }
                         Poll::At(later) | Poll::AfterFeedback(later) => prop_assert!(later > now),
-                        Poll::Apart(_) => panic!("there is no fleet"),
-Poll::CircuitOpen(wait) | Poll::CooldownTooLong(wait) => {
+                        Poll::Denied(Denial::Fleet(_)) => panic!("there is no fleet"),
+Poll::Denied(Denial::CircuitOpen(wait)) | Poll::Denied(Denial::Cooldown(wait)) => {
                             prop_assert!(!wait.is_zero());
                         }
                     }
@@ -308,8 +311,8 @@ Poll::CircuitOpen(wait) | Poll::CooldownTooLong(wait) => {
                 now = later;
                 false
             }
-            Poll::Apart(_) => panic!("there is no fleet"),
-Poll::CircuitOpen(wait) | Poll::CooldownTooLong(wait) => {
+            Poll::Denied(Denial::Fleet(_)) => panic!("there is no fleet"),
+Poll::Denied(Denial::CircuitOpen(wait)) | Poll::Denied(Denial::Cooldown(wait)) => {
                 now = now + wait;
                 false
             }

@@ -4,47 +4,47 @@ use serde::{Deserialize, Serialize};
 
 use crate::rate::Rate;
 
-/// Share of the ceiling that is left free: late timers and jitter need it.
+/// Share of the ceiling that stays unused, as room for late timers and jitter.
 const MARGIN: f64 = 0.005;
 
-/// The pending raise after the limit was learned for the first time: the estimate of a search that
-/// lasted some seconds is no better than that.
+/// Share of the pending raise after the limit was learned for the first time. The estimate after a search of a few
+/// seconds is no better than that.
 pub(crate) const FIRST_RAISE: f64 = 0.05;
 
-/// The pending raise after one was refused: the limit is close, look in small steps. Doubled each
-/// time that one survives.
+/// Share of the pending raise after one was refused. The limit is close, so the steps are small. Doubles each time
+/// that a raise survives.
 const SMALLEST_RAISE: f64 = 0.005;
 
-/// A raise above this share is halved when it is refused, not dropped: it came from a leap of the
-/// limit, which lies well between the proven part and the refused one.
+/// Share above which a refused raise is halved instead of dropped: such a raise came from a leap of the limit, which
+/// lies well between the proven part and the refused one.
 const BIG_RAISE: f64 = 0.1;
 
-/// Most probes that are confirmed without a raise after raises were refused: looking at a limit that
-/// stands still costs a refusal each time.
+/// Maximum number of probes that are confirmed without a raise, after raises were refused. Testing a limit that stays
+/// the same costs a refusal each time.
 const LONGEST_REST: u32 = 2;
 
-/// The smallest step down when the proven ceiling is refused; doubled while such refusals follow each
-/// other, so that a stray one costs little and a halved limit is reached in a few steps.
+/// Smallest step down when the proven ceiling is refused. Doubles while such refusals follow each other, so that a
+/// stray one costs little, and a halved limit is reached in a few steps.
 const STEP_DOWN: f64 = 0.02;
 
-/// What is known about the limit.
+/// Estimate of the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Ceiling {
-    /// What the limit is taken to be.
+    /// Current estimate.
     pub(crate) rate: Rate,
-    /// What the limit has let through for long.
+    /// Rate that the limit has let through for long.
     pub(crate) proven: Rate,
-    /// By what share the next raise goes beyond the proven part.
+    /// Share by which the next raise exceeds the proven part.
     raise: f64,
-    /// Raises refused in a row.
+    /// Number of raises refused in a row.
     refuted: u32,
-    /// So many probes are confirmed before the next raise.
+    /// Number of probes to confirm before the next raise.
     rest: u32,
 }
 
 impl Ceiling {
-    /// The first ceiling: a bit above what was measured or at the average of the whole search, if that
-    /// is higher; never above the rate that was refused.
+    /// Returns the first ceiling: a little above the measured rate, or the average of the whole search if that is
+    /// higher; never above the rate that was refused.
     pub(crate) fn learned(measured: Rate, overall: Option<Rate>, failed_at: Rate) -> Self {
         let proven = measured.min(failed_at);
         let raised = raised(proven, FIRST_RAISE);
@@ -57,7 +57,7 @@ impl Ceiling {
         }
     }
 
-    /// A ceiling that is taken on trust.
+    /// Returns a ceiling that an earlier run has learned.
     pub(crate) fn trusted(rate: Rate) -> Self {
         Self {
             rate,
@@ -68,28 +68,28 @@ impl Ceiling {
         }
     }
 
-    /// The rate to send at under this ceiling.
+    /// Returns the rate to send at under this ceiling.
     pub(crate) fn cruise(&self) -> Rate {
         self.rate.scaled(1.0 - MARGIN)
     }
 
-    /// The rate to fall back to when something beyond the proven part was refused.
+    /// Returns the rate to fall back to after something beyond the proven part was refused.
     pub(crate) fn fallback(&self) -> Rate {
         self.proven.scaled(1.0 - MARGIN)
     }
 
-    /// Whether part of the ceiling is not proven yet.
+    /// Returns whether a part of the ceiling is not proven.
     pub(crate) fn is_raised(&self) -> bool {
         self.rate > self.proven
     }
 
-    /// By what share the ceiling stands above its proven part.
+    /// Returns the share by which the ceiling exceeds its proven part.
     pub(crate) fn pending(&self) -> f64 {
         self.rate.as_per_second() / self.proven.as_per_second() - 1.0
     }
 
-    /// A probe was refused where one expects it: until then the ceiling held, so it is proven now, and
-    /// the next raise begins unless raises are at rest.
+    /// Takes in a probe that was refused where expected. The ceiling held until then, so it is proven, and the next
+    /// raise begins unless raises rest.
     pub(crate) fn confirmed(&mut self, measured: Rate, failed_at: Rate) {
         let survived = self.is_raised();
         self.prove(measured, failed_at);
@@ -106,7 +106,7 @@ impl Ceiling {
             .max(self.proven);
     }
 
-    /// A probe went much further than the one before it: the limit was raised to about `to`.
+    /// Takes in a probe that went much further than the one before it: the limit was raised to about `to`.
     pub(crate) fn surpassed(&mut self, measured: Rate, to: Rate, failed_at: Rate) {
         self.prove(measured, failed_at);
         (self.refuted, self.rest) = (0, 0);
@@ -117,7 +117,7 @@ impl Ceiling {
         self.proven = self.rate.max(measured.min(failed_at));
     }
 
-    /// The pending raise was refused. Returns whether half of it waits for its proof now.
+    /// Takes in a refusal of the pending raise. Returns whether half of it waits for its proof now.
     pub(crate) fn refuted(&mut self, measured: Rate) -> bool {
         let failed = self.rate;
         self.proven = self
@@ -136,9 +136,9 @@ impl Ceiling {
         halved
     }
 
-    /// The proven ceiling was refused, after `streak` such refusals without a probe between them: the
-    /// limit is lower now. Down to what was measured, by at least one step and at most the streak's;
-    /// if `leap`, by at most `worst`, a share of the ceiling.
+    /// Takes in a refusal of the proven ceiling, after `streak` such refusals without a probe between them: the limit
+    /// is lower now. Steps down to the measured rate, by at least one step and at most the streak's; if `leap`, by at
+    /// most `worst`, a share of the ceiling.
     pub(crate) fn lowered(
         &mut self,
         measured: Option<Rate>,
@@ -163,7 +163,7 @@ impl Ceiling {
     }
 }
 
-/// A step of more than everything need not be computed.
+/// Maximum number of doublings: further ones exceed the whole ceiling.
 const MOST_DOUBLINGS: u32 = 8;
 
 fn raised(rate: Rate, share: f64) -> Rate {

@@ -1,43 +1,68 @@
-//! Bucket, law and cooldown as one machine over [`Settings`] and [`State`].
+//! The limiter's decisions: token bucket, rate law, pauses, learned ceiling and circuit breaker as one value.
 //!
-//! It reads no clock, draws no chance and wakes nobody: every question brings the time along and the
-//! answer says what to do. Its one notion of order is the *epoch*, the number of cuts so far: a permit
-//! carries the epoch in which it was issued, and "before the cut" means a smaller number, never a
-//! comparison of times.
+//! The controller reads no clock, draws no random number and wakes no caller. Every call brings the time along, and
+//! the return value says what to do. Order is kept by the *epoch*, the number of cuts so far: a grant carries the
+//! epoch in which it was issued, so "before the cut" means a smaller number and never a comparison of times.
 
 use std::time::Duration;
 
-use super::breaker::{Breaker, CircuitBreaker, Passage};
+use super::breaker::{Breaker, Passage};
 use super::bucket::Bucket;
 use super::budget::Last;
+use super::circuit_breaker::CircuitBreaker;
 use super::learned::Learned;
-use super::learner::{Learner, Pace};
-use super::terms::{Change, Grant, Learning, Poll, Settings, TurnedAway};
+use super::learner::Learner;
+use super::outcome::Change;
+use super::settings::{Learning, Settings};
+use super::state::State;
 use crate::rate::Rate;
 use crate::time::Time;
 
 mod caps;
-mod look;
+mod grants;
+mod reports;
 mod retreat;
-mod state;
-
-pub(crate) use state::State;
+#[cfg(test)]
+mod shorthands;
+mod view;
 
 /// Seconds' worth of tokens that a bucket holds, unless configured.
 const CAPACITY_SECONDS: f64 = 2.0;
 
-/// Most tokens that a bucket starts with, unless configured: a job should feel quick at once without
-/// arriving at the API like a crowd.
+/// Maximum number of tokens at the start, unless configured: enough to start quickly, too few to flood the API.
 const MOST_INITIAL_TOKENS: f64 = 10.0;
 
-/// Most tokens that are counted: no number of requests comes near, and infinity can't be stored.
+/// Maximum number of tokens in any bucket. No number of requests comes near it, and infinity can't be stored.
 const MOST_TOKENS: f64 = 1e15;
 
-/// Seconds' worth of tokens above the one that the bucket of a learner holds once the limit was met: as
-/// late as timers are, but no burst, which would blur what is learned.
+/// Seconds' worth of tokens above one that the bucket holds once learning has met the limit: covers late timers but
+/// allows no burst, which would blur the measurement.
 const LATENESS_SECONDS: f64 = 0.001;
 
-/// The limiter's decisions.
+/// A rate limiter as a pure value: decides when requests may be sent, and learns from their outcomes.
+///
+/// Drive it in a loop: [`poll`](Self::poll) until it grants, send the request, [`report`](Self::report) the outcome.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use api_ratelimiter_core::limiter::{Change, Controller, Outcome, Poll};
+/// use api_ratelimiter_core::{ApiRateConfig, Time};
+///
+/// let mut limiter = Controller::new(ApiRateConfig::default().settings()?, Time::ZERO);
+/// let Poll::Grant(grant) = limiter.poll(Time::ZERO, 1, false) else { panic!("a token is there") };
+///
+/// // The server refuses the request and asks for a pause of 3 s.
+/// let now = Time::ZERO + Duration::from_millis(80);
+/// let refused = Outcome::refused(Some(Duration::from_secs(3)), 0.0);
+/// let Change::Cut { from, to, cooldown } = limiter.report(now, &grant, refused) else { panic!("a cut") };
+/// assert!(to < from);
+/// assert_eq!(cooldown, Duration::from_secs(3));
+///
+/// // Nothing is granted before the pause is over.
+/// assert_eq!(limiter.poll(now, 1, false), Poll::At(now + cooldown));
+/// # Ok::<(), api_ratelimiter_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Controller {
     settings: Settings,
@@ -45,6 +70,8 @@ pub struct Controller {
 }
 
 impl Controller {
+    /// Returns a controller that starts at `now` with the initial rate and tokens of `settings`.
+    #[must_use]
     pub fn new(settings: Settings, now: Time) -> Self {
         let rate = settings.law.within(settings.initial);
         let capacity = capacity(&settings, rate);
@@ -74,318 +101,42 @@ impl Controller {
             budgets: None,
             reset_at: Time::ZERO,
             grace: Duration::ZERO,
-            told_by: 0,
+            announced_by: 0,
             held_by_cap: false,
             disagrees_since: None,
-            disagreement_told: false,
+            disagreement_reported: false,
         };
         Self { settings, state }
     }
 
-    /// Goes on where another controller with these settings has stopped.
+    /// Returns a controller that continues from a stored state. The settings must be those that the state began with.
     pub(crate) const fn resumed(settings: Settings, state: State) -> Self {
         Self { settings, state }
     }
 
-    /// The same, told from others that it may take the place of.
+    /// Names the state, to tell its grants from those of other states.
     pub(crate) const fn of_lineage(mut self, lineage: u64) -> Self {
         self.state.lineage = lineage;
         self
     }
 
-    /// May a request of this cost be sent now? `waited` says that its caller was held up before.
-    pub fn poll(&mut self, now: Time, cost: u32, waited: bool) -> Poll {
-        let cooldown_until = self.state.cooldown_until;
-        let left = cooldown_until.saturating_since(now);
-        if left > self.settings.max_cooldown {
-            return Poll::CooldownTooLong(left);
-        }
-        match self.passage(now) {
-            Passage::Free => {}
-            Passage::At(trial) => return Poll::At(trial.max(cooldown_until)),
-            Passage::AfterTrial(lost_at) => {
-                return Poll::AfterFeedback(lost_at.max(cooldown_until));
-            }
-            Passage::TurnedAway(left) => return Poll::CircuitOpen(left),
-        }
-        let learner = self.state.learner.as_mut();
-        if let Some(lost_at) = learner.and_then(|learner| learner.canary_awaited_until(now)) {
-            return Poll::AfterFeedback(lost_at.max(cooldown_until));
-        }
-        self.lapse(now);
-        let capacity = self.capacity();
-        let State { rate, bucket, .. } = &self.state;
-        let ready = bucket.ready_at(f64::from(cost), *rate, capacity);
-        if now < cooldown_until {
-            return Poll::At(ready.max(cooldown_until));
-        }
-        let (fixed, announced) = (self.fixed_ready_at(cost), self.announced_due(now, 0));
-        let capped = fixed.max(announced);
-        if ready <= now && capped <= now {
-            let State { rate, bucket, .. } = &mut self.state;
-            bucket.spend(now, f64::from(cost), *rate, capacity);
-            return Poll::Grant(self.issue(now, cost, waited));
-        }
-        self.state.held_by_cap |= capped > ready.max(now);
-        if announced <= ready.max(fixed) {
-            Poll::At(ready.max(fixed))
-        } else if self.state.under_way > 0 {
-            // Each answer may say that more is left.
-            Poll::AfterFeedback(announced)
-        } else {
-            Poll::At(announced)
-        }
-    }
-
-    fn issue(&mut self, now: Time, cost: u32, waited: bool) -> Grant {
-        for (limit, bucket) in self.settings.fixed.iter().zip(&mut self.state.fixed) {
-            limit.take(bucket, now, f64::from(cost));
-        }
-        let State {
-            lineage,
-            rate,
-            cooldown_until,
-            epoch,
-            learner,
-            breaker,
-            last,
-            under_way,
-            held_by_cap,
-            ..
-        } = &mut self.state;
-        *under_way = under_way.saturating_add(1);
-        *last = Last {
-            number: last.number.saturating_add(u64::from(cost)),
-            at: now.max(last.at),
-            cost,
-        };
-        // Who was held up by a cap says nothing about the rate that is learned.
-        let waited = waited && !std::mem::take(held_by_cap);
-        let turns = breaker.as_ref().map_or(0, Breaker::turns);
-        let trial = breaker.as_mut().is_some_and(|breaker| breaker.release(now));
-        let canary = match learner {
-            Some(learner) => learner.grant(now, waited, *cooldown_until, *rate),
-            None => false,
-        };
-        Grant {
-            lineage: *lineage,
-            issued_at: now,
-            epoch: *epoch,
-            waited,
-            cost,
-            canary,
-            turns,
-            trial,
-            number: last.number,
-        }
-    }
-
-    /// When a request of this cost would be granted at the current rate, after others that cost
-    /// `ahead`. `Err`: nobody is made to wait so long.
-    ///
-    /// What the server announced counts if all answers are in: one that is under way may say that more
-    /// is left.
-    pub(crate) fn projected(&self, now: Time, ahead: u64, cost: u32) -> Result<Time, TurnedAway> {
-        self.bearable_pause(now)?;
-        let capacity = self.capacity();
-        let amount = ahead as f64 + f64::from(cost).min(capacity);
-        let due = self.state.bucket.due(amount, self.state.rate, capacity);
-        let held = match self.passage(now) {
-            Passage::At(trial) => trial,
-            // A trial's answer may come at any moment.
-            Passage::Free | Passage::AfterTrial(_) | Passage::TurnedAway(_) => Time::ZERO,
-        };
-        let fixed = self.settings.fixed.iter().zip(&self.state.fixed);
-        let fixed = fixed.map(|(limit, bucket)| limit.due(bucket, ahead as f64 + f64::from(cost)));
-        let due = fixed.fold(due, Time::max);
-        let announced = if self.has_all_answers() {
-            self.announced_due(now, ahead)
-        } else {
-            Time::ZERO
-        };
-        let paused = held.max(self.state.cooldown_until);
-        Ok(due.max(announced).max(paused))
-    }
-
-    /// A request that the limit let through.
-    pub fn success(&mut self, now: Time, grant: &Grant) -> Change {
-        self.landed();
-        self.answered(now, grant, true);
-        let fresh = self.is_of_this_epoch(grant);
-        if fresh {
-            self.state.cuts_in_a_row = 0;
-        }
-        let (rate, pace) = (self.state.rate, self.pace());
-        match &mut self.state.learner {
-            Some(learner) => {
-                let to = learner.success(now, grant, fresh, rate, &pace);
-                self.moved(now, to)
-            }
-            None if fresh && grant.waited => self.raise(now),
-            None => Change::Nothing,
-        }
-    }
-
-    /// A request that the limit let through, of which nothing can be learned as nobody had to wait for it: all
-    /// that a [success](Self::success) does if neither a pause nor a cap depends on it. It needs no time.
-    /// `false`: something may.
-    pub(crate) fn counts(&mut self, grant: &Grant) -> bool {
-        let State {
-            rate,
-            learner,
-            breaker,
-            budgets,
-            held_by_cap,
-            ..
-        } = &self.state;
-        let is_watched = breaker.is_some() || budgets.is_some() || *held_by_cap;
-        if is_watched || grant.is_evidence() || !self.is_of_this_epoch(grant) {
-            return false;
-        }
-        // A pause needs no look: the only grants of this epoch are canaries then, which are evidence.
-        let law = &self.settings.law;
-        let moves = |learner: &Learner| learner.at_rest(*rate, law) != *rate;
-        if learner.as_ref().is_some_and(moves) {
-            return false;
-        }
-        self.landed();
-        self.state.cuts_in_a_row = 0;
-        if let Some(learner) = &mut self.state.learner {
-            learner.count(grant);
-        }
-        true
-    }
-
-    /// A request that the server refused. `hint` is the pause it asked for; `chance`, in `0.0..1.0`,
-    /// draws the jitter.
-    pub fn backoff(
-        &mut self,
-        now: Time,
-        grant: &Grant,
-        hint: Option<Duration>,
-        chance: f64,
-    ) -> Change {
-        self.landed();
-        self.answered(now, grant, false);
-        self.note_early_reset(grant);
-        let hint = hint.filter(|hint| !hint.is_zero());
-        if !self.is_of_this_epoch(grant) {
-            // Of the same burst as the refusal that cut: it may only say that the pause is longer.
-            return match hint {
-                Some(hint) => self.hold(now, self.jittered(hint, chance)),
-                None => Change::Nothing,
-            };
-        }
-        // A pause that the configuration names stands for the hint that is missing.
-        let configured = self
-            .settings
-            .default_cooldown
-            .map(|_| self.own_pause(self.state.rate));
-        let (rate, law) = (self.state.rate, self.settings.law);
-        match &mut self.state.learner {
-            Some(learner) => {
-                let retreat = learner.refuse(now, grant, hint.or(configured), rate, &law);
-                self.retreat(now, retreat.rate, retreat.pause, chance)
-            }
-            None => self.cut(now, hint, chance),
-        }
-    }
-
-    /// The server said, without refusing anything, that nothing is left for so long: a pause, no cut.
-    pub fn exhausted(&mut self, now: Time, wait: Duration, chance: f64) -> Change {
-        let budgets = self.state.budgets.as_ref();
-        let wait = budgets.map_or(wait, |budgets| budgets.pause(now, wait));
-        if wait.is_zero() {
-            return Change::Nothing;
-        }
-        self.hold(now, self.jittered(wait, chance))
-    }
-
-    /// A permit that ended without a word about the limit. Its tokens stay spent; a canary is sent once
-    /// more.
-    pub(crate) fn neutral(&mut self, grant: &Grant) {
-        self.landed();
-        self.without_answer(grant);
-        if let (Some(breaker), Some(of)) = (&mut self.state.breaker, &self.settings.breaker) {
-            breaker.without_word(grant, of);
-        }
-    }
-
-    /// A request without an answer, or with one that the server did not mean: no word about the limit,
-    /// but the circuit breaker counts it.
-    pub fn failed(&mut self, now: Time, grant: &Grant) {
-        self.landed();
-        self.without_answer(grant);
-        if let (Some(breaker), Some(of)) = (&mut self.state.breaker, &self.settings.breaker) {
-            breaker.failed(now, grant, of);
-        }
-    }
-
-    /// Whether callers who wait are turned away: the circuit is open, and for too long or for those who
-    /// would rather fail.
-    pub(crate) fn turns_away(&self, now: Time) -> bool {
-        self.breaker()
-            .is_some_and(|(breaker, of)| breaker.turns_away(now, of, self.settings.max_cooldown))
-    }
-
-    /// A request that was never sent gives its tokens back, unless a cut has emptied the bucket since.
-    pub(crate) fn unused(&mut self, grant: &Grant) {
-        self.landed();
-        self.without_answer(grant);
-        if let Some(breaker) = &mut self.state.breaker {
-            breaker.unsent(grant);
-        }
-        let last = &mut self.state.last;
-        if grant.number == last.number {
-            // Of what the server announced it took nothing; it still counts for the pace.
-            last.number = last.number.saturating_sub(u64::from(grant.cost));
-        }
-        if self.is_of_this_epoch(grant) {
-            let capacity = self.capacity();
-            self.state.bucket.put_back(f64::from(grant.cost), capacity);
-        }
-        for (limit, bucket) in self.settings.fixed.iter().zip(&mut self.state.fixed) {
-            limit.put_back(bucket, f64::from(grant.cost));
-        }
-    }
-
-    /// Whether a cut or a pause began since this grant. Nothing is granted in a pause: one that ends
-    /// after the grant has begun after it.
-    pub(crate) fn has_retreated_since(&self, grant: &Grant) -> bool {
-        !self.is_of_this_epoch(grant) || self.state.cooldown_until > grant.issued_at
-    }
-
-    /// Whether no cut came after that grant.
-    pub(crate) fn is_of_this_epoch(&self, grant: &Grant) -> bool {
-        grant.lineage == self.state.lineage && grant.epoch >= self.state.epoch
-    }
-
-    /// A success reported by hand: the law, to the letter.
-    pub(crate) fn on_success(&mut self, now: Time) -> Change {
-        self.state.cuts_in_a_row = 0;
-        self.raise(now)
-    }
-
-    /// A refusal reported by hand: the law, to the letter.
-    pub(crate) fn on_backoff(&mut self, now: Time, hint: Option<Duration>, chance: f64) -> Change {
-        self.cut(now, hint, chance)
-    }
-
-    /// New bounds; tokens and cooldown stay.
+    /// Sets new bounds of the rate. Tokens and pause stay.
     pub(crate) fn set_bounds(&mut self, now: Time, min: Rate, max: Rate) {
         self.settings.law.min = min;
         self.settings.law.max = max;
         self.change_rate(now, self.settings.law.within(self.state.rate));
     }
 
-    /// What the next run can start from, once something was learned.
+    /// Returns what was learned, for [`restore`](Self::restore) in the next run. `None` until a ceiling is known, and
+    /// where learning is off.
+    #[must_use]
     pub fn learned(&self, unix_now: Duration) -> Option<Learned> {
         let learner = self.state.learner.as_ref()?;
         learner.learned(self.state.rate, unix_now)
     }
 
-    /// Starts from what an earlier run learned, instead of searching. Does nothing if that
-    /// run followed another law or learning is off.
+    /// Starts from what an earlier run learned, instead of searching. Does nothing where learning is off, or if the
+    /// earlier run used another version of the law.
     pub fn restore(&mut self, now: Time, learned: &Learned, unix_now: Duration) -> Change {
         let law = self.settings.law;
         let ceiling =
@@ -399,6 +150,7 @@ impl Controller {
         }
     }
 
+    /// Returns the breaker's state and settings, if there is one.
     fn breaker(&self) -> Option<(&Breaker, &CircuitBreaker)> {
         self.state
             .breaker
@@ -406,41 +158,14 @@ impl Controller {
             .zip(self.settings.breaker.as_ref())
     }
 
+    /// Returns whether the circuit breaker lets a request pass.
     fn passage(&self, now: Time) -> Passage {
         self.breaker().map_or(Passage::Free, |(breaker, of)| {
             breaker.passage(now, of, self.settings.max_cooldown)
         })
     }
 
-    /// A grant has come to its end.
-    fn landed(&mut self) {
-        self.state.under_way = self.state.under_way.saturating_sub(1);
-    }
-
-    fn answered(&mut self, now: Time, grant: &Grant, succeeded: bool) {
-        if let (Some(breaker), Some(of)) = (&mut self.state.breaker, &self.settings.breaker) {
-            breaker.answered(now, grant, succeeded, of);
-        }
-    }
-
-    fn without_answer(&mut self, grant: &Grant) {
-        if let Some(learner) = self.state.learner.as_mut().filter(|_| grant.canary) {
-            learner.canary_lost(grant);
-        }
-    }
-
-    /// Whether anybody waits for the pause that is left.
-    pub(super) fn bearable_pause(&self, now: Time) -> Result<(), TurnedAway> {
-        let left = self.state.cooldown_until.saturating_since(now);
-        if left > self.settings.max_cooldown {
-            return Err(TurnedAway::Cooldown(left));
-        }
-        match self.passage(now) {
-            Passage::TurnedAway(left) => Err(TurnedAway::CircuitOpen(left)),
-            Passage::Free | Passage::At(_) | Passage::AfterTrial(_) => Ok(()),
-        }
-    }
-
+    /// Returns the maximum number of tokens at the current rate.
     fn capacity(&self) -> f64 {
         let capacity = capacity(&self.settings, self.state.rate);
         match &self.state.learner {
@@ -451,16 +176,9 @@ impl Controller {
             _ => capacity,
         }
     }
-
-    fn pace(&self) -> Pace {
-        Pace {
-            law: self.settings.law,
-            probe_interval: self.settings.probe_interval,
-        }
-    }
 }
 
-/// Never below 1: a bucket that can't hold one token would never grant anything.
+/// Returns the configured or usual capacity, never below 1: a smaller bucket would never grant anything.
 fn capacity(settings: &Settings, rate: Rate) -> f64 {
     settings
         .capacity

@@ -1,8 +1,10 @@
 use proptest::prelude::*;
 
-use super::super::FixedLimit;
 use super::*;
+use crate::limiter::fixed::FixedLimit;
+use crate::limiter::grant::Grant;
 use crate::limiter::law::Law;
+use crate::limiter::poll::{Denial, Poll};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -45,9 +47,9 @@ fn granted(controller: &mut Controller, mut now: Time, waited: bool) -> (Time, G
             Poll::Grant(grant) => return (now, grant),
             Poll::At(later) => now = later,
             Poll::AfterFeedback(_) => panic!("no canary where learning is off"),
-            Poll::Apart(_) => panic!("there is no fleet"),
-            Poll::CircuitOpen(_) => panic!("there is no breaker"),
-            Poll::CooldownTooLong(left) => panic!("a pause of {left:?}"),
+            Poll::Denied(Denial::Fleet(_)) => panic!("there is no fleet"),
+            Poll::Denied(Denial::CircuitOpen(_)) => panic!("there is no breaker"),
+            Poll::Denied(Denial::Cooldown(left)) => panic!("a pause of {left:?}"),
         }
     }
     panic!("not granted at the instant that was named");
@@ -195,31 +197,7 @@ fn a_success_that_did_not_wait_grows_nothing() {
 }
 
 #[test]
-fn such_a_success_only_counts_unless_it_ends_a_pause_or_its_answer_is_awaited() {
-    for learning in [Learning::On, Learning::Off] {
-        let with = |breaker| {
-            let settings = Settings {
-                learning,
-                breaker,
-                ..settings()
-            };
-            Controller::new(settings, Time::ZERO)
-        };
-        let mut controller = with(None);
-        let (now, unhurried) = granted(&mut controller, Time::ZERO, false);
-        let (_, queued) = granted(&mut controller, now, true);
-        assert!(controller.counts(&unhurried));
-        assert!(!controller.counts(&queued), "it raises the rate");
-        let _ = controller.backoff(now, &queued, None, 0.0);
-        assert!(!controller.counts(&unhurried), "it is of before the cut");
-        let mut guarded = with(Some(CircuitBreaker::default()));
-        let (_, grant) = granted(&mut guarded, Time::ZERO, false);
-        assert!(!guarded.counts(&grant), "the breaker counts it, too");
-    }
-}
-
-#[test]
-fn a_success_after_a_probe_that_demand_has_left_brings_the_rate_back_and_does_not_only_count() {
+fn a_success_after_a_probe_without_further_demand_brings_the_rate_back() {
     let settings = Settings {
         learning: Learning::On,
         ..settings()
@@ -234,9 +212,12 @@ fn a_success_after_a_probe_that_demand_has_left_brings_the_rate_back_and_does_no
         now = at;
     }
     let (now, early) = granted(&mut controller, now, false);
-    assert!(controller.counts(&early), "the probe goes on");
+    assert_eq!(
+        controller.success(now, &early),
+        Change::Nothing,
+        "the probe goes on"
+    );
     let (now, late) = granted(&mut controller, now + 10 * SECOND, false);
-    assert!(!controller.counts(&late));
     let _ = controller.success(now, &late);
     assert_eq!(controller.view(now).rate, rate(3.98));
 }
@@ -325,11 +306,11 @@ fn while_more_than_the_longest_pause_is_left_nobody_waits_and_nobody_sends() {
     let _ = controller.backoff(at(0.0), &grant, Some(3600 * SECOND), 0.5);
     assert_eq!(
         controller.poll(at(0.0), 1, true),
-        Poll::CooldownTooLong(3600 * SECOND)
+        Poll::Denied(Denial::Cooldown(3600 * SECOND))
     );
     assert_eq!(
         controller.poll(at(3299.0), 1, true),
-        Poll::CooldownTooLong(301 * SECOND)
+        Poll::Denied(Denial::Cooldown(301 * SECOND))
     );
     assert_eq!(controller.poll(at(3300.0), 1, true), Poll::At(at(3600.0)));
     assert!(matches!(
@@ -345,7 +326,7 @@ fn a_hint_beyond_all_clocks_is_an_error_and_no_panic() {
     let _ = controller.backoff(at(5.0), &grant, Some(Duration::MAX), 1.0);
     assert!(matches!(
         controller.poll(at(5.0), 1, true),
-        Poll::CooldownTooLong(_)
+        Poll::Denied(Denial::Cooldown(_))
     ));
 }
 
@@ -524,9 +505,9 @@ proptest! {
                         prop_assert_eq!(controller.clone().poll(early, 1, true), Poll::At(later));
                         prop_assert!(matches!(controller.clone().poll(later, 1, true), Poll::Grant(_)));
                     }
-                    Poll::Apart(_) => panic!("there is no fleet"),
-Poll::CircuitOpen(_) => panic!("there is no breaker"),
-                    Poll::CooldownTooLong(left) => prop_assert!(left > 300 * SECOND),
+                    Poll::Denied(Denial::Fleet(_)) => panic!("there is no fleet"),
+Poll::Denied(Denial::CircuitOpen(_)) => panic!("there is no breaker"),
+                    Poll::Denied(Denial::Cooldown(left)) => prop_assert!(left > 300 * SECOND),
                 },
                 Event::Success(n) if !open.is_empty() => {
                     let grant = open.swap_remove(n % open.len());

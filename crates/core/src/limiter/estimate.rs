@@ -1,8 +1,8 @@
-//! What the server let through, measured from one resumption to another.
+//! //! Measures how much the server lets through, from one resumption to another.
 //!
-//! From the first request after one pause to the first after the next, a token bucket has refilled
-//! what it gave and a window has begun anew: over that stretch, accepted over time *is* the limit.
-//! Over any other stretch a burst or a part of a window spoils the figure.
+//! //! Between the first request after one pause and the first after the next one, a token bucket has refilled what
+//! it gave, and a window has begun anew. Over that stretch, accepted requests over time *are* the limit. Over any
+//! other stretch a burst or a part of a window spoils the figure.
 
 use std::time::Duration;
 
@@ -11,29 +11,29 @@ use serde::{Deserialize, Serialize};
 use crate::rate::Rate;
 use crate::time::Time;
 
-/// A pause longer than this comes from a window and says how long that is; shorter ones are round
-/// trips, and the whole second that `Retry-After` makes of any wait below one.
+/// Minimum length of a pause that a window explains, and whose length it then tells. Shorter pauses are round trips,
+/// and waits below one second that `Retry-After` rounds up.
 pub(crate) const SHORT_PAUSE: Duration = Duration::from_millis(1500);
 
-/// The counts at a resumption.
+/// Counts at a resumption.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 struct Mark {
     /// Busy time until then.
     busy: Duration,
-    /// Accepted until then.
+    /// Accepted requests until then.
     accepted: u64,
-    /// The pause that ended then.
+    /// Length of the pause that ended then.
     pause: Duration,
 }
 
-/// Accepted requests, and the time in which there was demand for them.
+/// Counts accepted requests and the time in which there was demand for them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Ledger {
     accepted: u64,
-    /// Time in which nobody wanted anything; it is taken out of every measurement.
+    /// Time without demand. It is left out of every measurement.
     idle: Duration,
     last_send: Time,
-    /// The last two resumptions, the earlier one first; at the start, the start itself.
+    /// The last two resumptions, the earlier one first. At the start, the start itself.
     marks: [Mark; 2],
 }
 
@@ -55,13 +55,13 @@ impl Ledger {
         self.accepted
     }
 
-    /// A request of this cost got through.
+    /// Counts a successful request of this cost.
     pub(crate) fn count(&mut self, cost: u32) {
         self.accepted = self.accepted.saturating_add(u64::from(cost));
     }
 
-    /// A request is sent. Returns the idle time before it: for how long it could have been sent already
-    /// if anybody had wanted to. One that queued had none.
+    /// Takes note of a request that is sent. Returns the idle time before it: how long ago it could have been sent,
+    /// if there had been demand. A request that queued had no idle time.
     pub(crate) fn send(
         &mut self,
         now: Time,
@@ -79,7 +79,7 @@ impl Ledger {
         gap
     }
 
-    /// The longest of the last pauses that only a window explains; zero if there was none.
+    /// Returns the longest of the last pauses that only a window explains; zero if there was none.
     pub(crate) fn window(&self) -> Duration {
         let pauses = self.marks.iter().map(|mark| mark.pause);
         pauses
@@ -88,9 +88,9 @@ impl Ledger {
             .unwrap_or_default()
     }
 
-    /// Accepted per second of busy time, with `more` requests granted to the luck of timing, up to the
-    /// resumption at `resumed`: since the last one, or if that is less than a window ago, since the one
-    /// before. `None` if nothing was.
+    /// Returns the accepted requests per second of busy time up to the resumption at `resumed`, with `more` requests
+    /// added for the luck of timing. Counts from the last resumption, or from the one before if the last is less than
+    /// a window ago. `None` if nothing was accepted.
     pub(crate) fn estimate(&self, resumed: Time, more: u64) -> Option<Rate> {
         let [earlier, later] = &self.marks;
         let recent = self.busy(resumed).saturating_sub(later.busy);
@@ -102,18 +102,18 @@ impl Ledger {
         self.since(mark, resumed, more, Duration::ZERO)
     }
 
-    /// Busy time from the last resumption to the pause that ended at `resumed`.
+    /// Returns the busy time from the last resumption to the pause that ended at `resumed`.
     pub(crate) fn sending_since_mark(&self, resumed: Time, pause: Duration) -> Duration {
         let since = self.busy(resumed).saturating_sub(self.marks[1].busy);
         since.saturating_sub(pause)
     }
 
-    /// The same since the last resumption, for the time of sending only: without the pause that ended now.
+    /// Returns the rate since the last resumption for the time of sending only, without the pause that ended now.
     pub(crate) fn estimate_while_sending(&self, resumed: Time, pause: Duration) -> Option<Rate> {
         self.since(&self.marks[1], resumed, 0, pause)
     }
 
-    /// The same since the resumption before the last one, or the start.
+    /// Returns the rate since the resumption before the last one, or since the start.
     pub(crate) fn estimate_overall(&self, resumed: Time) -> Option<Rate> {
         self.since(&self.marks[0], resumed, 0, Duration::ZERO)
     }
@@ -130,7 +130,7 @@ impl Ledger {
         Rate::per_second(accepted as f64 / busy.as_secs_f64())
     }
 
-    /// A pause of this length ended with the request that was sent at `resumed`.
+    /// Takes note of a pause of this length that ended with the request sent at `resumed`.
     pub(crate) fn mark(&mut self, resumed: Time, pause: Duration) {
         let mark = Mark {
             busy: self.busy(resumed),

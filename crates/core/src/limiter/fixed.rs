@@ -1,4 +1,4 @@
-//! Limits that are known and never learned: `1000 an hour` beside a learned rate.
+//! //! Known limits, such as `1000 an hour`, beside the learned rate.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use super::bucket::Bucket;
 use crate::rate::Rate;
 use crate::time::Time;
 
-/// Part of a window's requests that may go at once, unless configured: a short job is quick, and a long
-/// one is paced at nine tenths of the limit from the first window on.
+/// Part of a window's requests that may go at once, unless configured. A short job is quick, and a long one is paced
+/// at nine tenths of the limit from the first window on.
 const BURST_SHARE: u64 = 10;
 
-/// So many requests in any window of a length.
+/// A known limit: a number of requests in any window of a length.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FixedLimit {
     rate: Rate,
@@ -18,9 +18,9 @@ pub struct FixedLimit {
 }
 
 impl FixedLimit {
-    /// At most `requests` in any window of length `per`, wherever it begins; of them `burst` at once,
-    /// by default a tenth, at least one. `None` for no requests, no time, or a burst of nothing or more
-    /// than all.
+    /// Returns a limit of at most `requests` in any window of length `per`, wherever the window begins. `burst` of
+    /// them may go at once; by default a tenth, at least one. `None` if there are no requests or no time, or if the
+    /// burst is zero or exceeds the limit.
     ///
     /// A full bucket of `burst` tokens that refills at `(requests - burst + 1) / per` lets no more than
     /// `requests` through in any window that includes its beginning and not its end.
@@ -36,7 +36,7 @@ impl FixedLimit {
         })
     }
 
-    /// The same for one of several that share the limit: at least one request at once.
+    /// Returns the limit of one of several workers that share it: at least one request at once.
     pub(super) fn scaled(&self, factor: f64) -> Self {
         Self {
             rate: self.rate.scaled(factor),
@@ -44,34 +44,48 @@ impl FixedLimit {
         }
     }
 
+    /// Returns the rate at which its bucket refills.
+    pub(super) const fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// Returns the number of requests that may go at once.
+    pub(super) const fn burst(&self) -> f64 {
+        self.burst
+    }
+
+    /// Returns a full bucket.
     pub(super) fn full(&self, now: Time) -> Bucket {
         Bucket::new(self.burst, now)
     }
 
-    /// A bucket, as of `now`, with a part of what is left in another one at its time `then`.
+    /// Returns a bucket, as of `now`, with a part of what another bucket has left at its time `then`.
     pub(super) fn part_left(&self, bucket: &Bucket, then: Time, part: f64, now: Time) -> Bucket {
         Bucket::new(bucket.tokens(then, self.rate, self.burst) * part, now)
     }
 
-    /// Takes what was sent without asking; it may leave a debt.
+    /// Takes tokens for requests that were sent without asking. May leave a debt.
     pub(super) fn charge(&self, bucket: &mut Bucket, now: Time, sent: f64) {
         bucket.settle(now, self.rate, self.burst);
         bucket.charge(sent);
     }
 
+    /// Returns when a request of this cost may go.
     pub(super) fn ready_at(&self, bucket: &Bucket, cost: f64) -> Time {
         bucket.ready_at(cost, self.rate, self.burst)
     }
 
+    /// Returns when `amount` tokens have come together.
     pub(super) fn due(&self, bucket: &Bucket, amount: f64) -> Time {
         bucket.due(amount, self.rate, self.burst)
     }
 
-    /// Takes from a bucket that is ready.
+    /// Takes tokens from a bucket that is ready.
     pub(super) fn take(&self, bucket: &mut Bucket, now: Time, cost: f64) {
         let _ = bucket.take(now, cost, self.rate, self.burst);
     }
 
+    /// Gives unused tokens back.
     pub(super) fn put_back(&self, bucket: &mut Bucket, cost: f64) {
         bucket.put_back(cost, self.burst);
     }

@@ -1,22 +1,23 @@
-//! One limit for many processes: which part of the common speed is whose.
+//! One limit for many processes.
 //!
-//! The law stays where it is, in the [`Controller`](super::Controller): its state is a value in a store that all
-//! workers reach. A worker reads it, lets the controller decide in its own process, and writes it back unless
-//! somebody else was quicker ([`settle`]). What it takes away are *slots*, grants for instants to come, so that
-//! one visit serves several requests; a [`Member`] hands them out, each at its instant.
+//! The fleet has one [`Controller`](super::Controller), whose state is a record in a store that all workers reach. A
+//! worker reads the record, lets the controller decide in its own process, and writes it back unless another worker
+//! was quicker ([`settle()`]). It takes away *slots*, grants for instants to come, so that one visit serves several
+//! requests. A [`Member`] hands them out, each at its instant.
 
-mod ask;
-mod lone;
-mod mapping;
-mod member;
+mod clock_offset;
+mod fingerprint;
+pub(super) mod member;
 mod record;
-mod register;
 mod settle;
+mod standalone;
+mod sync;
+mod turns;
 
-pub use ask::{Ask, Reply};
-pub use member::{Errand, MOST_TRIES, MOST_WANTED, Manner, Member, Membership};
-pub use record::Record;
+pub use member::{Action, Member, OutagePolicy};
+pub use record::{Record, RecordSummary};
 pub use settle::{Settled, settle};
+pub use sync::{MOST_TRIES, MOST_WANTED, SyncReply, SyncRequest};
 
 #[cfg(test)]
 mod fault_tests;

@@ -1,42 +1,42 @@
-//! Additive increase, multiplicative decrease: the law that the user sees.
+//! //! Additive increase, multiplicative decrease: the rate law that users configure.
 
 use crate::rate::Rate;
 
-/// The bounds and steps of the law; every value checked before it gets here.
+/// Bounds and steps of the rate law. Every value was checked before.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Law {
     /// The rate never falls below this.
     pub(crate) min: Rate,
     /// The rate never rises above this.
     pub(crate) max: Rate,
-    /// Requests per second added for each success, ≥ 0; 0 is a fixed rate.
+    /// Requests per second added for each success, at least 0. 0 means a fixed rate.
     pub(crate) increase_step: f64,
-    /// What is left of the rate after a refusal, in (0, 1].
+    /// Factor that a refusal multiplies the rate with, in (0, 1].
     pub(crate) decrease_factor: f64,
 }
 
 impl Law {
-    /// The rate after a success.
+    /// Returns the rate after a success.
     pub(crate) fn increased(&self, rate: Rate) -> Rate {
         self.grown(rate, self.increase_step)
     }
 
-    /// The rate after a success that counts for another step than the configured one.
+    /// Returns the rate after a success that counts for another step than the configured one.
     pub(crate) fn grown(&self, rate: Rate, step: f64) -> Rate {
         self.clamped(rate.as_per_second() + step)
     }
 
-    /// The rate after a refusal.
+    /// Returns the rate after a refusal.
     pub(crate) fn decreased(&self, rate: Rate) -> Rate {
         self.clamped(rate.as_per_second() * self.decrease_factor)
     }
 
-    /// `rate` moved into the bounds.
+    /// Returns `rate` moved into the bounds.
     pub(crate) fn within(&self, rate: Rate) -> Rate {
         rate.max(self.min).min(self.max)
     }
 
-    /// A sum or product that left the range of rates (an underflow to 0, an overflow) ends at a bound.
+    /// Moves a number into the bounds. One that left the range of rates, by underflow or overflow, ends at a bound.
     fn clamped(&self, per_second: f64) -> Rate {
         match Rate::per_second(per_second) {
             Some(rate) => self.within(rate),

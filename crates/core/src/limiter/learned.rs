@@ -1,4 +1,4 @@
-//! What outlives a limiter: the part of its knowledge that the next run can start from.
+//! //! The part of a limiter's knowledge that the next run can start from.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::rate::Rate;
 
-/// Version of the law that a piece of knowledge belongs to. Another law would read other meanings into
-/// the same numbers, so it starts afresh.
+/// Version of the rate law that the knowledge belongs to. Another law would read other meanings into the numbers, so
+/// it starts afresh.
 const LAW_VERSION: u32 = 1;
 
-/// How long knowledge is taken at its word. A job that runs every day should start where it ended.
+/// How long knowledge is used unchanged. A job that runs every day should start where it ended.
 const FRESH: Duration = Duration::from_secs(36 * 60 * 60);
 
-/// What a limiter has learned, to be stored until the next run: a small value without any secret.
+/// What a limiter has learned, to be stored until the next run: a small value without secrets.
 ///
 /// ```
 /// use std::time::Duration;
@@ -41,10 +41,10 @@ pub struct Learned {
     /// The rate at the end.
     #[serde(rename = "rate_per_second")]
     rate: Rate,
-    /// How long the last pause took: the next one begins with a part of it.
+    /// Length of the last pause. The next pause begins with a part of it.
     #[serde(rename = "last_pause_seconds", with = "crate::seconds")]
     last_pause: Duration,
-    /// When that was, by the wall clock.
+    /// When it was learned, by the wall clock.
     #[serde(rename = "learned_at_unix_seconds", with = "crate::seconds")]
     at: Duration,
 }
@@ -65,23 +65,23 @@ impl Learned {
         }
     }
 
-    /// The proven ceiling, in requests per second.
+    /// Returns the proven ceiling, in requests per second.
     #[must_use]
     pub const fn ceiling(&self) -> Rate {
         self.ceiling
     }
 
-    /// How old it is; zero for what a clock that went back says is still to come.
+    /// Returns its age; zero if the wall clock went back.
     pub(crate) const fn age(&self, unix_now: Duration) -> Duration {
         unix_now.saturating_sub(self.at)
     }
 
-    /// When it was learned, by the wall clock.
+    /// Returns when it was learned, by the wall clock.
     pub(crate) const fn at(&self) -> Duration {
         self.at
     }
 
-    /// The same for one of several that share the limit.
+    /// Returns the knowledge for one of several workers that share the limit.
     pub(crate) fn scaled(&self, factor: f64) -> Self {
         Self {
             ceiling: self.ceiling.scaled(factor),
@@ -90,7 +90,7 @@ impl Learned {
         }
     }
 
-    /// Whether it says the same about the limit, whenever.
+    /// Returns whether both say the same about the limit, whenever they were learned.
     pub fn is_as(&self, other: &Self) -> bool {
         Self {
             at: other.at,
@@ -102,9 +102,8 @@ impl Learned {
         self.last_pause
     }
 
-    /// The ceiling to start from after `age`: as it was while it is fresh, then ever nearer to the
-    /// configured start, by half of the (logarithmic) way when it is twice as old. `None` if it belongs
-    /// to another law.
+    /// Returns the ceiling to start from after `age`: unchanged while it is fresh, then ever nearer to the configured
+    /// start, by half of the logarithmic distance when it is twice as old. `None` if it belongs to another law.
     pub(crate) fn ceiling_after(&self, age: Duration, start: Rate) -> Option<Rate> {
         if self.law_version != LAW_VERSION {
             return None;

@@ -2,7 +2,7 @@
 //!
 //! While nothing is known, the rate grows until it is refused. Then there is a ceiling: requests cruise
 //! just below it for an interval, and a probe grows the rate beyond it until it is refused again. What
-//! the first success after each pause teaches is in [`lesson`](super::lesson).
+//! the first success after each pause teaches is in [`after_pause`](super::after_pause).
 
 use std::time::Duration;
 
@@ -12,12 +12,13 @@ use super::canary::Canary;
 use super::ceiling::{Ceiling, FIRST_RAISE};
 use super::epoch::{Cause, Epoch};
 use super::estimate::Ledger;
+use super::grant::Grant;
 use super::law::Law;
 use super::learned::Learned;
-use super::phase::{Phase, Reason};
+use super::pause;
+use super::phase::{LearningReason, Phase};
 use super::probe::{Probe, Probes};
 use super::window::Windows;
-use super::{Grant, pause};
 use crate::rate::Rate;
 use crate::time::Time;
 
@@ -71,7 +72,7 @@ pub(crate) struct Learner {
     pub(super) last_pause: Duration,
     /// When windows begin; `None` before a pause that shows one.
     pub(super) windows: Option<Box<Windows>>,
-    pub(super) reason: Reason,
+    pub(super) reason: LearningReason,
 }
 
 impl Learner {
@@ -91,7 +92,7 @@ impl Learner {
             streak: 0,
             last_pause: Duration::ZERO,
             windows: None,
-            reason: Reason::Started,
+            reason: LearningReason::Started,
         }
     }
 
@@ -105,7 +106,7 @@ impl Learner {
         self.refused_once = true;
         self.last_pause = learned.last_pause();
         self.hold_until = now + self.short_hold(FIRST_RAISE, Duration::ZERO);
-        self.reason = Reason::Restored;
+        self.reason = LearningReason::Restored;
         ceiling.cruise()
     }
 
@@ -124,7 +125,7 @@ impl Learner {
         self.ceiling.map(|ceiling| ceiling.rate)
     }
 
-    pub(crate) fn reason(&self) -> Reason {
+    pub(crate) fn reason(&self) -> LearningReason {
         self.reason
     }
 

@@ -1,7 +1,7 @@
 //! The controller with learning on, told step by step what happens.
 
-use super::super::{Change, Controller, Learning, Poll, Settings, View};
 use super::*;
+use crate::limiter::{Change, Controller, Denial, Learning, Poll, Settings, View};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -54,9 +54,9 @@ impl Run {
             match self.controller.poll(self.now, 1, true) {
                 Poll::Grant(grant) => return grant,
                 Poll::At(later) | Poll::AfterFeedback(later) => self.now = later,
-                Poll::Apart(_) => panic!("there is no fleet"),
-                Poll::CircuitOpen(_) => panic!("there is no breaker"),
-                Poll::CooldownTooLong(left) => panic!("a pause of {left:?}"),
+                Poll::Denied(Denial::Fleet(_)) => panic!("there is no fleet"),
+                Poll::Denied(Denial::CircuitOpen(_)) => panic!("there is no breaker"),
+                Poll::Denied(Denial::Cooldown(left)) => panic!("a pause of {left:?}"),
             }
         }
         panic!("not granted at the instant that was named");
@@ -90,7 +90,7 @@ impl Run {
         self.view().learning.expect("learning is on").0
     }
 
-    fn reason(&self) -> Reason {
+    fn reason(&self) -> LearningReason {
         self.view().learning.expect("learning is on").1
     }
 
@@ -121,7 +121,7 @@ impl Run {
         }
         let _ = run.refusal(None);
         let _ = run.success();
-        assert_eq!(run.reason(), Reason::ProbeConfirmed);
+        assert_eq!(run.reason(), LearningReason::ProbeConfirmed);
         run
     }
 }
@@ -140,14 +140,14 @@ fn the_search_grows_faster_than_the_law_until_the_first_refusal() {
     assert_eq!(run.rate(), 10.6);
     assert_eq!(
         (run.phase(), run.reason()),
-        (Phase::Searching, Reason::Started)
+        (Phase::Searching, LearningReason::Started)
     );
     let _ = run.refusal(None);
     assert_eq!(run.phase(), Phase::Cooling);
     let _ = run.success();
     assert_eq!(
         (run.phase(), run.reason()),
-        (Phase::Searching, Reason::FirstRefusal)
+        (Phase::Searching, LearningReason::FirstRefusal)
     );
     assert_eq!(run.rate(), 5.3 + 0.2);
 }
@@ -175,7 +175,7 @@ fn a_success_that_nobody_waited_for_grows_nothing() {
 #[test]
 fn the_second_refusal_makes_a_ceiling() {
     let run = Run::learned();
-    assert_eq!(run.reason(), Reason::Learned);
+    assert_eq!(run.reason(), LearningReason::Learned);
     assert_eq!(run.phase(), Phase::Cruising);
     // Both refusals came from a server that took everything in between: the ceiling is what got through.
     assert!((5.0..12.0).contains(&run.ceiling()), "{}", run.ceiling());
@@ -191,14 +191,14 @@ fn a_second_refusal_at_once_is_no_measurement_but_another_cut() {
     let _ = run.success();
     let _ = run.refusal(None);
     let _ = run.success();
-    assert_eq!(run.reason(), Reason::FirstRefusal);
+    assert_eq!(run.reason(), LearningReason::FirstRefusal);
     assert_eq!(run.view().ceiling, None);
     // Cut by .7 for the refusal and again for its haste.
     assert!(run.rate() < after_first * 0.7 * 0.7 + 0.5, "{}", run.rate());
     // It is put off once only: a limit that always refuses at once must be learned all the same.
     let _ = run.refusal(None);
     let _ = run.success();
-    assert_eq!(run.reason(), Reason::Learned);
+    assert_eq!(run.reason(), LearningReason::Learned);
 }
 
 #[test]
@@ -240,7 +240,7 @@ fn refuted(beside: u64) -> Run {
     run.controller.count_beside(beside);
     let _ = run.refusal(None);
     let _ = run.success();
-    assert_eq!(run.reason(), Reason::RaiseRefused);
+    assert_eq!(run.reason(), LearningReason::RaiseRefused);
     run
 }
 
@@ -264,13 +264,13 @@ fn a_refusal_at_the_proven_ceiling_is_a_cut_and_a_small_step_of_the_ceiling() {
     // Let a pending raise be refused first: then all of the ceiling is proven.
     let _ = run.refusal(None);
     let _ = run.success();
-    assert_eq!(run.reason(), Reason::RaiseRefused);
+    assert_eq!(run.reason(), LearningReason::RaiseRefused);
     run.successes_for(10 * SECOND);
     let (ceiling, rate) = (run.ceiling(), run.rate());
     let (from, to, _) = cut_of(run.refusal(None));
     assert_eq!((from, to), (rate, rate / 2.0));
     let _ = run.success();
-    assert_eq!(run.reason(), Reason::LimitLowered);
+    assert_eq!(run.reason(), LearningReason::LimitLowered);
     assert!(
         (run.ceiling() / (0.995 * 0.98 * ceiling) - 1.0).abs() < 0.01,
         "{ceiling} to {}",
@@ -293,7 +293,7 @@ fn what_others_send_in_its_place_is_part_of_what_the_limit_allows() {
             run.successes_for(3 * SECOND);
             let _ = run.refusal(None);
             let _ = run.success();
-            assert_eq!(run.reason(), Reason::LimitLowered);
+            assert_eq!(run.reason(), LearningReason::LimitLowered);
         }
         run.ceiling()
     };
@@ -451,14 +451,14 @@ fn what_was_learned_is_taken_over_and_confirmed() {
     let learned = old.controller.learned(SECOND).expect("a ceiling");
     let mut new = Run::new(settings());
     let _ = new.controller.restore(at(0.0), &learned, 2 * SECOND);
-    assert_eq!(new.reason(), Reason::Restored);
+    assert_eq!(new.reason(), LearningReason::Restored);
     assert!(new.ceiling() <= old.ceiling());
     assert!((new.rate() / new.ceiling() - 0.995).abs() < 1e-9);
     // Refused before it was confirmed: it is forgotten, and learned anew.
     new.successes_for(2 * SECOND);
     let _ = new.refusal(None);
     let _ = new.success();
-    assert_eq!(new.reason(), Reason::Learned);
+    assert_eq!(new.reason(), LearningReason::Learned);
 }
 
 #[test]

@@ -4,7 +4,13 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Announced, Change, Controller, Grant, Law, Learning, Poll, Settings, Told};
+use super::announced::{Announced, AnnouncedLimits};
+use super::controller::Controller;
+use super::grant::Grant;
+use super::law::Law;
+use super::outcome::Change;
+use super::poll::{Denial, Poll};
+use super::settings::{Learning, Settings};
 use crate::rate::Rate;
 use crate::time::Time;
 
@@ -32,12 +38,12 @@ enum Step {
     },
     Announced {
         nth: usize,
-        told: Box<Told>,
+        told: Box<AnnouncedLimits>,
     },
 }
 
 /// What a server may say, nonsense included.
-fn told() -> impl Strategy<Value = Told> {
+fn told() -> impl Strategy<Value = AnnouncedLimits> {
     proptest::collection::vec(announced(), 1..6).prop_map(|limits| limits.into_iter().collect())
 }
 
@@ -183,9 +189,9 @@ impl Watched {
                     assert!(later >= end, "told to come before the cooldown's end");
                 }
             }
-            Poll::Apart(_) => panic!("there is no fleet"),
-            Poll::CircuitOpen(_) => panic!("there is no breaker"),
-            Poll::CooldownTooLong(left) => panic!("no hint was that long: {left:?}"),
+            Poll::Denied(Denial::Fleet(_)) => panic!("there is no fleet"),
+            Poll::Denied(Denial::CircuitOpen(_)) => panic!("there is no breaker"),
+            Poll::Denied(Denial::Cooldown(left)) => panic!("no hint was that long: {left:?}"),
         }
     }
 
@@ -251,37 +257,11 @@ proptest! {
                 watched.now = later;
                 false
             }
-            Poll::Apart(_) => panic!("there is no fleet"),
-Poll::CircuitOpen(_) => panic!("there is no breaker"),
-            Poll::CooldownTooLong(left) => panic!("no hint was that long: {left:?}"),
+            Poll::Denied(Denial::Fleet(_)) => panic!("there is no fleet"),
+Poll::Denied(Denial::CircuitOpen(_)) => panic!("there is no breaker"),
+            Poll::Denied(Denial::Cooldown(left)) => panic!("no hint was that long: {left:?}"),
         });
         prop_assert!(granted);
-    }
-
-    #[test]
-    fn what_only_counts_a_success_does_the_same_as_a_success(
-        steps in proptest::collection::vec(step(), 1..300), later in 0u64..100_000, learning in any::<bool>(),
-    ) {
-        let mut watched = Watched::new();
-        if !learning {
-            let settings = Settings { learning: Learning::Off, ..settings() };
-            watched.controller = Controller::new(settings, Time::ZERO);
-        }
-        // At last one that nobody waited for, if it may go.
-        for step in steps.into_iter().chain([Step::Poll { waited: false }]) {
-            watched.step(step);
-        }
-        let now = watched.now + Duration::from_millis(later);
-        for grant in &watched.open {
-            let mut counted = watched.controller.clone();
-            let counts = counted.counts(grant);
-            let mut succeeded = watched.controller.clone();
-            if counts {
-                succeeded.announced(now, grant, &Told::default());
-                prop_assert_eq!(succeeded.success(now, grant), Change::Nothing);
-            }
-            prop_assert_eq!(counted.state(), succeeded.state());
-        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub enum Phase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Reason {
+pub enum LearningReason {
     /// It has not: it began at the configured rate.
     Started,
     /// What an earlier run learned was taken over.
@@ -58,7 +58,7 @@ impl fmt::Display for Phase {
 }
 
 /// In words, to follow "last lesson:".
-impl fmt::Display for Reason {
+impl fmt::Display for LearningReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Started => "none yet, nothing was refused",

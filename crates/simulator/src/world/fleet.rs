@@ -12,8 +12,8 @@ use api_ratelimiter_core::Time;
 use api_ratelimiter_core::config::ApiRateConfig;
 use api_ratelimiter_core::error::Result;
 use api_ratelimiter_core::limiter::{
-    Ask, Errand, Grant, MOST_TRIES, Manner, Member, Poll, Record, Reply, Settings, Settled, Told,
-    settle,
+    Action, AnnouncedLimits, Denial, Grant, MOST_TRIES, ManualReport, Member, OutagePolicy,
+    Outcome, Poll, Record, Settings, Settled, SyncReply, SyncRequest, settle,
 };
 
 use super::strategy::{Decision, Strategy};
@@ -32,7 +32,7 @@ pub struct FleetWorker {
     store: Rc<RefCell<SimulatedStore>>,
     visit: Option<Visit>,
     /// Limit that a response announced, kept until the outcome of its request is recorded.
-    told: Told,
+    announced: AnnouncedLimits,
     starts_at: Time,
     killed_at: Time,
 }
@@ -44,7 +44,7 @@ pub struct FleetPermit(Grant);
 /// A visit of a worker to the store.
 #[derive(Debug)]
 struct Visit {
-    ask: Box<Ask>,
+    request: Box<SyncRequest>,
     stage: VisitStage,
     sent: Time,
     /// Arrival of the message that is on its way.
@@ -67,10 +67,13 @@ enum VisitStage {
         received: Time,
         record: Box<Record>,
         version: u64,
-        reply: Box<Reply>,
+        reply: Box<SyncReply>,
     },
     /// The response to a successful write.
-    Returning { received: Time, reply: Box<Reply> },
+    Returning {
+        received: Time,
+        reply: Box<SyncReply>,
+    },
 }
 
 /// Returns the workers of one fleet. Each way to the store takes `latency` and up to half of it more;
@@ -88,7 +91,7 @@ pub fn fleet(
 ) -> Result<Vec<FleetWorker>> {
     let settings = config.settings()?;
     let store = Rc::new(RefCell::new(SimulatedStore::new(latency, faults, seed)));
-    let manner = Manner {
+    let policy = OutagePolicy {
         workers: 1,
         stops: false,
     };
@@ -106,14 +109,14 @@ pub fn fleet(
                 _ => {}
             }
         }
-        let member = Member::new(settings.clone(), manner, starts_at);
+        let member = Member::new(settings.clone(), policy, starts_at);
         FleetWorker {
             fingerprint: member.fingerprint(),
             member,
             settings: settings.clone(),
             store: Rc::clone(&store),
             visit: None,
-            told: Told::default(),
+            announced: AnnouncedLimits::default(),
             starts_at,
             killed_at,
         }
@@ -140,14 +143,14 @@ impl FleetWorker {
     /// Takes the next step of the visit, if it is due. Otherwise returns the time of the next step as `Err`.
     fn step(&mut self, now: Time, waiting: usize) -> Result<(), Option<Time>> {
         let mut store = self.store.borrow_mut();
-        // Without a visit: ask the member whether one is due.
+        // Without a visit: request the member whether one is due.
         let Some(mut visit) = self.visit.take() else {
             let costs = vec![1; waiting.min(256)];
-            return match self.member.errand(now, &costs, store.rng.u64(..)) {
-                Errand::Rest(until) => Err(Some(until).filter(|it| *it < Time::MAX)),
-                Errand::Visit(ask) => {
+            return match self.member.next_action(now, &costs, store.rng.u64(..)) {
+                Action::Rest(until) => Err(Some(until).filter(|it| *it < Time::MAX)),
+                Action::Visit(request) => {
                     self.visit = Some(Visit {
-                        ask,
+                        request,
                         stage: VisitStage::Asking,
                         sent: now,
                         at: store.arrival(now),
@@ -163,10 +166,10 @@ impl FleetWorker {
             if let VisitStage::Writing { reply, .. } | VisitStage::Returning { reply, .. } =
                 &visit.stage
             {
-                visit.ask.may_be_settled(reply);
+                visit.request.may_be_settled(reply);
             }
             let chance = store.rng.f64();
-            let _ = self.member.failed_to_reach(now, *visit.ask, chance);
+            let _ = self.member.store_unreachable(now, *visit.request, chance);
             return Ok(());
         }
         // The message is still on its way.
@@ -178,7 +181,7 @@ impl FleetWorker {
         // Too many other workers wrote first.
         if matches!(visit.stage, VisitStage::Reading(_)) && visit.tries == MOST_TRIES {
             let chance = store.rng.f64();
-            let _ = self.member.crowded_out(now, *visit.ask, chance);
+            let _ = self.member.lost_all_races(now, *visit.request, chance);
             return Ok(());
         }
         visit.stage = match visit.stage {
@@ -198,8 +201,8 @@ impl FleetWorker {
                     version,
                     now: store_now,
                 } = *stored;
-                let (ask, settings) = (&visit.ask, &self.settings);
-                match settle(record, store_now, ask, settings, self.fingerprint) {
+                let (request, settings) = (&visit.request, &self.settings);
+                match settle(record, store_now, request, settings, self.fingerprint) {
                     Settled::Write(record, reply) => {
                         (visit.at, visit.gives_up) =
                             (store.arrival(now), SimulatedStore::timeout_at(now));
@@ -211,7 +214,7 @@ impl FleetWorker {
                         }
                     }
                     Settled::Keep(reply) => {
-                        let _ = self.member.settled(visit.sent, now, now, reply);
+                        let _ = self.member.synced(visit.sent, now, now, reply);
                         return Ok(());
                     }
                     Settled::OtherSettings => unreachable!("all workers have the same settings"),
@@ -235,7 +238,7 @@ impl FleetWorker {
                 }
             }
             VisitStage::Returning { received, reply } => {
-                let _ = self.member.settled(visit.sent, received, now, *reply);
+                let _ = self.member.synced(visit.sent, received, now, *reply);
                 return Ok(());
             }
         };
@@ -254,29 +257,42 @@ impl Strategy for FleetWorker {
         match self.member.poll(now, 1, waited) {
             Poll::Grant(grant) => Decision::Send(FleetPermit(grant)),
             Poll::At(time) | Poll::AfterFeedback(time) => Decision::WaitUntil(time),
-            Poll::CooldownTooLong(pause) | Poll::CircuitOpen(pause) => {
+            Poll::Denied(Denial::Cooldown(pause) | Denial::CircuitOpen(pause)) => {
                 Decision::WaitUntil(now + pause)
             }
-            Poll::Apart(_) => unreachable!("these workers never stop during an outage"),
+            Poll::Denied(Denial::Fleet(_)) => {
+                unreachable!("these workers never stop during an outage")
+            }
         }
     }
 
     fn success(&mut self, now: Time, permit: FleetPermit) {
-        let told = std::mem::take(&mut self.told);
-        let _ = self.member.succeeded(now, &permit.0, told, None, 0.0);
+        let announced = std::mem::take(&mut self.announced);
+        let outcome = Outcome::Success {
+            announced,
+            exhausted: None,
+            chance: 0.0,
+        };
+        let _ = self.member.report(now, &permit.0, outcome);
     }
 
     fn backoff(&mut self, now: Time, permit: FleetPermit, hint: Option<Duration>, chance: f64) {
-        let told = std::mem::take(&mut self.told);
-        let _ = self.member.refused(now, &permit.0, told, hint, chance);
+        let announced = std::mem::take(&mut self.announced);
+        let outcome = Outcome::Refused {
+            announced,
+            hint,
+            chance,
+        };
+        let _ = self.member.report(now, &permit.0, outcome);
     }
 
     fn exhausted(&mut self, now: Time, wait: Duration, chance: f64) {
-        let _ = self.member.exhausted(now, wait, chance);
+        let exhausted = ManualReport::Exhausted { wait, chance };
+        let _ = self.member.report_manually(now, exhausted);
     }
 
     fn announced(&mut self, _now: Time, _permit: &FleetPermit, state: &LimitState) {
-        self.told = [state.to_announced()].into_iter().collect();
+        self.announced = [state.to_announced()].into_iter().collect();
     }
 
     fn background(&mut self, now: Time, waiting: usize) -> Option<Time> {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use api_ratelimiter_core::config::ApiRateConfig;
 use api_ratelimiter_core::error::Result;
-use api_ratelimiter_core::limiter::{Controller, Grant, Poll, Settings};
+use api_ratelimiter_core::limiter::{
+    AnnouncedLimits, Controller, Denial, Grant, ManualReport, Outcome, Poll, Settings,
+};
 use api_ratelimiter_core::{Rate, Time};
 
 use super::strategy::{Decision, Strategy};
@@ -15,6 +17,8 @@ use crate::rules::LimitState;
 pub struct Learned {
     settings: Settings,
     controller: Controller,
+    /// Limits that a response announced, until the outcome of its request is reported.
+    announced: AnnouncedLimits,
 }
 
 /// Permit of a request in flight of [`Learned`].
@@ -32,6 +36,7 @@ pub fn learned(config: &ApiRateConfig) -> Result<Learned> {
     Ok(Learned {
         settings,
         controller,
+        announced: AnnouncedLimits::default(),
     })
 }
 
@@ -47,6 +52,7 @@ impl Learned {
         Self {
             settings,
             controller,
+            announced: AnnouncedLimits::default(),
         }
     }
 
@@ -67,28 +73,38 @@ impl Strategy for Learned {
         match self.controller.poll(now, 1, waited) {
             Poll::Grant(grant) => Decision::Send(LearnedPermit(grant)),
             Poll::At(time) | Poll::AfterFeedback(time) => Decision::WaitUntil(time),
-            Poll::CooldownTooLong(pause) | Poll::CircuitOpen(pause) => {
+            Poll::Denied(Denial::Cooldown(pause) | Denial::CircuitOpen(pause)) => {
                 Decision::WaitUntil(now + pause)
             }
-            Poll::Apart(_) => unreachable!("only a fleet member can be apart"),
+            Poll::Denied(Denial::Fleet(_)) => unreachable!("a controller has no fleet"),
         }
     }
 
     fn success(&mut self, now: Time, permit: LearnedPermit) {
-        let _ = self.controller.success(now, &permit.0);
+        let outcome = Outcome::Success {
+            announced: std::mem::take(&mut self.announced),
+            exhausted: None,
+            chance: 0.0,
+        };
+        let _ = self.controller.report(now, &permit.0, outcome);
     }
 
     fn backoff(&mut self, now: Time, permit: LearnedPermit, hint: Option<Duration>, chance: f64) {
-        let _ = self.controller.backoff(now, &permit.0, hint, chance);
+        let outcome = Outcome::Refused {
+            announced: std::mem::take(&mut self.announced),
+            hint,
+            chance,
+        };
+        let _ = self.controller.report(now, &permit.0, outcome);
     }
 
     fn exhausted(&mut self, now: Time, wait: Duration, chance: f64) {
-        let _ = self.controller.exhausted(now, wait, chance);
+        let exhausted = ManualReport::Exhausted { wait, chance };
+        let _ = self.controller.report_manually(now, exhausted);
     }
 
-    fn announced(&mut self, now: Time, permit: &LearnedPermit, state: &LimitState) {
-        let announced = [state.to_announced()].into_iter().collect();
-        self.controller.announced(now, &permit.0, &announced);
+    fn announced(&mut self, _now: Time, _permit: &LearnedPermit, state: &LimitState) {
+        self.announced = [state.to_announced()].into_iter().collect();
     }
 
     fn rate_per_second(&self) -> f64 {

@@ -1,36 +1,38 @@
-//! The caps beside the learned rate: limits that are known, and what the server announced.
+//! //! Caps beside the learned rate: known limits and announced ones.
 
 use std::time::Duration;
 
-use super::{Controller, State};
+use super::Controller;
+use crate::limiter::announced::AnnouncedLimits;
 use crate::limiter::budget::Bounds;
+use crate::limiter::grant::Grant;
 use crate::limiter::learner::Learner;
-use crate::limiter::{Grant, Told};
+use crate::limiter::state::State;
 use crate::rate::Rate;
 use crate::time::Time;
 
-/// How much sooner than it should a reset comes that is told in whole seconds and rounded down.
+/// How much too early a reset is, at most, if the server announces it in whole seconds and rounds down.
 const ROUNDED_DOWN: Duration = Duration::from_secs(1);
 
-/// Ratio from which the announced and the learned limit disagree: a fifth apart.
+/// Ratio at which the announced and the learned limit count as disagreeing: a fifth.
 const DISAGREEMENT: f64 = 1.2;
 
-/// How long they must disagree before it is told: a window may be half over, and an estimate be new.
+/// How long they must disagree before it is reported. A window may be half over, and an estimate new.
 const DISAGREEMENT_LASTS: Duration = Duration::from_secs(60);
 
-/// Answers that don't come for so long are lost: those of workers that were killed never come.
+/// How long nothing was granted until outstanding responses count as lost: those of killed workers never come.
 const LOST_AFTER: Duration = Duration::from_secs(10);
 
 impl Controller {
-    /// The same without counting on answers that are lost, as nothing was granted for a while.
-    pub(in crate::limiter) fn without_lost_answers(mut self, now: Time) -> Self {
+    /// Stops waiting for lost responses, if nothing was granted for a while.
+    pub(in crate::limiter) fn without_lost_responses(mut self, now: Time) -> Self {
         if now.saturating_since(self.state.last.at) > LOST_AFTER {
             self.state.under_way = 0;
         }
         self
     }
 
-    /// Begins with a part of what another controller's known limits have left at its time `seen_now`.
+    /// Starts the known limits with a part of what another controller has left of them, at its time `seen_now`.
     pub(in crate::limiter) fn take_part_of_fixed(
         &mut self,
         now: Time,
@@ -43,14 +45,14 @@ impl Controller {
         self.state.fixed = left.collect();
     }
 
-    /// So much was sent beside this controller's grants: it used up the limits that are known.
+    /// Charges the known limits for `sent` tokens' worth of requests that this controller did not grant.
     pub(in crate::limiter) fn charge_fixed(&mut self, now: Time, sent: u64) {
         for (limit, bucket) in self.settings.fixed.iter().zip(&mut self.state.fixed) {
             limit.charge(bucket, now, sent as f64);
         }
     }
 
-    /// When the limits that are known let a request of this cost go.
+    /// Returns when the known limits let a request of this cost go.
     pub(super) fn fixed_ready_at(&self, cost: u32) -> Time {
         let limits = self.settings.fixed.iter().zip(&self.state.fixed);
         limits
@@ -59,7 +61,7 @@ impl Controller {
             .unwrap_or(Time::ZERO)
     }
 
-    /// When what the server announced lets a request go, as things stand, after others that cost `ahead`.
+    /// Returns when the announced limits let a request go, as things stand, after others that cost `ahead`.
     pub(super) fn announced_due(&self, now: Time, ahead: u64) -> Time {
         let Some(budgets) = &self.state.budgets else {
             return Time::ZERO;
@@ -73,30 +75,30 @@ impl Controller {
         budgets.due(&self.state.last, ahead, &bounds)
     }
 
-    /// Whether the outcome of every grant is known: nothing can tell that more is left than was told.
-    pub(crate) fn has_all_answers(&self) -> bool {
+    /// Returns whether the outcome of every grant is known, so that no response can announce that more is left.
+    pub(crate) fn has_all_responses(&self) -> bool {
         self.state.under_way == 0
     }
 
-    /// An answer to `grant`'s request told what is left of the server's limits.
-    pub fn announced(&mut self, now: Time, grant: &Grant, told: &Told) {
+    /// Takes in the limits that the response to `grant`'s request announced.
+    pub(super) fn announced_by(&mut self, now: Time, grant: &Grant, announced: &AnnouncedLimits) {
         self.lapse(now);
-        if *told == Told::default() {
+        if *announced == AnnouncedLimits::default() {
             return;
         }
         let State {
             budgets,
             grace,
-            told_by,
+            announced_by,
             ..
         } = &mut self.state;
-        if told.is_rounded_down() {
+        if announced.is_rounded_down() {
             *grace = ROUNDED_DOWN;
         }
-        *told_by = grant.number;
+        *announced_by = grant.number;
         let trip = now.saturating_since(grant.issued_at);
         let budgets = budgets.get_or_insert_default();
-        budgets.heard(now, grant.number, trip, told, *grace);
+        budgets.heard(now, grant.number, trip, announced, *grace);
     }
 
     /// Forgets announced windows that are over.
@@ -113,37 +115,37 @@ impl Controller {
         }
     }
 
-    /// Whether somebody is held up by a limit that is announced or known: any answer may change that.
+    /// Returns whether a known or announced limit holds a caller up. Any response may change that.
     pub(crate) fn is_held_by_cap(&self) -> bool {
         self.state.held_by_cap
     }
 
-    /// The announced rate that is closest to the learned ceiling, and that: once, when they have
+    /// Returns the announced rate that is closest to the learned ceiling, and the ceiling: once, when they have
     /// disagreed for a while.
     pub(crate) fn disagreement(&mut self, now: Time) -> Option<(Rate, Rate)> {
         let State {
             learner,
             budgets,
             disagrees_since,
-            disagreement_told,
+            disagreement_reported,
             ..
         } = &mut self.state;
         let learned = learner.as_ref().and_then(Learner::ceiling)?;
         let (told, apart) = budgets.as_ref()?.closest(learned)?;
         if apart <= DISAGREEMENT {
-            (*disagrees_since, *disagreement_told) = (None, false);
+            (*disagrees_since, *disagreement_reported) = (None, false);
             return None;
         }
         let since = *disagrees_since.get_or_insert(now);
         let lasts = now.saturating_since(since) >= DISAGREEMENT_LASTS;
-        let begins = lasts && !std::mem::replace(disagreement_told, true);
+        let begins = lasts && !std::mem::replace(disagreement_reported, true);
         begins.then_some((told, learned))
     }
 
-    /// A refusal right after an announced reset, whose answer does not tell of it: this server rounds its
-    /// resets down.
+    /// Takes note of a refusal right after an announced reset, by a response that does not announce it: this server
+    /// rounds its resets down.
     pub(super) fn note_early_reset(&mut self, grant: &Grant) {
-        if self.state.told_by == grant.number {
+        if self.state.announced_by == grant.number {
             return;
         }
         let since = grant.issued_at.saturating_since(self.state.reset_at);

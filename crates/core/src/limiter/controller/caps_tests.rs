@@ -1,8 +1,8 @@
 //! What the server announced: who waits for it, and what is said of it.
 
-use super::super::{Controller, Settings};
 use crate::limiter::law::Law;
 use crate::limiter::{Announced, Grant, Learned, Learning, Poll};
+use crate::limiter::{Controller, Settings};
 use crate::rate::Rate;
 use crate::time::Time;
 use std::time::Duration;
@@ -104,9 +104,9 @@ fn whatever_way_the_last_request_ends_nothing_can_tell_more() {
         let first = grant(&mut controller, 0.0);
         left(&mut controller, 0.1, &first, 1);
         let second = grant(&mut controller, 10.0);
-        assert!(!controller.has_all_answers());
+        assert!(!controller.has_all_responses());
         end(&mut controller, &second);
-        assert!(controller.has_all_answers());
+        assert!(controller.has_all_responses());
         assert_eq!(controller.projected(at(12.0), 0, 1), Ok(at(30.0)));
     }
 }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::ApiRateConfig;
-use crate::limiter::{Learning, Poll, Settings, Told};
+use crate::limiter::grant::Grant;
+use crate::limiter::outcome::Outcome;
+use crate::limiter::poll::Poll;
+use crate::limiter::settings::{Learning, Settings};
 use crate::time::Time;
 
 const MILLI: Duration = Duration::from_millis(1);
@@ -65,11 +68,11 @@ impl Fleet {
     }
 
     fn join(&mut self, workers: usize) {
-        let manner = Manner {
+        let policy = OutagePolicy {
             workers: 16,
             stops: false,
         };
-        let new = (0..workers).map(|_| Member::new(settings(), manner, self.now));
+        let new = (0..workers).map(|_| Member::new(settings(), policy, self.now));
         self.members.extend(new);
     }
 
@@ -88,25 +91,25 @@ impl Fleet {
     fn step(&mut self, member: &mut Member) {
         let now = self.now;
         let seed = self.rng.u64(..);
-        if let Errand::Visit(ask) = member.errand(now, &[1; 8], seed) {
+        if let Action::Visit(ask) = member.next_action(now, &[1; 8], seed) {
             self.visit(member, *ask);
         }
         if let Poll::Grant(grant) = member.poll(now, 1, true) {
             let second = (now.as_nanos() / 1_000_000_000) as usize;
             self.sent.resize(second + 1, 0);
             self.sent[second] += 1;
-            let _ = member.succeeded(now, &grant, Told::default(), None, 0.0);
+            let _ = member.report(now, &grant, Outcome::success());
         }
     }
 
-    fn visit(&mut self, member: &mut Member, mut ask: Ask) {
+    fn visit(&mut self, member: &mut Member, mut ask: SyncRequest) {
         let (now, chance) = (self.now, self.rng.f64());
         if self.is_away {
-            let _ = member.failed_to_reach(now, ask, chance);
+            let _ = member.store_unreachable(now, ask, chance);
             return;
         }
         if self.is_jammed {
-            let _ = member.crowded_out(now, ask, chance);
+            let _ = member.lost_all_races(now, ask, chance);
             return;
         }
         let store_now = now + AHEAD;
@@ -123,13 +126,13 @@ impl Fleet {
                 self.text = record.to_text();
                 if self.is_mute {
                     ask.may_be_settled(&reply);
-                    let _ = member.failed_to_reach(now, ask, chance);
+                    let _ = member.store_unreachable(now, ask, chance);
                     return;
                 }
-                let _ = member.settled(now, now, now, reply);
+                let _ = member.synced(now, now, now, reply);
             }
             Settled::Keep(reply) => {
-                let _ = member.settled(now, now, now, reply);
+                let _ = member.synced(now, now, now, reply);
             }
             Settled::OtherSettings => panic!("all have the same"),
         }

@@ -1,122 +1,117 @@
-//! One worker of a fleet: which slots it holds, what it has to report, and when it has to visit the store.
+//! //! One worker of a fleet: the slots that it holds, what it has to report, and when it has to visit the store.
 //!
-//! It takes the place of a limiter's own controller: the queue asks it for grants and gives it outcomes. It does
-//! nothing by itself; its driver asks for the next [`Errand`] and brings back what came of it.
+//! It takes the place of a limiter's own controller: the queue asks it for grants and reports outcomes to it. It does
+//! nothing by itself. Its driver asks for the next [`Action`] and brings back the result.
 
 use std::time::Duration;
 
-use super::ask::{Ask, Outcome};
-use super::mapping::Mapping;
-use super::record::fingerprint;
-use crate::limiter::{Apart, Controller, Grant, Learned, Poll, Settings, TurnedAway, View};
+use super::clock_offset::ClockOffset;
+use super::fingerprint::fingerprint;
+use super::sync::{SyncRequest, TimedReport};
+use crate::limiter::controller::Controller;
+use crate::limiter::grant::Grant;
+use crate::limiter::learned::Learned;
+use crate::limiter::poll::{Denial, FleetUnavailable, Poll};
+use crate::limiter::settings::Settings;
+use crate::limiter::view::{Membership, View};
 use crate::time::Time;
 
 mod outage;
 mod reports;
 mod visits;
 
-pub use visits::{MOST_TRIES, MOST_WANTED};
-
-/// A slot may be used so long after its instant: threads wake late on a busy machine. Later it goes back, as
-/// several of them together would be a burst.
+/// How long after its instant a slot may be used, because threads wake late on a busy machine. Later it goes back:
+/// several late slots together would be a burst.
 const SLOT_KEEPS: Duration = Duration::from_millis(100);
 
-/// Somebody who was told a time, without queueing, is taken to come back until so long after it.
+/// How long after the announced time a caller that does not queue is expected to come back.
 const ASIDE_KEEPS: Duration = Duration::from_secs(1);
 
-/// Shortest and longest time that slots are taken ahead of their instant: visits must be over by then, and after a
-/// cut those that are out already go in vain.
+/// Shortest and longest time that slots are taken ahead of their instant. Visits must be over by then, and after a
+/// cut the slots taken ahead are wasted.
 const LEAD: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(500)];
 
-/// How a worker behaves without the store.
+/// Behaviour of a worker while the store can't be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Manner {
-    /// Workers that the fleet is taken to have before it was ever reached.
+pub struct OutagePolicy {
+    /// Number of workers that the fleet is assumed to have before the first visit.
     pub workers: u32,
     /// Whether callers get an error during an outage, instead of going on slowly.
     pub stops: bool,
 }
 
-/// What the driver does next.
+/// What the driver of a [`Member`] does next.
 #[derive(Debug)]
-pub enum Errand {
-    /// Visits the store.
-    Visit(Box<Ask>),
-    /// Nothing before then, unless somebody asks or reports.
+pub enum Action {
+    /// Visit the store.
+    Visit(Box<SyncRequest>),
+    /// Do nothing before this time, unless the queue or the reports change.
     Rest(Time),
 }
 
-/// What a person wants to know of the fleet.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Membership {
-    pub workers: u32,
-    /// Whether the store was reached last time.
-    pub joined: bool,
-    pub last_contact: Option<Time>,
-}
-
-/// The store can't be reached.
+/// An outage of the store.
 #[derive(Debug, Clone)]
 struct Outage {
-    /// `None`: callers get an error.
-    lone: Option<Controller>,
-    /// The lineage of the fleet's state by then.
+    /// The worker's own controller. `None`: callers get an error.
+    standalone: Option<Controller>,
+    /// Lineage of the fleet's state before the outage.
     left: u64,
     since: Time,
-    /// The store is back, and the others are to come.
+    /// Whether the store is back, and other workers are still to come.
     is_awaited: bool,
     tries: u32,
     next_try: Time,
-    /// Whether the driver was told that it is news.
-    is_told: bool,
+    /// Whether the driver was told of the outage.
+    is_reported: bool,
 }
 
-/// A worker.
+/// One worker of a fleet. Has the methods of a [`Controller`], and more for its driver.
 #[derive(Debug, Clone)]
 pub struct Member {
     settings: Settings,
     fingerprint: u64,
-    manner: Manner,
+    policy: OutagePolicy,
     /// The fleet's controller as it was last seen, in the store's time.
     seen: Controller,
     workers: u32,
-    mapping: Option<Mapping>,
+    offset: Option<ClockOffset>,
     last_contact: Option<Time>,
-    /// In the order of their instants.
+    /// Grants for instants to come, in the order of their instants.
     slots: Vec<Grant>,
     ticket: Option<u64>,
-    /// Nobody asks for more slots before.
+    /// Earliest time of the next visit for slots.
     come_at: Time,
     lease: Duration,
     counted: Option<u64>,
-    /// How long visits take, from the question to the end of the last try to write.
+    /// Recent duration of visits, from the request to the end of the last write.
     visit: Duration,
     asked_at: Time,
-    /// A visit is under way since then.
+    /// Whether a visit is under way.
     is_out: bool,
-    outcomes: Vec<Outcome>,
+    reports: Vec<TimedReport>,
     report_by: Option<Time>,
-    /// Somebody who does not queue wants a slot, until then.
+    /// Cost of a caller that does not queue, and the time until which it is expected back.
     aside: Option<(u32, Time)>,
     outage: Option<Outage>,
-    /// Visits in a row in which others were quicker every time.
-    crowded: u32,
-    /// The last visit ended an outage.
+    /// Number of visits in a row in which other workers wrote first each time.
+    races_lost: u32,
+    /// Whether the last visit ended an outage.
     was_away: bool,
     has_other_settings: bool,
-    /// Until when the driver rests.
+    /// Time until which the driver rests.
     alarm: Time,
 }
 
 impl Member {
-    pub fn new(settings: Settings, manner: Manner, now: Time) -> Self {
+    /// Returns a worker that has not visited the store.
+    pub fn new(settings: Settings, policy: OutagePolicy, now: Time) -> Self {
         Self {
             fingerprint: fingerprint(&settings),
             seen: Controller::new(settings.clone(), now),
             settings,
-            manner,
-            workers: manner.workers,
-            mapping: None,
+            policy,
+            workers: policy.workers,
+            offset: None,
             last_contact: None,
             slots: Vec::new(),
             ticket: None,
@@ -126,36 +121,39 @@ impl Member {
             visit: Duration::ZERO,
             asked_at: Time::ZERO,
             is_out: false,
-            outcomes: Vec::new(),
+            reports: Vec::new(),
             report_by: None,
             aside: None,
             outage: None,
-            crowded: 0,
+            races_lost: 0,
             was_away: false,
             has_other_settings: false,
             alarm: Time::ZERO,
         }
     }
 
+    /// Returns the settings of the fleet.
     pub const fn settings(&self) -> &Settings {
         &self.settings
     }
 
+    /// Returns the fingerprint of the settings, for [`settle`](super::settle::settle).
     pub const fn fingerprint(&self) -> u64 {
         self.fingerprint
     }
 
-    /// May a request of this cost be sent now? Only with a slot whose instant has come.
+    /// Returns whether a request of this cost may be sent now. See [`Controller::poll`]. Grants only with a slot
+    /// whose instant has come.
     pub fn poll(&mut self, now: Time, cost: u32, waited: bool) -> Poll {
         self.give_up_waiting(now);
-        if let Some(apart) = self.apart() {
-            return Poll::Apart(apart);
+        if let Some(reason) = self.unavailable() {
+            return Poll::Denied(Denial::Fleet(reason));
         }
-        if let Some(lone) = self.lone_mut() {
-            return lone.poll(now, cost, waited);
+        if let Some(standalone) = self.standalone_mut() {
+            return standalone.poll(now, cost, waited);
         }
         self.give_back_late(now);
-        // What was granted goes, also where others are turned away: it may be the trial that they wait for.
+        // // A slot may be used even where callers are denied: it may be the trial that they wait for.
         if let Some(place) = self.slots.iter().position(|slot| slot.cost == cost) {
             let at = self.to_local(self.slots[place].issued_at);
             if now < at {
@@ -164,15 +162,12 @@ impl Member {
             self.aside = None;
             return Poll::Grant(self.slots.remove(place));
         }
-        // Somebody who is turned away leaves nobody waiting; the next visit tells whether that still holds.
+        // // A denied caller leaves no waiting caller behind. The next visit shows whether the reason still holds.
         let bearable = self.seen.bearable_pause(self.to_store(now));
         let due = self.projected(now, 0, cost).unwrap_or(now);
         self.aside = Some((cost, due.max(self.come_at).max(now) + ASIDE_KEEPS));
-        match bearable {
-            Err(TurnedAway::Cooldown(left)) => return Poll::CooldownTooLong(left),
-            Err(TurnedAway::CircuitOpen(left)) => return Poll::CircuitOpen(left),
-            Err(TurnedAway::Apart(apart)) => return Poll::Apart(apart),
-            Ok(()) => {}
+        if let Err(denial) = bearable {
+            return Poll::Denied(denial);
         }
         let pause = self.seen.pause_left(self.to_store(now));
         if pause.is_zero() {
@@ -182,48 +177,54 @@ impl Member {
         }
     }
 
-    /// When a request of this cost would go after others of this worker's that cost `ahead`: as all workers send as
-    /// much, so long as they do.
-    pub(crate) fn projected(&self, now: Time, ahead: u64, cost: u32) -> Result<Time, TurnedAway> {
-        if let Some(apart) = self.apart() {
-            return Err(TurnedAway::Apart(apart));
+    /// Returns when a request of this cost would go after others of this worker that cost `ahead`, if all workers
+    /// send equally much.
+    pub(crate) fn projected(&self, now: Time, ahead: u64, cost: u32) -> Result<Time, Denial> {
+        if let Some(reason) = self.unavailable() {
+            return Err(Denial::Fleet(reason));
         }
-        if let Some(lone) = self.lone() {
-            return lone.projected(now, ahead, cost);
+        if let Some(standalone) = self.standalone() {
+            return standalone.projected(now, ahead, cost);
         }
         let ahead = ahead.saturating_mul(u64::from(self.workers));
         let due = self.seen.projected(self.to_store(now), ahead, cost)?;
         Ok(self.to_local(due))
     }
 
+    /// Returns what was learned, for the next run.
     pub(crate) fn learned(&self, unix_now: Duration) -> Option<Learned> {
-        self.lone().unwrap_or(&self.seen).learned(unix_now)
+        self.standalone().unwrap_or(&self.seen).learned(unix_now)
     }
 
-    /// The controller whose word counts now, and the time for it.
+    /// Returns the controller that decides now, and the time by its clock.
     pub(crate) fn in_force(&self, now: Time) -> (&Controller, Time) {
-        match self.lone() {
-            Some(lone) => (lone, now),
+        match self.standalone() {
+            Some(standalone) => (standalone, now),
             None => (&self.seen, self.to_store(now)),
         }
     }
 
+    /// Returns whether a cut or a pause began since this grant.
     pub(crate) fn has_retreated_since(&self, grant: &Grant) -> bool {
-        match self.lone() {
-            Some(lone) if lone.lineage() == grant.lineage => lone.has_retreated_since(grant),
+        match self.standalone() {
+            Some(standalone) if standalone.lineage() == grant.lineage => {
+                standalone.has_retreated_since(grant)
+            }
             _ => self.seen.lineage() == grant.lineage && self.seen.has_retreated_since(grant),
         }
     }
 
-    pub(crate) fn turns_away(&self, now: Time) -> bool {
+    /// Returns whether callers who wait are denied now.
+    pub(crate) fn denies_callers(&self, now: Time) -> bool {
         let (controller, now) = self.in_force(now);
-        self.apart().is_some() || controller.turns_away(now)
+        self.unavailable().is_some() || controller.denies_callers(now)
     }
 
+    /// Returns a snapshot of the fleet's state, in local time.
     pub fn view(&self, now: Time) -> View {
         let (controller, at) = self.in_force(now);
         let mut view = controller.view(at);
-        if self.lone().is_none() {
+        if self.standalone().is_none() {
             let local = |time: Time| self.to_local(time);
             view.cooldown_until = view.cooldown_until.map(local);
             view.next_trial = view.next_trial.map(local);
@@ -235,54 +236,56 @@ impl Member {
         view
     }
 
+    /// Returns this worker's view of its fleet.
     pub fn membership(&self) -> Membership {
         Membership {
             workers: self.workers,
-            joined: self.outage.is_none() && !self.has_other_settings && self.mapping.is_some(),
+            joined: self.outage.is_none() && !self.has_other_settings && self.offset.is_some(),
             last_contact: self.last_contact,
         }
     }
 
-    /// Why it grants nothing, if so.
-    pub fn apart(&self) -> Option<Apart> {
+    /// Returns why it grants nothing, if so.
+    pub fn unavailable(&self) -> Option<FleetUnavailable> {
         if self.has_other_settings {
-            return Some(Apart::OtherSettings);
+            return Some(FleetUnavailable::OtherSettings);
         }
         let is_stopped = self
             .outage
             .as_ref()
-            .is_some_and(|outage| outage.lone.is_none());
-        is_stopped.then_some(Apart::Unreachable)
+            .is_some_and(|outage| outage.standalone.is_none());
+        is_stopped.then_some(FleetUnavailable::Unreachable)
     }
 
-    /// Since when it has gone on without the store.
+    /// Returns how long it has gone on without the store.
     fn alone_for(&self, now: Time) -> Option<Duration> {
         let outage = self.outage.as_ref()?;
-        let is_alone = outage.lone.is_some() && !outage.is_awaited;
+        let is_alone = outage.standalone.is_some() && !outage.is_awaited;
         is_alone.then(|| now.saturating_since(outage.since))
     }
 
-    fn lone(&self) -> Option<&Controller> {
-        self.outage.as_ref()?.lone.as_ref()
+    /// Returns the controller of the outage, if there is one.
+    fn standalone(&self) -> Option<&Controller> {
+        self.outage.as_ref()?.standalone.as_ref()
     }
 
-    fn lone_mut(&mut self) -> Option<&mut Controller> {
-        self.outage.as_mut()?.lone.as_mut()
+    fn standalone_mut(&mut self) -> Option<&mut Controller> {
+        self.outage.as_mut()?.standalone.as_mut()
     }
 
-    /// The controller of the outage, if it granted this.
-    fn lone_of(&mut self, grant: &Grant) -> Option<&mut Controller> {
-        self.lone_mut()
-            .filter(|lone| lone.lineage() == grant.lineage)
+    /// Returns the controller of the outage, if it issued this grant.
+    fn standalone_of(&mut self, grant: &Grant) -> Option<&mut Controller> {
+        self.standalone_mut()
+            .filter(|standalone| standalone.lineage() == grant.lineage)
     }
 
+    /// Converts a local time to the store's.
     fn to_store(&self, local: Time) -> Time {
-        self.mapping
-            .map_or(local, |mapping| mapping.to_store(local))
+        self.offset.map_or(local, |offset| offset.to_store(local))
     }
 
+    /// Converts a time of the store to local time.
     fn to_local(&self, store: Time) -> Time {
-        self.mapping
-            .map_or(store, |mapping| mapping.to_local(store))
+        self.offset.map_or(store, |offset| offset.to_local(store))
     }
 }

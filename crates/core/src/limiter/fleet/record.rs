@@ -1,81 +1,92 @@
-//! What the store holds.
+//! The record in the store.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::register::Register;
-use crate::hash::Fnv64;
-use crate::limiter::Settings;
-use crate::limiter::controller::State;
+use super::turns::Turns;
+use crate::limiter::state::State;
 use crate::rate::Rate;
 use crate::time::Time;
 
-/// Version of the record's form and of the law that its state belongs to: another one is not read.
+/// Version of the record's format and of the rate law. Records of other versions are ignored.
 const FORMAT: u32 = 1;
 
-/// How far a record may lie in the future: clocks of stores that take over from each other differ a little.
+/// How far a record may lie in the future: the clocks of a store and its replacement differ a little.
 const AHEAD: Duration = Duration::from_secs(2);
 
-/// The fleet's one state, as text in the store. Its size does not depend on the number of workers.
+/// The state of a fleet, kept as text in the store. Its size does not depend on the number of workers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     format: u32,
-    /// Of the settings: a fleet whose workers disagree about them has no common law.
+    /// Fingerprint of the settings. Workers with other settings can't share the state.
     settings: u64,
     /// When it was written, by the store's clock.
     pub(super) at: Time,
     pub(super) state: State,
-    pub(super) register: Register,
+    pub(super) turns: Turns,
 }
 
 impl Record {
-    pub(super) const fn new(settings: u64, at: Time, state: State, register: Register) -> Self {
+    pub(super) const fn new(settings: u64, at: Time, state: State, turns: Turns) -> Self {
         Self {
             format: FORMAT,
             settings,
             at,
             state,
-            register,
+            turns,
         }
     }
 
-    /// The text in the store.
+    /// Returns the text for the store.
     ///
     /// # Panics
     ///
-    /// Never: it is plain numbers.
+    /// Never: plain numbers can always be written as JSON.
+    #[must_use]
     pub fn to_text(&self) -> String {
         serde_json::to_string(self).expect("plain numbers")
     }
 
-    /// What a text in the store says; `None` if it is of another version, damaged, or from a time to come.
+    /// Parses a text from the store. Returns `None` if it is damaged, of another version, or from the future.
+    #[must_use]
     pub fn read(text: &str, now: Time) -> Option<Self> {
         let record: Self = serde_json::from_str(text).ok()?;
         let is_ours = record.format == FORMAT && record.at <= now + AHEAD;
         is_ours.then_some(record)
     }
 
-    /// What people are shown of it: the workers; rate, ceiling and what is left of the pause; how old it is.
-    pub fn glance(&self, now: Time) -> (u32, (Rate, Option<Rate>, Duration), Duration) {
-        let workers = self.register.workers();
-        (
-            workers,
-            self.state.glance(now),
-            now.saturating_since(self.at),
-        )
+    /// Returns what people are shown of the fleet at `now`.
+    #[must_use]
+    pub fn summary(&self, now: Time) -> RecordSummary {
+        let (rate, ceiling, pause_left) = self.state.summary(now);
+        RecordSummary {
+            workers: self.turns.workers(),
+            rate,
+            ceiling,
+            pause_left,
+            age: now.saturating_since(self.at),
+        }
     }
 
-    /// Whether its workers have these settings.
+    /// Returns whether its workers have the settings of this fingerprint.
     pub(super) const fn is_of(&self, settings: u64) -> bool {
         self.settings == settings
     }
 }
 
-/// The same number for the same settings, on every machine. Reads them as they are shown: floats with all their
-/// digits, and every field.
-pub(crate) fn fingerprint(settings: &Settings) -> u64 {
-    let shown = format!("{settings:?}");
-    Fnv64::of(shown.as_bytes()).value()
+/// What people are shown of a fleet.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RecordSummary {
+    /// Number of workers.
+    pub workers: u32,
+    /// Rate of all workers together.
+    pub rate: Rate,
+    /// Learned ceiling, once there is one.
+    pub ceiling: Option<Rate>,
+    /// Rest of the pause.
+    pub pause_left: Duration,
+    /// Time since a worker last changed the record.
+    pub age: Duration,
 }

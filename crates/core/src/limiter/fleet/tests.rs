@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::ApiRateConfig;
 use crate::limiter::{
-    Announced, Apart, Change, CircuitBreaker, FixedLimit, Grant, Learned, Learning, Poll, Settings,
-    Told,
+    Announced, AnnouncedLimits, Change, CircuitBreaker, Denial, FixedLimit, FleetUnavailable,
+    Grant, Learned, Learning, ManualReport, Outcome, Poll, Settings,
 };
 use crate::rate::Rate;
 use crate::time::Time;
@@ -65,7 +65,7 @@ impl Store {
         Record::read(&self.text, now + AHEAD)
     }
 
-    fn settle(&self, now: Time, ask: &Ask, member: &Member) -> Settled {
+    fn settle(&self, now: Time, ask: &SyncRequest, member: &Member) -> Settled {
         let record = self.record(now);
         settle(
             record,
@@ -78,19 +78,19 @@ impl Store {
 
     /// One whole visit, if the worker wants one now.
     fn visit(&mut self, member: &mut Member, now: Time, callers: usize) -> Option<Heard> {
-        match member.errand(now, &vec![1; callers], 77) {
-            Errand::Visit(ask) => Some(self.take(member, now, *ask)),
-            Errand::Rest(_) => None,
+        match member.next_action(now, &vec![1; callers], 77) {
+            Action::Visit(ask) => Some(self.take(member, now, *ask)),
+            Action::Rest(_) => None,
         }
     }
 
-    fn take(&mut self, member: &mut Member, now: Time, ask: Ask) -> Heard {
+    fn take(&mut self, member: &mut Member, now: Time, ask: SyncRequest) -> Heard {
         match self.settle(now, &ask, member) {
             Settled::Write(record, reply) => {
                 self.text = record.to_text();
-                Heard(member.settled(now, now, now, reply))
+                Heard(member.synced(now, now, now, reply))
             }
-            Settled::Keep(reply) => Heard(member.settled(now, now, now, reply)),
+            Settled::Keep(reply) => Heard(member.synced(now, now, now, reply)),
             Settled::OtherSettings => {
                 member.met_other_settings(now, ask);
                 Heard(Change::Nothing)
@@ -100,11 +100,11 @@ impl Store {
 }
 
 fn member(settings: &Settings) -> Member {
-    let manner = Manner {
+    let policy = OutagePolicy {
         workers: 16,
         stops: false,
     };
-    Member::new(settings.clone(), manner, Time::ZERO)
+    Member::new(settings.clone(), policy, Time::ZERO)
 }
 
 fn granted(poll: Poll) -> Grant {
@@ -128,7 +128,7 @@ fn next(store: &mut Store, member: &mut Member, now: &mut Time, until: Time) -> 
 }
 
 fn succeed(member: &mut Member, now: Time, grant: &Grant) {
-    let _ = member.succeeded(now, grant, Told::default(), None, 0.0);
+    let _ = member.report(now, grant, Outcome::success());
 }
 
 #[test]
@@ -177,16 +177,14 @@ fn a_refusal_of_one_holds_all_at_their_next_visit() {
     store.visit(&mut other, at(0.0), 1);
     let refused = granted(one.poll(at(0.0), 1, false));
     let of_the_other = granted(other.poll(at(0.0), 1, false));
-    let _ = one.refused(at(0.1), &refused, Told::default(), Some(5 * SECOND), 0.0);
+    let _ = one.report(at(0.1), &refused, Outcome::refused(Some(5 * SECOND), 0.0));
     let Heard(change) = store.visit(&mut one, at(0.1), 0).expect("at once");
     assert!(matches!(change, Change::Cut { .. }), "{change:?}");
     // The other's request of the same burst cuts nothing more.
-    let _ = other.refused(
+    let _ = other.report(
         at(0.2),
         &of_the_other,
-        Told::default(),
-        Some(5 * SECOND),
-        0.0,
+        Outcome::refused(Some(5 * SECOND), 0.0),
     );
     let Heard(change) = store
         .visit(&mut other, at(0.2), 1)
@@ -214,10 +212,10 @@ fn slots_that_were_out_when_somebody_was_refused_are_void() {
     store.visit(&mut one, at(0.0), 1);
     store.visit(&mut other, at(0.0), 3);
     let refused = granted(one.poll(at(0.0), 1, false));
-    let _ = one.refused(at(0.05), &refused, Told::default(), Some(5 * SECOND), 0.0);
+    let _ = one.report(at(0.05), &refused, Outcome::refused(Some(5 * SECOND), 0.0));
     store.visit(&mut one, at(0.05), 0);
     let unused = granted(other.poll(at(0.05), 1, false));
-    let _ = other.refused(at(0.06), &unused, Told::default(), Some(SECOND), 0.0);
+    let _ = other.report(at(0.06), &unused, Outcome::refused(Some(SECOND), 0.0));
     store.visit(&mut other, at(0.06), 2);
     assert!(
         !matches!(other.poll(at(0.06), 1, true), Poll::Grant(_)),
@@ -232,7 +230,7 @@ fn a_canary_of_a_worker_that_was_killed_blocks_nobody_for_ever() {
     let (mut one, mut other) = (member(&settings), member(&settings));
     store.visit(&mut one, at(0.0), 1);
     let refused = granted(one.poll(at(0.0), 1, false));
-    let _ = one.refused(at(0.0), &refused, Told::default(), Some(SECOND), 0.0);
+    let _ = one.report(at(0.0), &refused, Outcome::refused(Some(SECOND), 0.0));
     let mut now = at(0.0);
     let canary = next(&mut store, &mut one, &mut now, at(2.0)).expect("after the pause");
     assert!(canary.canary);
@@ -288,7 +286,7 @@ fn costs_are_kept_apart() {
         ..steady()
     };
     let (mut store, mut one) = (Store::default(), member(&settings));
-    let Errand::Visit(ask) = one.errand(at(0.0), &[4, 1], 7) else {
+    let Action::Visit(ask) = one.next_action(at(0.0), &[4, 1], 7) else {
         panic!("it has to meet the store");
     };
     store.take(&mut one, at(0.0), *ask);
@@ -350,10 +348,10 @@ fn without_the_store_each_goes_on_with_its_part() {
     let mut sent = 0;
     let lost = at(2.0);
     for (member, chance) in all.iter_mut().zip([0.1, 0.3, 0.6, 0.9]) {
-        let Errand::Visit(ask) = member.errand(lost, &[1], 7) else {
+        let Action::Visit(ask) = member.next_action(lost, &[1], 7) else {
             panic!("it wants a slot");
         };
-        assert!(member.failed_to_reach(lost, *ask, chance), "told once");
+        assert!(member.store_unreachable(lost, *ask, chance), "told once");
         assert_eq!(member.view(lost).rate.as_per_second(), 2.5);
         for step in 0..20_000 {
             if let Poll::Grant(grant) = member.poll(lost + step * MILLI, 1, true) {
@@ -396,34 +394,37 @@ fn a_visit_that_does_not_end_is_an_outage() {
     assert!((99..=101).contains(&sent.count()), "10 per second, alone");
     assert!(!one.membership().joined);
     // Should it end all the same, that is news once, and the next visit is one like others.
-    assert!(one.failed_to_reach(at(13.0), ask, 0.0));
-    assert!(matches!(one.errand(at(13.0), &[1], 7), Errand::Rest(until) if until == at(13.1)));
+    assert!(one.store_unreachable(at(13.0), ask, 0.0));
+    assert!(matches!(one.next_action(at(13.0), &[1], 7), Action::Rest(until) if until == at(13.1)));
     let is_back = (13_100..20_000).any(|step| {
         store.visit(&mut one, Time::ZERO + step * MILLI, 1);
-        one.membership().joined && one.has_been_away()
+        one.membership().joined && one.ended_an_outage()
     });
     assert!(is_back);
 }
 
 #[test]
 fn callers_who_rather_fail_are_told_of_a_visit_that_does_not_end() {
-    let manner = Manner {
+    let policy = OutagePolicy {
         workers: 16,
         stops: true,
     };
-    let mut one = Member::new(steady(), manner, Time::ZERO);
+    let mut one = Member::new(steady(), policy, Time::ZERO);
     let _ask = asked(&mut one, at(0.0), &[1]);
     assert_eq!(one.poll(at(1.0), 1, true), Poll::AfterFeedback(at(1.1)));
-    assert_eq!(one.poll(at(2.0), 1, true), Poll::Apart(Apart::Unreachable));
+    assert_eq!(
+        one.poll(at(2.0), 1, true),
+        Poll::Denied(Denial::Fleet(FleetUnavailable::Unreachable))
+    );
 }
 
 #[test]
 fn a_store_that_was_never_there_means_a_sixteenth() {
     let mut one = member(&steady());
-    let Errand::Visit(ask) = one.errand(at(0.0), &[1], 7) else {
+    let Action::Visit(ask) = one.next_action(at(0.0), &[1], 7) else {
         panic!("it has to meet the store");
     };
-    assert!(one.failed_to_reach(at(0.0), *ask, 0.5));
+    assert!(one.store_unreachable(at(0.0), *ask, 0.5));
     assert_eq!(
         one.view(at(0.0)).rate,
         Rate::per_second(10.0 / 16.0).expect("a rate")
@@ -432,16 +433,19 @@ fn a_store_that_was_never_there_means_a_sixteenth() {
 
 #[test]
 fn callers_may_rather_fail_than_go_on_alone() {
-    let manner = Manner {
+    let policy = OutagePolicy {
         workers: 16,
         stops: true,
     };
-    let mut one = Member::new(steady(), manner, Time::ZERO);
-    let Errand::Visit(ask) = one.errand(at(0.0), &[1], 7) else {
+    let mut one = Member::new(steady(), policy, Time::ZERO);
+    let Action::Visit(ask) = one.next_action(at(0.0), &[1], 7) else {
         panic!("it has to meet the store");
     };
-    one.failed_to_reach(at(0.0), *ask, 0.5);
-    assert_eq!(one.poll(at(0.0), 1, false), Poll::Apart(Apart::Unreachable));
+    one.store_unreachable(at(0.0), *ask, 0.5);
+    assert_eq!(
+        one.poll(at(0.0), 1, false),
+        Poll::Denied(Denial::Fleet(FleetUnavailable::Unreachable))
+    );
     let mut store = Store::default();
     store.visit(&mut one, at(10.0), 1).expect("it tries again");
     granted(one.poll(at(10.0), 1, false));
@@ -453,9 +457,9 @@ fn a_lost_store_is_tried_again_at_growing_intervals() {
     let mut tries = Vec::new();
     for step in 0..20_000 {
         let now = Time::ZERO + step * MILLI;
-        if let Errand::Visit(ask) = one.errand(now, &[1], 7) {
+        if let Action::Visit(ask) = one.next_action(now, &[1], 7) {
             tries.push(now);
-            one.failed_to_reach(now, *ask, 0.0);
+            one.store_unreachable(now, *ask, 0.0);
         }
     }
     let gaps: Vec<u64> = tries
@@ -475,14 +479,14 @@ fn when_the_store_is_back_all_meet_again_without_a_burst() {
         let now = Time::ZERO + step * MILLI;
         let is_down = (10_000..20_000).contains(&step);
         for member in &mut all {
-            match member.errand(now, &[1], 7) {
-                Errand::Visit(ask) if is_down => {
-                    member.failed_to_reach(now, *ask, 0.25);
+            match member.next_action(now, &[1], 7) {
+                Action::Visit(ask) if is_down => {
+                    member.store_unreachable(now, *ask, 0.25);
                 }
-                Errand::Visit(ask) => {
+                Action::Visit(ask) => {
                     store.take(member, now, *ask);
                 }
-                Errand::Rest(_) => {}
+                Action::Rest(_) => {}
             }
             if let Poll::Grant(grant) = member.poll(now, 1, true) {
                 sent.push(now);
@@ -567,11 +571,11 @@ fn what_a_state_that_is_gone_has_granted_is_no_word_about_the_next_one() {
     store.visit(&mut one, at(0.0), 1);
     let old = granted(one.poll(at(0.0), 1, false));
     store.text.clear();
-    let Errand::Visit(ask) = one.errand(at(0.5), &[1], 99) else {
+    let Action::Visit(ask) = one.next_action(at(0.5), &[1], 99) else {
         panic!("it wants a slot");
     };
     store.take(&mut one, at(0.5), *ask);
-    let _ = one.refused(at(0.6), &old, Told::default(), None, 0.0);
+    let _ = one.report(at(0.6), &old, Outcome::refused(None, 0.0));
     let change = store.visit(&mut one, at(1.0), 1);
     assert!(
         !matches!(change, Some(Heard(Change::Cut { .. }))),
@@ -587,7 +591,7 @@ fn other_settings_under_the_same_key_are_refused_while_a_fleet_is_alive() {
     store.visit(&mut other, at(1.0), 1);
     assert_eq!(
         other.poll(at(1.0), 1, false),
-        Poll::Apart(Apart::OtherSettings)
+        Poll::Denied(Denial::Fleet(FleetUnavailable::OtherSettings))
     );
     assert!(store.record(at(1.0)).is_some(), "nothing was overwritten");
     // Nobody has come for a while: the new configuration takes over.
@@ -652,21 +656,31 @@ fn whoever_leaves_gives_everything_back() {
     store.visit(&mut one, at(0.0), 3);
     let sent = granted(one.poll(at(0.0), 1, false));
     succeed(&mut one, at(0.0), &sent);
-    let farewell = one.farewell(at(0.0), 7).expect("there is something to say");
-    store.take(&mut one, at(0.0), *farewell);
+    let final_visit = one
+        .final_visit(at(0.0), 7)
+        .expect("there is something to say");
+    store.take(&mut one, at(0.0), *final_visit);
     let mut other = member(&settings);
     store.visit(&mut other, at(0.0), 2);
     granted(other.poll(at(0.0), 1, false));
 }
 
-fn asked(member: &mut Member, now: Time, costs: &[u32]) -> Ask {
-    match member.errand(now, costs, 7) {
-        Errand::Visit(ask) => *ask,
-        Errand::Rest(until) => panic!("it rests until {until:?}"),
+fn asked(member: &mut Member, now: Time, costs: &[u32]) -> SyncRequest {
+    match member.next_action(now, costs, 7) {
+        Action::Visit(ask) => *ask,
+        Action::Rest(until) => panic!("it rests until {until:?}"),
     }
 }
 
-fn announced(remaining: u64) -> Told {
+fn accepted(announced: AnnouncedLimits) -> Outcome {
+    Outcome::Success {
+        announced,
+        exhausted: None,
+        chance: 0.0,
+    }
+}
+
+fn announced(remaining: u64) -> AnnouncedLimits {
     let told = Announced {
         limit: Some(100),
         window: Some(60 * SECOND),
@@ -694,14 +708,14 @@ fn calls(
         }
         // Who is turned away waits for nothing.
         let waits = usize::from(matches!(poll, Poll::At(_) | Poll::AfterFeedback(_)));
-        match member.errand(now, &vec![1; waits], 7) {
-            Errand::Visit(ask) if is_down(step) => {
-                member.failed_to_reach(now, *ask, 0.5);
+        match member.next_action(now, &vec![1; waits], 7) {
+            Action::Visit(ask) if is_down(step) => {
+                member.store_unreachable(now, *ask, 0.5);
             }
-            Errand::Visit(ask) => {
+            Action::Visit(ask) => {
                 store.take(member, now, *ask);
             }
-            Errand::Rest(_) => {}
+            Action::Rest(_) => {}
         }
     }
     granted
@@ -721,7 +735,7 @@ fn the_trial_of_a_circuit_is_sent_though_callers_are_turned_away() {
         store.visit(&mut one, at(0.0), 1);
         store.visit(&mut other, at(0.0), 1);
         let grant = granted(one.poll(at(0.0), 1, false));
-        one.failed(at(0.0), &grant);
+        let _ = one.report(at(0.0), &grant, Outcome::Failed);
         store.visit(&mut one, at(1.0), 0);
         let trials = calls(&mut store, &mut one, 1.0, 10_000, |_| false);
         assert!(
@@ -754,9 +768,9 @@ fn a_refusal_that_the_store_never_heard_of_holds_the_worker_alone() {
     let (mut store, mut one) = (Store::default(), member(&settings(&config())));
     store.visit(&mut one, at(0.0), 1);
     let grant = granted(one.poll(at(0.0), 1, false));
-    let _ = one.refused(at(0.1), &grant, Told::default(), Some(60 * SECOND), 0.0);
+    let _ = one.report(at(0.1), &grant, Outcome::refused(Some(60 * SECOND), 0.0));
     let ask = asked(&mut one, at(0.1), &[1]);
-    one.failed_to_reach(at(0.15), ask, 0.9);
+    one.store_unreachable(at(0.15), ask, 0.9);
     assert!(calls(&mut store, &mut one, 0.2, 59_000, |_| true).is_empty());
     assert!(!calls(&mut store, &mut one, 60.2, 5000, |_| true).is_empty());
 }
@@ -766,10 +780,10 @@ fn a_limit_of_which_nothing_is_left_is_none_the_more_left_to_a_worker_alone() {
     let (mut store, mut one) = (Store::default(), member(&steady()));
     let mut now = at(0.0);
     let grant = next(&mut store, &mut one, &mut now, at(1.0)).expect("the first");
-    let _ = one.succeeded(now, &grant, announced(0), None, 0.0);
+    let _ = one.report(now, &grant, accepted(announced(0)));
     store.visit(&mut one, at(1.0), 1);
     let ask = asked(&mut one, at(12.0), &[1]);
-    one.failed_to_reach(at(12.0), ask, 0.9);
+    one.store_unreachable(at(12.0), ask, 0.9);
     assert!(calls(&mut store, &mut one, 12.0, 20_000, |_| true).is_empty());
 }
 
@@ -784,7 +798,7 @@ fn a_worker_that_has_not_asked_lately_does_not_take_the_fleet_for_small() {
     for worker in &mut all {
         let _ = worker.poll(at(10.0), 1, false);
         let ask = asked(worker, at(10.0), &[1]);
-        worker.failed_to_reach(at(10.0), ask, 0.5);
+        worker.store_unreachable(at(10.0), ask, 0.5);
         rates += worker.view(at(10.0)).rate.as_per_second();
     }
     assert!(rates <= 10.0 + 1e-9, "{rates}");
@@ -800,7 +814,7 @@ fn a_caller_with_a_deadline_is_told_of_a_pause_at_once() {
     store.visit(&mut other, at(0.0), 0);
     store.visit(&mut one, at(0.0), 1);
     let grant = granted(one.poll(at(0.0), 1, false));
-    let _ = one.refused(at(0.1), &grant, Told::default(), Some(40 * SECOND), 0.0);
+    let _ = one.report(at(0.1), &grant, Outcome::refused(Some(40 * SECOND), 0.0));
     store.visit(&mut one, at(0.1), 0);
     assert!(matches!(one.poll(at(0.2), 1, false), Poll::At(time) if time >= at(40.0)));
     // The other workers' callers hear of it as of a pause, too.
@@ -826,12 +840,20 @@ fn what_was_announced_to_a_state_that_is_gone_is_none_of_the_next_ones_business(
     let old = last.expect("fifty of them");
     assert_eq!(old.number, 50);
     store.text.clear();
-    let _ = one.refused(now, &old, announced(90), None, 0.0);
+    let _ = one.report(
+        now,
+        &old,
+        Outcome::Refused {
+            announced: announced(90),
+            hint: None,
+            chance: 0.0,
+        },
+    );
     let ask = asked(&mut one, now, &[]);
     store.take(&mut one, now, ask);
     let mut other = member(&steady());
     let grant = next(&mut store, &mut other, &mut now, at(40.0)).expect("a slot");
-    let _ = other.succeeded(now, &grant, announced(20), None, 0.0);
+    let _ = other.report(now, &grant, accepted(announced(20)));
     let from = now.as_nanos() as f64 / 1e9;
     let sent = calls(&mut store, &mut other, from, 55_000, |_| false);
     assert!(sent.len() <= 20, "{} where 20 were left", sent.len());
@@ -841,17 +863,27 @@ fn what_was_announced_to_a_state_that_is_gone_is_none_of_the_next_ones_business(
 fn an_answer_that_was_lost_after_the_write_counts_once() {
     let (mut store, mut one) = (Store::default(), member(&settings(&config())));
     store.visit(&mut one, at(0.0), 1);
-    let _ = one.on_backoff(at(0.1), Some(SECOND), 0.0);
+    let _ = one.report_manually(
+        at(0.1),
+        ManualReport::Refused {
+            hint: Some(SECOND),
+            chance: 0.0,
+        },
+    );
     let mut ask = asked(&mut one, at(0.1), &[]);
     let Settled::Write(record, reply) = store.settle(at(0.1), &ask, &one) else {
         panic!("a cut is written");
     };
     store.text = record.to_text();
     ask.may_be_settled(&reply);
-    one.failed_to_reach(at(0.2), ask, 0.0);
+    one.store_unreachable(at(0.2), ask, 0.0);
     store.visit(&mut one, at(3.0), 1);
     store.visit(&mut one, at(9.0), 1);
-    let rate = store.record(at(9.0)).expect("a record").glance(at(9.0)).1.0;
+    let rate = store
+        .record(at(9.0))
+        .expect("a record")
+        .summary(at(9.0))
+        .rate;
     assert_eq!(rate.as_per_second(), 7.0, "cut once by hand");
 }
 
@@ -861,7 +893,7 @@ fn a_worker_that_remembers_does_not_wipe_what_the_fleet_is_learning() {
     let (mut store, mut one) = (Store::default(), member(&settings));
     store.visit(&mut one, at(0.0), 1);
     let grant = granted(one.poll(at(0.0), 1, false));
-    let _ = one.refused(at(0.1), &grant, Told::default(), Some(SECOND), 0.0);
+    let _ = one.report(at(0.1), &grant, Outcome::refused(Some(SECOND), 0.0));
     store.visit(&mut one, at(0.1), 0);
     let mut joins = member(&settings);
     store.visit(&mut joins, at(0.2), 0);
@@ -891,7 +923,7 @@ fn a_newcomer_that_finds_an_emptied_store_first_does_not_make_the_others_forget(
     store.visit(&mut one, at(0.1), 1);
     store.text.clear();
     let mut other = member(&settings);
-    let Errand::Visit(ask) = other.errand(at(1.0), &[1], 99) else {
+    let Action::Visit(ask) = other.next_action(at(1.0), &[1], 99) else {
         panic!("it has to meet the store");
     };
     store.take(&mut other, at(1.0), *ask);
@@ -934,7 +966,7 @@ fn a_worker_that_was_stopped_in_the_middle_of_a_visit_is_soon_as_quick_as_before
     };
     store.text = record.to_text();
     // Its machine slept for an hour.
-    let _ = one.settled(at(1.0), at(1.0), at(3600.0), reply);
+    let _ = one.synced(at(1.0), at(1.0), at(3600.0), reply);
     let sent = calls(&mut store, &mut one, 3600.0, 10_000, |_| false);
     assert!(sent.len() >= 90, "{} of 100 in 10 s", sent.len());
 }
@@ -948,11 +980,11 @@ fn slots_of_other_costs_hide_nobody() {
     };
     let (mut store, mut one) = (Store::default(), member(&settings));
     store.visit(&mut one, at(0.0), 1);
-    let Errand::Rest(_) = one.errand(at(0.02), &[1], 7) else {
+    let Action::Rest(_) = one.next_action(at(0.02), &[1], 7) else {
         panic!("it holds what is wanted");
     };
-    assert!(one.is_calling(at(0.02), 1, Some(5)));
-    assert!(!one.is_calling(at(0.02), 1, Some(1)));
+    assert!(one.needs_visit(at(0.02), 1, Some(5)));
+    assert!(!one.needs_visit(at(0.02), 1, Some(1)));
 }
 
 #[test]
@@ -1017,11 +1049,11 @@ proptest! {
                 0 => all[who] = member(&settings),
                 // Its visit was seen by the store, but the answer was lost.
                 1 => {
-                    if let Errand::Visit(ask) = all[who].errand(now, &[1, 1], 7) {
+                    if let Action::Visit(ask) = all[who].next_action(now, &[1, 1], 7) {
                         if let Settled::Write(record, _) = store.settle(now, &ask, &all[who]) {
                             store.text = record.to_text();
                         }
-                        let _ = all[who].crowded_out(now, *ask, 0.0);
+                        let _ = all[who].lost_all_races(now, *ask, 0.0);
                     }
                 }
                 _ => {

@@ -1,124 +1,75 @@
-//! What became of the slots, to be told with a visit.
+//! Outcomes of the slots, kept until the next visit reports them.
 
 use std::time::Duration;
 
 use super::{Member, SLOT_KEEPS};
-use crate::limiter::fleet::ask::{Outcome, What};
-use crate::limiter::{Change, Grant, Learned, Told};
+use crate::limiter::announced::AnnouncedLimits;
+use crate::limiter::fleet::sync::{Report, TimedReport};
+use crate::limiter::grant::Grant;
+use crate::limiter::learned::Learned;
+use crate::limiter::outcome::{Change, ManualReport, Outcome};
 use crate::time::Time;
 
-/// Outcomes that are kept for a store that can't be reached; older ones say nothing any more.
-const MOST_OUTCOMES: usize = 1024;
+/// Maximum number of reports that are kept while the store can't be reached. Older ones say nothing any more.
+const MOST_REPORTS: usize = 1024;
 
 impl Member {
-    /// The limit let a request through.
-    pub fn succeeded(
-        &mut self,
-        now: Time,
-        grant: &Grant,
-        told: Told,
-        exhausted: Option<Duration>,
-        chance: f64,
-    ) -> Change {
-        if let Some(lone) = self.lone_of(grant) {
-            lone.announced(now, grant, &told);
-            let change = lone.success(now, grant);
-            return match exhausted {
-                Some(wait) => lone.exhausted(now, wait, chance),
-                None => change,
-            };
+    /// Takes in the outcome of a granted request. Its effect on the fleet is known after the next visit.
+    pub fn report(&mut self, now: Time, grant: &Grant, outcome: Outcome) -> Change {
+        match outcome {
+            Outcome::Refused { .. } => self.refused(now, grant, outcome),
+            _ => {
+                if let Some(standalone) = self.standalone_of(grant) {
+                    return standalone.report(now, grant, outcome);
+                }
+                match outcome {
+                    // Granted by a state that is gone: says nothing about this one.
+                    Outcome::Success { .. } if grant.lineage != self.seen.lineage() => {}
+                    Outcome::Success { .. } => self.enqueue_success(now, grant, outcome),
+                    _ => self.enqueue_outcome(now, grant, outcome),
+                }
+                Change::Nothing
+            }
         }
-        if grant.lineage != self.seen.lineage() {
-            // Granted by a state that is gone: no word about this one.
-            return Change::Nothing;
+    }
+
+    /// Takes in feedback without a grant. Its effect on the fleet is known after the next visit.
+    pub fn report_manually(&mut self, now: Time, report: ManualReport) -> Change {
+        if let Some(standalone) = self.standalone_mut() {
+            return standalone.report_manually(now, report);
         }
-        self.count(now, grant, told, exhausted, chance);
+        let is_urgent = report != ManualReport::Success;
+        self.enqueue(now, Report::Manual(report), is_urgent);
         Change::Nothing
     }
 
-    /// Successes that are alike are one.
-    fn count(
-        &mut self,
-        now: Time,
-        grant: &Grant,
-        told: Told,
-        exhausted: Option<Duration>,
-        chance: f64,
-    ) {
-        let is_plain = !grant.canary && !grant.trial && exhausted.is_none();
-        if let Some(Outcome {
-            what:
-                What::Success {
-                    grant: last,
-                    times,
-                    told: last_told,
-                    exhausted: None,
-                },
-            at,
-            ..
-        }) = self.outcomes.last_mut()
-        {
-            // What an answer tells of limits goes with its own number.
-            let tells_nothing = told == Told::default() && *last_told == told;
-            let alike = (
-                last.epoch,
-                last.waited,
-                last.cost,
-                last.turns,
-                last.canary,
-                last.trial,
-            ) == (
-                grant.epoch,
-                grant.waited,
-                grant.cost,
-                grant.turns,
-                false,
-                false,
-            );
-            if is_plain && alike && tells_nothing {
-                if grant.number > last.number {
-                    *last = *grant;
-                }
-                *times += 1;
-                *at = self.mapping.map_or(now, |mapping| mapping.to_store(now));
-                return;
-            }
+    /// Takes in what an earlier run has learned, for a fleet that has learned nothing.
+    pub(crate) fn restore(&mut self, now: Time, learned: &Learned, unix_now: Duration) -> Change {
+        if let Some(standalone) = self.standalone_mut() {
+            return standalone.restore(now, learned, unix_now);
         }
-        let what = What::Success {
-            grant: *grant,
-            times: 1,
-            told,
-            exhausted,
-        };
-        self.report(now, what, chance, !is_plain);
+        let report = Report::Learned(*learned, learned.age(unix_now));
+        self.enqueue(now, report, true);
+        Change::Nothing
     }
 
-    /// The server refused a request.
-    pub fn refused(
-        &mut self,
-        now: Time,
-        grant: &Grant,
-        told: Told,
-        hint: Option<Duration>,
-        chance: f64,
-    ) -> Change {
-        let change = match self.lone_mut() {
-            Some(lone) => {
-                lone.announced(now, grant, &told);
-                // One from before the outage is none of this state's: it may only lengthen a pause.
-                lone.backoff(now, grant, hint, chance)
-            }
+    /// Takes in a refusal.
+    fn refused(&mut self, now: Time, grant: &Grant, outcome: Outcome) -> Change {
+        // During an outage a refusal of a request from before it may prolong the worker's own pause.
+        let change = match self.standalone_mut() {
+            Some(standalone) => standalone.report(now, grant, outcome),
             None => Change::Nothing,
         };
-        if self.lone_of(grant).is_none() {
-            let what = What::Refused {
-                grant: *grant,
-                told,
-                hint,
-            };
-            // Of a burst that is known, only a longer pause is news.
+        if self.standalone_of(grant).is_none() {
+            // // For a burst that is known, only a longer pause is news.
             let is_first = self.seen.is_of_this_epoch(grant);
-            self.report(now, what, chance, is_first || hint.is_some());
+            let has_hint = matches!(outcome, Outcome::Refused { hint: Some(_), .. });
+            let report = Report::Request {
+                grant: *grant,
+                times: 1,
+                outcome,
+            };
+            self.enqueue(now, report, is_first || has_hint);
             if is_first {
                 self.give_back_all(now);
             }
@@ -126,60 +77,67 @@ impl Member {
         change
     }
 
-    /// No answer came, or one that the server did not mean.
-    pub(crate) fn failed(&mut self, now: Time, grant: &Grant) {
-        match self.lone_of(grant) {
-            Some(lone) => lone.failed(now, grant),
-            None => self.report(now, What::Failed(*grant), 0.0, grant.canary || grant.trial),
-        }
-    }
-
-    /// No word about the limit.
-    pub(crate) fn neutral(&mut self, now: Time, grant: &Grant) {
-        match self.lone_of(grant) {
-            Some(lone) => lone.neutral(grant),
-            None => self.report(now, What::Neutral(*grant), 0.0, grant.canary || grant.trial),
-        }
-    }
-
-    /// The request was never sent.
-    pub(crate) fn unused(&mut self, now: Time, grant: &Grant) {
-        match self.lone_of(grant) {
-            Some(lone) => lone.unused(grant),
-            None => self.report(now, What::Unused(*grant), 0.0, grant.canary || grant.trial),
-        }
-    }
-
-    /// Nothing is left of a limit for so long.
-    pub fn exhausted(&mut self, now: Time, wait: Duration, chance: f64) -> Change {
-        if let Some(lone) = self.lone_mut() {
-            return lone.exhausted(now, wait, chance);
-        }
-        self.report(now, What::Exhausted(wait), chance, true);
-        Change::Nothing
-    }
-
-    /// By hand.
-    pub(crate) fn on_success(&mut self, now: Time) -> Change {
-        if let Some(lone) = self.lone_mut() {
-            return lone.on_success(now);
-        }
-        self.report(now, What::OnSuccess, 0.0, false);
-        Change::Nothing
-    }
-
-    /// By hand.
-    pub(crate) fn on_backoff(&mut self, now: Time, hint: Option<Duration>, chance: f64) -> Change {
-        if let Some(lone) = self.lone_mut() {
-            return lone.on_backoff(now, hint, chance);
-        }
-        self.report(now, What::OnBackoff(hint), chance, true);
-        Change::Nothing
-    }
-
-    pub(super) fn report(&mut self, now: Time, what: What, chance: f64, is_urgent: bool) {
+    /// Keeps a success for the next visit. Successes that are alike become one report.
+    fn enqueue_success(&mut self, now: Time, grant: &Grant, outcome: Outcome) {
+        let is_plain = |outcome: &Outcome| {
+            matches!(
+                outcome,
+                Outcome::Success { announced, exhausted: None, .. }
+                    if *announced == AnnouncedLimits::default()
+            )
+        };
         let at = self.to_store(now);
-        self.outcomes.push(Outcome { at, chance, what });
+        if let Some(TimedReport {
+            report:
+                Report::Request {
+                    grant: last,
+                    times,
+                    outcome: last_outcome,
+                },
+            at: last_at,
+        }) = self.reports.last_mut()
+        {
+            let alike = (last.epoch, last.waited, last.cost, last.turns)
+                == (grant.epoch, grant.waited, grant.cost, grant.turns);
+            let alone = [&*last, grant].iter().any(|it| it.canary || it.trial);
+            if is_plain(&outcome) && is_plain(last_outcome) && alike && !alone {
+                if grant.number > last.number {
+                    *last = *grant;
+                }
+                *times += 1;
+                *last_at = at;
+                return;
+            }
+        }
+        let is_exhausted = matches!(
+            outcome,
+            Outcome::Success {
+                exhausted: Some(_),
+                ..
+            }
+        );
+        let report = Report::Request {
+            grant: *grant,
+            times: 1,
+            outcome,
+        };
+        self.enqueue(now, report, is_exhausted || grant.canary || grant.trial);
+    }
+
+    /// Keeps an outcome for the next visit, which comes soon if others wait for it.
+    pub(super) fn enqueue_outcome(&mut self, now: Time, grant: &Grant, outcome: Outcome) {
+        let report = Report::Request {
+            grant: *grant,
+            times: 1,
+            outcome,
+        };
+        self.enqueue(now, report, grant.canary || grant.trial);
+    }
+
+    /// Keeps a report for the next visit, which comes at once if it is urgent.
+    pub(super) fn enqueue(&mut self, now: Time, report: Report, is_urgent: bool) {
+        let at = self.to_store(now);
+        self.reports.push(TimedReport { at, report });
         self.forget_oldest();
         // What can wait goes with the next visit for slots.
         let by = now
@@ -191,39 +149,31 @@ impl Member {
         self.report_by = Some(self.report_by.map_or(by, |earlier| earlier.min(by)));
     }
 
-    /// What an earlier run has learned, for a fleet that knows nothing.
-    pub(crate) fn restore(&mut self, now: Time, learned: &Learned, unix_now: Duration) -> Change {
-        if let Some(lone) = self.lone_mut() {
-            return lone.restore(now, learned, unix_now);
-        }
-        let what = What::Learned(*learned, learned.age(unix_now));
-        self.report(now, what, 0.0, true);
-        Change::Nothing
-    }
-
-    pub(super) fn take_back(&mut self, now: Time, mut outcomes: Vec<Outcome>) {
-        if outcomes.is_empty() {
+    /// Puts reports back that a failed visit could not deliver.
+    pub(super) fn take_back(&mut self, now: Time, mut reports: Vec<TimedReport>) {
+        if reports.is_empty() {
             return;
         }
-        outcomes.append(&mut self.outcomes);
-        self.outcomes = outcomes;
+        reports.append(&mut self.reports);
+        self.reports = reports;
         self.forget_oldest();
         self.report_by = Some(now + self.lease);
     }
 
+    /// Drops the oldest reports, if there are too many.
     fn forget_oldest(&mut self) {
-        let surplus = self.outcomes.len().saturating_sub(MOST_OUTCOMES);
-        self.outcomes.drain(..surplus);
+        let surplus = self.reports.len().saturating_sub(MOST_REPORTS);
+        self.reports.drain(..surplus);
     }
 
-    /// All slots go back unused.
+    /// Gives all slots back unused.
     pub(super) fn give_back_all(&mut self, now: Time) {
         for slot in std::mem::take(&mut self.slots) {
-            self.report(now, What::Unused(slot), 0.0, slot.canary || slot.trial);
+            self.enqueue_outcome(now, &slot, Outcome::Unused);
         }
     }
 
-    /// Slots whose instant is long over go back unused.
+    /// Gives slots back whose instant is long over.
     pub(super) fn give_back_late(&mut self, now: Time) {
         let last = self.to_store(now);
         let late = self
@@ -232,7 +182,7 @@ impl Member {
             .take_while(|slot| slot.issued_at + SLOT_KEEPS <= last)
             .count();
         for slot in self.slots.drain(..late).collect::<Vec<_>>() {
-            self.report(now, What::Unused(slot), 0.0, slot.canary || slot.trial);
+            self.enqueue_outcome(now, &slot, Outcome::Unused);
         }
     }
 }

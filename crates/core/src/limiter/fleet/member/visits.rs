@@ -1,52 +1,44 @@
-//! When the store has to be visited, what for, and what comes of it.
+//! //! When the store has to be visited, what for, and what comes of a visit.
 
 use std::time::Duration;
 
-use super::{Errand, LEAD, Member, Outage, SLOT_KEEPS};
-use crate::limiter::Change;
-use crate::limiter::fleet::ask::{Ask, Reply, What};
-use crate::limiter::fleet::mapping::Mapping;
+use super::{Action, LEAD, Member, Outage, SLOT_KEEPS};
+use crate::limiter::fleet::clock_offset::ClockOffset;
+use crate::limiter::fleet::sync::{MOST_WANTED, Report, SyncReply, SyncRequest};
+use crate::limiter::outcome::{Change, Outcome};
 use crate::time::Time;
 
-/// The same in visits, of which each reads and writes: one, and a second one when somebody else was quicker.
+/// Number of visits that slots are taken ahead: one, and a second one after a lost race. Each visit reads and writes.
 const LEAD_IN_VISITS: u32 = 2;
 
-/// Of a long time until its turn, a worker comes after so much and asks again: turns may come sooner than it looks.
+/// Fraction of a long wait until its turn after which a worker checks again; its turn may come early.
 const CAUTION: f64 = 0.9;
 
-/// A time until its turn is long from here on: what happens meanwhile moves the turn by more than the lead makes
-/// good.
+/// A wait of this length is long: until it is over, events move the turn by more than the lead makes good.
 const FAR: Duration = Duration::from_secs(2);
 
-/// A pause that grew by so much is another one: clocks are compared anew with each visit.
+/// Minimum growth of a pause to count as a new one. Clocks are compared anew with each visit, which moves times a
+/// little.
 const LONGER: Duration = Duration::from_millis(100);
 
-/// How often a visit writes, as long as somebody else is quicker. Each time one of them got through, so that many in a
-/// row are rare, and the next visit comes soon.
-pub const MOST_TRIES: u32 = 16;
-
-/// Most callers that a visit asks for.
-pub const MOST_WANTED: usize = 256;
-
 impl Member {
-    /// What the driver does next; `costs` are those of the callers that wait, in their order, and `seed` names a state
-    /// that has to begin.
-    pub fn errand(&mut self, now: Time, costs: &[u32], seed: u64) -> Errand {
+    /// Returns what the driver does next. `costs` are those of the waiting callers, in their order. `seed` names the
+    /// state, if it has to begin.
+    pub fn next_action(&mut self, now: Time, costs: &[u32], seed: u64) -> Action {
         self.give_back_late(now);
         let wanted = self.wanted(now, costs);
         let due = self.due(now, !wanted.is_empty());
         if now < due {
             self.alarm = due;
-            return Errand::Rest(due);
+            return Action::Rest(due);
         }
         self.alarm = Time::ZERO;
         self.is_out = true;
-        Errand::Visit(Box::new(self.ask(now, wanted, seed)))
+        Action::Visit(Box::new(self.ask(now, wanted, seed)))
     }
 
-    /// Whether the driver, who rests, has to look again. `waiting` callers wait, the first of them with a cost of
-    /// `head`.
-    pub(crate) fn is_calling(&self, now: Time, waiting: usize, head: Option<u32>) -> bool {
+    /// Returns whether the resting driver has to look again. `head` is the cost of the first of `waiting` callers.
+    pub(crate) fn needs_visit(&self, now: Time, waiting: usize, head: Option<u32>) -> bool {
         let has = |cost: u32| self.slots.iter().any(|slot| slot.cost == cost);
         let is_aside = self
             .aside
@@ -55,24 +47,25 @@ impl Member {
         self.due(now, lacks || is_aside) < self.alarm
     }
 
-    /// The last visit: nothing is wanted any more, and what is left goes back.
-    pub fn farewell(&mut self, now: Time, seed: u64) -> Option<Box<Ask>> {
-        if self.outage.is_some() || self.mapping.is_none() {
+    /// Returns the request of the last visit, which gives back what is left. `None` if there is nothing to report.
+    pub fn final_visit(&mut self, now: Time, seed: u64) -> Option<Box<SyncRequest>> {
+        if self.outage.is_some() || self.offset.is_none() {
             return None;
         }
         self.give_back_all(now);
-        let has_to_say = !self.outcomes.is_empty() || self.ticket.is_some();
+        let has_to_say = !self.reports.is_empty() || self.ticket.is_some();
         has_to_say.then(|| Box::new(self.ask(now, Vec::new(), seed)))
     }
 
-    pub(super) fn ask(&mut self, now: Time, wanted: Vec<u32>, seed: u64) -> Ask {
+    /// Collects everything for a visit.
+    pub(super) fn ask(&mut self, now: Time, wanted: Vec<u32>, seed: u64) -> SyncRequest {
         self.report_by = None;
         self.asked_at = now;
         let lead = (self.visit * LEAD_IN_VISITS).clamp(LEAD[0], LEAD[1]);
-        Ask {
+        SyncRequest {
             wanted,
             ticket: self.ticket,
-            outcomes: std::mem::take(&mut self.outcomes),
+            reports: std::mem::take(&mut self.reports),
             counted: self.counted,
             seen_lineage: self.seen.lineage(),
             lead,
@@ -84,41 +77,41 @@ impl Member {
         }
     }
 
-    /// A visit is over `now`. What it brought was read between `sent` and `received`.
-    pub fn settled(&mut self, sent: Time, received: Time, now: Time, reply: Reply) -> Change {
+    /// Takes in the result of a visit that is over `now`. The record was read between `sent` and `received`.
+    pub fn synced(&mut self, sent: Time, received: Time, now: Time, reply: SyncReply) -> Change {
         self.is_out = false;
         let pause_before = self.seen.pause_left(self.to_store(now));
-        let newer = Mapping::new(reply.now, sent, received);
-        let mapping = self.mapping.map_or(newer, |older| older.or(newer));
-        self.mapping = Some(mapping);
+        let newer = ClockOffset::new(reply.now, sent, received);
+        let offset = self.offset.map_or(newer, |older| older.or(newer));
+        self.offset = Some(offset);
         self.last_contact = Some(received);
-        // A program that was stopped in the middle of a visit does not make its store a far one.
+        // // A program that was suspended during a visit does not have a slow store.
         let took = now.saturating_since(self.asked_at).min(LEAD[1]);
         self.visit = (self.visit + took) / 2;
-        let meets_at = mapping.to_local(reply.meets_at);
+        let meets_at = offset.to_local(reply.meets_at);
         match &mut self.outage {
-            // The store is there, but not all of the others yet: until then each goes on with its part.
-            Some(outage) if outage.lone.is_some() && received < meets_at => {
+            // // The store is back, but not all other workers: until then each goes on with its part.
+            Some(outage) if outage.standalone.is_some() && received < meets_at => {
                 outage.next_try = meets_at;
                 outage.is_awaited = true;
             }
             outage => {
                 let ended = outage.take();
-                self.was_away = ended.as_ref().is_some_and(|outage| outage.is_told);
+                self.was_away = ended.as_ref().is_some_and(|outage| outage.is_reported);
                 if let Some(Outage {
-                    lone: Some(lone),
+                    standalone: Some(standalone),
                     left,
                     ..
                 }) = ended
                 {
-                    let sent = lone.sent();
+                    let sent = standalone.sent();
                     if sent > 0 {
-                        self.report(now, What::SentAlone { sent, left }, 0.0, true);
+                        self.enqueue(now, Report::SentAlone { sent, left }, true);
                     }
                 }
             }
         }
-        self.crowded = 0;
+        self.races_lost = 0;
         self.has_other_settings = false;
         self.seen = reply.controller;
         self.workers = reply.workers;
@@ -129,14 +122,14 @@ impl Member {
         let (void, kept) = slots.partition(|slot| self.seen.has_retreated_since(slot));
         self.slots = kept;
         for slot in void {
-            self.report(received, What::Unused(slot), 0.0, slot.canary || slot.trial);
+            self.enqueue_outcome(received, &slot, Outcome::Unused);
         }
         self.slots.extend(reply.slots);
         self.slots.sort_by_key(|slot| slot.issued_at);
-        let until_then = mapping.to_local(reply.come_at).saturating_since(received);
+        let until_then = offset.to_local(reply.come_at).saturating_since(received);
         let is_far = until_then > FAR;
         self.come_at = received + until_then.mul_f64(if is_far { CAUTION } else { 1.0 });
-        // A pause that another worker's refusal began is one here, too.
+        // // A pause that another worker's refusal began is reported here, too.
         let pause = self.seen.pause_left(self.to_store(now));
         match reply.change {
             Change::Nothing | Change::Raised { .. } if pause > pause_before + LONGER => {
@@ -146,6 +139,7 @@ impl Member {
         }
     }
 
+    /// Returns when the store has to be visited. `wants`: callers wait without a slot.
     fn due(&self, now: Time, wants: bool) -> Time {
         if let Some(outage) = &self.outage {
             return outage.next_try;
@@ -153,11 +147,11 @@ impl Member {
         if self.has_other_settings {
             return self.come_at;
         }
-        if self.mapping.is_none() {
+        if self.offset.is_none() {
             return now;
         }
         let report = self.report_by.unwrap_or(Time::MAX);
-        // A ticket that nobody needs any more goes back in its turn.
+        // // A ticket that is not needed any more goes back in its turn.
         let slots = if wants || self.ticket.is_some() {
             self.come_at
         } else {
@@ -168,7 +162,7 @@ impl Member {
         report.min(slots).min(late)
     }
 
-    /// What those would pay who wait without a slot.
+    /// Returns the costs of the callers that wait without a slot.
     fn wanted(&self, now: Time, costs: &[u32]) -> Vec<u32> {
         let aside = self
             .aside

@@ -1,0 +1,371 @@
+//! One call as a state machine: the machine decides, and its driver waits, sends and reads.
+//!
+//! ```text
+//!       ┌──────────────────────────── again ◄─────────────────────────────┐
+//!       ▼                                                                 │
+//! Call ─┬─ granted / without_permit ─► Outgoing ─┬─ answered ─► Arrived ─► judge ─┬─► Draining ─► drained
+//!       └─ denied ─► GivenUp                     ├─ failed ─► Call, or GivenUp    ├─► Delivered
+//!                                                └─ unsent ─► GivenUp             └─► GivenUp
+//! ```
+//!
+//! Each state is a type, and each step consumes it, so that the steps can't be taken in another order.
+//! A driver loops: it acquires the permit that [`Call::wanted`] names, sends [`Outgoing::attempt`]'s
+//! request, tells the call what came, gives the limiter the feedback that comes back, and goes on until
+//! a response is delivered or an error ends the call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode};
+
+use crate::attempt::Attempt;
+use crate::error::{Effort, Error};
+use crate::outcome::{Failure, Feedback, LongerPause, Wanted};
+use crate::reading::Reading;
+use crate::reply::{BodyStart, Reply};
+use crate::request::RequestParts;
+use crate::settings::CallSettings;
+use crate::time::Time;
+use crate::verdict::Verdict;
+
+/// A call that waits for the permit of its next request.
+#[derive(Debug)]
+#[must_use]
+pub struct Call(Box<Attempt>);
+
+/// A request that may be sent now.
+#[derive(Debug)]
+#[must_use]
+pub struct Outgoing(Box<Attempt>);
+
+/// A response whose head has arrived.
+#[derive(Debug)]
+#[must_use]
+pub struct Arrived {
+    attempt: Box<Attempt>,
+    reading: Reading,
+    unix_now: Duration,
+}
+
+/// What the limiter is told about a response, and what becomes of the call.
+#[derive(Debug)]
+#[must_use]
+pub struct Judged {
+    /// What the limiter is told.
+    pub feedback: Feedback,
+    /// What becomes of the call.
+    pub next: Result<Next, GivenUp>,
+}
+
+/// What becomes of a response.
+#[derive(Debug)]
+#[must_use]
+pub enum Next {
+    /// The caller gets it.
+    Deliver(Delivered),
+    /// Its body is read away, if its end is near, before the request is sent again.
+    Drain(Draining),
+}
+
+/// A response that leads to another request. Its body may still forbid that, or ask for a longer pause.
+#[derive(Debug)]
+#[must_use]
+pub struct Draining {
+    attempt: Box<Attempt>,
+    reading: Reading,
+    unix_now: Duration,
+    /// Whether the response is a refusal, and not a redirect or a token that has expired.
+    is_refusal: bool,
+}
+
+/// What a body adds to what the limiter was told, and what becomes of the call.
+#[derive(Debug)]
+#[must_use]
+pub struct Drained {
+    /// What the limiter is told, if the body asks for a longer pause than the head did.
+    pub longer: Option<LongerPause>,
+    /// What becomes of the call.
+    pub next: Result<Onward, GivenUp>,
+}
+
+/// What becomes of a call after the body of a [`Draining`] response was read.
+#[derive(Debug)]
+#[must_use]
+pub enum Onward {
+    /// The caller gets the response after all.
+    Deliver(Delivered),
+    /// The request is sent again.
+    Again(Call),
+}
+
+/// The end of a call by an error.
+#[derive(Debug)]
+pub struct GivenUp {
+    /// The error, with what the call had done before it.
+    pub error: Error,
+    attempt: Box<Attempt>,
+}
+
+/// The end of a call by a response: what an error that is made of the response needs to know.
+#[derive(Debug)]
+pub struct Delivered {
+    request: Box<str>,
+    effort: Effort,
+    reading: Box<Reading>,
+    settings: Arc<CallSettings>,
+    unix_now: Duration,
+}
+
+impl Call {
+    /// Begins a call of a client with these settings.
+    pub fn new(settings: Arc<CallSettings>, parts: RequestParts) -> Self {
+        Self(Box::new(Attempt::new(settings, parts)))
+    }
+
+    /// Returns the request that waits, and what the call has done so far.
+    #[must_use]
+    pub fn attempt(&self) -> &Attempt {
+        &self.0
+    }
+
+    /// Returns the permit that the next request needs; `None` if it needs none, because a redirect leads
+    /// to another origin.
+    #[must_use]
+    pub fn wanted(&self) -> Option<Wanted> {
+        self.0.wanted()
+    }
+
+    /// Goes on with a permit that came after `waited`. `on_trial` says whether the request is the trial
+    /// of an open circuit breaker.
+    pub fn granted(mut self, waited: Duration, on_trial: bool) -> Outgoing {
+        self.0.granted(waited, on_trial);
+        Outgoing(self.0)
+    }
+
+    /// Goes on without a permit, where [`Call::wanted`] names none.
+    pub fn without_permit(self) -> Outgoing {
+        Outgoing(self.0)
+    }
+
+    /// Ends the call, because no permit came within `waited`.
+    #[must_use]
+    pub fn denied(mut self, error: Error, waited: Duration) -> GivenUp {
+        self.0.add_wait(waited);
+        GivenUp::new(self.0, error)
+    }
+}
+
+impl Outgoing {
+    /// Returns the request to send, and what the call has done so far.
+    #[must_use]
+    pub fn attempt(&self) -> &Attempt {
+        &self.0
+    }
+
+    /// The head of a response arrived at `unix_now` by the client's wall clock.
+    pub fn answered(
+        mut self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        unix_now: Duration,
+    ) -> Arrived {
+        self.0.count_sent();
+        let is_at_home = self.0.is_at_home();
+        let reader = &self.0.settings().reader;
+        let reading = Reading::of_head(reader, is_at_home, status, headers, unix_now);
+        Arrived {
+            attempt: self.0,
+            reading,
+            unix_now,
+        }
+    }
+
+    /// No response arrived. Returns the call if the request is sent again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Transport`].
+    pub fn failed(mut self, failure: Failure, now: Time) -> Result<Call, GivenUp> {
+        self.0.count_sent();
+        match self.0.failed(failure, now) {
+            Ok(()) => Ok(Call(self.0)),
+            Err(error) => Err(GivenUp::new(self.0, error)),
+        }
+    }
+
+    /// Ends the call, because the request could not be sent.
+    #[must_use]
+    pub fn unsent(self, error: Error) -> GivenUp {
+        GivenUp::new(self.0, error)
+    }
+}
+
+impl Arrived {
+    /// Returns the status of the response.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.reading.status()
+    }
+
+    /// Returns whether only the body can tell if the response is a refusal.
+    #[must_use]
+    pub fn wants_body(&self, headers: &HeaderMap) -> bool {
+        let reader = &self.attempt.settings().reader;
+        self.attempt.is_at_home()
+            && !matches!(self.reading.verdict(), Verdict::Refused { .. })
+            && reader.hides_in_body(self.reading.status(), headers)
+    }
+
+    /// Judges the response. `body` is the beginning of its body, if [`Arrived::wants_body`].
+    pub fn judge(self, headers: &HeaderMap, body: Option<&[u8]>) -> Judged {
+        let Self {
+            mut attempt,
+            mut reading,
+            unix_now,
+        } = self;
+        if let Some(body) = body {
+            reading = reading.with_body(&attempt.settings().reader, headers, body, unix_now);
+        }
+        let feedback = attempt.feedback(&reading);
+        let next = match attempt.leads_on(&reading, headers) {
+            Ok(true) => Ok(Next::Drain(Draining {
+                attempt,
+                reading,
+                unix_now,
+                is_refusal: matches!(feedback, Feedback::Refused { .. }),
+            })),
+            Ok(false) => Ok(Next::Deliver(Delivered::new(&attempt, reading, unix_now))),
+            Err(error) => Err(GivenUp::new(attempt, error)),
+        };
+        Judged { feedback, next }
+    }
+}
+
+impl Draining {
+    /// The body was read, as far as its end was near. The call ends by [`Error::BackoffExhausted`] if it
+    /// was refused too often.
+    pub fn drained(self, headers: &HeaderMap, body: BodyStart) -> Drained {
+        let Self {
+            mut attempt,
+            reading,
+            unix_now,
+            is_refusal,
+        } = self;
+        if !is_refusal {
+            return Drained {
+                longer: None,
+                next: Ok(Onward::Again(Call(attempt))),
+            };
+        }
+        // The body may forbid another attempt, or ask for a longer pause than the head did.
+        let reader = &attempt.settings().reader;
+        let whole = reading.with_body(reader, headers, &body.bytes, unix_now);
+        let longer = attempt.longer_pause(&reading, &whole);
+        if whole.guidance().retryable == Some(false) {
+            let delivered = Delivered::new(&attempt, whole, unix_now);
+            return Drained {
+                longer,
+                next: Ok(Onward::Deliver(delivered)),
+            };
+        }
+        let reply = Reply::new(
+            whole.status(),
+            headers.clone(),
+            body,
+            reading.wait().max(whole.wait()),
+        );
+        let next = match attempt.refused(reply) {
+            Ok(()) => Ok(Onward::Again(Call(attempt))),
+            Err(error) => Err(GivenUp::new(attempt, error)),
+        };
+        Drained { longer, next }
+    }
+}
+
+impl GivenUp {
+    fn new(mut attempt: Box<Attempt>, error: Error) -> Self {
+        Self {
+            error: attempt.fail(error),
+            attempt,
+        }
+    }
+
+    /// Returns the request that was sent last, and what the call had done.
+    #[must_use]
+    pub fn attempt(&self) -> &Attempt {
+        &self.attempt
+    }
+}
+
+impl From<GivenUp> for Error {
+    fn from(given_up: GivenUp) -> Self {
+        given_up.error
+    }
+}
+
+impl Delivered {
+    fn new(attempt: &Attempt, reading: Reading, unix_now: Duration) -> Self {
+        Self {
+            request: attempt.parts().label(),
+            effort: attempt.effort(),
+            reading: Box::new(reading),
+            settings: Arc::clone(attempt.settings()),
+            unix_now,
+        }
+    }
+
+    /// Returns method and URL of the request, without its query.
+    #[must_use]
+    pub fn request(&self) -> &str {
+        &self.request
+    }
+
+    /// Returns what the call had done until this response arrived.
+    #[must_use]
+    pub fn effort(&self) -> Effort {
+        self.effort
+    }
+
+    /// Returns what the response says about limits, and what the client made of it.
+    #[must_use]
+    pub fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    /// Returns the error of a response with an error status, of which `body` was read.
+    #[must_use]
+    pub fn status_error(self, headers: HeaderMap, body: BodyStart) -> Error {
+        // What the body adds to the reading of the head is part of the error's wait.
+        let reader = &self.settings.reader;
+        let head = &self.reading;
+        let whole = head.with_body(reader, &headers, &body.bytes, self.unix_now);
+        let wait = head.wait().max(whole.wait());
+        let reply = Reply::new(self.reading.status(), headers, body, wait);
+        Error::of_status(self.request, reply).with_effort(self.effort)
+    }
+
+    /// Returns the error of a body that broke off.
+    #[must_use]
+    pub fn body_failed(&self, failure: Failure) -> Error {
+        failure
+            .into_error(self.request.clone())
+            .with_effort(self.effort)
+    }
+
+    /// Returns the error of a body that is longer than `limit` bytes.
+    #[must_use]
+    pub fn body_too_large(&self, limit: u64) -> Error {
+        Error::body_too_large(self.request.clone(), limit).with_effort(self.effort)
+    }
+
+    /// Parses a whole body as JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Decode`].
+    pub fn parse<T: serde::de::DeserializeOwned>(&self, body: &[u8]) -> crate::Result<T> {
+        serde_json::from_slice(body).map_err(|error| {
+            Error::decode(&self.request, body.len(), &error).with_effort(self.effort)
+        })
+    }
+}

@@ -1,0 +1,125 @@
+//! The rests of all limits that a server announces.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::announced::{AnnouncedLimits, MOST};
+use super::budget::{Bounds, Budget, Last, ROUNDING};
+use super::rtt::RoundTrips;
+use super::view::Allowance;
+use crate::rate::Rate;
+use crate::time::Time;
+
+/// The rest of each limit that the server announces, as the newest answer told it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Budgets {
+    limits: [Option<Budget>; MOST],
+    trips: Option<RoundTrips>,
+}
+
+impl Budgets {
+    /// Takes in an answer to the grant of that number, which took `trip`. `grace` is added to each reset.
+    ///
+    /// What the newest answer does not speak of counts no longer: it is a limit of other requests. An
+    /// older answer only tells more of limits that are known.
+    pub(crate) fn heard(
+        &mut self,
+        now: Time,
+        number: u64,
+        trip: Duration,
+        told: &AnnouncedLimits,
+        grace: Duration,
+    ) {
+        if *told == AnnouncedLimits::default() {
+            return;
+        }
+        self.trips = Some(RoundTrips::seen(self.trips, trip));
+        let is_late = self.iter().any(|known| number < known.newest);
+        let mut before = std::mem::take(&mut self.limits);
+        for (place, told) in self.limits.iter_mut().zip(told.0.iter().flatten()) {
+            let mut known = before.iter_mut();
+            let known = known.find(|known| known.is_some_and(|known| known.is_of(told)));
+            let known = known.and_then(Option::take);
+            if known.is_some() || !is_late {
+                *place = Some(Budget::heard(known, now, number, told, grace));
+            }
+        }
+        let mut untold = before.into_iter().flatten().filter(|_| is_late);
+        let free = self.limits.iter_mut().filter(|place| place.is_none());
+        free.for_each(|place| *place = untold.next());
+    }
+
+    /// The windows that are over are followed by others of which nothing is told yet, after `sent`
+    /// grants, or forgotten; returns when the last of them ended.
+    pub(crate) fn lapse(&mut self, now: Time, sent: u64) -> Option<Time> {
+        let over = self.iter().filter(|budget| !budget.holds(now));
+        let ended = over.map(|budget| budget.until).max()?;
+        for place in &mut self.limits {
+            let next = |budget: Budget| {
+                if budget.holds(now) {
+                    Some(budget)
+                } else {
+                    budget.renewed(sent).filter(|next| next.holds(now))
+                }
+            };
+            *place = place.and_then(next);
+        }
+        Some(ended)
+    }
+
+    /// When a grant may go by all of them, before which others that cost `ahead` go first; see
+    /// [`Budget::due`].
+    pub(crate) fn due(&self, last: &Last, ahead: u64, bounds: &Bounds) -> Time {
+        let due = |budget: &Budget| budget.due(last, ahead, self.trips, bounds);
+        self.iter().map(due).max().unwrap_or(Time::ZERO)
+    }
+
+    /// How much of a pause of `wait` is needed that the server asks for as nothing is left: none for a
+    /// limit that is paced, and none beyond a reset that another answer told more exactly.
+    pub(crate) fn pause(&self, now: Time, wait: Duration) -> Duration {
+        let left = |budget: &Budget| budget.until.saturating_since(now);
+        let meant = self
+            .iter()
+            .filter(|budget| budget.remaining == 0 && left(budget).abs_diff(wait) <= ROUNDING);
+        let needed = meant.map(|budget| {
+            if budget.paces() {
+                Duration::ZERO
+            } else {
+                left(budget).min(wait)
+            }
+        });
+        needed.max().unwrap_or(wait)
+    }
+
+    /// The one of which the least is left for the time until its reset.
+    pub(crate) fn tightest(&self, now: Time, sent: u64) -> Option<Allowance> {
+        let pace = |it: &Allowance| {
+            let seconds = it.until.saturating_since(now).as_secs_f64();
+            it.remaining as f64 / seconds.max(1.0)
+        };
+        let told = |budget: &&Budget| budget.holds(now) && !budget.assumed;
+        let standing = self.iter().filter(told);
+        standing
+            .map(|budget| budget.shown(sent))
+            .min_by(|one, other| pace(one).total_cmp(&pace(other)))
+    }
+
+    /// The announced rate that comes closest to `rate`, and the ratio of the two, at least 1.
+    pub(crate) fn closest(&self, rate: Rate) -> Option<(Rate, f64)> {
+        let rates = self.iter().filter_map(Budget::rate);
+        let apart = rates.map(|told| {
+            let ratio = told.as_per_second() / rate.as_per_second();
+            (told, ratio.max(1.0 / ratio))
+        });
+        apart.min_by(|one, other| one.1.total_cmp(&other.1))
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Budget> {
+        self.limits.iter().flatten()
+    }
+}
+
+#[cfg(test)]
+#[path = "budgets_tests.rs"]
+mod tests;

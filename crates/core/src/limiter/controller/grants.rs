@@ -1,0 +1,151 @@
+//! When requests are granted.
+
+use super::Controller;
+use crate::limiter::breaker::{Breaker, Passage};
+use crate::limiter::budget::Last;
+use crate::limiter::grant::Grant;
+use crate::limiter::poll::{Denial, Poll};
+use crate::limiter::state::State;
+use crate::time::Time;
+
+impl Controller {
+    /// Returns whether a request of this cost may be sent now; takes its tokens if so.
+    ///
+    /// `waited` says whether its caller had to wait before: only then does a success say anything about the limit.
+    pub fn poll(&mut self, now: Time, cost: u32, waited: bool) -> Poll {
+        // A pause that is too long to wait for denies at once.
+        let cooldown_until = self.state.cooldown_until;
+        let left = cooldown_until.saturating_since(now);
+        if left > self.settings.max_cooldown {
+            return Poll::Denied(Denial::Cooldown(left));
+        }
+        // The circuit breaker, then the canary: while one request tests the server, the others wait for it.
+        match self.passage(now) {
+            Passage::Free => {}
+            Passage::At(trial) => return Poll::At(trial.max(cooldown_until)),
+            Passage::AfterTrial(lost_at) => {
+                return Poll::AfterFeedback(lost_at.max(cooldown_until));
+            }
+            Passage::Denied(left) => return Poll::Denied(Denial::CircuitOpen(left)),
+        }
+        let learner = self.state.learner.as_mut();
+        if let Some(lost_at) = learner.and_then(|learner| learner.canary_awaited_until(now)) {
+            return Poll::AfterFeedback(lost_at.max(cooldown_until));
+        }
+        // The learned rate: the bucket must hold the tokens.
+        self.lapse(now);
+        let capacity = self.capacity();
+        let State { rate, bucket, .. } = &self.state;
+        let ready = bucket.ready_at(f64::from(cost), *rate, capacity);
+        if now < cooldown_until {
+            return Poll::At(ready.max(cooldown_until));
+        }
+        // The caps: known limits and announced ones.
+        let (fixed, announced) = (self.fixed_ready_at(cost), self.announced_due(now, 0));
+        let capped = fixed.max(announced);
+        if ready <= now && capped <= now {
+            let State { rate, bucket, .. } = &mut self.state;
+            bucket.spend(now, f64::from(cost), *rate, capacity);
+            return Poll::Grant(self.issue(now, cost, waited));
+        }
+        self.state.held_by_cap |= capped > ready.max(now);
+        if announced <= ready.max(fixed) {
+            Poll::At(ready.max(fixed))
+        } else if self.state.under_way > 0 {
+            // Any response may say that more is left.
+            Poll::AfterFeedback(announced)
+        } else {
+            Poll::At(announced)
+        }
+    }
+
+    /// Takes the tokens of every limit and returns the grant.
+    fn issue(&mut self, now: Time, cost: u32, waited: bool) -> Grant {
+        for (limit, bucket) in self.settings.fixed.iter().zip(&mut self.state.fixed) {
+            limit.take(bucket, now, f64::from(cost));
+        }
+        let State {
+            lineage,
+            rate,
+            cooldown_until,
+            epoch,
+            learner,
+            breaker,
+            last,
+            under_way,
+            held_by_cap,
+            ..
+        } = &mut self.state;
+        *under_way = under_way.saturating_add(1);
+        *last = Last {
+            number: last.number.saturating_add(u64::from(cost)),
+            at: now.max(last.at),
+            cost,
+        };
+        // A wait for a cap says nothing about the learned rate.
+        let waited = waited && !std::mem::take(held_by_cap);
+        let turns = breaker.as_ref().map_or(0, Breaker::turns);
+        let trial = breaker.as_mut().is_some_and(|breaker| breaker.release(now));
+        let canary = match learner {
+            Some(learner) => learner.grant(now, waited, *cooldown_until, *rate),
+            None => false,
+        };
+        Grant {
+            lineage: *lineage,
+            issued_at: now,
+            epoch: *epoch,
+            waited,
+            cost,
+            canary,
+            turns,
+            trial,
+            number: last.number,
+        }
+    }
+
+    /// Returns when a request of this cost would be granted at the current rate, after others that cost `ahead`. `Err`:
+    /// the caller should not wait.
+    ///
+    /// Announced limits count if all responses are in: one that is under way may say that more is left.
+    pub(crate) fn projected(&self, now: Time, ahead: u64, cost: u32) -> Result<Time, Denial> {
+        self.bearable_pause(now)?;
+        let capacity = self.capacity();
+        let amount = ahead as f64 + f64::from(cost).min(capacity);
+        let due = self.state.bucket.due(amount, self.state.rate, capacity);
+        let held = match self.passage(now) {
+            Passage::At(trial) => trial,
+            // A trial's response may come at any moment.
+            Passage::Free | Passage::AfterTrial(_) | Passage::Denied(_) => Time::ZERO,
+        };
+        let fixed = self.settings.fixed.iter().zip(&self.state.fixed);
+        let fixed = fixed.map(|(limit, bucket)| limit.due(bucket, ahead as f64 + f64::from(cost)));
+        let due = fixed.fold(due, Time::max);
+        let announced = if self.has_all_responses() {
+            self.announced_due(now, ahead)
+        } else {
+            Time::ZERO
+        };
+        let paused = held.max(self.state.cooldown_until);
+        Ok(due.max(announced).max(paused))
+    }
+
+    /// Returns an error if the current pause, or the open circuit breaker, is not to be waited for.
+    pub(in crate::limiter) fn bearable_pause(&self, now: Time) -> Result<(), Denial> {
+        let left = self.state.cooldown_until.saturating_since(now);
+        if left > self.settings.max_cooldown {
+            return Err(Denial::Cooldown(left));
+        }
+        match self.passage(now) {
+            Passage::Denied(left) => Err(Denial::CircuitOpen(left)),
+            Passage::Free | Passage::At(_) | Passage::AfterTrial(_) => Ok(()),
+        }
+    }
+
+    /// Returns whether callers who wait are denied: the circuit breaker is open and fails fast, or has been open for
+    /// too long.
+    pub(crate) fn denies_callers(&self, now: Time) -> bool {
+        self.breaker().is_some_and(|(breaker, of)| {
+            breaker.denies_callers(now, of, self.settings.max_cooldown)
+        })
+    }
+}

@@ -1,0 +1,181 @@
+//! What outcomes of requests change.
+
+use std::time::Duration;
+
+use super::Controller;
+use crate::limiter::grant::Grant;
+use crate::limiter::learner::Pace;
+use crate::limiter::outcome::{Change, ManualReport, Outcome};
+use crate::time::Time;
+
+impl Controller {
+    /// Takes in the outcome of a granted request and returns what that changed. Report each grant exactly once.
+    pub fn report(&mut self, now: Time, grant: &Grant, outcome: Outcome) -> Change {
+        match outcome {
+            Outcome::Success {
+                announced,
+                exhausted,
+                chance,
+            } => {
+                self.announced_by(now, grant, &announced);
+                let change = self.succeeded(now, grant);
+                match exhausted {
+                    Some(wait) => change.or_graver(self.pause_exhausted(now, wait, chance)),
+                    None => change,
+                }
+            }
+            Outcome::Refused {
+                announced,
+                hint,
+                chance,
+            } => {
+                self.announced_by(now, grant, &announced);
+                self.refused(now, grant, hint, chance)
+            }
+            Outcome::Failed => {
+                self.returned(grant);
+                if let (Some(breaker), Some(of)) = (&mut self.state.breaker, &self.settings.breaker)
+                {
+                    breaker.failed(now, grant, of);
+                }
+                Change::Nothing
+            }
+            Outcome::Neutral => {
+                self.returned(grant);
+                if let (Some(breaker), Some(of)) = (&mut self.state.breaker, &self.settings.breaker)
+                {
+                    breaker.without_word(grant, of);
+                }
+                Change::Nothing
+            }
+            Outcome::Unused => {
+                self.put_back(grant);
+                Change::Nothing
+            }
+        }
+    }
+
+    /// Takes in feedback for which there is no grant, and returns what that changed.
+    pub fn report_manually(&mut self, now: Time, report: ManualReport) -> Change {
+        match report {
+            ManualReport::Success => {
+                self.state.cuts_in_a_row = 0;
+                self.raise(now)
+            }
+            ManualReport::Refused { hint, chance } => self.cut(now, hint, chance),
+            ManualReport::Exhausted { wait, chance } => self.pause_exhausted(now, wait, chance),
+        }
+    }
+
+    /// Takes in a request that the limit let through.
+    fn succeeded(&mut self, now: Time, grant: &Grant) -> Change {
+        self.landed();
+        self.answered(now, grant, true);
+        let fresh = self.is_of_this_epoch(grant);
+        if fresh {
+            self.state.cuts_in_a_row = 0;
+        }
+        let rate = self.state.rate;
+        let pace = Pace {
+            law: self.settings.law,
+            probe_interval: self.settings.probe_interval,
+        };
+        match &mut self.state.learner {
+            Some(learner) => {
+                let to = learner.success(now, grant, fresh, rate, &pace);
+                self.moved(now, to)
+            }
+            None if fresh && grant.waited => self.raise(now),
+            None => Change::Nothing,
+        }
+    }
+
+    /// Takes in a request that the server refused. `hint` is the pause that it asks for.
+    fn refused(&mut self, now: Time, grant: &Grant, hint: Option<Duration>, chance: f64) -> Change {
+        self.landed();
+        self.answered(now, grant, false);
+        self.note_early_reset(grant);
+        let hint = hint.filter(|hint| !hint.is_zero());
+        if !self.is_of_this_epoch(grant) {
+            // It belongs to the burst whose first refusal cut the rate: it can only prolong the pause.
+            return match hint {
+                Some(hint) => self.hold(now, self.jittered(hint, chance)),
+                None => Change::Nothing,
+            };
+        }
+        // A configured pause replaces a missing hint.
+        let configured = self
+            .settings
+            .default_cooldown
+            .map(|_| self.own_pause(self.state.rate));
+        let (rate, law) = (self.state.rate, self.settings.law);
+        match &mut self.state.learner {
+            Some(learner) => {
+                let retreat = learner.refuse(now, grant, hint.or(configured), rate, &law);
+                self.retreat(now, retreat.rate, retreat.pause, chance)
+            }
+            None => self.cut(now, hint, chance),
+        }
+    }
+
+    /// Pauses, without a cut, because the server says that nothing is left of a limit for `wait`.
+    fn pause_exhausted(&mut self, now: Time, wait: Duration, chance: f64) -> Change {
+        let budgets = self.state.budgets.as_ref();
+        let wait = budgets.map_or(wait, |budgets| budgets.pause(now, wait));
+        if wait.is_zero() {
+            return Change::Nothing;
+        }
+        self.hold(now, self.jittered(wait, chance))
+    }
+
+    /// Gives back the tokens of a request that was never sent, unless a cut has emptied the bucket since.
+    fn put_back(&mut self, grant: &Grant) {
+        self.returned(grant);
+        if let Some(breaker) = &mut self.state.breaker {
+            breaker.unsent(grant);
+        }
+        let last = &mut self.state.last;
+        if grant.number == last.number {
+            // It used nothing of an announced limit, but still counts for the pace.
+            last.number = last.number.saturating_sub(u64::from(grant.cost));
+        }
+        if self.is_of_this_epoch(grant) {
+            let capacity = self.capacity();
+            self.state.bucket.put_back(f64::from(grant.cost), capacity);
+        }
+        for (limit, bucket) in self.settings.fixed.iter().zip(&mut self.state.fixed) {
+            limit.put_back(bucket, f64::from(grant.cost));
+        }
+    }
+
+    /// Returns whether a cut or a pause began since this grant. Nothing is granted during a pause, so a pause that ends
+    /// after the grant began after it.
+    pub(crate) fn has_retreated_since(&self, grant: &Grant) -> bool {
+        !self.is_of_this_epoch(grant) || self.state.cooldown_until > grant.issued_at
+    }
+
+    /// Returns whether no cut came after this grant.
+    pub(crate) fn is_of_this_epoch(&self, grant: &Grant) -> bool {
+        grant.lineage == self.state.lineage && grant.epoch >= self.state.epoch
+    }
+
+    /// Counts a grant's outcome as known.
+    fn landed(&mut self) {
+        self.state.under_way = self.state.under_way.saturating_sub(1);
+    }
+
+    /// Tells the circuit breaker that the server responds.
+    fn answered(&mut self, now: Time, grant: &Grant, succeeded: bool) {
+        if let (Some(breaker), Some(of)) = (&mut self.state.breaker, &self.settings.breaker) {
+            breaker.answered(now, grant, succeeded, of);
+        }
+    }
+
+    /// Counts a grant's outcome as known, though it says nothing about the limit. A canary is sent once more.
+    fn returned(&mut self, grant: &Grant) {
+        self.landed();
+        if let Some(learner) = self.state.learner.as_mut().filter(|_| grant.canary) {
+            learner.canary_lost(grant);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! //! Read-only views of the controller.
+
+use std::time::Duration;
+
+use super::Controller;
+use crate::limiter::breaker::Breaker;
+use crate::limiter::learner::Learner;
+use crate::limiter::poll::{Denial, Poll};
+use crate::limiter::state::State;
+use crate::limiter::view::{Belief, View};
+use crate::rate::Rate;
+use crate::time::Time;
+
+impl Controller {
+    /// Returns the estimate of the limit and the state of the breaker, to see whether they change.
+    pub(crate) fn belief(&self) -> Belief {
+        let State {
+            learner, breaker, ..
+        } = &self.state;
+        let learner = learner.as_ref();
+        Belief {
+            ceiling: learner.and_then(Learner::ceiling),
+            learning: learner.map(|learner| (learner.phase(), learner.reason())),
+            open_since: breaker.as_ref().and_then(Breaker::open_since),
+        }
+    }
+
+    /// Returns the name of its state.
+    pub(in crate::limiter) const fn lineage(&self) -> u64 {
+        self.state.lineage
+    }
+
+    /// Returns the current rate.
+    pub(in crate::limiter) const fn pace_now(&self) -> Rate {
+        self.state.rate
+    }
+
+    /// Returns whether the bucket is full: tokens that come from now on are lost unless they are used.
+    pub(in crate::limiter) fn is_full(&self, now: Time) -> bool {
+        let capacity = self.capacity();
+        self.state.bucket.tokens(now, self.state.rate, capacity) >= capacity
+    }
+
+    /// Returns whether nothing has been learned yet, so that knowledge of an earlier run may replace the state.
+    pub(in crate::limiter) fn has_learned_nothing(&self) -> bool {
+        let learner = self.state.learner.as_ref();
+        learner.is_some_and(|it| it.ceiling().is_none() && !it.has_met_the_limit())
+    }
+
+    /// Returns the sum of the costs of all grants.
+    pub(in crate::limiter) const fn sent(&self) -> u64 {
+        self.state.last.number
+    }
+
+    /// Returns the rest of the pause.
+    pub(in crate::limiter) fn pause_left(&self, now: Time) -> Duration {
+        self.state.cooldown_until.saturating_since(now)
+    }
+
+    /// Returns when the next request of this cost may go, if no other goes before. `true`: a pending response may
+    /// change that.
+    pub(in crate::limiter) fn next_at(&self, now: Time, cost: u32) -> (Time, bool) {
+        match self.clone().poll(now, cost, true) {
+            Poll::Grant(_) => (now, false),
+            Poll::At(time) => (time, false),
+            Poll::AfterFeedback(time) => (time, true),
+            Poll::Denied(Denial::Cooldown(wait) | Denial::CircuitOpen(wait)) => (now + wait, true),
+            Poll::Denied(Denial::Fleet(_)) => (now, true),
+        }
+    }
+
+    /// Returns the state, to be stored.
+    pub(crate) const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Returns a snapshot of the state, for people and dashboards.
+    pub fn view(&self, now: Time) -> View {
+        let State {
+            rate,
+            bucket,
+            cooldown_until,
+            learner,
+            breaker,
+            budgets,
+            last,
+            ..
+        } = &self.state;
+        View {
+            rate: *rate,
+            tokens: bucket.tokens(now, *rate, self.capacity()),
+            cooldown_until: Some(*cooldown_until).filter(|until| *until > now),
+            ceiling: learner.as_ref().and_then(Learner::ceiling),
+            learning: learner
+                .as_ref()
+                .map(|learner| (learner.phase(), learner.reason())),
+            breaker: breaker.as_ref().map(Breaker::phase),
+            next_trial: breaker.as_ref().and_then(Breaker::next_trial),
+            announced: budgets
+                .as_ref()
+                .and_then(|budgets| budgets.tightest(now, last.number)),
+            fleet: None,
+        }
+    }
+}

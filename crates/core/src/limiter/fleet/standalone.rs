@@ -1,0 +1,56 @@
+//! A worker's own controller during an outage of the store.
+
+use std::time::Duration;
+
+use crate::limiter::controller::Controller;
+use crate::limiter::fixed::FixedLimit;
+use crate::limiter::law::Law;
+use crate::limiter::outcome::ManualReport;
+use crate::limiter::settings::Settings;
+use crate::time::Time;
+
+/// Returns a controller for one of `workers`, with that part of the fleet's rate, burst and known limits.
+///
+/// `seen` is the fleet's controller as it was last seen, and `seen_now` its time. `pause` is the rest of the fleet's
+/// pause. `chance`, in `0.0..1.0`, sets the first grants of the workers apart from each other.
+pub(super) fn begin(
+    settings: &Settings,
+    seen: &Controller,
+    seen_now: Time,
+    workers: u32,
+    now: Time,
+    pause: Duration,
+    chance: f64,
+) -> Controller {
+    let part = 1.0 / f64::from(workers.max(1));
+    let Law { min, max, .. } = settings.law;
+    let own = Settings {
+        initial: seen.pace_now().scaled(part),
+        law: Law {
+            min: min.scaled(part),
+            max: max.scaled(part),
+            ..settings.law
+        },
+        capacity: settings.capacity.map(|capacity| (capacity * part).max(1.0)),
+        initial_tokens: Some(chance),
+        fixed: settings
+            .fixed
+            .iter()
+            .map(|limit: &FixedLimit| limit.scaled(part))
+            .collect(),
+        ..settings.clone()
+    };
+    let mut controller = Controller::new(own, now);
+    controller.take_part_of_fixed(now, seen, seen_now, part);
+    if let Some(learned) = seen.learned(Duration::ZERO) {
+        let _ = controller.restore(now, &learned.scaled(part), Duration::ZERO);
+    }
+    let _ = controller.report_manually(
+        now,
+        ManualReport::Exhausted {
+            wait: pause,
+            chance: 0.0,
+        },
+    );
+    controller
+}

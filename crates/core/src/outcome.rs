@@ -1,0 +1,93 @@
+//! What a call and its driver tell each other about one attempt.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::error::{Error, TransportKind};
+use crate::limiter::AnnouncedLimits;
+use crate::time::Time;
+
+/// The permit that a request needs before it may be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wanted {
+    /// Tokens that the request takes.
+    pub cost: u32,
+    /// When the caller's deadline ends the wait.
+    pub deadline: Option<Time>,
+    /// The part of the API, with a limit of its own, that the request falls under.
+    pub scope: Option<Box<str>>,
+}
+
+/// What the limiter is told about an attempt.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Feedback {
+    /// The limit let the request through.
+    Success {
+        /// How long nothing is left of the limit, as the server says.
+        exhausted: Option<Duration>,
+        /// The limits that the server announced.
+        announced: AnnouncedLimits,
+        /// Whether this concerns the whole client, and not only the scope of the request.
+        all: bool,
+    },
+    /// The limit refused the request.
+    Refused {
+        /// The status of the response.
+        status: StatusCode,
+        /// The pause that the server or its documentation asks for.
+        retry_after: Option<Duration>,
+        /// The limits that the server announced.
+        announced: AnnouncedLimits,
+        /// Whether this concerns the whole client, and not only the scope of the request.
+        all: bool,
+    },
+    /// There was no response, or a 5xx that is not a refusal. It says nothing about the limit.
+    Failed,
+}
+
+impl Feedback {
+    /// Returns whether this is about the limit of the whole client, and not only about a scope's.
+    #[must_use]
+    pub fn concerns_all(&self) -> bool {
+        match self {
+            Self::Success { all, .. } | Self::Refused { all, .. } => *all,
+            Self::Failed => false,
+        }
+    }
+}
+
+/// A pause that a body asks for, longer than the one that its response's head asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LongerPause {
+    /// How long the pause lasts, from now.
+    pub wait: Duration,
+    /// The scope that pauses; `None` means the whole client.
+    pub scope: Option<Box<str>>,
+}
+
+/// An attempt without a complete response.
+#[derive(Debug)]
+pub struct Failure {
+    /// What happened.
+    pub kind: TransportKind,
+    /// The transport's own error.
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Failure {
+    /// Returns this failure as the error of a request that is described as `request`.
+    #[must_use]
+    pub fn into_error(self, request: Box<str>) -> Error {
+        Error::transport(request, self.kind, self.source)
+    }
+}
+
+/// Why an attempt has no response.
+#[derive(Debug)]
+pub enum NoResponse {
+    /// Nothing was sent, and the call ends with this error.
+    Unsent(Error),
+    /// The request may have been sent.
+    Failed(Failure),
+}

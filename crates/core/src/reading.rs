@@ -1,0 +1,105 @@
+//! One response as the client's own dialect reads it.
+
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode};
+
+use crate::guidance::Guidance;
+use crate::verdict::{Reader, Verdict};
+
+/// What one response says about limits, and what the client makes of it.
+///
+/// A client reads the head of each response once, and the whole response once if the body matters. The
+/// judgement, the limiter's feedback, events and errors all use this reading.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    status: StatusCode,
+    guidance: Guidance,
+    verdict: Verdict,
+    /// Whether the response is the API's own, and not another host's.
+    is_at_home: bool,
+    /// Whether the body is part of it.
+    is_whole: bool,
+}
+
+impl Reading {
+    /// Reads the head of a response that arrived at `unix_now`.
+    pub(crate) fn of_head(
+        reader: &Reader,
+        is_at_home: bool,
+        status: StatusCode,
+        headers: &HeaderMap,
+        unix_now: Duration,
+    ) -> Self {
+        Self::of(reader, is_at_home, status, headers, None, unix_now)
+    }
+
+    /// Returns the reading of the head and of `body`, the beginning of the body. A response is read as a
+    /// whole at most once: returns the same reading if the body is part of it, or is empty.
+    #[must_use]
+    pub(crate) fn with_body(
+        &self,
+        reader: &Reader,
+        headers: &HeaderMap,
+        body: &[u8],
+        unix_now: Duration,
+    ) -> Self {
+        if self.is_whole || body.is_empty() {
+            return self.clone();
+        }
+        let (status, is_at_home) = (self.status, self.is_at_home);
+        Self::of(reader, is_at_home, status, headers, Some(body), unix_now)
+    }
+
+    fn of(
+        reader: &Reader,
+        is_at_home: bool,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: Option<&[u8]>,
+        unix_now: Duration,
+    ) -> Self {
+        let guidance = reader.read(status, headers, body.unwrap_or_default(), unix_now);
+        // What another host refuses says nothing about this API's limit.
+        let verdict = if is_at_home {
+            reader.verdict(status, &guidance)
+        } else {
+            Reader::without_limit(status, &guidance)
+        };
+        Self {
+            status,
+            guidance,
+            verdict,
+            is_at_home,
+            is_whole: body.is_some(),
+        }
+    }
+
+    /// Returns the status of the response.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Returns what the response says about limits.
+    #[must_use]
+    pub fn guidance(&self) -> &Guidance {
+        &self.guidance
+    }
+
+    /// Returns what the client makes of the response.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// Returns how long to wait, counted from when the response arrived: after a refusal the pause that
+    /// the limiter is told of, else what the server asks for.
+    #[must_use]
+    pub fn wait(&self) -> Option<Duration> {
+        match self.verdict {
+            Verdict::Refused { pause, .. } => pause,
+            Verdict::Failed | Verdict::Success { .. } => self.guidance.wait,
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! One call between core's state machine, the limiter and the observers: what both fronts' loops share.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use http::{HeaderMap, StatusCode};
+
+use api_ratelimiter_core::Time;
+use api_ratelimiter_core::attempt::Attempt;
+use api_ratelimiter_core::call::{
+    Arrived, Call, Delivered, Drained, Draining, GivenUp, Judged, Next, Onward, Outgoing,
+};
+use api_ratelimiter_core::error::Result;
+use api_ratelimiter_core::outcome::{Feedback, NoResponse, Wanted};
+use api_ratelimiter_core::reply::BodyStart;
+use api_ratelimiter_core::request::RequestParts;
+use api_ratelimiter_core::settings::CallSettings;
+
+use crate::observe::AttemptRecord;
+use crate::rate_limiter::{DynamicRateLimiter, Permits, give};
+
+/// A call in one of its states, with its permit and with what observers will be told.
+///
+/// Each step consumes the call and returns it in its next state, so that a front can't take the steps in
+/// another order.
+#[must_use]
+pub(crate) struct DrivenCall<'a, S> {
+    limiter: &'a DynamicRateLimiter,
+    state: S,
+    permit: Option<Permits>,
+    record: Option<AttemptRecord>,
+    /// When this attempt began to wait for its permit.
+    began: Time,
+}
+
+impl<'a, S> DrivenCall<'a, S> {
+    /// The limiter whose permits the call takes.
+    pub(crate) fn limiter(&self) -> &'a DynamicRateLimiter {
+        self.limiter
+    }
+
+    /// Returns this call in another state.
+    fn with<T>(self, change: impl FnOnce(S) -> T) -> DrivenCall<'a, T> {
+        DrivenCall {
+            limiter: self.limiter,
+            state: change(self.state),
+            permit: self.permit,
+            record: self.record,
+            began: self.began,
+        }
+    }
+}
+
+impl<'a> DrivenCall<'a, Call> {
+    pub(crate) fn new(
+        limiter: &'a DynamicRateLimiter,
+        settings: &Arc<CallSettings>,
+        parts: RequestParts,
+    ) -> Self {
+        Self::again(limiter, Call::new(Arc::clone(settings), parts))
+    }
+
+    /// A call before its first or next attempt.
+    fn again(limiter: &'a DynamicRateLimiter, state: Call) -> Self {
+        Self {
+            limiter,
+            state,
+            permit: None,
+            record: None,
+            began: limiter.clock().now(),
+        }
+    }
+
+    /// The permits that the next request needs; `None` if it needs none.
+    pub(crate) fn wanted(&self) -> Option<Wanted> {
+        self.state.wanted()
+    }
+
+    /// Goes on with the permits that were wanted, or ends the call if there are none.
+    pub(crate) fn granted(
+        self,
+        permit: Result<Option<Permits>>,
+    ) -> Result<DrivenCall<'a, Outgoing>> {
+        let Self { limiter, began, .. } = self;
+        let waited = match &permit {
+            Ok(permit) => permit.as_ref().map(Permits::waited).unwrap_or_default(),
+            Err(_) => limiter.clock().now().saturating_since(began),
+        };
+        let mut call = match permit {
+            Err(error) => return Err(give_up(limiter, self.state.denied(error, waited))),
+            Ok(None) => self.with(Call::without_permit),
+            Ok(Some(permit)) => {
+                let is_trial = permit.is_trial();
+                let tags = self.state.attempt().parts().tags.clone();
+                let mut call = self.with(|state| state.granted(waited, is_trial));
+                call.permit = Some(permit.tagged(tags));
+                call
+            }
+        };
+        call.record = limiter.going_out(call.state.attempt(), waited);
+        Ok(call)
+    }
+}
+
+impl<'a> DrivenCall<'a, Outgoing> {
+    /// The request to send.
+    pub(crate) fn attempt(&self) -> &Attempt {
+        self.state.attempt()
+    }
+
+    /// The head of a response arrived.
+    pub(crate) fn answered(
+        self,
+        status: StatusCode,
+        headers: &HeaderMap,
+    ) -> DrivenCall<'a, Arrived> {
+        let unix_now = self.limiter.clock().unix_now();
+        self.with(|state| state.answered(status, headers, unix_now))
+    }
+
+    /// No response arrived. Returns the call if the request is sent again.
+    pub(crate) fn failed(self, cause: NoResponse) -> Result<DrivenCall<'a, Call>> {
+        let Self {
+            limiter,
+            state,
+            permit,
+            record,
+            ..
+        } = self;
+        let failure = match cause {
+            NoResponse::Failed(failure) => failure,
+            // Nothing was sent: the tokens go back.
+            NoResponse::Unsent(error) => {
+                permit.into_iter().for_each(Permits::unused);
+                return Err(give_up(limiter, state.unsent(error)));
+            }
+        };
+        let clock = limiter.clock();
+        let record = record.map(|record| record.failed(failure.kind, clock.now()));
+        report(limiter, permit, Feedback::Failed, record);
+        match state.failed(failure, clock.now()) {
+            Ok(state) => Ok(DrivenCall::again(limiter, state)),
+            Err(given_up) => Err(give_up(limiter, given_up)),
+        }
+    }
+}
+
+impl<'a> DrivenCall<'a, Arrived> {
+    /// Whether only the body can tell if the response is a refusal.
+    pub(crate) fn wants_body(&self, headers: &HeaderMap) -> bool {
+        self.state.wants_body(headers)
+    }
+
+    /// Tells limiter and observers about the response. Breaks the loop with a response that the caller
+    /// gets.
+    pub(crate) fn judge(
+        self,
+        headers: &HeaderMap,
+        body: Option<&[u8]>,
+    ) -> Result<ControlFlow<Delivered, DrivenCall<'a, Draining>>> {
+        let Self {
+            limiter,
+            state,
+            permit,
+            record,
+            began,
+        } = self;
+        let status = state.status();
+        let Judged { feedback, next } = state.judge(headers, body);
+        let now = limiter.clock().now();
+        let record = record.map(|record| record.answered(status, headers, feedback, now));
+        report(limiter, permit, feedback, record);
+        match next {
+            Ok(Next::Deliver(delivered)) => Ok(ControlFlow::Break(delivered)),
+            Ok(Next::Drain(state)) => Ok(ControlFlow::Continue(DrivenCall {
+                limiter,
+                state,
+                permit: None,
+                record: None,
+                began,
+            })),
+            Err(given_up) => Err(give_up(limiter, given_up)),
+        }
+    }
+}
+
+impl<'a> DrivenCall<'a, Draining> {
+    /// The body was read away. Breaks the loop if the caller gets the response after all.
+    pub(crate) fn drained(
+        self,
+        headers: &HeaderMap,
+        body: BodyStart,
+    ) -> Result<ControlFlow<Delivered, DrivenCall<'a, Call>>> {
+        let Self { limiter, state, .. } = self;
+        let Drained { longer, next } = state.drained(headers, body);
+        longer.iter().for_each(|longer| limiter.prolong(longer));
+        match next {
+            Ok(Onward::Deliver(delivered)) => Ok(ControlFlow::Break(delivered)),
+            Ok(Onward::Again(state)) => {
+                Ok(ControlFlow::Continue(DrivenCall::again(limiter, state)))
+            }
+            Err(given_up) => Err(give_up(limiter, given_up)),
+        }
+    }
+}
+
+/// Tells the limiter about an attempt, and then the observers.
+fn report(
+    limiter: &DynamicRateLimiter,
+    permit: Option<Permits>,
+    feedback: Feedback,
+    record: Option<AttemptRecord>,
+) {
+    give(permit, feedback);
+    record
+        .into_iter()
+        .for_each(|record| limiter.tell_attempt(record));
+}
+
+/// Tells the observers that a call ended by an error, and returns the error.
+fn give_up(limiter: &DynamicRateLimiter, given_up: GivenUp) -> api_ratelimiter_core::Error {
+    limiter.tell_gave_up(given_up.attempt(), &given_up.error);
+    given_up.error
+}

@@ -1,0 +1,113 @@
+//! What observers are told of the requests of a call; the same for every front.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode, header};
+
+use super::event::{About, Event};
+use api_ratelimiter_core::Time;
+use api_ratelimiter_core::attempt::Attempt;
+use api_ratelimiter_core::error::{Error, TransportKind};
+use api_ratelimiter_core::outcome::Feedback;
+use api_ratelimiter_core::request::{RequestParts, Tags};
+
+/// A request as it goes out: a redirect would change what the call holds of it.
+#[derive(Debug)]
+pub(crate) struct AttemptRecord {
+    pub(crate) tags: Option<Arc<Tags>>,
+    began: Time,
+    elapsed: Duration,
+    method: String,
+    route: Option<String>,
+    url: Option<String>,
+    attempt: u32,
+    waited: Duration,
+    status: Option<u16>,
+    error: Option<String>,
+    bytes: Option<u64>,
+    refused: bool,
+}
+
+impl AttemptRecord {
+    /// The request that `attempt` sends now, after `waited` for its permit.
+    pub(crate) fn going_out(attempt: &Attempt, waited: Duration, now: Time) -> Self {
+        let parts = attempt.parts();
+        let (route, url) = target(parts);
+        Self {
+            tags: parts.tags.clone(),
+            began: now,
+            elapsed: Duration::ZERO,
+            method: parts.method.to_string(),
+            route,
+            url,
+            attempt: attempt.sent() + 1,
+            waited,
+            status: None,
+            error: None,
+            bytes: None,
+            refused: false,
+        }
+    }
+
+    /// `feedback` is what the limiter is told of it.
+    pub(crate) fn answered(
+        mut self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        feedback: Feedback,
+        now: Time,
+    ) -> Self {
+        self.elapsed = now.saturating_since(self.began);
+        self.refused = matches!(feedback, Feedback::Refused { .. });
+        self.status = Some(status.as_u16());
+        let length = headers.get(header::CONTENT_LENGTH);
+        self.bytes = length.and_then(|length| length.to_str().ok()?.trim().parse().ok());
+        self
+    }
+
+    pub(crate) fn failed(mut self, kind: TransportKind, now: Time) -> Self {
+        self.elapsed = now.saturating_since(self.began);
+        self.error = Some(kind.to_string());
+        self
+    }
+
+    pub(super) fn event(self, about: About) -> Event {
+        Event::Attempt {
+            about,
+            method: self.method,
+            route: self.route,
+            url: self.url,
+            status: self.status,
+            error: self.error,
+            refused: self.refused,
+            attempt: self.attempt,
+            elapsed: self.elapsed,
+            waited: self.waited,
+            bytes: self.bytes,
+        }
+    }
+}
+
+/// A call that ends with an error.
+pub(super) fn gave_up(about: About, attempt: &Attempt, error: &Error) -> Event {
+    let parts = attempt.parts();
+    let (route, url) = target(parts);
+    Event::GaveUp {
+        about,
+        method: parts.method.to_string(),
+        route,
+        url,
+        error: error.name().to_owned(),
+        attempts: attempt.sent(),
+        waited: attempt.waited(),
+    }
+}
+
+/// The caller's label, or the address without its query.
+fn target(parts: &RequestParts) -> (Option<String>, Option<String>) {
+    match parts.tags.as_ref().and_then(|tags| tags.route.clone()) {
+        Some(route) => (Some(route), None),
+        None => (None, Some(parts.address.to_string())),
+    }
+}

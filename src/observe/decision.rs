@@ -1,0 +1,174 @@
+//! What a decision of the limiter changed, as events.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use super::event::{About, Event, Standing};
+use api_ratelimiter_core::limiter::{Belief, BreakerPhase, Change, Phase, View};
+use api_ratelimiter_core::request::Tags;
+use api_ratelimiter_core::{Rate, Time};
+
+/// What led to a change.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cause {
+    pub(crate) status: Option<StatusCode>,
+    /// What the caller said of the request.
+    pub(crate) tags: Option<Arc<Tags>>,
+}
+
+/// A decision, with what was believed before it and what is true after it.
+#[derive(Debug)]
+pub(crate) struct Decision {
+    pub(crate) change: Change,
+    /// Whether a pause was under way already.
+    pub(crate) was_cooling: bool,
+    pub(crate) before: Belief,
+    pub(crate) after: Belief,
+    pub(crate) view: View,
+    pub(crate) status: Option<u16>,
+    /// When that was.
+    pub(crate) now: Time,
+    /// Of the first event.
+    pub(crate) number: u64,
+}
+
+impl Decision {
+    /// The most urgent level at which it is logged.
+    pub(crate) fn level(&self) -> log::Level {
+        let opened = self.before.open_since.is_none() && self.after.open_since.is_some();
+        match self.change {
+            Change::Cut { .. } => log::Level::Warn,
+            _ if opened => log::Level::Warn,
+            _ if self.before.open_since != self.after.open_since => log::Level::Info,
+            _ => log::Level::Debug,
+        }
+    }
+
+    /// Tells the events, in order; `about` numbers them.
+    pub(crate) fn each(&self, mut about: impl FnMut() -> About, mut tell: impl FnMut(Event)) {
+        let status = self.status;
+        let began = |about, cooldown, by_cut| Event::CooldownBegan {
+            about,
+            cooldown,
+            by_cut,
+            prolonged: self.was_cooling,
+            status,
+            standing: self.standing(),
+        };
+        match self.change {
+            Change::Nothing => {}
+            Change::Raised { from, to } => tell(Event::Raised {
+                about: about(),
+                old_rate: from.as_per_second(),
+                new_rate: to.as_per_second(),
+                standing: self.standing(),
+            }),
+            Change::Cut { from, to, cooldown } => {
+                tell(Event::Cut {
+                    about: about(),
+                    old_rate: from.as_per_second(),
+                    new_rate: to.as_per_second(),
+                    cooldown,
+                    status,
+                    standing: self.standing(),
+                });
+                tell(began(about(), cooldown, true));
+            }
+            Change::Held { cooldown } => tell(began(about(), cooldown, false)),
+        }
+        let Self { before, after, .. } = self;
+        let reason = |belief: &Belief| belief.learning.map(|(_, reason)| reason);
+        if (before.ceiling, reason(before)) != (after.ceiling, reason(after)) {
+            tell(Event::CeilingLearned {
+                about: about(),
+                old_ceiling: before.ceiling.map(Rate::as_per_second),
+                standing: self.standing(),
+            });
+        }
+        let phase = |belief: &Belief| belief.learning.map(|(phase, _)| phase);
+        let entered = |wanted| phase(before) != Some(wanted) && phase(after) == Some(wanted);
+        if entered(Phase::Probing) {
+            tell(Event::Probe {
+                about: about(),
+                standing: self.standing(),
+            });
+        }
+        if entered(Phase::Blocked) {
+            tell(Event::Blocked {
+                about: about(),
+                standing: self.standing(),
+            });
+        }
+        match (before.open_since, after.open_since) {
+            (None, Some(_)) => tell(Event::BreakerOpened {
+                about: about(),
+                next_trial: self
+                    .view
+                    .next_trial
+                    .unwrap_or(self.now)
+                    .saturating_since(self.now),
+            }),
+            (Some(since), None) => tell(Event::BreakerClosed {
+                about: about(),
+                open_for: self.now.saturating_since(since),
+            }),
+            _ => {}
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        let View {
+            rate,
+            ceiling,
+            learning,
+            ..
+        } = &self.view;
+        Standing {
+            current_rate: rate.as_per_second(),
+            learned_ceiling: ceiling.map(Rate::as_per_second),
+            phase: learning.map(|(phase, _)| phase),
+            reason: learning.map(|(_, reason)| reason),
+            breaker: self.view.breaker,
+            state: StateInWords(&self.view).to_string(),
+        }
+    }
+}
+
+/// What the limiter is doing, and why, in words.
+pub(crate) struct StateInWords<'a>(pub(crate) &'a View);
+
+impl fmt::Display for StateInWords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let View {
+            ceiling,
+            learning,
+            cooldown_until,
+            breaker,
+            ..
+        } = self.0;
+        match breaker {
+            Some(BreakerPhase::Open) => {
+                return f.write_str("circuit breaker open: requests fail");
+            }
+            Some(BreakerPhase::HalfOpen) => {
+                return f.write_str("circuit breaker half open: a trial is under way");
+            }
+            _ => {}
+        }
+        let Some((phase, reason)) = learning else {
+            let doing = if cooldown_until.is_some() {
+                "cooling down after a refusal"
+            } else {
+                "learning is off"
+            };
+            return f.write_str(doing);
+        };
+        write!(f, "{phase}")?;
+        if let Some(ceiling) = ceiling {
+            write!(f, " ({:.3}/s)", ceiling.as_per_second())?;
+        }
+        write!(f, "; last lesson: {reason}")
+    }
+}
