@@ -34,12 +34,12 @@ pub fn checked<E: Error>(seconds: f64) -> Result<Duration, E> {
     }
     Duration::try_from_secs_f64(seconds).map_err(|_| {
         E::custom(format_args!(
-            "{seconds} is not a number of seconds of at least 0"
+            "{seconds} is not a valid number of seconds (expected at least 0)"
         ))
     })
 }
 
-/// An optional duration as a number of seconds, or `null`: for serde's `with`.
+/// Optional durations as numbers of seconds or `null`, for serde's `with`.
 pub mod optional {
     use std::time::Duration;
 

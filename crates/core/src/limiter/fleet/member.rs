@@ -61,7 +61,7 @@ struct Outage {
     is_awaited: bool,
     tries: u32,
     next_try: Time,
-    /// Whether the driver was told of the outage.
+    /// Whether the outage was reported to the driver.
     is_reported: bool,
 }
 

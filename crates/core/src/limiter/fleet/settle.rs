@@ -158,7 +158,7 @@ struct Dealt {
     come_at: Time,
 }
 
-/// Deals out slots, if it is the worker's turn; else tells when it will be.
+/// Deals out slots, if it is the worker's turn; else says when it will be.
 fn deal(controller: &mut Controller, turns: &mut Turns, now: Time, request: &SyncRequest) -> Dealt {
     let none = |ticket, come_at| Dealt {
         slots: Vec::new(),

@@ -315,7 +315,7 @@ mod tests {
         };
         turns.joined(at(90.0));
         assert_eq!(gather(&mut turns, 100.0, 10.0), (true, at(105.0)));
-        // Long after the first one, and nobody has come between them.
+        // Long after the first one, and no worker has come between them.
         assert_eq!(gather(&mut turns, 103.0, 13.0), (false, at(105.0)));
         // Others were there all the time.
         turns.joined(at(199.0));
