@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::ApiRateConfig;
-use crate::limiter::grant::Grant;
 use crate::limiter::outcome::Outcome;
 use crate::limiter::poll::Poll;
 use crate::limiter::settings::{Learning, Settings};
