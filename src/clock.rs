@@ -1,4 +1,4 @@
-//! The only place that reads time and waits; and a clock that is moved by hand, for tests.
+//! Clocks: the only place that reads time and waits, and a clock for tests.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,33 +10,33 @@ use api_ratelimiter_core::Time;
 mod manual;
 pub use manual::{JoinGuard, ManualClock};
 
-/// Where a limiter gets the time from, and how its callers wait.
+/// Source of time for a limiter, and the way in which its callers wait.
 ///
-/// [`SystemClock`] is what everybody uses; [`ManualClock`] is for tests, also for users' own.
+/// Programs use [`SystemClock`]. Tests, also those of users, use [`ManualClock`].
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
-    /// The time for everything that waits: monotonic, untouched by steps of the wall clock.
+    /// Returns the time that all waiting goes by: monotonic, and not moved by steps of the wall clock.
     fn now(&self) -> Time;
 
-    /// The wall clock, since 1970 (UTC): only to read dates in answers and to show times to people.
+    /// Returns the wall clock, since 1970 (UTC). It is used to read dates in responses and to show times to people.
     fn unix_now(&self) -> Duration;
 
     /// Blocks the calling thread until `until` (for ever, if `None`) or until `woken` is set.
     ///
-    /// Whoever sets `woken` unparks the thread afterwards. Returning early is allowed: callers look
+    /// The thread that sets `woken` unparks the waiting thread afterwards. An early return is allowed: callers look
     /// again and come back. `woken` is reset on return.
     fn park_until(&self, until: Option<Time>, woken: &AtomicBool);
 
-    /// Has `waker` woken at `until`, or earlier; `None`: the task waits for somebody else's wake-up.
-    /// `false`: this clock wakes no tasks, and they use the timer of their runtime. The default.
+    /// Wakes `waker` at `until`, or earlier. `None`: another event wakes the task. Returns `false`, the default, if
+    /// this clock wakes no tasks, so that they use the timer of their runtime.
     ///
-    /// `alarm` is this wait's own: the clock may note in it what it needs to find the wait again. A task
-    /// that looks again and stays calls again; one that leaves calls [`forget`](Self::forget).
+    /// The clock may note in `alarm`, which belongs to this wait, what it needs to find the wait again. A task that
+    /// looks again and keeps waiting calls this again. A task that leaves calls [`forget`](Self::forget).
     fn wake_at(&self, alarm: &mut Option<u64>, until: Option<Time>, waker: &Waker) -> bool {
         let _ = (alarm, until, waker);
         false
     }
 
-    /// The wait of that `alarm` is over.
+    /// Ends the wait of this `alarm`.
     fn forget(&self, alarm: u64) {
         let _ = alarm;
     }
@@ -49,7 +49,7 @@ pub struct SystemClock {
 }
 
 impl SystemClock {
-    /// A clock whose epoch is now.
+    /// Returns a clock whose epoch is now.
     #[must_use]
     #[expect(
         clippy::disallowed_methods,

@@ -1,4 +1,4 @@
-//! What a fleet shares its limit by: a key in a store.
+//! Fleets: one limit for many processes, by a key in a common store.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use api_ratelimiter_core::Time;
 use api_ratelimiter_core::hash::fnv128;
 use api_ratelimiter_core::limiter::{OutagePolicy, Record};
+use api_ratelimiter_core::seconds;
 
 mod local;
 #[cfg(feature = "redis")]
@@ -14,18 +15,19 @@ mod redis;
 
 pub use local::LocalStore;
 
-/// Workers in other processes, or on other machines, that share one limit: rate, ceiling, cooldown and tokens.
+/// A group of workers, in other processes or on other machines, that share one limit: rate, ceiling, cooldown and
+/// tokens.
 ///
-/// A vendor counts per token, not per process. All workers that are built with the same store and key are paced as
-/// one: what one of them learns all know, and a refusal of one holds all. Each takes its slots from the store a tenth
-/// of a second ahead, so that a request itself never waits for the store. Give it to
+/// A vendor counts per token, not per process. All workers that are built with one store and key are paced together:
+/// what one of them learns all know, and a refusal of one makes all pause. Each worker takes its slots from the store
+/// a tenth of a second ahead, so that a request itself never waits for the store. Pass a fleet to
 /// [`ClientBuilder::fleet`](crate::ClientBuilder), or to
 /// [`DynamicRateLimiter::in_fleet`](crate::DynamicRateLimiter::in_fleet).
 ///
 /// # Default
 ///
-/// While the store can't be reached, each worker goes on with its part of the last rate ([`OnOutage::GoOn`]); a fleet
-/// that was never reached is taken to have 16 workers.
+/// While the store can't be reached, each worker goes on with its part of the last rate ([`OnOutage::GoOn`]). Before
+/// the first visit, a fleet is assumed to have 16 workers.
 ///
 /// ```
 /// use api_ratelimiter::{ApiRateConfig, DynamicRateLimiter, Fleet, LocalStore};
@@ -46,23 +48,23 @@ pub struct Fleet {
     pub(crate) policy: OutagePolicy,
 }
 
-/// What a worker does while the store can't be reached.
+/// Policy of a worker while the store can't be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OnOutage {
-    /// Goes on at once with the last rate divided by the last known number of workers, and learns for itself until
-    /// the store is back. The default.
+    /// Go on at once with the last rate divided by the last known number of workers, and learn alone until the store
+    /// is back. The default.
     #[default]
     GoOn,
-    /// Every call ends with [`Error::Fleet`](crate::Error) until the store is back.
+    /// End every call with [`Error::Fleet`](crate::Error) until the store is back.
     Stop,
 }
 
-/// Workers that a fleet is taken to have as long as its store was never reached.
+/// Number of workers that a fleet is assumed to have before its store was reached.
 const ASSUMED_WORKERS: u32 = 16;
 
 impl Fleet {
-    /// The workers that use `key` in `store`: one key for each API and credential.
+    /// Returns the fleet of all workers that use `key` in `store`. Use one key for each API and credential.
     ///
     /// Only a hash of the key reaches the store.
     pub fn new(store: impl FleetStore, key: &str) -> Self {
@@ -76,21 +78,21 @@ impl Fleet {
         }
     }
 
-    /// What workers do while the store can't be reached. Defaults to [`OnOutage::GoOn`].
+    /// Sets what workers do while the store can't be reached. Defaults to [`OnOutage::GoOn`].
     #[must_use]
     pub fn on_outage(mut self, on_outage: OnOutage) -> Self {
         self.policy.stops = on_outage == OnOutage::Stop;
         self
     }
 
-    /// How many workers there are taken to be as long as the store was never reached; at least 1. Defaults to 16.
+    /// Sets the number of workers to assume before the store was reached, at least 1. Defaults to 16.
     #[must_use]
     pub fn workers(mut self, workers: u32) -> Self {
         self.policy.workers = workers.max(1);
         self
     }
 
-    /// What the store holds of this fleet right now; `None` if it holds nothing that this version reads.
+    /// Returns what the store holds of this fleet right now; `None` if it holds nothing that this version can read.
     ///
     /// # Errors
     ///
@@ -101,7 +103,7 @@ impl Fleet {
         Ok(FleetStatus::read(&found))
     }
 
-    /// The fleet of a part of the API, which has a limit of its own.
+    /// Returns the fleet of a part of the API that has a limit of its own.
     pub(crate) fn part(&self, scope: &str) -> Self {
         Self {
             key: self.key.part(scope),
@@ -110,7 +112,7 @@ impl Fleet {
     }
 }
 
-/// The key is the user's business, and may say more than it should.
+/// Hides the key, which may contain a secret.
 impl fmt::Debug for Fleet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fleet")
@@ -120,42 +122,44 @@ impl fmt::Debug for Fleet {
     }
 }
 
-/// The name under which a store keeps a fleet's state: a hash of the user's key, in 32 hexadecimal digits.
+/// Name under which a store keeps a fleet's state: a hash of the user's key, in 32 hexadecimal digits.
 ///
-/// It tells keys apart and hides them from a glance. Stores that others read should hash it once more, by a function that
-/// can't be turned round; `Fleet::redis` does.
+/// It tells keys apart and hides them from a glance. A store that other programs can read should hash it once more,
+/// by a cryptographic function; `Fleet::redis` does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FleetKey(Box<str>);
 
 impl FleetKey {
+    /// Returns the name for a user's key.
     fn of(key: &str) -> Self {
         Self(format!("{:032x}", fnv128(key.as_bytes())).into())
     }
 
+    /// Returns the name for a part of the API.
     fn part(&self, scope: &str) -> Self {
         Self::of(&format!("{}/{scope}", self.0))
     }
 
-    /// The name, as text.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Where a fleet keeps its one state: a text under each key, replaced only if nobody else did meanwhile.
+/// A store that keeps a fleet's state: a text under each key, replaced only if it has not changed meanwhile.
 ///
-/// [`LocalStore`] serves the workers of one process; with the feature `redis`, `Fleet::redis` serves those of many
-/// machines. A visit that takes long holds up the workers' new slots: give up after some 50 ms.
+/// [`LocalStore`] serves the workers of one process. With the feature `redis`, `Fleet::redis` serves workers on many
+/// machines. A slow visit delays new slots of the workers, so give up after about 50 ms.
 pub trait FleetStore: fmt::Debug + Send + Sync + 'static {
-    /// What is there under `key`, and the store's time: one clock for all workers, since 1970.
+    /// Returns the text under `key` and the store's time, since 1970. All workers go by this one clock.
     ///
     /// # Errors
     ///
     /// [`StoreError`] if the store can't be reached in time.
     fn read(&self, key: &FleetKey) -> Result<Stored, StoreError>;
 
-    /// Puts `text` there if the version is still `version`, to be kept for at least `keep`.
+    /// Replaces the text if its version is still `version`. The store keeps the text for at least `keep`.
     ///
     /// # Errors
     ///
@@ -168,11 +172,11 @@ pub trait FleetStore: fmt::Debug + Send + Sync + 'static {
         keep: Duration,
     ) -> Result<Replaced, StoreError>;
 
-    /// What people are told of it: an address without credentials.
+    /// Returns the store's address for people, without credentials.
     fn shown(&self) -> String;
 }
 
-/// What a store holds.
+/// Content of a store under a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
     /// The text; empty if there is none.
@@ -189,48 +193,44 @@ impl Stored {
     }
 }
 
-/// What came of a replacement.
+/// Result of a replacement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Replaced {
-    /// It is there.
+    /// The text was replaced.
     Done,
-    /// Somebody else was quicker: this is there now.
+    /// Another worker was quicker. This is the text now.
     Other(Stored),
 }
 
-/// A store that can't be reached, or does not do what it should, in words and without credentials.
+/// Error of a store that can't be reached or does not work, in words and without credentials.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct StoreError(Box<str>);
 
 impl StoreError {
-    /// So it is said.
+    /// Returns an error with this text.
     #[must_use]
     pub fn new(problem: impl fmt::Display) -> Self {
         Self(problem.to_string().into())
     }
 }
 
-/// A fleet as its store shows it.
+/// State of a fleet, as its store shows it.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[non_exhaustive]
 pub struct FleetStatus {
-    /// Workers that came in the last 20 to 40 s.
+    /// Number of workers that visited the store in the last 20 to 40 s.
     pub workers: u32,
-    /// What all of them together are paced at, per second.
+    /// Rate of all workers together, in requests per second.
     pub rate_per_second: f64,
-    /// The learned ceiling, once there is one.
+    /// Learned ceiling in requests per second, once there is one.
     pub learned_ceiling: Option<f64>,
-    /// What is left of a pause; as JSON `cooldown_seconds`.
-    #[serde(rename = "cooldown_seconds", serialize_with = "seconds")]
+    /// Rest of the pause. As JSON `cooldown_seconds`.
+    #[serde(rename = "cooldown_seconds", serialize_with = "seconds::serialize")]
     pub cooldown: Duration,
-    /// How long ago a worker changed it; as JSON `changed_seconds_ago`.
-    #[serde(rename = "changed_seconds_ago", serialize_with = "seconds")]
+    /// Time since a worker last changed the state. As JSON `changed_seconds_ago`.
+    #[serde(rename = "changed_seconds_ago", serialize_with = "seconds::serialize")]
     pub changed_ago: Duration,
-}
-
-fn seconds<S: serde::Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_f64(duration.as_secs_f64())
 }
 
 impl FleetStatus {

@@ -31,7 +31,7 @@ fn workers_see_each_other_and_share_rate_and_cooldown() {
     one.acquire()
         .expect("a permit")
         .backoff(Some(Duration::from_secs(3)));
-    // The refusal is told at once, and the other hears of it with its next visit.
+    // The refusal is reported at once, and the other worker learns of it with its next visit.
     let held = (0..200).any(|_| {
         thread::sleep(Duration::from_millis(10));
         let _ = other.try_acquire();
@@ -66,7 +66,7 @@ fn workers_see_each_other_and_share_rate_and_cooldown() {
 fn callers_of_one_worker_are_served_in_their_order() {
     let limiter = worker(&LocalStore::new());
     let order = Arc::new(Mutex::new(Vec::new()));
-    // Whoever comes first waits for the eleventh token.
+    // The first caller waits for the eleventh token.
     for _ in 0..10 {
         limiter.acquire().expect("a token of the start").success();
     }
@@ -143,7 +143,7 @@ fn three_workers_fetch_everything_once_and_few_are_refused() {
 }
 
 #[test]
-fn whoever_will_not_queue_gets_a_slot_too() {
+fn a_caller_that_does_not_queue_gets_a_slot_too() {
     let limiter = worker(&LocalStore::new());
     let granted = (0..500).any(|_| match limiter.try_acquire() {
         TryAcquire::Ready(permit) => {
@@ -280,7 +280,7 @@ impl FleetStore for Fragile {
 }
 
 #[test]
-fn a_lost_store_stops_nobody_and_a_found_one_is_joined_again() {
+fn a_lost_store_stops_no_worker_and_is_joined_again_when_it_is_back() {
     let store = Fragile::new(false);
     let limiter =
         DynamicRateLimiter::in_fleet(&config(), &Fleet::new(store.clone(), "key")).expect("valid");

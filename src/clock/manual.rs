@@ -11,12 +11,12 @@ use parking_lot::Mutex;
 use super::Clock;
 use api_ratelimiter_core::Time;
 
-/// A clock that is moved by hand, or jumps by itself once everybody waits.
+/// A clock for tests that is moved by hand, or jumps by itself once all threads wait.
 ///
 /// [`ManualClock::new`] stands still until [`advance`](Self::advance) is called. A clock made by
-/// [`ManualClock::auto`] jumps to the earliest time that anybody waits for as soon as every joined
-/// thread is waiting, so that minutes pass in microseconds: take a [`join`](Self::join) guard for
-/// each thread or task that will wait, *before* it is spawned, and move it into the thread or task.
+/// [`ManualClock::auto`] jumps to the earliest awaited time as soon as every joined thread waits, so that minutes
+/// pass in microseconds. Take a [`join`](Self::join) guard for each thread or task that will wait, *before* it is
+/// spawned, and move it into the thread or task.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -49,23 +49,23 @@ struct ManualState {
 #[derive(Debug)]
 struct Timeline {
     now: Time,
-    /// The wall clock at [`Time::ZERO`]; may be stepped.
+    /// The wall clock at [`Time::ZERO`]. A test may step it.
     unix_at_zero: Duration,
-    /// Threads that take part in auto mode.
+    /// Number of threads that take part in auto mode.
     joined: usize,
     parked: Vec<Parked>,
-    /// Number of the current round; see [`ManualClock::park_until`].
+    /// Number of the current round. See [`ManualClock::park_until`].
     round: u64,
     next_id: u64,
 }
 
-/// A thread or task that waits.
+/// A waiting thread or task.
 #[derive(Debug)]
 struct Parked {
     id: u64,
     sleeper: Sleeper,
     until: Option<Time>,
-    /// The last round in which it looked and found no wake-up.
+    /// The last round in which it looked and was not woken.
     looked_in: Option<u64>,
 }
 
@@ -76,6 +76,7 @@ enum Sleeper {
 }
 
 impl Sleeper {
+    /// Wakes it.
     fn rouse(&self) {
         match self {
             Self::Thread(thread) => thread.unpark(),
@@ -88,13 +89,13 @@ impl Sleeper {
 const UNIX_AT_START: Duration = Duration::from_secs(1_767_225_600);
 
 impl ManualClock {
-    /// A clock that stands still at its epoch until it is advanced.
+    /// Returns a clock that stands still at its epoch until it is advanced.
     #[must_use]
     pub fn new() -> Self {
         Self::with_mode(false)
     }
 
-    /// A clock that jumps to the earliest awaited time whenever all joined threads wait.
+    /// Returns a clock that jumps to the earliest awaited time whenever all joined threads wait.
     #[must_use]
     pub fn auto() -> Self {
         Self::with_mode(true)
@@ -117,20 +118,20 @@ impl ManualClock {
         }
     }
 
-    /// Moves the time on and wakes whoever waited for it.
+    /// Moves the time on, and wakes the threads and tasks that waited for it.
     pub fn advance(&self, by: Duration) {
         let mut state = self.shared.state.lock();
         state.now = state.now + by;
         state.next_round();
     }
 
-    /// Sets the wall clock, since 1970, and leaves the monotonic time alone.
+    /// Sets the wall clock, since 1970. The monotonic time stays.
     pub fn set_unix_now(&self, unix: Duration) {
         let mut state = self.shared.state.lock();
         state.unix_at_zero = unix.saturating_sub(state.now.saturating_since(Time::ZERO));
     }
 
-    /// Counts one more thread in until the guard is dropped.
+    /// Counts one more thread in, until the guard is dropped.
     #[must_use = "the thread counts only while the guard lives"]
     pub fn join(&self) -> JoinGuard {
         self.shared.state.lock().joined += 1;
@@ -139,7 +140,7 @@ impl ManualClock {
         }
     }
 
-    /// Threads that wait right now.
+    /// Returns the number of waiting threads and tasks.
     #[must_use]
     pub fn parked(&self) -> usize {
         self.shared.state.lock().parked.len()
@@ -152,7 +153,7 @@ impl Default for ManualClock {
     }
 }
 
-/// A thread's part in a [`ManualClock`] in auto mode; ends when dropped.
+/// Membership of a thread in a [`ManualClock`] in auto mode. Ends when dropped.
 #[derive(Debug)]
 pub struct JoinGuard {
     clock: ManualClock,
@@ -167,7 +168,7 @@ impl Drop for JoinGuard {
 }
 
 impl Timeline {
-    /// Has everybody look again, whether woken, due or neither.
+    /// Makes all waiting threads and tasks look again, whether woken, due or neither.
     fn next_round(&mut self) {
         self.round += 1;
         for parked in &self.parked {
@@ -175,7 +176,7 @@ impl Timeline {
         }
     }
 
-    /// Whether every joined thread waits and looked in this round.
+    /// Returns whether every joined thread waits and has looked in this round.
     fn all_quiet(&self) -> bool {
         self.parked.len() >= self.joined
             && self
@@ -184,7 +185,7 @@ impl Timeline {
                 .all(|parked| parked.looked_in == Some(self.round))
     }
 
-    /// Moves the time to the earliest that anybody waits for, if nobody is left who runs.
+    /// Moves the time to the earliest awaited time, if no joined thread runs.
     fn jump_if_all_quiet(&mut self) -> bool {
         if !self.all_quiet() {
             return false;
@@ -198,7 +199,7 @@ impl Timeline {
         true
     }
 
-    /// Begins a round if nobody is left who runs.
+    /// Begins a round, if no joined thread runs.
     fn round_if_all_wait(&mut self) {
         if self.parked.len() >= self.joined {
             self.next_round();
@@ -218,9 +219,9 @@ impl Clock for ManualClock {
             .saturating_add(state.now.saturating_since(Time::ZERO))
     }
 
-    /// A thread may have been woken by another that waits by now, without having run yet. So that the
-    /// time never jumps over it, a jump takes a *round*: all who wait are made to look whether they
-    /// were woken; only when each of them looked and stayed does the last one move the time.
+    /// Waits in rounds. A thread may have been woken by another one that waits by now, without having run. To keep
+    /// the time from jumping over it, a jump takes a *round*: all waiting threads look whether they were woken, and
+    /// only when each of them has looked and stayed, the last one moves the time.
     fn park_until(&self, until: Option<Time>, woken: &AtomicBool) {
         let id = {
             let mut state = self.shared.state.lock();
@@ -256,7 +257,7 @@ impl Clock for ManualClock {
         }
     }
 
-    /// A task looks whenever it is polled, and takes part in the rounds as a thread does.
+    /// Waits in rounds as a thread does. A task looks whenever it is polled.
     fn wake_at(&self, alarm: &mut Option<u64>, until: Option<Time>, waker: &Waker) -> bool {
         let mut state = self.shared.state.lock();
         if until.is_some_and(|until| until <= state.now) {

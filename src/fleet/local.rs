@@ -1,4 +1,4 @@
-//! A store within the process.
+//! A store inside the process.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use parking_lot::Mutex;
 use super::{FleetKey, FleetStore, Replaced, StoreError, Stored};
 use crate::clock::{Clock, SystemClock};
 
-/// A store for workers of one process: for tests, and for several clients that should share a limit without sharing
-/// a limiter.
+/// A store for workers of one process: for tests, and for several clients that should share a limit without sharing a
+/// limiter.
 ///
-/// Cheap to clone, and a clone is the same store. It forgets nothing.
+/// Clones are cheap and share the content. The store keeps everything.
 #[derive(Debug, Clone)]
 pub struct LocalStore {
     texts: Arc<Mutex<Texts>>,

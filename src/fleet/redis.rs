@@ -9,15 +9,15 @@ use parking_lot::Mutex;
 use super::{Fleet, FleetKey, FleetStore, Replaced, StoreError, Stored};
 use api_ratelimiter_core::error::{Error, Result};
 
-/// How long an answer may take: workers come for slots a tenth of a second ahead.
+/// Longest time for a response. Workers come for slots a tenth of a second ahead.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// How long a connection may take to be made, with its TLS: nobody waits for it but the first worker.
+/// Longest time to connect, with TLS. Only the first worker waits for it.
 const CONNECTING: Duration = Duration::from_millis(500);
 
-/// Reads, or replaces if the version is still the same, and tells the server's time. The version is the time of the
-/// writing, so that none comes back after the store was emptied; what is none is that of no text, so that it can be
-/// replaced. Nothing is reckoned here but that.
+/// Reads the text, or replaces it if its version has not changed, and returns the server's time. The version is the
+/// time of the write, so that no version comes back after the store was emptied. An invalid text has the version of
+/// no text, so that it can be replaced. The script computes nothing else.
 const SCRIPT: &str = r"
 local time = redis.call('TIME')
 local found = redis.call('HMGET', KEYS[1], 'version', 'text')
@@ -37,17 +37,18 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return {time[1], time[2], '', ''}
 ";
 
-/// A version that no text has: it only reads.
+/// A version that no text has: with it, the script only reads.
 const NONE: &str = "-";
 
 impl Fleet {
-    /// The workers that use `key` in the Redis (6 or later) or Valkey server at `url`. Feature `redis`.
+    /// Returns the workers that use `key` in the Redis (6 or later) or Valkey server at `url`. Needs the feature
+    /// `redis`.
     ///
-    /// `redis://host:6379`, `rediss://` for TLS (by the feature `rustls`, with the certificates that the system trusts, or
-    /// those in the file that the environment variable `SSL_CERT_FILE` names), `redis://user:password@host`
-    /// for a user of its own, `/2` at the end for another database. The user needs the commands `EVALSHA`, `EVAL`,
-    /// `TIME`, `HMGET`, `HSET` and `PEXPIRE` on keys that begin with `api-ratelimiter:`. The server is reached when
-    /// the limiter is built.
+    /// Possible addresses are `redis://host:6379`; `rediss://` for TLS (by the feature `rustls`, with the
+    /// certificates that the system trusts, or those in the file that the environment variable `SSL_CERT_FILE`
+    /// names); `redis://user:password@host` for a user; and `/2` at the end for another database. The user needs the
+    /// commands `EVALSHA`, `EVAL`, `TIME`, `HMGET`, `HSET` and `PEXPIRE` on keys that begin with `api-ratelimiter:`.
+    /// The first connection is made when the limiter is built.
     ///
     /// ```no_run
     /// use api_ratelimiter::{DynamicAPIClient, Fleet};
@@ -60,7 +61,7 @@ impl Fleet {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidConfig`] for an address that is none. The error does not show it: it may hold a password.
+    /// [`Error::InvalidConfig`] for an invalid address. The error does not show the address: it may hold a password.
     pub fn redis(url: &str, key: &str) -> Result<Self> {
         let client = Client::open(url).map_err(|error| {
             let problem = format_args!("not the address of a Redis server: {}", told(&error));
@@ -77,19 +78,19 @@ impl Fleet {
     }
 }
 
-/// TLS by rustls: where an application has several providers of cryptography built in and has not chosen one, it would
-/// panic.
+/// Chooses the provider of cryptography for rustls. Without a choice, rustls panics in an application that has
+/// several providers built in.
 #[cfg(feature = "rustls")]
 mod provider {
     pub(super) fn choose() {
         if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // Somebody else may be quicker, and that one serves as well.
+            // Another thread may be quicker. Its choice serves as well.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
     }
 }
 
-/// No TLS, or the system's.
+/// Does nothing: there is no TLS, or the system's.
 #[cfg(not(feature = "rustls"))]
 mod provider {
     pub(super) const fn choose() {}
@@ -97,20 +98,21 @@ mod provider {
 
 struct RedisStore {
     client: Client,
-    /// Connections that are not used right now: each worker of this process that shares the store uses one at a time.
+    /// Idle connections. Each worker of this process that shares the store uses one at a time.
     idle: Mutex<Vec<Connection>>,
     script: Script,
     shown: String,
 }
 
 impl RedisStore {
-    /// Runs the script; a connection on which something went wrong is not used again, as an answer may still come.
+    /// Runs the script. A connection on which something went wrong is not used again, because a response may still
+    /// come.
     fn run(&self, arguments: &[&str], again: Again) -> RedisResult<(u64, u64, String, String)> {
-        // Never connected to or asked under the lock: one visit holds up no other.
+        // The lock is not held while connecting or waiting: one visit delays no other.
         let idle = self.idle.lock().pop();
         if let Some(mut connection) = idle {
             match self.evaluate(&mut connection, arguments) {
-                // The server or something between us closed it while it was not used.
+                // The server, or a proxy, closed the connection while it was idle.
                 Err(error) if again == Again::IfClosed && is_closed(&error) => {}
                 answer => return self.kept(connection, answer),
             }
@@ -141,7 +143,7 @@ impl RedisStore {
     ) -> RedisResult<(u64, u64, String, String)> {
         let by_hash = call("EVALSHA", self.script.get_hash(), arguments).query(connection);
         match by_hash {
-            // The server does not know the script yet, or something between us allows no scripts by hash. An error of the
+            // The server does not know the script yet, or a proxy allows no scripts by hash. An error of the
             // running script names it by its hash.
             Err(error)
                 if matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
@@ -162,11 +164,11 @@ impl RedisStore {
     }
 }
 
-/// Whether a visit whose connection turns out to be closed goes over another one.
+/// Whether a visit goes over another connection if its own turns out to be closed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Again {
     IfClosed,
-    /// It may have done its work.
+    /// The request may have been processed.
     Never,
 }
 
@@ -174,8 +176,8 @@ fn is_closed(error: &RedisError) -> bool {
     !error.is_timeout() && (error.is_connection_dropped() || error.is_io_error())
 }
 
-/// Where the state of a fleet lies: `api-ratelimiter:{…}`. Of the key, which may say more than it should, a hash that
-/// can't be turned round. The braces are a hash tag: wherever a cluster keeps it, it keeps all of it.
+/// Returns the key of a fleet's state: `api-ratelimiter:{…}`, with a cryptographic hash of the user's key, which may
+/// contain a secret. The braces are a hash tag, so that a cluster keeps everything in one place.
 fn name(key: &FleetKey) -> String {
     let hash = sha1_smol::Sha1::from(key.as_str()).digest();
     format!("api-ratelimiter:{{{hash}}}")
@@ -187,7 +189,7 @@ fn call(command: &str, script: &str, arguments: &[&str]) -> Cmd {
     call
 }
 
-/// What went wrong, without what was sent.
+/// Returns the error for people, without what was sent.
 fn said(error: &RedisError) -> StoreError {
     StoreError::new(told(error))
 }
@@ -234,7 +236,7 @@ impl FleetStore for RedisStore {
     }
 }
 
-/// The client knows the password.
+/// Hides the client, which knows the password.
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore")

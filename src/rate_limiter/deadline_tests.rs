@@ -29,7 +29,7 @@ fn limiter() -> (ManualClock, DynamicRateLimiter) {
     (clock, limiter.expect("valid"))
 }
 
-/// So many are left for a minute.
+/// Returns an announcement of this many requests for a minute.
 fn left(remaining: u64) -> AnnouncedLimits {
     let told = Announced {
         limit: None,
@@ -75,7 +75,7 @@ fn where_nothing_is_left_and_nothing_is_under_way_a_deadline_before_the_reset_fa
         matches!(error, Error::DeadlineTooShort { needed, .. } if needed == 60 * SECOND),
         "{error}"
     );
-    assert_eq!(clock.now(), Time::ZERO, "nobody slept");
+    assert_eq!(clock.now(), Time::ZERO, "no thread slept");
     limiter
         .acquire_within(60 * SECOND)
         .expect("in time")

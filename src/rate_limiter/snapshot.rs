@@ -9,7 +9,7 @@ use super::fleet_driver::FleetDriver;
 use super::shared::{DynamicRateLimiter, Shared, Totals};
 use crate::observe::StateInWords;
 use api_ratelimiter_core::limiter::{BreakerPhase, LearningReason, Phase, View};
-use api_ratelimiter_core::{Rate, Time};
+use api_ratelimiter_core::{Rate, Time, seconds};
 
 /// State of a limiter at one moment.
 ///
@@ -63,7 +63,7 @@ pub struct Snapshot {
     /// Number of permits and manual reports that ended in a refusal.
     pub backed_off: u64,
     /// Sum of the times that callers waited for the permits granted so far.
-    #[serde(rename = "waited_seconds", serialize_with = "seconds")]
+    #[serde(rename = "waited_seconds", serialize_with = "seconds::serialize")]
     pub waited: Duration,
     /// Fleet that shares the limit. Left out of the JSON without one. With one, `current_rate` is the whole fleet's,
     /// unless the store can't be reached.
@@ -97,7 +97,10 @@ pub struct AnnouncedLimit {
     /// Requests allowed per window, if announced.
     pub limit: Option<u64>,
     /// Length of the window, if announced. As JSON `window_seconds`.
-    #[serde(rename = "window_seconds", serialize_with = "optional_seconds")]
+    #[serde(
+        rename = "window_seconds",
+        serialize_with = "seconds::optional::serialize"
+    )]
     pub window: Option<Duration>,
     /// Requests left: the number in the last response, less what was granted since.
     pub remaining: u64,
@@ -217,15 +220,5 @@ impl fmt::Display for Snapshot {
 fn unix_seconds<S: Serializer>(time: &Option<SystemTime>, to: S) -> Result<S::Ok, S::Error> {
     time.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok())
         .map(|since| since.as_secs_f64())
-        .serialize(to)
-}
-
-fn seconds<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
-    duration.as_secs_f64().serialize(to)
-}
-
-fn optional_seconds<S: Serializer>(duration: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
-    duration
-        .map(|duration| duration.as_secs_f64())
         .serialize(to)
 }

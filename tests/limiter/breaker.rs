@@ -83,7 +83,7 @@ fn those_whose_deadline_comes_before_the_next_trial_are_told_when_it_opens() {
 }
 
 #[test]
-fn nobody_waits_for_ever_for_a_server_that_stays_away() {
+fn no_caller_waits_for_ever_for_a_server_that_stays_away() {
     let mut world = World::new(&ApiRateConfig {
         breaker: Some(CircuitBreaker::after_failures(1)),
         max_cooldown: 60 * SECOND,

@@ -1,4 +1,4 @@
-//! Closing: who waits is told at once, who is under way finishes.
+//! Closing: waiting callers get an error at once, and requests under way finish.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,7 +7,7 @@ use api_ratelimiter::{ApiRateConfig, DynamicRateLimiter, Error, Event, Observer,
 use crate::world::{SECOND, World, strict};
 
 #[test]
-fn all_who_wait_are_told_at_once_and_so_is_whoever_comes_later() {
+fn waiting_and_later_callers_get_the_error_at_once() {
     let mut world = World::new(&strict(0.1));
     world.limiter.acquire().expect("free").success();
     let threads: Vec<_> = (0..20)

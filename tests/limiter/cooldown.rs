@@ -45,7 +45,7 @@ fn a_pause_that_grows_while_callers_wait_holds_them_longer() {
 }
 
 #[test]
-fn a_pause_nobody_should_sleep_through_is_told_to_all_who_wait_at_once() {
+fn a_pause_beyond_max_cooldown_ends_all_waits_at_once() {
     let mut world = World::new(&strict(1.0));
     let refused = world.limiter.acquire().expect("free");
     let threads = (0..5)
@@ -59,7 +59,7 @@ fn a_pause_nobody_should_sleep_through_is_told_to_all_who_wait_at_once() {
             "{outcome:?}"
         );
     }
-    assert_eq!(world.now(), 0.0, "nobody slept");
+    assert_eq!(world.now(), 0.0, "no thread slept");
     assert!(
         matches!(world.limiter.acquire(), Err(Error::CooldownTooLong { .. })),
         "nor does a newcomer"

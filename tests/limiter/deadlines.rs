@@ -1,4 +1,4 @@
-//! Callers who can't wait for ever are told so as soon as that is known.
+//! Callers with a deadline get an error as soon as it is known that they will miss it.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn a_permit_that_would_come_too_late_is_an_error_at_once_that_says_how_long_it_t
         matches!(error, Error::DeadlineTooShort { needed, .. } if needed == 10 * SECOND),
         "{error}"
     );
-    assert_eq!(world.now(), 0.0, "nobody slept");
+    assert_eq!(world.now(), 0.0, "no thread slept");
     world
         .limiter
         .acquire_within(10 * SECOND)
@@ -112,7 +112,7 @@ fn a_rate_that_is_lowered_meanwhile_is_told_at_once_to_whom_it_makes_late() {
 }
 
 #[test]
-fn whoever_gives_up_takes_no_permit_along() {
+fn a_caller_that_gives_up_takes_no_permit() {
     let mut world = World::new(&strict(1.0));
     world.limiter.acquire().expect("free").success();
     for _ in 0..50 {

@@ -35,7 +35,7 @@ fn after_a_refusal_one_goes_alone_and_the_others_wait_for_its_answer() {
 }
 
 #[test]
-fn a_canary_that_is_dropped_holds_nobody_up() {
+fn a_canary_that_is_dropped_holds_no_caller_up() {
     let mut world = World::new(&config());
     world.limiter.acquire().expect("free").backoff(Some(SECOND));
     let canary = world.limiter.acquire().expect("after the pause");

@@ -49,11 +49,11 @@ fn trying_in_a_loop_counts_as_demand() {
                 granted += 1;
                 permit.success();
             }
-            TryAcquire::Closed => panic!("nobody closed it"),
+            TryAcquire::Closed => panic!("it is open"),
             TryAcquire::Wait(wait) => world.clock.advance(wait),
         }
     }
-    // The first two came from the full bucket; the eight that were told to wait grew the rate.
+    // The first two came from the full bucket; the eight that had to wait grew the rate.
     assert_eq!(world.limiter.snapshot().current_rate, 6.0);
 }
 

@@ -1,4 +1,4 @@
-//! First come, first served; nobody is lost, woken for nothing, or overtaken.
+//! First come, first served: no caller is lost, woken in vain, or overtaken.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -106,7 +106,7 @@ fn trying_never_overtakes_the_queue_and_never_names_a_wait_of_zero() {
     for _ in 0..1000 {
         match world.limiter.try_acquire() {
             TryAcquire::Ready(_) => panic!("it overtook the queue"),
-            TryAcquire::Closed => panic!("nobody closed it"),
+            TryAcquire::Closed => panic!("it is open"),
             TryAcquire::Wait(wait) => assert!(wait > Duration::ZERO),
         }
     }
@@ -130,7 +130,7 @@ fn a_wait_that_was_named_is_exact() {
 }
 
 #[test]
-fn eight_threads_get_exactly_what_the_rate_allows_and_nobody_starves() {
+fn eight_threads_get_exactly_what_the_rate_allows_and_no_thread_starves() {
     let mut world = World::new(&strict(10.0));
     let threads = (0..8)
         .map(|_| {
@@ -148,7 +148,7 @@ fn eight_threads_get_exactly_what_the_rate_allows_and_nobody_starves() {
 }
 
 #[test]
-fn a_caller_who_panics_while_holding_a_permit_blocks_nobody() {
+fn a_caller_who_panics_while_holding_a_permit_blocks_no_other() {
     let world = World::new(&strict(10.0));
     let limiter = world.limiter.clone();
     let died = std::thread::spawn(move || {

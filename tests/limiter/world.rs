@@ -60,7 +60,7 @@ impl World {
         })
     }
 
-    /// Waits, without moving the time, until so many callers queue.
+    /// Waits, without moving the time, until this many callers queue.
     pub(crate) fn until_queued(&self, callers: usize) {
         while self.limiter.snapshot().waiting < callers {
             thread::yield_now();

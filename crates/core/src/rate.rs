@@ -19,26 +19,26 @@ use serde::{Deserialize, Serialize};
 pub struct Rate(f64);
 
 impl Rate {
-    /// So many requests in each second; `None` unless the number is finite and greater than zero.
+    /// Returns the rate of this many requests per second; `None` unless the number is finite and greater than zero.
     #[must_use]
     pub fn per_second(requests: f64) -> Option<Self> {
         (requests.is_finite() && requests > 0.0).then_some(Self(requests))
     }
 
-    /// Requests per second, as a plain number.
+    /// Returns the requests per second as a plain number.
     #[must_use]
     pub const fn as_per_second(self) -> f64 {
         self.0
     }
 
-    /// The time that `amount` requests take at this rate: rounded up, so that whoever waits for it
-    /// never comes a nanosecond early; zero for nothing; at most [`Duration::MAX`].
+    /// Returns the time that `amount` requests take at this rate, at most [`Duration::MAX`]. Rounds up, so that a
+    /// caller who waits for it is never a nanosecond early; zero for nothing.
     pub(crate) fn time_for(self, amount: f64) -> Duration {
         let seconds = amount / self.0;
         if seconds <= 0.0 {
             return Duration::ZERO;
         }
-        // `as` saturates; 2^53 ns (104 days) and more lose single nanoseconds, which nobody sees.
+        // `as` saturates. From 2^53 ns (104 days) on, single nanoseconds are lost.
         let nanos = (seconds * NANOS_PER_SECOND).ceil();
         if nanos >= u64::MAX as f64 {
             Duration::MAX
@@ -47,22 +47,22 @@ impl Rate {
         }
     }
 
-    /// How many requests this rate allows in `time`.
+    /// Returns the number of requests that this rate allows in `time`.
     pub(crate) fn amount_in(self, time: Duration) -> f64 {
         self.0 * time.as_secs_f64()
     }
 
-    /// This rate times `factor` ≥ 0, kept within the range of rates.
+    /// Returns this rate times `factor` ≥ 0, kept within the range of rates.
     pub(crate) fn scaled(self, factor: f64) -> Self {
         Self((self.0 * factor).clamp(f64::MIN_POSITIVE, f64::MAX))
     }
 
-    /// The smaller of two rates.
+    /// Returns the smaller of two rates.
     pub(crate) fn min(self, other: Self) -> Self {
         Self(self.0.min(other.0))
     }
 
-    /// The greater of two rates.
+    /// Returns the greater of two rates.
     pub(crate) fn max(self, other: Self) -> Self {
         Self(self.0.max(other.0))
     }

@@ -1,4 +1,4 @@
-//! //! What the first success after a pause teaches about the limit.
+//! What the first success after a pause teaches about the limit.
 
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ impl Learner {
         self.ledger.mark(resumed, pause);
         self.last_pause = pause;
         match &self.ceiling {
-            // // Refused again at once: the rate is still far above the limit.
+            // Refused again at once: the rate is still far above the limit.
             None if self.deferred > 0 => pace.law.within(rate.scaled(pace.law.decrease_factor)),
             None => rate,
             Some(ceiling) if epoch.cause.is_our_own() => pace.law.within(ceiling.cruise()),
@@ -111,7 +111,7 @@ impl Learner {
         let (measured, overall) = if windowed {
             (lesson.measured, None)
         } else {
-            // // A short pause after a steep search is not part of what the limit allows. The average over the whole
+            // A short pause after a steep search is not part of what the limit allows. The average over the whole
             // search looks beyond a sliding window, which at first mirrors the slow beginning: the average is too low
             // because of that beginning, but often higher than the mirrored rate.
             let sending = self

@@ -1,4 +1,4 @@
-//! //! Limits that a response announces.
+//! Limits that a response announces.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ impl FromIterator<Announced> for AnnouncedLimits {
     fn from_iter<I: IntoIterator<Item = Announced>>(limits: I) -> Self {
         let mut told = Self::default();
         for one in limits {
-            // // An empty place counts as the loosest limit.
+            // An empty place counts as the loosest limit.
             let pace = |place: &Option<Announced>| place.map_or(f64::INFINITY, |it| it.pace());
             let loosest = told.0.iter_mut().rev();
             let place = loosest.max_by(|a, b| pace(a).total_cmp(&pace(b)));

@@ -1,6 +1,6 @@
 //! The circuit breaker: while a server is down, one trial at a time asks whether it is back.
 //!
-//! //! It is one more gate of the controller's poll, so that the queue stays the only wait. Every grant carries the
+//! It is one more gate of the controller's poll, so that the queue stays the only wait. Every grant carries the
 //! number of openings and closings before it was issued. An outcome with an older number is stale and does not count.
 
 use std::time::Duration;
@@ -144,7 +144,7 @@ impl Breaker {
             return;
         }
         match self.gate {
-            // // Any of several trials closes it, even one that counted as lost.
+            // Any of several trials closes it, even one that counted as lost.
             Gate::Open { .. } | Gate::Trial { .. } => {
                 self.gate = Gate::Closed;
                 self.turned(now);

@@ -10,7 +10,7 @@ fn at(seconds: f64) -> Time {
     Time::ZERO + Duration::from_secs_f64(seconds)
 }
 
-/// A thousand requests per second: only the breaker makes anybody wait.
+/// A thousand requests per second: only the breaker makes callers wait.
 fn controller(breaker: CircuitBreaker, learning: Learning) -> Controller {
     let rate = Rate::per_second(1000.0).expect("valid");
     let law = Law {
@@ -188,7 +188,7 @@ fn a_trial_that_is_lost_is_armed_again() {
     let lost = granted(&mut controller, at(2.0));
     let second = granted(&mut controller, at(12.0));
     assert!(second.trial);
-    // The first comes back at last: it frees the way for nobody.
+    // The first comes back at last: it opens the way for no other request.
     controller.failed(at(13.0), &lost);
     assert_eq!(
         controller.poll(at(13.0), 1, true),
@@ -216,7 +216,7 @@ fn those_who_would_rather_fail_are_told_when_the_next_trial_goes() {
 }
 
 #[test]
-fn nobody_waits_for_an_outage_that_is_longer_than_the_longest_cooldown() {
+fn no_caller_waits_for_an_outage_that_is_longer_than_the_longest_cooldown() {
     let mut controller = opened(three());
     let mut now = at(0.0);
     while now <= at(300.0) {
@@ -304,7 +304,7 @@ Poll::Denied(Denial::CircuitOpen(wait)) | Poll::Denied(Denial::Cooldown(wait)) =
         }
         let state = serde_json::to_string(controller.state()).expect("plain numbers");
         prop_assert_eq!(controller.state(), &serde_json::from_str(&state).expect("the same"));
-        // Everything is lost and nobody answers: a few named instants later there is a grant.
+        // All requests are lost: a few named instants later there is a grant.
         let granted = (0..8).any(|_| match controller.poll(now, 1, true) {
             Poll::Grant(_) => true,
             Poll::At(later) | Poll::AfterFeedback(later) => {

@@ -1,44 +1,45 @@
-//! Token arithmetic: what has accrued, what a grant takes, when the next one is due.
+//! Token arithmetic: how many tokens there are, what a grant takes, and when the next one is due.
 
 use serde::{Deserialize, Serialize};
 
 use crate::rate::Rate;
 use crate::time::Time;
 
-/// A token bucket whose rate and capacity are told to it with each question.
+/// A token bucket. Its rate and capacity are passed to every call.
 ///
-/// What accrued is computed from `as_of` whenever it is asked for, and written down only when tokens
-/// are taken or the rate changes. So the instant that [`Bucket::ready_at`] names and the decision of
-/// [`Bucket::take`] come out of one computation and can't disagree by a rounding error.
+/// The tokens that have accrued since `as_of` are computed on demand, and stored only when tokens are taken or the
+/// rate changes. So the instant that [`Bucket::ready_at`] returns and the decision of [`Bucket::take`] come from one
+/// computation and can't differ by a rounding error.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Bucket {
     /// Tokens at `as_of`. Negative after a grant that cost more than the capacity: a debt.
     tokens: f64,
-    /// Nothing accrues before this time. It may lie ahead: that is how a cooldown holds the refill.
+    /// Time from which tokens accrue. It may lie in the future: so a cooldown holds the refill.
     as_of: Time,
 }
 
 impl Bucket {
+    /// Returns a bucket with this number of tokens.
     pub(crate) const fn new(tokens: f64, as_of: Time) -> Self {
         Self { tokens, as_of }
     }
 
-    /// Tokens at `now`; a `now` before the last change accrues nothing.
+    /// Returns the tokens at `now`. A `now` before the last change accrues nothing.
     pub(crate) fn tokens(&self, now: Time, rate: Rate, capacity: f64) -> f64 {
         let accrued = rate.amount_in(now.saturating_since(self.as_of));
-        // A bucket above its capacity (the capacity fell) keeps nothing of the surplus.
+        // If the capacity fell, the surplus is lost.
         (self.tokens + accrued).min(capacity)
     }
 
-    /// The first instant at which [`Bucket::take`] grants `cost`, if nobody else takes anything.
+    /// Returns the first instant at which [`Bucket::take`] grants `cost`, if no tokens are taken meanwhile.
     ///
-    /// A cost above the capacity is due when the bucket is full. What the bucket holds already is
-    /// due at once, also for a caller who read the clock before the last grant was written down.
+    /// A cost above the capacity is due when the bucket is full. Tokens that are there are due at once, even for a
+    /// caller that read the clock before the last grant was stored.
     pub(crate) fn ready_at(&self, cost: f64, rate: Rate, capacity: f64) -> Time {
         self.due(cost.min(capacity), rate, capacity)
     }
 
-    /// When `amount` tokens will have come together for one caller after another.
+    /// Returns when `amount` tokens will have come together for several callers in a row.
     pub(crate) fn due(&self, amount: f64, rate: Rate, capacity: f64) -> Time {
         let shortfall = amount - self.tokens.min(capacity);
         if shortfall <= 0.0 {
@@ -48,7 +49,7 @@ impl Bucket {
         }
     }
 
-    /// Takes `cost` tokens, or says when that will be possible.
+    /// Takes `cost` tokens, or returns when that will be possible.
     pub(crate) fn take(
         &mut self,
         now: Time,
@@ -64,22 +65,22 @@ impl Bucket {
         Ok(())
     }
 
-    /// Takes `cost` tokens that are there.
+    /// Takes `cost` tokens, which must be there.
     pub(crate) fn spend(&mut self, now: Time, cost: f64, rate: Rate, capacity: f64) {
         *self = Self::new(self.tokens(now, rate, capacity) - cost, self.as_of.max(now));
     }
 
-    /// Gives back what was taken and not used, up to the capacity.
+    /// Gives unused tokens back, up to the capacity.
     pub(crate) fn put_back(&mut self, cost: f64, capacity: f64) {
         self.tokens = (self.tokens + cost).min(capacity);
     }
 
-    /// Takes what was used without asking; it may leave a debt.
+    /// Takes tokens that were used without asking. May leave a debt.
     pub(super) fn charge(&mut self, cost: f64) {
         self.tokens -= cost;
     }
 
-    /// Writes down what accrued until `now` at the old rate, before the rate changes.
+    /// Stores the tokens that accrued until `now` at the old rate, before the rate changes.
     pub(crate) fn settle(&mut self, now: Time, rate: Rate, capacity: f64) {
         *self = Self::new(self.tokens(now, rate, capacity), self.as_of.max(now));
     }

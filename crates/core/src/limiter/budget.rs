@@ -10,7 +10,7 @@ use super::view::Allowance;
 use crate::rate::Rate;
 use crate::time::Time;
 
-/// The last grant: its number, which is what was granted so far by cost, when it was issued, its cost.
+/// Number, time and cost of the last grant. The number is the sum of the costs of all grants so far.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Last {
     pub(crate) number: u64,
@@ -18,68 +18,69 @@ pub(crate) struct Last {
     pub(crate) cost: u32,
 }
 
-/// How far an announcement is obeyed: the slowest pace, and the longest wait for a reset.
+/// Bounds on obeying an announcement: the slowest pace, and the longest wait for a reset.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Bounds {
     pub(crate) slowest: Rate,
     pub(crate) longest: Duration,
 }
 
-/// Two resets that differ by no more are one: most servers tell them in whole seconds, and answers take
-/// up to a second to come.
+/// Maximum difference of two readings of one reset. Most servers announce resets in whole seconds, and responses take
+/// up to a second.
 pub(super) const ROUNDING: Duration = Duration::from_secs(2);
 
-/// Part of the time until the reset that what is left is spread over. Below 1, so that nothing of it is
-/// lost when the reset comes earlier than the rounded second.
+/// Part of the time until the reset that the remaining requests are spread over. Below 1, so that none is lost when
+/// the reset comes earlier than the rounded second.
 const SPREAD: f64 = 0.9;
 
-/// Windows no longer than this are paced by their rate: whole seconds can't tell when they reset, and
-/// nobody gains by using them up in bursts.
+/// Longest window that is paced by its rate. Whole seconds can't tell when such a window resets, and using it up in
+/// bursts gains nothing.
 const SHORT: Duration = Duration::from_secs(3);
 
-/// Part of the window that is added to it where it rolls: clocks, rounding and round trips have room.
-/// More if nothing was left lately: there a refusal is near, and costs more than going slower.
+/// Part of a rolling window that is added to it, as room for clocks, rounding and round trips. More if nothing was
+/// left lately: a refusal is near then, and costs more than going slower.
 const ROOM: f64 = 0.005;
 const ROOM_IF_EMPTIED: f64 = 0.015;
 
-/// Deviations of round trips that are added to a window of which nothing was left lately, if that is
-/// more: of requests that leave at even distances, as many as are allowed arrive within so much less
-/// than the window. Where jitter is even, the mean deviation there and back is a third of the most that
-/// one way has. A window that rolls sees any two requests, one that begins anew only those at its ends.
+/// Deviations of round trips that are added to a window of which nothing was left lately, if that is more. Requests
+/// that leave at even distances may arrive within a time that is shorter than the window by this much. With uniform
+/// jitter, the mean deviation of a round trip is a third of the maximum of one way. A rolling window sees any two
+/// requests; a window that begins anew sees only those at its ends.
 const DEVIATIONS: f64 = 3.3;
 const DEVIATIONS_ANEW: f64 = 2.0;
 
-/// That nothing was left is remembered for so many grants, or two windows: where there is room enough it is
-/// seldom seen, and the room must not be given up for that.
+/// Number of grants for which an empty window is remembered, or two windows if they are longer. Where the room
+/// suffices, a window is seldom empty, and the room must not be given up for that.
 const LATELY: u64 = 500;
 
-/// The rest of a window.
+/// Rest of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Budget {
-    /// When it resets: the earliest reading of the answers in this window.
+    /// Time of the reset: the earliest reading of the responses in this window.
     pub(super) until: Time,
-    /// The highest number of a grant whose answer told of this window, and the least that any answer
-    /// said is left: requests overtake each other on their way, so no single answer has both.
+    /// Highest number of a grant whose response announced this window, and the lowest rest that any response
+    /// announced. Requests overtake each other, so that no single response has both.
     pub(super) newest: u64,
     pub(super) remaining: u64,
     pub(super) limit: Option<u64>,
     pub(super) window: Option<Duration>,
-    /// The reset moves away with each request: a sliding window, or a bucket that says when it is full.
+    /// Whether the reset moves with each request: in a sliding window, or for a bucket that announces when it is
+    /// full.
     pub(super) rolls: bool,
-    /// The numbers of the last grant after which nothing was left, and of the last with which the window
-    /// began anew: more was left than before by two and more.
+    /// Number of the last grant after which nothing was left, and of the last one with which the window began anew:
+    /// the rest grew by two or more.
     pub(super) emptied: Option<u64>,
     pub(super) anew: Option<u64>,
-    /// The highest number of a grant whose answer told of the limit, and what that said is left.
+    /// Highest number of a grant whose response announced the limit, and the rest that it announced.
     pub(super) said: (u64, u64),
-    /// No answer told of it yet: the window before is over, and this one is taken to be as long.
+    /// Whether the window is assumed: the one before is over, and no response has announced this one.
     pub(super) assumed: bool,
 }
 
 impl Budget {
-    /// Takes in an answer to the grant of that number. `grace` is added to the reset.
+    /// Takes in the response to the grant of this number. `grace` is added to the reset.
     ///
-    /// Answers come out of order: an older one neither raises what is left nor opens a window.
+    /// Responses come out of order. An older one neither raises the rest nor opens a window.
     pub(super) fn heard(
         before: Option<Self>,
         now: Time,
@@ -103,7 +104,7 @@ impl Budget {
             return next;
         };
         if before.assumed && !before.paces() {
-            // An answer to an earlier request tells of the window before.
+            // The response to an earlier request describes the window before.
             let is_of_this = number > before.newest;
             return if is_of_this { next } else { before };
         }
@@ -132,7 +133,7 @@ impl Budget {
         }
     }
 
-    /// The window after this one, if it says how much that allows, and this one was told of.
+    /// Returns the window after this one, if its length and limit are known and this one was announced.
     pub(super) fn renewed(&self, sent: u64) -> Option<Self> {
         let (remaining, window) = (self.limit?, self.window?);
         (!self.assumed).then_some(Self {
@@ -144,17 +145,17 @@ impl Budget {
         })
     }
 
-    /// What is left after `sent` grants.
+    /// Returns the rest after `sent` grants.
     pub(super) fn left(&self, sent: u64) -> u64 {
         let last = self.newest.saturating_add(self.remaining);
         last.saturating_sub(sent)
     }
 
-    /// When a grant may go before which others that cost `ahead` go first: what is left, spread over the
-    /// time until the reset, or the announced rate if that is quicker; and none beyond what is left.
+    /// Returns when a request may go, after others that cost `ahead`. The rest is spread over the time until the
+    /// reset, or goes at the announced rate if that is quicker; none goes beyond the rest.
     ///
-    /// The pace never falls below the slowest, and no reset is waited for longer than the longest pause,
-    /// so that no announcement stops us.
+    /// The pace never falls below the slowest, and the wait for a reset is never longer than the longest, so that no
+    /// announcement stops the limiter.
     pub(super) fn due(
         &self,
         last: &Last,
@@ -173,7 +174,7 @@ impl Budget {
         }
     }
 
-    /// The time that one request is given; `None` if nothing is left.
+    /// Returns the time for one request; `None` if nothing is left.
     pub(super) fn interval(
         &self,
         last: &Last,
@@ -192,7 +193,7 @@ impl Budget {
         Some(interval.min(slowest.time_for(1.0)))
     }
 
-    /// The part of the window that is added to it so that jitter makes no request come too early.
+    /// Returns the part of the window that is added to it, so that jitter makes no request come too early.
     pub(super) fn room(&self, last: &Last, trips: Option<RoundTrips>) -> f64 {
         let (Some(window), Some(trips)) = (self.window, trips) else {
             return ROOM;
@@ -212,24 +213,24 @@ impl Budget {
         ROOM_IF_EMPTIED.max(deviations * trips.deviation / window.as_secs_f64())
     }
 
-    /// Whether it paces by itself, so that "nothing is left" needs no pause: what a rolling window lets
-    /// go comes back one by one.
+    /// Returns whether it paces by itself, so that "nothing is left" needs no pause: a rolling window frees its
+    /// requests one by one.
     pub(super) fn paces(&self) -> bool {
         let is_short = self.window.is_some_and(|window| window <= SHORT);
         (self.rolls || is_short) && self.rate().is_some()
     }
 
-    /// Whether it still says anything.
+    /// Returns whether the window is not over.
     pub(super) fn holds(&self, now: Time) -> bool {
         now < self.until
     }
 
-    /// Whether `told` speaks of the same limit.
+    /// Returns whether `told` is about the limit of this window.
     pub(super) fn is_of(&self, told: &Announced) -> bool {
         (self.limit, self.window) == (told.limit, told.window)
     }
 
-    /// What a person is shown of it after `sent` grants.
+    /// Returns the rest after `sent` grants, for people.
     pub(super) fn shown(&self, sent: u64) -> Allowance {
         Allowance {
             limit: self.limit,
@@ -239,7 +240,7 @@ impl Budget {
         }
     }
 
-    /// The rate that limit and window amount to.
+    /// Returns the rate that limit and window amount to.
     pub(super) fn rate(&self) -> Option<Rate> {
         let window = self.window.filter(|window| !window.is_zero())?;
         Rate::per_second(self.limit? as f64 / window.as_secs_f64())

@@ -11,7 +11,7 @@ use super::view::Allowance;
 use crate::rate::Rate;
 use crate::time::Time;
 
-/// The rest of each limit that the server announces, as the newest answer told it.
+/// Rest of each limit that the newest response announced.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Budgets {
     limits: [Option<Budget>; MOST],
@@ -19,10 +19,11 @@ pub(crate) struct Budgets {
 }
 
 impl Budgets {
-    /// Takes in an answer to the grant of that number, which took `trip`. `grace` is added to each reset.
+    /// Takes in the response to the grant of this number, whose round trip took `trip`. `grace` is added to each
+    /// reset.
     ///
-    /// What the newest answer does not speak of counts no longer: it is a limit of other requests. An
-    /// older answer only tells more of limits that are known.
+    /// A limit that the newest response does not announce is dropped: it belongs to other requests. An older response
+    /// only updates known limits.
     pub(crate) fn heard(
         &mut self,
         now: Time,
@@ -50,8 +51,8 @@ impl Budgets {
         free.for_each(|place| *place = untold.next());
     }
 
-    /// The windows that are over are followed by others of which nothing is told yet, after `sent`
-    /// grants, or forgotten; returns when the last of them ended.
+    /// Replaces windows that are over by assumed ones, after `sent` grants, or forgets them. Returns when the last of
+    /// them ended.
     pub(crate) fn lapse(&mut self, now: Time, sent: u64) -> Option<Time> {
         let over = self.iter().filter(|budget| !budget.holds(now));
         let ended = over.map(|budget| budget.until).max()?;
@@ -68,15 +69,14 @@ impl Budgets {
         Some(ended)
     }
 
-    /// When a grant may go by all of them, before which others that cost `ahead` go first; see
-    /// [`Budget::due`].
+    /// Returns when all of them let a request go, after others that cost `ahead`. See [`Budget::due`].
     pub(crate) fn due(&self, last: &Last, ahead: u64, bounds: &Bounds) -> Time {
         let due = |budget: &Budget| budget.due(last, ahead, self.trips, bounds);
         self.iter().map(due).max().unwrap_or(Time::ZERO)
     }
 
-    /// How much of a pause of `wait` is needed that the server asks for as nothing is left: none for a
-    /// limit that is paced, and none beyond a reset that another answer told more exactly.
+    /// Returns the part of a pause of `wait` that is needed, when the server asks for it because nothing is left:
+    /// none for a limit that is paced, and none beyond a reset that another response announced more exactly.
     pub(crate) fn pause(&self, now: Time, wait: Duration) -> Duration {
         let left = |budget: &Budget| budget.until.saturating_since(now);
         let meant = self
@@ -92,7 +92,7 @@ impl Budgets {
         needed.max().unwrap_or(wait)
     }
 
-    /// The one of which the least is left for the time until its reset.
+    /// Returns the limit with the least rest for the time until its reset.
     pub(crate) fn tightest(&self, now: Time, sent: u64) -> Option<Allowance> {
         let pace = |it: &Allowance| {
             let seconds = it.until.saturating_since(now).as_secs_f64();
@@ -105,7 +105,7 @@ impl Budgets {
             .min_by(|one, other| pace(one).total_cmp(&pace(other)))
     }
 
-    /// The announced rate that comes closest to `rate`, and the ratio of the two, at least 1.
+    /// Returns the announced rate that is closest to `rate`, and the ratio of the two, at least 1.
     pub(crate) fn closest(&self, rate: Rate) -> Option<(Rate, f64)> {
         let rates = self.iter().filter_map(Budget::rate);
         let apart = rates.map(|told| {

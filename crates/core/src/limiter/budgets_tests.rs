@@ -148,8 +148,8 @@ fn the_window_after_one_that_is_over_is_taken_to_be_as_long_until_an_answer_tell
     // 100 in nine tenths of a minute, and no crowd before the first answer.
     assert_eq!(due(&budgets, 100), at(5.54));
     assert_eq!(due(&budgets, 200), at(65.0));
-    assert_eq!(budgets.tightest(at(5.0), 100), None, "nobody said so");
-    // A late answer tells of the window before, one to a later request of this one.
+    assert_eq!(budgets.tightest(at(5.0), 100), None, "no response said so");
+    // A late response describes the window before; the response to a later request describes this one.
     budgets.heard(at(5.1), 99, TRIP, &of(1, 1), Duration::ZERO);
     assert_eq!(due(&budgets, 200), at(65.0));
     budgets.heard(at(5.2), 101, TRIP, &of(3, 60), Duration::ZERO);

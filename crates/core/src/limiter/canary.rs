@@ -1,4 +1,4 @@
-//! After a refusal one request goes alone to ask whether the server answers again: the canary.
+//! The canary: after a refusal, one request goes alone to test whether the server accepts requests again.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::Time;
 
-/// How long everybody waits for a canary that does not come back. Most answers take less than a
-/// second; one that takes longer than this costs a second canary and nothing else.
+/// How long the others wait for a canary that does not come back. Most responses take less than a second. A slower
+/// one costs a second canary and nothing else.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Whether a request goes alone next, or has gone.
+/// State of the canary.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Canary {
     /// Requests go as tokens allow.
@@ -18,36 +18,38 @@ pub(crate) enum Canary {
     None,
     /// The next grant is the canary.
     Armed,
-    /// It is out; nobody else goes before it is answered, or lost.
+    /// The canary is under way. No other request goes before its outcome is known, or it counts as lost.
     Out { lost_at: Time },
 }
 
 impl Canary {
+    /// Makes the next grant the canary.
     pub(crate) fn arm(&mut self) {
         *self = Self::Armed;
     }
 
-    /// The request that was issued then came back without a word about the limit. One that counts as
-    /// lost already is not waited for, so it concerns nobody: another may be out by now.
+    /// Takes in a canary that came back without a word about the limit. One that already counts as lost is ignored:
+    /// another may be under way.
     pub(crate) fn lost(&mut self, issued_at: Time) {
         if *self == Self::out(issued_at) {
             self.arm();
         }
     }
 
+    /// Returns the state of a canary that was issued then.
     fn out(issued_at: Time) -> Self {
         Self::Out {
             lost_at: issued_at + PATIENCE,
         }
     }
 
-    /// The server answers again.
+    /// Ends the wait: the server accepts requests again.
     pub(crate) fn stand_down(&mut self) {
         *self = Self::None;
     }
 
-    /// The time until which everybody waits for the answer. A canary that is lost is armed again, so
-    /// that no permit can block the others for ever.
+    /// Returns the time until which the others wait for the canary. A lost canary is armed again, so that no permit
+    /// can block the others for ever.
     pub(crate) fn awaited_until(&mut self, now: Time) -> Option<Time> {
         match *self {
             Self::Out { lost_at } if now < lost_at => Some(lost_at),
@@ -59,7 +61,7 @@ impl Canary {
         }
     }
 
-    /// A grant is made: is it the canary?
+    /// Takes note of a grant. Returns whether its request is the canary.
     pub(crate) fn release(&mut self, now: Time) -> bool {
         let armed = *self == Self::Armed;
         if armed {

@@ -300,7 +300,7 @@ fn jitter_does_not_push_a_bearable_pause_over_the_bound() {
 }
 
 #[test]
-fn while_more_than_the_longest_pause_is_left_nobody_waits_and_nobody_sends() {
+fn while_more_than_the_longest_pause_is_left_no_caller_waits_or_sends() {
     let mut controller = controller();
     let (_, grant) = granted(&mut controller, at(0.0), true);
     let _ = controller.backoff(at(0.0), &grant, Some(3600 * SECOND), 0.5);

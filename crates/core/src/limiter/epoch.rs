@@ -1,4 +1,4 @@
-//! A pause after a refusal, from the request that was refused first to the first that gets through.
+//! A pause after a refusal, from the first refused request to the first successful one.
 
 use std::time::Duration;
 
@@ -7,27 +7,28 @@ use serde::{Deserialize, Serialize};
 use crate::rate::Rate;
 use crate::time::Time;
 
-/// What the limiter was doing when it was refused: it decides what the refusal teaches.
+/// Activity of the limiter when it was refused. It decides what the refusal teaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Cause {
     /// Nothing was known about the limit, or nothing that this run has confirmed.
     Search,
-    /// Our own probe went beyond the ceiling.
+    /// A probe went beyond the ceiling.
     Probe,
-    /// The ceiling had been raised a little and that was not proven yet.
+    /// The ceiling had been raised a little, and the raise was not proven.
     Raise,
-    /// The proven ceiling itself was refused: a surprise.
+    /// The proven ceiling was refused: a surprise.
     Cruise,
 }
 
 impl Cause {
-    /// Refusals that we brought about fall back to what is proven; only the others are cuts.
+    /// Returns whether the limiter itself caused the refusal. Then it falls back to the proven rate; only other
+    /// refusals are cuts.
     pub(crate) const fn is_our_own(self) -> bool {
         matches!(self, Self::Probe | Self::Raise)
     }
 }
 
-/// A pause that has not ended yet.
+/// A pause that has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Epoch {
     pub(crate) cause: Cause,
@@ -37,9 +38,9 @@ pub(crate) struct Epoch {
     pub(crate) began: Time,
     /// The rate that was refused.
     pub(crate) failed_at: Rate,
-    /// The pause that was chosen last, without its jitter.
+    /// The last pause, without its jitter.
     pub(crate) pause: Duration,
-    /// Whether a request that was sent after a pause was refused too.
+    /// Whether a request that was sent after a pause was refused, too.
     pub(crate) blocked: bool,
 }
 

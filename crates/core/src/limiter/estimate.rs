@@ -1,6 +1,6 @@
-//! //! Measures how much the server lets through, from one resumption to another.
+//! Measures how much the server lets through, from one resumption to another.
 //!
-//! //! Between the first request after one pause and the first after the next one, a token bucket has refilled what
+//! Between the first request after one pause and the first after the next one, a token bucket has refilled what
 //! it gave, and a window has begun anew. Over that stretch, accepted requests over time *are* the limit. Over any
 //! other stretch a burst or a part of a window spoils the figure.
 

@@ -1,4 +1,4 @@
-//! //! Known limits, such as `1000 an hour`, beside the learned rate.
+//! Known limits, such as `1000 an hour`, beside the learned rate.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! //! Additive increase, multiplicative decrease: the rate law that users configure.
+//! Additive increase, multiplicative decrease: the rate law that users configure.
 
 use crate::rate::Rate;
 

@@ -1,4 +1,4 @@
-//! //! The part of a limiter's knowledge that the next run can start from.
+//! The part of a limiter's knowledge that the next run can start from.
 
 use std::time::Duration;
 

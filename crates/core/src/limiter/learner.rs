@@ -1,8 +1,8 @@
-//! Cruise, raise, probe: how the rate moves between refusals, and what a refusal asks for.
+//! Learns the limit: how the rate moves between refusals, and what a refusal leads to.
 //!
-//! While nothing is known, the rate grows until it is refused. Then there is a ceiling: requests cruise
-//! just below it for an interval, and a probe grows the rate beyond it until it is refused again. What
-//! the first success after each pause teaches is in [`after_pause`](super::after_pause).
+//! While nothing is known, the rate grows until it is refused. Then there is a ceiling: requests cruise just below it
+//! for an interval, and a probe grows the rate beyond it until it is refused again.
+//! [`after_pause`](super::after_pause) learns from the first success after each pause.
 
 use std::time::Duration;
 
@@ -22,16 +22,16 @@ use super::window::Windows;
 use crate::rate::Rate;
 use crate::time::Time;
 
-/// Growth per success, per second, while no refusal was ever met: 50 times the rate in some 13 s.
+/// Growth per success, per second, before the first refusal: 50 times the rate in about 13 s.
 const SEARCH_STEP: f64 = 0.3;
 
-/// The same in increase steps of the law, for those who want to grow faster.
+/// Growth in increase steps of the law, for a configuration that grows faster.
 const SEARCH_STEPS: f64 = 3.0;
 
-/// Time without demand that ends a probe: what follows is another burst of demand.
+/// Time without demand that ends a probe. What follows is another burst of demand.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// The settings that learning looks at.
+/// Settings that learning uses.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Pace {
     pub(crate) law: Law,
@@ -39,38 +39,37 @@ pub(crate) struct Pace {
     pub(crate) probe_interval: Duration,
 }
 
-/// What a refusal asks for.
+/// Consequence of a refusal: a new rate and a pause.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Retreat {
     pub(crate) rate: Rate,
     pub(crate) pause: Duration,
 }
 
-/// What was learned and how.
+/// State of learning.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Learner {
     pub(super) canary: Canary,
     pub(super) ceiling: Option<Ceiling>,
-    /// The ceiling is an earlier run's and nothing has confirmed it yet.
+    /// Whether the ceiling comes from an earlier run and is not confirmed.
     pub(super) on_trust: bool,
     pub(super) probes: Probes,
     pub(super) probe: Option<Probe>,
-    /// No probe before this time.
+    /// Earliest time of the next probe.
     pub(super) hold_until: Time,
     pub(super) ledger: Ledger,
-    /// The pause that is under way, if any.
+    /// The pause under way, if any.
     pub(super) epoch: Option<Epoch>,
     pub(super) refused_once: bool,
-    /// Measurements put off since then.
+    /// Number of measurements put off since then.
     pub(super) deferred: u32,
-    /// Whether a probe, or a raise that was refused and measured like what is proven, has found the limit
-    /// where the ceiling is. Until then estimates rest on a few seconds of a steep search, and are looked
-    /// at again soon.
+    /// Whether a probe, or a refused raise with a measurement equal to the proven rate, has found the limit at the
+    /// ceiling. Until then estimates rest on a few seconds of a steep search, and are tested again soon.
     pub(super) settled: bool,
-    /// Surprises since the last probe.
+    /// Number of surprises since the last probe.
     pub(super) streak: u32,
     pub(super) last_pause: Duration,
-    /// When windows begin; `None` before a pause that shows one.
+    /// When windows begin; `None` before the first pause that shows one.
     pub(super) windows: Option<Box<Windows>>,
     pub(super) reason: LearningReason,
 }
@@ -96,8 +95,8 @@ impl Learner {
         }
     }
 
-    /// Takes over a ceiling that an earlier run has learned, to be confirmed by a short hold. Returns
-    /// the rate to start at.
+    /// Takes over a ceiling that an earlier run has learned, to be confirmed by a short hold. Returns the rate to
+    /// start at.
     pub(crate) fn restore(&mut self, now: Time, ceiling: Rate, learned: &Learned) -> Rate {
         let ceiling = Ceiling::trusted(ceiling);
         *self = Self::new(now);
@@ -110,13 +109,13 @@ impl Learner {
         ceiling.cruise()
     }
 
-    /// What the next run can start from, once there is a ceiling.
+    /// Returns what the next run can start from, once there is a ceiling.
     pub(crate) fn learned(&self, rate: Rate, unix_now: Duration) -> Option<Learned> {
         self.ceiling
             .map(|ceiling| Learned::new(ceiling.proven, rate, self.last_pause, unix_now))
     }
 
-    /// Whether a permit's request was ever refused: from then on bursts would only blur what is learned.
+    /// Returns whether a request was ever refused. From then on bursts would only blur the measurements.
     pub(crate) fn has_met_the_limit(&self) -> bool {
         self.refused_once || self.epoch.is_some()
     }
@@ -139,12 +138,12 @@ impl Learner {
         }
     }
 
-    /// The time until which everybody waits for the canary's answer, if it is out.
+    /// Returns the time until which the others wait for the canary, if it is under way.
     pub(crate) fn canary_awaited_until(&mut self, now: Time) -> Option<Time> {
         self.canary.awaited_until(now)
     }
 
-    /// A grant is made. Returns whether it is the canary.
+    /// Takes note of a grant. Returns whether its request is the canary.
     pub(crate) fn grant(
         &mut self,
         now: Time,
@@ -166,31 +165,31 @@ impl Learner {
         canary
     }
 
-    /// A canary came back without a word about the limit: the next request goes alone again.
+    /// Takes in a canary that came back without a word about the limit. The next request goes alone again.
     pub(crate) fn canary_lost(&mut self, grant: &Grant) {
         self.canary.lost(grant.issued_at);
     }
 
-    /// So much was sent beside this learner's grants. Nearly all of it got through, and is part of what the limit
-    /// allows; how far a probe went can't be told any more.
+    /// Counts requests that others sent. Nearly all of them succeeded, and are part of what the limit allows. How far
+    /// a probe went is unknown then.
     pub(crate) fn count_beside(&mut self, sent: u64) {
         self.ledger.count(u32::try_from(sent).unwrap_or(u32::MAX));
         self.probe = None;
     }
 
-    /// Others send in its place for a while: nobody sees when a pause that is under way ends.
+    /// Takes note that others send for a while: the end of a pause under way will not be seen.
     pub(crate) const fn interrupted(&mut self) {
         self.epoch = None;
         self.probe = None;
     }
 
-    /// A success that says nothing.
+    /// Counts a success.
     pub(crate) fn count(&mut self, grant: &Grant) {
         self.ledger.count(grant.cost);
     }
 
-    /// The rate after a success that says nothing about the limit: at most that below the ceiling, unless a
-    /// probe goes beyond it.
+    /// Returns the rate after a success that says nothing about the limit: at most the cruising rate below the
+    /// ceiling, unless a probe goes beyond it.
     pub(crate) fn at_rest(&self, rate: Rate, law: &Law) -> Rate {
         match self.ceiling {
             Some(ceiling) if self.probe.is_none() => law.within(rate.min(ceiling.cruise())),
@@ -198,7 +197,7 @@ impl Learner {
         }
     }
 
-    /// A success; `fresh` if it was issued after the last cut. Returns the new rate.
+    /// Takes in a success; `fresh` if it was issued after the last cut. Returns the new rate.
     pub(crate) fn success(
         &mut self,
         now: Time,
@@ -225,6 +224,7 @@ impl Learner {
         }
     }
 
+    /// Returns the rate after an informative success below a known ceiling.
     fn grow(&mut self, now: Time, rate: Rate, ceiling: &Ceiling, law: &Law) -> Rate {
         let cruise = law.within(ceiling.cruise());
         if now < self.hold_until || rate < cruise {
@@ -239,7 +239,7 @@ impl Learner {
             .grown(&probe, accepted, now, ceiling.rate, rate, law)
     }
 
-    /// The ceiling has held for as long as it had to.
+    /// Begins a probe: the ceiling has held for its time.
     fn begin_probe(&mut self, now: Time) -> Probe {
         let probe = Probe {
             began: now,
@@ -251,8 +251,9 @@ impl Learner {
         probe
     }
 
+    /// Returns the growth per success during the search.
     fn search_step(&self, law: &Law) -> f64 {
-        // A step of zero is a fixed rate, for the search too.
+        // A step of zero means a fixed rate, for the search too.
         if self.refused_once || law.increase_step == 0.0 {
             law.increase_step
         } else {
@@ -260,8 +261,8 @@ impl Learner {
         }
     }
 
-    /// A refusal of a request that was issued after the last cut. `named` is the pause that the server
-    /// or the configuration asks for.
+    /// Takes in a refusal of a request that was issued after the last cut. `named` is the pause that the server or
+    /// the configuration asks for.
     pub(crate) fn refuse(
         &mut self,
         now: Time,
@@ -272,7 +273,7 @@ impl Learner {
     ) -> Retreat {
         self.canary.arm();
         if let Some(epoch) = &mut self.epoch {
-            // Known windows count from the second question on: a short pause looks the same at first.
+            // Known windows count from the second canary on: a short pause looks like a window at first.
             let mut expected = || {
                 let end = self.windows.as_mut()?.expect(grant.issued_at)?;
                 Some(end.saturating_since(now))

@@ -1,4 +1,4 @@
-//! The controller with learning on, told step by step what happens.
+//! The controller with learning on, step by step.
 
 use super::*;
 use crate::limiter::{Change, Controller, Denial, Learning, Poll, Settings, View};
@@ -74,7 +74,7 @@ impl Run {
         self.controller.backoff(self.now, &grant, hint, 0.0)
     }
 
-    /// Requests get through for so long.
+    /// Requests succeed for this time.
     fn successes_for(&mut self, time: Duration) {
         let end = self.now + time;
         while self.now < end {
@@ -164,7 +164,7 @@ fn a_fixed_rate_does_not_search() {
 }
 
 #[test]
-fn a_success_that_nobody_waited_for_grows_nothing() {
+fn a_success_without_a_wait_grows_nothing() {
     let mut controller = Controller::new(settings(), at(0.0));
     let Poll::Grant(grant) = controller.poll(at(0.0), 1, false) else {
         panic!("a token is there")
@@ -307,7 +307,7 @@ fn what_others_send_in_its_place_is_part_of_what_the_limit_allows() {
 }
 
 #[test]
-fn a_pause_whose_end_nobody_sees_teaches_nothing() {
+fn a_pause_whose_end_is_not_seen_teaches_nothing() {
     let mut run = Run::settled();
     let _ = run.refusal(None);
     assert_eq!(run.phase(), Phase::Cooling);
@@ -372,7 +372,7 @@ fn a_canary_that_ends_without_an_answer_or_is_lost_is_sent_again() {
     run.controller.unused(&unsent);
     let lost = run.granted();
     assert!(lost.canary);
-    // Nobody ever answers that one: the named time is its deadline.
+    // That one never gets a response: the named time is its deadline.
     let Poll::AfterFeedback(deadline) = run.controller.poll(run.now, 1, true) else {
         panic!("a canary is out")
     };

@@ -195,7 +195,7 @@ impl Watched {
         }
     }
 
-    /// Whether `open` is the canary that everybody waits for now.
+    /// Returns whether `open` is the canary that the others wait for now.
     fn is_current_canary(&self, open: &Grant) -> bool {
         let epoch = self.cut_epochs.len() as u64;
         let patience = Duration::from_secs(10);
@@ -250,7 +250,7 @@ proptest! {
         for step in steps {
             watched.step(step);
         }
-        // Every permit is lost and nobody answers: a few named instants later there is a grant.
+        // All permits are lost: a few named instants later there is a grant.
         let granted = (0..5).any(|_| match watched.controller.poll(watched.now, 1, true) {
             Poll::Grant(_) => true,
             Poll::At(later) | Poll::AfterFeedback(later) => {

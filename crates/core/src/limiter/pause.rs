@@ -1,26 +1,26 @@
-//! How long to pause when a refusal does not say.
+//! Length of the pause after a refusal without a hint.
 
 use std::time::Duration;
 
 use crate::rate::Rate;
 
-/// Growth of the pause while the canary is refused, at high rates. A canary more is one refusal more, a
-/// longer step oversleeps the end of a window.
+/// Growth of the pause while canaries are refused, at high rates. One more canary is one more refusal, and a longer
+/// step oversleeps the end of a window.
 const GROWTH: f64 = 1.3;
 
-/// What slow limits add to [`GROWTH`], at 1/s: among few requests a refusal weighs more. Divided by the
-/// square root of the rate, which balances the two costs.
+/// Growth that slow limits add to [`GROWTH`], at 1/s, because a refusal weighs more among few requests. Divided by
+/// the square root of the rate, which balances the two costs.
 const GROWTH_WHEN_SLOW: f64 = 0.3;
 
-/// Part of the last pause that the next one begins with: it found out how long this API's pauses are,
-/// but the next refusal may come late in a window.
+/// Divisor of the last pause for the start of the next one. The last pause shows how long pauses of this API are, but
+/// the next refusal may come late in a window.
 const REMEMBERED: u32 = 4;
 
 /// Longest pause without a hint: most vendors' windows are no longer.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// The first pause after a refusal: until the limit owes one request at the rate that failed, and at
-/// least the round trip of the refused request, in which everything that was under way comes back.
+/// Returns the first pause after a refusal: until the limit owes one request at the rate that failed, and at least
+/// the round trip of the refused request, in which all requests under way come back.
 pub(crate) fn first(rate: Rate, round_trip: Duration, last_pause: Duration) -> Duration {
     rate.time_for(1.0)
         .max(round_trip)
@@ -28,13 +28,13 @@ pub(crate) fn first(rate: Rate, round_trip: Duration, last_pause: Duration) -> D
         .min(LONGEST)
 }
 
-/// The pause after the canary was refused, where requests went at `rate`.
+/// Returns the pause after the canary was refused, where requests went at `rate`.
 pub(crate) fn next(pause: Duration, rate: Rate) -> Duration {
     let growth = GROWTH + GROWTH_WHEN_SLOW / rate.as_per_second().max(SLOWEST).sqrt();
     pause.min(LONGEST).mul_f64(growth).min(LONGEST)
 }
 
-/// Below this rate, per second, the pause more than doubles already.
+/// Rate per second below which the growth does not increase further: the pause more than doubles there.
 const SLOWEST: f64 = 0.1;
 
 #[cfg(test)]

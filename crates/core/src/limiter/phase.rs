@@ -1,50 +1,50 @@
-//! What the limiter is doing and why, for people.
+//! Phases of learning and reasons for changes, for people.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a limiter is doing.
+/// Current phase of a limiter that learns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Phase {
-    /// Growing towards a limit that is not known yet.
+    /// The rate grows towards an unknown limit.
     Searching,
-    /// Just below the ceiling, or on the way back to it.
+    /// The rate is just below the ceiling, or on the way back to it.
     Cruising,
-    /// Looking beyond the ceiling.
+    /// The rate exceeds the ceiling, to test whether the limit is higher.
     Probing,
-    /// Pausing after a refusal.
+    /// The limiter pauses after a refusal.
     Cooling,
-    /// Pausing again, since a request that was sent after the last pause was refused too.
+    /// The limiter pauses again, because a request after the last pause was refused, too.
     Blocked,
 }
 
-/// Why a limiter last changed its mind about the limit.
+/// Reason for the last change of the estimate of the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum LearningReason {
-    /// It has not: it began at the configured rate.
+    /// No change: the limiter began at the configured rate.
     Started,
-    /// What an earlier run learned was taken over.
+    /// The ceiling was taken over from an earlier run.
     Restored,
     /// The first refusal ended the fast search.
     FirstRefusal,
-    /// The limit was learned from what got through between two refusals.
+    /// The limit was learned from the requests accepted between two refusals.
     Learned,
-    /// A probe was refused where the ceiling is: it stands, or rises by its next small raise.
+    /// A probe was refused at the ceiling, which stays or rises by its next small raise.
     ProbeConfirmed,
     /// A probe went much further than the one before: the limit was raised.
     LimitRaised,
     /// The last raise was refused.
     RaiseRefused,
-    /// The proven ceiling was refused: the limit was lowered, or somebody else uses it too.
+    /// The proven ceiling was refused: the limit was lowered, or another client uses it, too.
     LimitLowered,
 }
 
-/// In words, to follow "the limiter is".
+/// Writes the phase in words that follow "the limiter is".
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -57,7 +57,7 @@ impl fmt::Display for Phase {
     }
 }
 
-/// In words, to follow "last lesson:".
+/// Writes the reason in words that follow "last lesson:".
 impl fmt::Display for LearningReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

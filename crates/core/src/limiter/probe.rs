@@ -1,4 +1,4 @@
-//! Probes: short looks beyond the ceiling, and what an unusually long one means.
+//! Probes: short tests beyond the ceiling, and the meaning of an unusually long one.
 
 use std::time::Duration;
 
@@ -8,36 +8,35 @@ use super::law::Law;
 use crate::rate::Rate;
 use crate::time::Time;
 
-/// Most growth per success in a probe, per second: a bigger one overshoots by what is under way.
+/// Maximum growth per success in a probe, per second. A larger one overshoots by the requests under way.
 const STEP: f64 = 0.1;
 
-/// How far above the ceiling a probe goes while it is on known ground: there, faster shows nothing
-/// more, and in a long window it only leaves a longer pause.
+/// How far above the ceiling a probe goes while it repeats the last one. There, a higher rate shows nothing new, and
+/// in a long window it only leaves a longer pause.
 const GENTLE: f64 = 1.25;
 
-/// How many times what was tolerated above the ceiling last time a probe must get through before the
-/// limit counts as raised.
+/// Multiple of the tolerance of the last probe that a probe must get through before the limit counts as raised.
 const FURTHER: f64 = 1.5;
 
-/// On top of [`FURTHER`], requests that may get through by the luck of timing.
+/// Requests on top of [`FURTHER`] that may get through by the luck of timing.
 const LUCK: f64 = 2.0;
 
-/// What servers are taken to tolerate above their rate before that is known, in seconds' worth of it. A
-/// guess that is too low costs one refusal, one that is too high a whole interval between probes.
+/// Assumed tolerance of a server above its rate, before it is known, in seconds' worth of requests. A low guess costs
+/// one refusal; a high one costs a whole interval between probes.
 const TOLERATED_SECONDS: f64 = 0.5;
 
-/// In the first second of a pause nothing is owed yet; a longer one belongs to the probe's time.
+/// Part of a pause in which the server owes nothing. A longer pause belongs to the probe's time.
 const FREE_PAUSE: Duration = Duration::from_secs(1);
 
-/// A probe that is under way.
+/// A probe under way.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Probe {
     pub(crate) began: Time,
-    /// Requests accepted before it.
+    /// Number of requests accepted before it.
     pub(crate) accepted_before: u64,
 }
 
-/// What a probe got through.
+/// Requests that a probe got through, and its time.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Yield {
     requests: f64,
@@ -45,16 +44,16 @@ struct Yield {
 }
 
 impl Yield {
-    /// Requests above what the ceiling allows in that time.
+    /// Returns the requests beyond what the ceiling allows in that time.
     fn excess(&self, ceiling: Rate) -> f64 {
         self.requests - ceiling.as_per_second() * self.seconds
     }
 }
 
-/// How a probe ended.
+/// End of a probe.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Refused {
-    /// Requests accepted until then, and before it.
+    /// Number of requests accepted until then, with those before the probe.
     pub(crate) accepted: u64,
     /// When the refusal arrived.
     pub(crate) at: Time,
@@ -64,16 +63,16 @@ pub(crate) struct Refused {
     pub(crate) rate: Rate,
 }
 
-/// What the probes until now have shown.
+/// Results of the probes so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Probes {
     last: Option<Yield>,
-    /// How many requests above the ceiling the server took before it refused, last time.
+    /// Number of requests above the ceiling that the server accepted before it refused, last time.
     tolerated: Option<f64>,
 }
 
 impl Probes {
-    /// The rate after one more success in `probe`.
+    /// Returns the rate after one more success in `probe`.
     pub(crate) fn grown(
         &self,
         probe: &Probe,
@@ -92,7 +91,7 @@ impl Probes {
         }
     }
 
-    /// Whether `probe` has shown no more than the last one did.
+    /// Returns whether `probe` has shown no more than the last one.
     fn is_known_ground(&self, probe: &Probe, accepted: u64, now: Time, ceiling: Rate) -> bool {
         let span = now.saturating_since(probe.began);
         self.tolerated.is_some_and(|tolerated| {
@@ -100,8 +99,8 @@ impl Probes {
         })
     }
 
-    /// A probe has ended with a refusal. Returns the rate that the limit must have now if the probe went
-    /// clearly further than the last one.
+    /// Takes in the refusal that ends a probe. Returns the new limit, if the probe went clearly further than the last
+    /// one.
     pub(crate) fn ended(
         &mut self,
         probe: &Probe,
@@ -122,9 +121,10 @@ impl Probes {
             self.tolerated = Some(excess.max(0.0));
             return None;
         }
-        // Two views of where the limit is. The average of the probe lies below it, as the probe began at
-        // the old ceiling. And while the rate rose steadily, the server tolerated half of the time beyond
-        // the limit times the height above it; but it may tolerate more than last time. The middle.
+        // Two estimates of the limit. The average rate of the probe lies below the limit, because the probe began
+        // at the old ceiling. And while the rate rose steadily, the server tolerated a triangle: half of the time
+        // beyond the limit times the height above it; but it may tolerate more than last time. The result is the
+        // middle of both.
         let average = ceiling.as_per_second() + (excess - tolerated) / yielded.seconds;
         let height = refused.rate.as_per_second() - ceiling.as_per_second();
         let slope = (height / ramp.as_secs_f64()).max(0.0);
@@ -132,7 +132,7 @@ impl Probes {
         Rate::per_second(average.max((average + crossed) / 2.0))
     }
 
-    /// The ceiling turned out to be another: what the last probe got through above it is counted anew.
+    /// Takes note of another ceiling: counts anew what the last probe got through above it.
     pub(crate) fn recounted(&mut self, ceiling: Rate) {
         if let Some(last) = &self.last {
             self.tolerated = Some(last.excess(ceiling).max(0.0));
@@ -141,6 +141,7 @@ impl Probes {
 }
 
 impl Probe {
+    /// Returns what it got through in `span`.
     fn yielded(&self, accepted: u64, span: Duration) -> Yield {
         Yield {
             requests: accepted.saturating_sub(self.accepted_before) as f64,
@@ -149,6 +150,7 @@ impl Probe {
     }
 }
 
+/// Returns whether an excess is clearly more than what was tolerated.
 fn goes_further(excess: f64, tolerated: f64) -> bool {
     excess > FURTHER * tolerated + LUCK
 }

@@ -1,13 +1,13 @@
-//! How much round trips differ.
+//! Estimate of round-trip times and their variation.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// How much a round trip counts for the mean and the deviation of all.
+/// Weight of one round trip in the mean and the deviation.
 const GAIN: f64 = 1.0 / 32.0;
 
-/// How long round trips take, in seconds, and by how much they differ from that (RFC 6298, section 2).
+/// Mean and mean deviation of round trips in seconds, smoothed as in RFC 6298, section 2.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct RoundTrips {
     mean: f64,
@@ -15,6 +15,7 @@ pub(super) struct RoundTrips {
 }
 
 impl RoundTrips {
+    /// Returns the estimate after one more round trip.
     pub(super) fn seen(before: Option<Self>, trip: Duration) -> Self {
         let trip = trip.as_secs_f64();
         let Some(Self { mean, deviation }) = before else {

@@ -1,4 +1,4 @@
-//! What changes.
+//! The state of a controller.
 
 use std::time::Duration;
 
@@ -12,39 +12,39 @@ use super::learner::Learner;
 use crate::rate::Rate;
 use crate::time::Time;
 
-/// What changes: a plain value that can be stored and sent.
+/// State of a controller: a plain value that can be stored and sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct State {
-    /// Tells this state from others: what another one has granted says little about it.
+    /// Name of this state. Grants of another state say little about it.
     pub(super) lineage: u64,
     pub(super) rate: Rate,
     pub(super) bucket: Bucket,
     /// No grant before this time.
     pub(super) cooldown_until: Time,
-    /// Cuts so far.
+    /// Number of cuts so far.
     pub(super) epoch: u64,
-    /// Cuts since a request of the current epoch got through.
+    /// Number of cuts since a request of the current epoch succeeded.
     pub(super) cuts_in_a_row: u32,
-    /// What is learned about the limit; `None` where learning is off.
+    /// State of learning; `None` where learning is off.
     pub(super) learner: Option<Learner>,
-    /// `None` where there is no circuit breaker.
+    /// State of the circuit breaker; `None` without one.
     pub(super) breaker: Option<Breaker>,
-    /// The buckets of the limits that are known, in the order of the settings.
+    /// Buckets of the known limits, in the order of the settings.
     pub(super) fixed: Vec<Bucket>,
     pub(super) last: Last,
-    /// Grants whose outcome is still to come.
+    /// Number of grants whose outcome is not known.
     pub(super) under_way: u64,
-    /// What the server announced, until the resets; `None` before it announced anything.
+    /// Announced limits until their resets; `None` before the first announcement.
     pub(super) budgets: Option<Box<Budgets>>,
-    /// When the last announced window ended, and what is added to resets: a server that rounds them
-    /// down was met.
+    /// When the last announced window ended, and the time that is added to resets after a server turned out to round
+    /// them down.
     pub(super) reset_at: Time,
     pub(super) grace: Duration,
-    /// The number of the last grant whose answer told of limits.
+    /// Number of the last grant whose response announced limits.
     pub(super) announced_by: u64,
-    /// Somebody was held up since the last grant, and not by the learned rate.
+    /// Whether a caller was held up since the last grant by something other than the learned rate.
     pub(super) held_by_cap: bool,
-    /// Since when announced and learned limit disagree, and whether that was told.
+    /// Since when announced and learned limit disagree, and whether that was reported.
     pub(super) disagrees_since: Option<Time>,
     pub(super) disagreement_reported: bool,
 }

@@ -1,10 +1,10 @@
-//! When a fixed window begins anew, from the pauses that ended with one.
+//! Predicts when a fixed window begins anew, from the pauses that ended with a new window.
 //!
-//! Without a hint, the end of a pause is found by asking, and asking costs refusals. But a fixed window
-//! begins at multiples of its length on the server's clock, and people choose lengths that divide a
-//! minute. Each pause says between which two requests a window began: the last that was refused and the
-//! first that got through. A length with which several pauses agree, and would hardly by chance, tells
-//! when the next window begins: once a pause turns out not to be short, it ends there.
+//! Without a hint, the end of a pause is found by trying, and each try may be a refusal. But a fixed window begins at
+//! multiples of its length on the server's clock, and people choose lengths that divide a minute. Each pause shows
+//! two requests between which a window began: the last refused and the first successful one. A length with which
+//! several pauses agree, and hardly by chance, predicts the next window: once a pause turns out not to be short, it
+//! ends there.
 
 use std::time::Duration;
 
@@ -12,50 +12,50 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::Time;
 
-/// Lengths that windows have, in seconds: those that divide a minute. Shorter ones make no pause that
-/// stands out from round trips; longer ones leave too few pauses to compare.
+/// Possible lengths of windows in seconds: those that divide a minute. Pauses of shorter windows do not stand out
+/// from round trips, and longer windows leave too few pauses to compare.
 const LENGTHS: [f64; 10] = [2.0, 3.0, 4.0, 5.0, 6.0, 10.0, 15.0, 20.0, 30.0, 60.0];
 
-/// A length is believed once the chance that pauses of no such rhythm agree with it so well is below
-/// this. Ten lengths are tried, so that one in ten servers without windows fools us for a while.
+/// A length is believed once the chance that random pauses agree with it this well is below this. Ten lengths are
+/// tried, so that one in ten servers without windows misleads us for a while.
 const BY_CHANCE: f64 = 0.01;
 
-/// Answers in a row that name the end of a window. Then it is asked for once more, as a pause that is too
-/// long never shows that it is.
+/// Number of predictions in a row. Then the end is found by trying once more, because a pause that is too long never
+/// shows that it is.
 const UNASKED: u32 = 3;
 
-/// Seconds by which the ways of two requests to the server may differ.
+/// Maximum difference in seconds between the ways of two requests to the server.
 const JITTER: f64 = 0.1;
 
-/// When windows of one length begin, in seconds since the clock's epoch.
+/// Estimate of when windows of one length begin, in seconds since the clock's epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Guess {
-    /// One began after this time…
+    /// A window began after this time.
     after: f64,
-    /// …and before this one.
+    /// That window began before this time.
     before: f64,
-    /// The chance that pauses of no rhythm would agree so well.
+    /// Chance that random pauses would agree this well.
     by_chance: f64,
 }
 
-/// What the pauses until now say about windows of each of [`LENGTHS`].
+/// Estimates for windows of each of [`LENGTHS`], from the pauses so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Windows {
     guesses: [Option<Guess>; LENGTHS.len()],
-    /// Answers since the end was last asked for.
+    /// Number of predictions since the end was last found by trying.
     unasked: u32,
 }
 
 impl Windows {
-    /// A pause has ended: `refused` says when its first and its last refused request were sent, `free`
-    /// when the first that got through was.
+    /// Takes in a pause that has ended. `refused` are the times at which its first and last refused request were
+    /// sent; `free` is the time of the first successful one.
     pub(crate) fn observe(&mut self, refused: [Time; 2], free: Time) {
         let [first, last, free] = [refused[0], refused[1], free].map(seconds);
         for (guess, length) in self.guesses.iter_mut().zip(LENGTHS) {
             let after = last - JITTER;
             let before = free.min(first + length) + JITTER;
             if after >= before {
-                // No window of this length is used up for so long.
+                // A window of this length is not used up for this long.
                 *guess = None;
             } else if before - after < length {
                 *guess = Some(Guess::agreed(*guess, after, before, length));
@@ -63,9 +63,8 @@ impl Windows {
         }
     }
 
-    /// When the window is over in which a request that was sent at `sent` was refused; `None` if that is
-    /// not known, or to be asked for once more. If several lengths agree with what was seen, the earliest
-    /// end of theirs.
+    /// Returns when the window ends in which a request sent at `sent` was refused. `None` if that is not known, or is
+    /// to be found by trying once more. If several lengths fit, the earliest end counts.
     pub(crate) fn expect(&mut self, sent: Time) -> Option<Time> {
         let end = self.end(seconds(sent));
         if end.is_none() || self.unasked >= UNASKED {
@@ -76,6 +75,7 @@ impl Windows {
         end
     }
 
+    /// Returns the predicted end of the window, if a length is believed.
     fn end(&self, sent: f64) -> Option<Time> {
         let guesses = self.guesses.iter().zip(LENGTHS);
         let ends = guesses.filter_map(|(guess, length)| {
@@ -89,7 +89,7 @@ impl Windows {
 }
 
 impl Guess {
-    /// What was known before, and one pause more; that one alone if they contradict each other.
+    /// Combines the estimate with one more pause. If they contradict each other, the new pause counts alone.
     fn agreed(known: Option<Self>, after: f64, before: f64, length: f64) -> Self {
         let alone = Self {
             after,

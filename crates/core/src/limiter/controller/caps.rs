@@ -1,4 +1,4 @@
-//! //! Caps beside the learned rate: known limits and announced ones.
+//! Caps beside the learned rate: known limits and announced ones.
 
 use std::time::Duration;
 

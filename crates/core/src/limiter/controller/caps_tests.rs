@@ -45,7 +45,7 @@ fn grant(controller: &mut Controller, seconds: f64) -> Grant {
     }
 }
 
-/// The answer to `grant`: so many are left until 30 s.
+/// Reports a response to `grant` with the requests left until 30 s.
 fn left(controller: &mut Controller, seconds: f64, grant: &Grant, remaining: u64) {
     let told = Announced {
         limit: None,

@@ -1,4 +1,4 @@
-//! //! How the rate moves, and how long the limiter pauses after a refusal.
+//! How the rate moves, and how long the limiter pauses after a refusal.
 
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ impl Controller {
         let from = self.change_rate(now, to);
         self.state.epoch = self.state.epoch.saturating_add(1);
         self.state.cuts_in_a_row = self.state.cuts_in_a_row.saturating_add(1);
-        // // A longer pause that is already under way stays.
+        // A longer pause that is already under way stays.
         let _ = self.hold(now, self.jittered(pause, chance));
         self.state
             .bucket

@@ -45,15 +45,6 @@ impl Controller {
         let _ = self.report(grant.issued_at, grant, Outcome::Unused);
     }
 
-    pub(in crate::limiter) fn exhausted(
-        &mut self,
-        now: Time,
-        wait: Duration,
-        chance: f64,
-    ) -> Change {
-        self.report_manually(now, ManualReport::Exhausted { wait, chance })
-    }
-
     pub(in crate::limiter) fn on_success(&mut self, now: Time) -> Change {
         self.report_manually(now, ManualReport::Success)
     }

@@ -1,4 +1,4 @@
-//! //! Read-only views of the controller.
+//! Read-only views of the controller.
 
 use std::time::Duration;
 

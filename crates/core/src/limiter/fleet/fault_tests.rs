@@ -1,10 +1,9 @@
-//! Fleets through faults, in virtual time: all of them together keep to one rate, and nobody starves.
+//! Fleets through faults, in virtual time: all workers together keep to one rate, and no worker starves.
 
 use std::time::Duration;
 
 use super::*;
 use crate::config::ApiRateConfig;
-use crate::limiter::grant::Grant;
 use crate::limiter::outcome::Outcome;
 use crate::limiter::poll::Poll;
 use crate::limiter::settings::{Learning, Settings};
@@ -15,7 +14,7 @@ const MILLI: Duration = Duration::from_millis(1);
 /// What the fleet may send, per second.
 const RATE: u32 = 40;
 
-/// The store's clock is ahead by so much.
+/// How far the store's clock is ahead.
 const AHEAD: Duration = Duration::from_secs(1_000_000);
 
 /// The rate never changes, so that what is sent can be counted.
@@ -138,7 +137,7 @@ impl Fleet {
         }
     }
 
-    /// Fails unless what was sent in each of these seconds lies between so many parts of the rate.
+    /// Fails unless the requests sent in each of these seconds lie between these parts of the rate.
     fn kept(&self, seconds: std::ops::Range<usize>, least: f64, most: f64) {
         let rate = f64::from(RATE);
         for second in seconds {
@@ -181,7 +180,7 @@ fn through_an_outage_and_afterwards_all_together_keep_to_their_rate() {
 }
 
 #[test]
-fn a_store_that_is_restarted_empty_starves_nobody_and_makes_no_burst() {
+fn a_store_that_is_restarted_empty_starves_no_worker_and_makes_no_burst() {
     let mut fleet = Fleet::of(4);
     fleet.until(30);
     fleet.is_away = true;
@@ -201,7 +200,7 @@ fn a_store_that_is_restarted_empty_starves_nobody_and_makes_no_burst() {
 }
 
 #[test]
-fn a_store_that_forgets_everything_between_two_visits_starves_nobody() {
+fn a_store_that_forgets_everything_between_two_visits_starves_no_worker() {
     let mut fleet = Fleet::of(4);
     fleet.until(30);
     fleet.text.clear();
@@ -210,7 +209,7 @@ fn a_store_that_forgets_everything_between_two_visits_starves_nobody() {
 }
 
 #[test]
-fn a_store_that_goes_back_to_an_older_state_starves_nobody() {
+fn a_store_that_goes_back_to_an_older_state_starves_no_worker() {
     let mut fleet = Fleet::of(4);
     fleet.until(5);
     let older = fleet.text.clone();

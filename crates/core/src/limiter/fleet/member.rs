@@ -1,4 +1,4 @@
-//! //! One worker of a fleet: the slots that it holds, what it has to report, and when it has to visit the store.
+//! One worker of a fleet: the slots that it holds, what it has to report, and when it has to visit the store.
 //!
 //! It takes the place of a limiter's own controller: the queue asks it for grants and reports outcomes to it. It does
 //! nothing by itself. Its driver asks for the next [`Action`] and brings back the result.
@@ -61,7 +61,7 @@ struct Outage {
     is_awaited: bool,
     tries: u32,
     next_try: Time,
-    /// Whether the driver was told of the outage.
+    /// Whether the outage was reported to the driver.
     is_reported: bool,
 }
 
@@ -153,7 +153,7 @@ impl Member {
             return standalone.poll(now, cost, waited);
         }
         self.give_back_late(now);
-        // // A slot may be used even where callers are denied: it may be the trial that they wait for.
+        // A slot may be used even where callers are denied: it may be the trial that they wait for.
         if let Some(place) = self.slots.iter().position(|slot| slot.cost == cost) {
             let at = self.to_local(self.slots[place].issued_at);
             if now < at {
@@ -162,7 +162,7 @@ impl Member {
             self.aside = None;
             return Poll::Grant(self.slots.remove(place));
         }
-        // // A denied caller leaves no waiting caller behind. The next visit shows whether the reason still holds.
+        // A denied caller leaves no waiting caller behind. The next visit shows whether the reason still holds.
         let bearable = self.seen.bearable_pause(self.to_store(now));
         let due = self.projected(now, 0, cost).unwrap_or(now);
         self.aside = Some((cost, due.max(self.come_at).max(now) + ASIDE_KEEPS));

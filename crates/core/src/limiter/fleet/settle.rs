@@ -1,4 +1,4 @@
-//! //! Decides about one synchronisation: the fleet's controller takes in a worker's reports and deals out slots.
+//! Decides about one synchronisation: the fleet's controller takes in a worker's reports and deals out slots.
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ pub fn settle(
         None => turns.joined(now),
     }
     let mut change = Change::Nothing;
-    // // The store was emptied, and this worker knows the fleet from before.
+    // The store was emptied, and this worker knows the fleet from before.
     if let Some(memory) = request.memory.as_ref().filter(|_| {
         request.seen_lineage != controller.lineage() && controller.has_learned_nothing()
     }) {
@@ -158,14 +158,14 @@ struct Dealt {
     come_at: Time,
 }
 
-/// Deals out slots, if it is the worker's turn; else tells when it will be.
+/// Deals out slots, if it is the worker's turn; else says when it will be.
 fn deal(controller: &mut Controller, turns: &mut Turns, now: Time, request: &SyncRequest) -> Dealt {
     let none = |ticket, come_at| Dealt {
         slots: Vec::new(),
         ticket,
         come_at,
     };
-    // // The ticket may be of a state that was lost with its store.
+    // The ticket may be of a state that was lost with its store.
     let known = request.ticket.filter(|ticket| turns.has_given(*ticket));
     let is_alone = request.alone_for.is_some() && now < turns.meets_at();
     let Some(first) = request.wanted.first().filter(|_| !is_alone) else {
@@ -177,14 +177,14 @@ fn deal(controller: &mut Controller, turns: &mut Turns, now: Time, request: &Syn
     turns.pass_over(now, rate, lead);
     let (opens, may_change) = controller.next_at(now, *first);
     let is_near = opens <= now + lead;
-    // // A turn that was not taken in time goes to the worker that is here.
+    // A turn that was not taken in time goes to the worker that is here.
     let is_lying = opens <= now && !may_change;
     let ticket = known.unwrap_or_else(|| turns.ticket());
     if !is_near {
         turns.closed_until(early(opens, lead));
     }
     if !is_near || !(is_lying || turns.is_turn(ticket, rate, lead)) {
-        // // A pending response may come at any moment, so the workers whose turn is next look again soon.
+        // A pending response may come at any moment, so the workers whose turn is next look again soon.
         let open = if may_change {
             now + SHORTEST_LEASE
         } else {
@@ -202,7 +202,7 @@ fn deal(controller: &mut Controller, turns: &mut Turns, now: Time, request: &Syn
     let mut slots = Vec::new();
     let mut at = now;
     let most = turns.most(rate, request.visit);
-    // // Slots are being wasted: killed workers are still counted for a while, and take no parts.
+    // Slots are being wasted: killed workers are still counted for a while, and take no parts.
     let is_wasted = known.is_some() && controller.is_full(now);
     for cost in &request.wanted {
         let is_open = slots.len() < most || (is_wasted && at < now + lead);
@@ -224,7 +224,7 @@ fn deal(controller: &mut Controller, turns: &mut Turns, now: Time, request: &Syn
     } else {
         early(next, lead).max(now)
     };
-    // // Slots beyond a part are no usual batch: counting them would make the others come late.
+    // Slots beyond a part are no usual batch: counting them would make the others come late.
     turns.taken(ticket, slots.len().min(most), opens);
     let more = slots.len() < request.wanted.len();
     let ticket = more.then(|| turns.ticket());
@@ -250,12 +250,12 @@ struct Reach {
 impl Reach {
     /// Returns the next slot from `at` on, if it is within reach.
     fn slot(&self, controller: &mut Controller, at: Time, cost: u32) -> Option<Grant> {
-        // // A caller whose slot was ready did not wait for the limit, but only for the store.
+        // A caller whose slot was ready did not wait for the limit, but only for the store.
         let waited = self.had_to_wait || at > self.now;
         let later = match controller.poll(at, cost, waited) {
             Poll::Grant(grant) => return Some(grant),
             Poll::At(later) if later <= self.until => later,
-            // // Far ahead the outcome is unknown: where a canary is out, the time is that of its loss.
+            // Far ahead the outcome is unknown: where a canary is out, the time is that of its loss.
             Poll::AfterFeedback(later) if later <= self.now + self.lead => later,
             _ => return None,
         };

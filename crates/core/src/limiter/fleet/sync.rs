@@ -20,6 +20,10 @@ pub const MOST_WANTED: usize = 256;
 const UNNAMED_PAUSE: Duration = Duration::from_secs(1);
 
 /// Something that a worker reports to the fleet.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all reports are the large one"
+)]
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Report {
     /// `times` requests like that of `grant` had this outcome.
@@ -34,16 +38,6 @@ pub(super) enum Report {
     Learned(Learned, Duration),
     /// A worker sent `sent` tokens' worth of requests on its own, since it left the state of lineage `left`.
     SentAlone { sent: u64, left: u64 },
-}
-
-impl Report {
-    /// Returns the grant whose outcome it is.
-    pub(super) const fn grant(&self) -> Option<&Grant> {
-        match self {
-            Self::Request { grant, .. } => Some(grant),
-            Self::Manual(_) | Self::Learned(..) | Self::SentAlone { .. } => None,
-        }
-    }
 }
 
 /// A report with the time of its event, by the store's clock.

@@ -195,7 +195,7 @@ fn a_refusal_of_one_holds_all_at_their_next_visit() {
     let mut now = at(0.2);
     let first = next(&mut store, &mut other, &mut now, at(9.0)).expect("after the pause");
     assert!(now >= at(5.2) && first.canary);
-    // While the canary is out, nobody else goes.
+    // While the canary is under way, no other request goes.
     assert_eq!(next(&mut store, &mut one, &mut at(5.3), at(6.0)), None);
     succeed(&mut other, at(6.0), &first);
     store
@@ -205,7 +205,7 @@ fn a_refusal_of_one_holds_all_at_their_next_visit() {
 }
 
 #[test]
-fn slots_that_were_out_when_somebody_was_refused_are_void() {
+fn slots_taken_ahead_are_void_after_a_refusal() {
     let settings = settings(&config());
     let mut store = Store::default();
     let (mut one, mut other) = (member(&settings), member(&settings));
@@ -224,7 +224,7 @@ fn slots_that_were_out_when_somebody_was_refused_are_void() {
 }
 
 #[test]
-fn a_canary_of_a_worker_that_was_killed_blocks_nobody_for_ever() {
+fn a_canary_of_a_worker_that_was_killed_blocks_no_worker_for_ever() {
     let settings = settings(&config());
     let mut store = Store::default();
     let (mut one, mut other) = (member(&settings), member(&settings));
@@ -258,7 +258,7 @@ fn a_ticket_of_a_worker_that_was_killed_is_passed_over() {
 }
 
 #[test]
-fn a_slot_that_nobody_uses_goes_back() {
+fn an_unused_slot_goes_back() {
     let slow = ApiRateConfig {
         initial_rate: 0.1,
         ..config()
@@ -542,7 +542,7 @@ fn a_store_that_was_emptied_is_told_what_the_workers_know() {
         one.view(at(0.5)).ceiling.map(Rate::as_per_second),
         Some(40.0)
     );
-    // Whoever comes new learns it from the store.
+    // A new worker learns it from the store.
     let mut other = member(&settings);
     store.visit(&mut other, at(0.6), 1);
     assert_eq!(
@@ -552,7 +552,7 @@ fn a_store_that_was_emptied_is_told_what_the_workers_know() {
 }
 
 #[test]
-fn a_ticket_of_a_store_that_was_emptied_starves_nobody() {
+fn a_ticket_of_a_store_that_was_emptied_starves_no_worker() {
     let mut store = Store::default();
     let mut all: Vec<Member> = (0..40).map(|_| member(&steady())).collect();
     for member in &mut all {
@@ -594,7 +594,7 @@ fn other_settings_under_the_same_key_are_refused_while_a_fleet_is_alive() {
         Poll::Denied(Denial::Fleet(FleetUnavailable::OtherSettings))
     );
     assert!(store.record(at(1.0)).is_some(), "nothing was overwritten");
-    // Nobody has come for a while: the new configuration takes over.
+    // No worker has come for a while: the new configuration takes over.
     store.visit(&mut other, at(50.0), 1);
     granted(other.poll(at(50.0), 1, false));
 }
@@ -646,7 +646,7 @@ fn the_state_comes_through_the_store_as_it_was_and_stays_small() {
 }
 
 #[test]
-fn whoever_leaves_gives_everything_back() {
+fn a_worker_that_leaves_gives_everything_back() {
     let settings = Settings {
         capacity: Some(3.0),
         initial_tokens: Some(3.0),
@@ -690,7 +690,7 @@ fn announced(remaining: u64) -> AnnouncedLimits {
     [told].into_iter().collect()
 }
 
-/// Calls as often as it can, for so long; returns when it was granted something.
+/// Calls as often as it can for a time. Returns the times of its grants.
 fn calls(
     store: &mut Store,
     member: &mut Member,
@@ -742,7 +742,7 @@ fn the_trial_of_a_circuit_is_sent_though_callers_are_turned_away() {
             trials.first().is_some_and(|first| *first < at(4.0)),
             "{trials:?}"
         );
-        // Whoever was turned away hears that it is over, too.
+        // A worker whose callers were denied learns that it is over, too.
         let _ = other.poll(at(11.0), 1, false);
         assert!(!calls(&mut store, &mut other, 11.0, 2000, |_| false).is_empty());
     }
@@ -935,7 +935,7 @@ fn a_newcomer_that_finds_an_emptied_store_first_does_not_make_the_others_forget(
 }
 
 #[test]
-fn half_of_a_fleet_killed_at_once_stops_nobody() {
+fn the_other_half_of_a_fleet_goes_on_after_half_is_killed() {
     let mut store = Store::default();
     let mut all: Vec<Member> = (0..400).map(|_| member(&steady())).collect();
     let mut sent = 0;
@@ -972,7 +972,7 @@ fn a_worker_that_was_stopped_in_the_middle_of_a_visit_is_soon_as_quick_as_before
 }
 
 #[test]
-fn slots_of_other_costs_hide_nobody() {
+fn slots_of_other_costs_hide_no_caller() {
     let settings = Settings {
         capacity: Some(10.0),
         initial_tokens: Some(10.0),

@@ -1,4 +1,4 @@
-//! //! Counts the workers and orders their turns, in a few numbers that do not grow with the fleet.
+//! Counts the workers and orders their turns, in a few numbers that do not grow with the fleet.
 //!
 //! A worker that finds no slot near takes a *ticket* and comes back when it is nearly its turn. Turns open as fast as
 //! slots come. A ticket whose holder does not come (it was killed, or has nothing to send any more) is passed over,
@@ -95,11 +95,11 @@ impl Turns {
     /// the first one back. They start together again, because each of them goes on with its part of the rate until it
     /// is back.
     pub(super) fn gather(&mut self, now: Time, alone_for: Duration, rate: Rate) -> bool {
-        // // A slow fleet writes rarely anyway.
+        // A slow fleet writes rarely anyway.
         let quiet = QUIET.max(rate.time_for(QUIET_TURNS * self.batch));
         let is_first = now >= self.meets_at && self.joined_at + quiet <= now;
         if is_first {
-            // // A worker waits for its next try at most twice as long as it has been alone.
+            // A worker waits for its next try at most twice as long as it has been alone.
             let others = alone_for.saturating_mul(2).saturating_add(GATHERING_TAKES);
             self.meets_at = now + others.min(GATHERING);
         }
@@ -200,7 +200,7 @@ impl Turns {
 
     /// Takes note that the holder of `ticket` needs nothing any more.
     pub(super) fn given_up(&mut self, ticket: u64) {
-        // // A ticket that was passed over was counted then.
+        // A ticket that was passed over was counted then.
         if ticket >= self.floor {
             self.served = self.served.saturating_add(1).min(self.next);
         }
@@ -315,7 +315,7 @@ mod tests {
         };
         turns.joined(at(90.0));
         assert_eq!(gather(&mut turns, 100.0, 10.0), (true, at(105.0)));
-        // Long after the first one, and nobody has come between them.
+        // Long after the first one, and no worker has come between them.
         assert_eq!(gather(&mut turns, 103.0, 13.0), (false, at(105.0)));
         // Others were there all the time.
         turns.joined(at(199.0));

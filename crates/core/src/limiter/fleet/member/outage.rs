@@ -1,4 +1,4 @@
-//! //! A worker while the store can't be reached.
+//! A worker while the store can't be reached.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ impl Member {
         let wait = RETRY[0]
             .saturating_mul(2_u32.saturating_pow(outage.tries))
             .min(RETRY[1]);
-        // // The factor of chance spreads the tries of workers that lost the store together.
+        // The factor of chance spreads the tries of workers that lost the store together.
         outage.next_try = now + wait.mul_f64(1.0 + chance);
         outage.is_awaited = false;
         outage.tries = outage.tries.saturating_add(1);
@@ -54,7 +54,7 @@ impl Member {
     /// Begins an outage if a visit does not end.
     pub(super) fn give_up_waiting(&mut self, now: Time) {
         if self.outage.is_none() && now >= self.waited_for_until() {
-            // // Workers whose visits hang at once have started them at different times.
+            // Workers whose visits hang at once have started them at different times.
             let asked_at = self.to_store(self.asked_at).as_nanos();
             let chance = (asked_at % 1_000_000_000) as f64 / 1e9;
             self.outage = Some(self.outage_begun(now, chance));
@@ -86,7 +86,7 @@ impl Member {
     /// Returns a controller for this worker alone, which continues from what it last saw of the fleet.
     fn standalone_begun(&self, now: Time, chance: f64) -> Controller {
         let at = self.to_store(now);
-        // // Pauses that the store has not heard of count, too, and so does a limit of which nothing is left.
+        // Pauses that the store has not heard of count, too, and so does a limit of which nothing is left.
         let unheard = self.reports.iter().map(|it| it.pause_left(at)).max();
         let pause = self.seen.pause_left(at).max(unheard.unwrap_or_default());
         let used_up = self.seen.view(at).announced;

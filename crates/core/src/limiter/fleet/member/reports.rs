@@ -61,7 +61,7 @@ impl Member {
             None => Change::Nothing,
         };
         if self.standalone_of(grant).is_none() {
-            // // For a burst that is known, only a longer pause is news.
+            // For a burst that is known, only a longer pause is news.
             let is_first = self.seen.is_of_this_epoch(grant);
             let has_hint = matches!(outcome, Outcome::Refused { hint: Some(_), .. });
             let report = Report::Request {

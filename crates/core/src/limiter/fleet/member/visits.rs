@@ -1,4 +1,4 @@
-//! //! When the store has to be visited, what for, and what comes of a visit.
+//! When the store has to be visited, what for, and what comes of a visit.
 
 use std::time::Duration;
 
@@ -85,12 +85,12 @@ impl Member {
         let offset = self.offset.map_or(newer, |older| older.or(newer));
         self.offset = Some(offset);
         self.last_contact = Some(received);
-        // // A program that was suspended during a visit does not have a slow store.
+        // A program that was suspended during a visit does not have a slow store.
         let took = now.saturating_since(self.asked_at).min(LEAD[1]);
         self.visit = (self.visit + took) / 2;
         let meets_at = offset.to_local(reply.meets_at);
         match &mut self.outage {
-            // // The store is back, but not all other workers: until then each goes on with its part.
+            // The store is back, but not all other workers: until then each goes on with its part.
             Some(outage) if outage.standalone.is_some() && received < meets_at => {
                 outage.next_try = meets_at;
                 outage.is_awaited = true;
@@ -129,7 +129,7 @@ impl Member {
         let until_then = offset.to_local(reply.come_at).saturating_since(received);
         let is_far = until_then > FAR;
         self.come_at = received + until_then.mul_f64(if is_far { CAUTION } else { 1.0 });
-        // // A pause that another worker's refusal began is reported here, too.
+        // A pause that another worker's refusal began is reported here, too.
         let pause = self.seen.pause_left(self.to_store(now));
         match reply.change {
             Change::Nothing | Change::Raised { .. } if pause > pause_before + LONGER => {
@@ -151,7 +151,7 @@ impl Member {
             return now;
         }
         let report = self.report_by.unwrap_or(Time::MAX);
-        // // A ticket that is not needed any more goes back in its turn.
+        // A ticket that is not needed any more goes back in its turn.
         let slots = if wants || self.ticket.is_some() {
             self.come_at
         } else {
