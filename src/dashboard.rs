@@ -76,7 +76,7 @@ impl DashboardBuilder {
         self
     }
 
-    /// Allows addresses that other machines can reach. There is no password and no encryption: whoever
+    /// Allows addresses that other machines can reach. There is no password and no encryption: everyone who
     /// reaches the port sees the page. `names` are the host names under which it is called, such as
     /// `job-7.internal`; calls by IP address and as `localhost` are always answered.
     pub fn allow_remote<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {

@@ -20,15 +20,17 @@
 //!
 //! - [`make_client_for`] and [`DynamicAPIClient`]: requests that pace themselves. Clones share one
 //!   limiter; give one to each thread.
-//! - [`DynamicRateLimiter`]: the limiter alone, for requests that something else sends.
-//! - [`ApiRateConfig`] and [`API_RATE_CONFIGS`]: what is known of an API, by name.
+//! - [`DynamicRateLimiter`]: the limiter alone, for requests that other code sends.
+//! - [`ApiRateConfig`] and [`API_RATE_CONFIGS`]: what is known about an API, by name.
 //! - [`enum@Error`]: everything that can go wrong.
-//! - [`guidance`]: what an answer says about limits, for requests that something else sends.
+//! - [`guidance`]: what a response says about limits, for requests that other code sends.
 //! - [`Observer`] and [`Event`]: what happened, as it happens.
 //! - [`CircuitBreaker`]: waiting for the end of an outage, for all workers at once.
 //! - [`ManualClock`]: virtual time, for tests.
 //! - `prometheus` and `dashboard` (features): what to watch while a job runs.
-//! - `simulator` (feature): a rate-limited API on a loopback port, to try scripts against.
+//!
+//! The package `api-ratelimiter-core` holds the decisions, for a client of your own;
+//! `api-ratelimiter-simulator` is a rate-limited API for tests of any client; `apirl` is the program.
 //!
 //! The guide in twenty parts is `USAGE.md`; the design and its reasons are `background.md`; what to
 //! watch is `METRICS.md`.
@@ -38,7 +40,7 @@
 //! Costs are in crates that the feature adds, on Linux, to the 35 of the library without features.
 //!
 //! - **rustls** (default, 10 crates): https by rustls with the ring provider and Mozilla's roots.
-//! - **gzip** (default, 5 crates): compressed answers.
+//! - **gzip** (default, 5 crates): compressed responses.
 //! - **native-tls** (15 crates, and the system's OpenSSL): https by the system's TLS library; chosen by
 //!   [`tls(Tls::Native)`](ClientBuilder::tls). Not needed where rustls is on.
 //! - **platform-verifier** (3 crates beside rustls): the operating system's certificates; chosen by
@@ -47,10 +49,8 @@
 //! - **async** (54 crates, 58 beside rustls): [`AsyncDynamicAPIClient`] over reqwest on tokio, and
 //!   [`acquire_async`](DynamicRateLimiter::acquire_async) of the limiter. Not needed for a few calls from
 //!   async code: `spawn_blocking` does.
-//! - **simulator** (23 crates): the simulated API. For tests; don't switch it on in a program.
 //! - **redis** (34 crates, 36 beside the default features): [`Fleet::redis`], one limit for workers of many
 //!   processes and machines. Needs Rust 1.88.
-//! - **cli** (84 crates, 61 beside simulator): the program `apirl`. For `cargo install`, not for a library.
 //! - **prometheus** (3 crates): [`prometheus`], metrics in a registry of yours.
 //! - **dashboard** (26 crates): [`dashboard`], a live page about a running job, and `/metrics` beside it.
 //!

@@ -1,8 +1,8 @@
-//! What was learned, on disk, so that the next run starts where this one ended.
+//! The file that keeps what was learned about a limit, so that the next run starts where this one ended.
 //!
-//! One small file for each API and tenant. The last writer wins and a reader never sees half a file:
-//! it is written beside its place, synced, and renamed. Nothing in it is a secret; it is readable by its
-//! owner only all the same, as it says which APIs somebody calls.
+//! There is one small file for each API and tenant. The last writer wins, and a reader never sees a
+//! truncated file: the file is written under another name, synced, and renamed. It holds no secret, but only
+//! its owner can read it, because it shows which APIs are called.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -18,7 +18,7 @@ use crate::rate_limiter::DynamicRateLimiter;
 use api_ratelimiter_core::Time;
 use api_ratelimiter_core::limiter::Learned;
 
-/// At most so often is the file written while requests go on.
+/// Shortest time between two writes of the file while requests go on.
 const SAVE_EVERY: Duration = Duration::from_secs(5);
 
 /// The memory of one client.
@@ -26,15 +26,15 @@ const SAVE_EVERY: Duration = Duration::from_secs(5);
 pub(crate) struct Memory {
     path: PathBuf,
     key: Key,
-    /// Nanoseconds of the limiter's clock before which nobody looks whether there is news.
+    /// Time of the limiter's clock, in nanoseconds, of the next check whether there is something to save.
     next_look: AtomicU64,
-    /// What the file holds; whoever writes it has the lock.
+    /// The content of the file. The thread that writes the file holds the lock.
     saved: Mutex<Option<Learned>>,
-    /// A disk that can't be written to stays so; it is told once.
+    /// Whether a failure was reported: only the first one is.
     warned: AtomicBool,
 }
 
-/// Whose knowledge it is. Stands in the file, too: a file of somebody else is not read.
+/// The owner of the knowledge. It is part of the file: a file with another key is not read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Key {
@@ -43,7 +43,7 @@ struct Key {
     label: Option<String>,
 }
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Record {
@@ -67,13 +67,13 @@ impl Memory {
         }
     }
 
-    /// Hands what an earlier run has learned to the limiter. A file that can't be read, or that is
-    /// somebody else's, is one warning and a fresh start.
+    /// Gives the limiter what an earlier run learned. A file that can't be read, or that belongs to another
+    /// API or tenant, is one warning and a fresh start.
     pub(crate) fn load(&self, limiter: &DynamicRateLimiter) {
         match self.read() {
             Ok(Some(learned)) => {
                 *self.saved.lock() = Some(learned);
-                // A limiter that is shared may know better by now.
+                // A shared limiter may have learned more by now.
                 if limiter.learned().is_none() {
                     limiter.restore(&learned);
                 }
@@ -83,7 +83,7 @@ impl Memory {
         }
     }
 
-    /// Saves what is new, if it is time to. Called after each request: whoever notices, writes.
+    /// Saves what is new, if it is time to. Called after each call; the thread that calls it writes.
     pub(crate) fn tend(&self, limiter: &DynamicRateLimiter) {
         let now = limiter.clock().now();
         let due = self.next_look.load(Ordering::Relaxed);
@@ -95,16 +95,16 @@ impl Memory {
             .next_look
             .compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed)
             .is_ok();
-        // The first look only starts the clock: nothing is learned within the first request.
+        // The first check only starts the clock: nothing is learned within the first request.
         if is_mine && due != Time::ZERO.as_nanos() {
-            // Where a slow disk still keeps another request busy, this one does not join it.
+            // If another thread is still writing to a slow disk, this one does not wait for it.
             if let Some(saved) = self.saved.try_lock() {
                 self.write(limiter, saved);
             }
         }
     }
 
-    /// Saves what is new, however long it takes.
+    /// Saves what is new, and waits for another thread that writes.
     pub(crate) fn save(&self, limiter: &DynamicRateLimiter) {
         self.write(limiter, self.saved.lock());
     }
@@ -122,7 +122,7 @@ impl Memory {
         };
         match replace(&self.path, &record) {
             Ok(()) => *saved = Some(learned),
-            // A disk that is full may have room again when it is time for the next look.
+            // A full disk may have room again at the next check.
             Err(error) => self.warn(limiter, "write", &error),
         }
     }
@@ -156,7 +156,7 @@ impl Memory {
     }
 }
 
-/// A name that people can read, with a hash that keeps apart what looks alike.
+/// Returns a readable file name, with a hash that distinguishes similar keys.
 fn file_name(key: &Key) -> String {
     let readable: String = key
         .api
@@ -179,7 +179,7 @@ fn file_name(key: &Key) -> String {
     format!("{readable}-{:016x}.json", fnv1a(whole.as_bytes()))
 }
 
-/// Letters of a file name that are kept for people.
+/// Most characters of the readable part of a file name.
 const LONGEST_NAME: usize = 80;
 
 /// FNV-1a, 64 bits: the same on every machine and in every version, which the standard library's
@@ -197,7 +197,7 @@ fn replace(path: &Path, record: &Record) -> io::Result<()> {
     let beside = path.with_extension(format!("{:016x}.tmp", fastrand::u64(..)));
     let written = write(&beside, record).and_then(|()| fs::rename(&beside, path));
     if written.is_err() {
-        // Nothing is left lying about; that it can't be removed either is no news.
+        // Leaves no temporary file. A failure to remove it is not reported: the first error is.
         let _ = fs::remove_file(&beside);
     }
     written

@@ -92,14 +92,14 @@ impl Metrics {
 
 /// The registry in Prometheus' own text format, version 0.0.4.
 ///
-/// `prometheus-client` writes OpenMetrics, which Prometheus reads, too. This is for whoever reads only
+/// `prometheus-client` writes OpenMetrics, which Prometheus reads, too. Use this function for a reader that reads only
 /// the older form: `promtool check metrics`, the text files of `node_exporter`. The two differ in the
 /// names of counters in the comments, and in the mark at the end.
 #[must_use]
 pub fn text_format(registry: &Registry) -> String {
     let mut open = String::new();
     if text::encode(&mut open, registry).is_err() {
-        // Writing into memory has no way to fail; a collector of somebody else's has.
+        // Writing into memory can't fail, but a collector of other code may.
         open.clear();
     }
     let counters: BTreeSet<&str> = open

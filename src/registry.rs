@@ -163,7 +163,7 @@ fn nearest<'a>(name: &str, names: &'a [String]) -> Option<&'a str> {
 
 /// Letters to insert, remove or replace to get from one word to the other (Levenshtein's distance).
 fn edits(from: &str, to: &str) -> usize {
-    // Names are short; a longer text is cut so that nobody's typo costs much.
+    // Names are short: a longer text is truncated, so that a wrong name costs little.
     let to: Vec<char> = to.chars().take(64).collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (i, a) in from.chars().take(64).enumerate() {

@@ -60,7 +60,7 @@ impl AsyncDynamicAPIClient {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownApi`] with the names that are known and the nearest.
+    /// [`Error::UnknownApi`](crate::Error::UnknownApi) with the names that are known and the nearest.
     pub fn builder_for(name: &str) -> Result<AsyncClientBuilder> {
         let config = API_RATE_CONFIGS.known(name)?;
         Ok(Self::builder(ApiRateConfig::clone(&config)))

@@ -49,12 +49,12 @@ pub struct AsyncPages {
     under_way: Option<(RequestParts, Fetch)>,
 }
 
-/// A page on its way.
+/// A page that is being fetched.
 type Fetch = Pin<Box<dyn Future<Output = Result<Fetched, Lost>> + Send>>;
 
 type Fetched = (StatusCode, HeaderMap, Vec<u8>, Effort);
 
-/// Why a page did not come.
+/// Why a page could not be fetched.
 enum Lost {
     Call(Error),
     Body(Error),
@@ -88,18 +88,18 @@ impl AsyncPages {
         self
     }
 
-    /// Where the next page starts.
+    /// Returns the position at which the next page starts.
     #[must_use]
     pub fn position(&self) -> Position {
         self.walk.position().clone()
     }
 
-    /// The next page; `None` at the end and after an error. The same as polling the stream.
+    /// Returns the next page; `None` at the end and after an error. Equivalent to polling the stream.
     pub async fn next(&mut self) -> Option<Result<Page>> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 
-    /// The items of all pages one by one, in types of yours.
+    /// Returns the items of all pages one by one, parsed as `T`.
     pub fn items<T: DeserializeOwned>(self) -> AsyncItems<T> {
         AsyncItems {
             pages: self,
@@ -198,7 +198,7 @@ impl<T> AsyncItems<T> {
 }
 
 impl<T: DeserializeOwned> AsyncItems<T> {
-    /// The next item; `None` at the end and after an error. The same as polling the stream.
+    /// Returns the next item; `None` at the end and after an error. Equivalent to polling the stream.
     pub async fn next(&mut self) -> Option<Result<T>> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }

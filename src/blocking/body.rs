@@ -1,4 +1,4 @@
-//! A body as far as it was read: its beginning may be looked at before anybody asks for the whole.
+//! A body with the part of it that was read: the client may read its beginning before the caller reads it.
 
 use std::io::{self, Read};
 use std::mem;
@@ -11,7 +11,7 @@ use api_ratelimiter_core::Time;
 /// Bytes asked of the transport at once.
 const CHUNK: usize = 16 * 1024;
 
-/// What was read, and the rest.
+/// The part that was read, and the rest.
 pub(super) struct Body {
     seen: Vec<u8>,
     rest: Rest,
@@ -20,30 +20,30 @@ pub(super) struct Body {
 enum Rest {
     Open(Box<ureq::BodyReader<'static>>),
     Complete,
-    /// Told to whoever reads on.
+    /// The error of every further read.
     Broken(io::Error),
 }
 
-/// How far a reading came.
+/// How a read ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum BodyEnd {
     Complete,
-    /// There is more than was asked for.
+    /// The body is longer than the limit.
     TooLong,
-    /// It took longer than it should.
+    /// The read took too long.
     Late,
 }
 
 impl Body {
     pub(super) fn new(body: ureq::Body) -> Self {
-        // One reader for all that reads: a decoder must not start anew in the middle.
+        // There is one reader for all reads: a decoder must not start again in the middle.
         Self {
             seen: Vec::new(),
             rest: Rest::Open(Box::new(body.into_reader())),
         }
     }
 
-    /// That of an answer which has none.
+    /// Returns the body of a response without one.
     pub(super) fn none() -> Self {
         Self {
             seen: Vec::new(),
@@ -51,7 +51,7 @@ impl Body {
         }
     }
 
-    /// What was read so far.
+    /// Returns the part that was read so far.
     pub(super) fn seen(&self) -> &[u8] {
         &self.seen
     }
@@ -82,7 +82,7 @@ impl Body {
             Ok(BodyEnd::TooLong | BodyEnd::Late) => {}
             Err(error) => self.rest = Rest::Broken(again(error)),
         }
-        // What was complete before may still be more than this reader wants.
+        // A body that was complete before may still be longer than this limit.
         match end {
             Ok(BodyEnd::Complete) if self.seen.len() as u64 > limit => Ok(BodyEnd::TooLong),
             end => end,
@@ -112,14 +112,14 @@ fn read(
             return Ok(BodyEnd::Complete);
         }
         bytes.extend_from_slice(&chunk[..count]);
-        // What lay ready was read without a wait.
+        // Data that had arrived already was read without a wait.
         if clock.now() > soft {
             return Ok(BodyEnd::Late);
         }
     }
 }
 
-/// The same error for the next one who asks; the transport's is told once.
+/// Returns a copy of an error for the next read; the transport reports it only once.
 fn again(error: &io::Error) -> io::Error {
     let is_timeout = error
         .get_ref()
@@ -132,7 +132,7 @@ fn again(error: &io::Error) -> io::Error {
     }
 }
 
-/// First what was seen, then the rest.
+/// Returns the part that was read already first, then the rest.
 impl Read for Body {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if !self.seen.is_empty() {

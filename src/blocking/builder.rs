@@ -27,7 +27,7 @@ impl DynamicAPIClient {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownApi`] with the names that are known and the nearest.
+    /// [`Error::UnknownApi`](crate::Error::UnknownApi) with the names that are known and the nearest.
     pub fn builder_for(name: &str) -> Result<ClientBuilder> {
         API_RATE_CONFIGS
             .known(name)
@@ -39,7 +39,7 @@ impl DynamicAPIClient {
 ///
 /// # Errors
 ///
-/// [`Error::UnknownApi`] with the names that are known, and [`Error::InvalidConfig`] if the entry has
+/// [`Error::UnknownApi`](crate::Error::UnknownApi) with the names that are known, and [`Error::InvalidConfig`](crate::Error::InvalidConfig) if the entry has
 /// no base URL: then use [`DynamicAPIClient::builder_for`] and give one.
 ///
 /// ```

@@ -54,7 +54,7 @@ impl DynamicAPIClient {
         &self.inner.core.limiter
     }
 
-    /// Closes the client and its clones: calls that wait for their turn end by [`Error::Closed`] at once,
+    /// Closes the client and its clones: calls that wait for their turn end by [`Error::Closed`](crate::Error::Closed) at once,
     /// later ones too. Returns how many requests are under way, without waiting for them; they finish,
     /// but are not sent again. What was learned is saved.
     ///

@@ -74,12 +74,12 @@ fn world(change: impl FnOnce(&mut Draft)) -> World {
     world_of("", change)
 }
 
-/// The same under the name of an API whose dialect is known.
+/// A world with the name of an API whose dialect is known.
 fn world_of(name: &str, change: impl FnOnce(&mut Draft)) -> World {
     world_with(name, change, |_| {})
 }
 
-/// The same with something about the configuration changed.
+/// A world with a changed configuration.
 fn world_with(
     name: &str,
     change: impl FnOnce(&mut Draft),
@@ -286,7 +286,7 @@ fn a_pause_beyond_the_bound_is_an_error_at_once_that_carries_it() {
         world.parts(Method::GET),
         &[Answers(429, &[("retry-after", "3600")])],
     );
-    let error = error.expect_err("nobody waits an hour");
+    let error = error.expect_err("the pause is too long");
     assert!(matches!(error, Error::CooldownTooLong { .. }), "{error}");
     assert_eq!(error.retry_after(), Some(3600 * SECOND));
     assert_eq!(
@@ -301,7 +301,7 @@ fn a_pause_beyond_the_bound_is_an_error_at_once_that_carries_it() {
         matches!(error, Error::CooldownTooLong { reply: None, .. }),
         "{error}"
     );
-    assert_eq!(world.clock.now().as_nanos(), 0, "nobody slept");
+    assert_eq!(world.clock.now().as_nanos(), 0, "no call slept");
 }
 
 #[test]
@@ -317,7 +317,7 @@ fn a_pause_beyond_the_deadline_is_an_error_at_once_that_carries_it() {
         .expect_err("too late");
     assert!(matches!(error, Error::DeadlineTooShort { .. }), "{error}");
     assert!(error.retry_after() >= Some(20 * SECOND) && error.reply().is_some());
-    assert_eq!(world.clock.now().as_nanos(), 0, "nobody slept");
+    assert_eq!(world.clock.now().as_nanos(), 0, "no call slept");
 }
 
 #[test]
@@ -420,7 +420,7 @@ fn nothing_left_holds_the_next_request_also_where_every_answer_has_a_retry_after
             .expect("a value");
     }
     let times = world.times();
-    assert_eq!(times[1], 1.0, "a hint alone holds nobody up: {times:?}");
+    assert_eq!(times[1], 1.0, "a hint alone delays no call: {times:?}");
     assert!((41.0..=46.0).contains(&times[2]), "{times:?}");
     assert_eq!(world.limiter.snapshot().backed_off, 0);
 }

@@ -87,13 +87,13 @@ impl Pages {
         self
     }
 
-    /// Where the next page starts.
+    /// Returns the position at which the next page starts.
     #[must_use]
     pub fn position(&self) -> Position {
         self.walk.position().clone()
     }
 
-    /// The items of all pages one by one, in types of yours.
+    /// Returns the items of all pages one by one, parsed as `T`.
     ///
     /// ```no_run
     /// use api_ratelimiter::make_client_for;
@@ -166,8 +166,8 @@ impl fmt::Debug for Pages {
 /// The items of all pages of a collection, one by one; made by [`Pages::items`].
 ///
 /// After an error the iterator is at its end, also after an item of another shape
-/// ([`Error::Decode`](crate::Error::Decode), which names page and item, not the contents): whoever
-/// skips items unseen loses them. To look at odd items, take them as [`serde_json::Value`].
+/// ([`Error::Decode`](crate::Error::Decode), which names page and item, not the contents): skipping
+/// unseen items would lose them. To look at odd items, take them as [`serde_json::Value`].
 #[must_use = "nothing is sent before next()"]
 pub struct Items<T> {
     pages: Pages,

@@ -28,7 +28,7 @@ impl Resolver for BoundedResolver {
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let host = uri.host().unwrap_or_default();
         let literal = host.trim_start_matches('[').trim_end_matches(']');
-        // Whoever waits with a bound waits for a thread of its own.
+        // A caller with a timeout waits for a thread of its own.
         let timeout = match literal.parse::<core::net::IpAddr>() {
             Ok(_) => NextTimeout::default(),
             Err(_) => timeout,

@@ -53,7 +53,7 @@ fn a_scope_paces_its_requests_and_a_success_feeds_both() {
 }
 
 #[test]
-fn a_refusal_belongs_to_the_scope_unless_somebody_says_otherwise() {
+fn a_refusal_belongs_to_the_scope_unless_server_or_configuration_say_otherwise() {
     let refused = || Answers(429, &[("retry-after", "20")]);
     let world = scoped("", |_| {});
     world
@@ -115,7 +115,7 @@ fn a_limit_of_which_nothing_is_left_pauses_the_scope_alone() {
 }
 
 #[test]
-fn a_slow_scope_holds_up_nobody_in_the_common_queue() {
+fn a_slow_scope_does_not_block_the_common_queue() {
     let World {
         clock,
         limiter,

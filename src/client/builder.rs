@@ -1,4 +1,4 @@
-//! How a client is put together, the same for every front.
+//! The builder of both clients.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -51,7 +51,7 @@ pub struct Async {
 /// its own on the system's clock.
 #[must_use = "call build()"]
 pub struct ClientBuilder<F = Blocking> {
-    /// What only this front asks for.
+    /// The settings of this front only.
     pub(crate) front: F,
     config: ApiRateConfig,
     draft: Draft,
@@ -87,7 +87,8 @@ impl<F> ClientBuilder<F> {
         self.with(|draft| draft.bearer = Some(token))
     }
 
-    /// Asks for a token before each attempt, and once more after a 401, which is then sent once more.
+    /// Calls `source` for a token before each attempt. After a 401 the request is sent once more with a fresh
+    /// token.
     ///
     /// Called without any lock, from the thread that sends; keep the token in your own cache until it
     /// expires. Takes the place of [`bearer_auth`](Self::bearer_auth). An error ends the call and gives
@@ -111,31 +112,31 @@ impl<F> ClientBuilder<F> {
         self.with(|draft| draft.headers.push(header))
     }
 
-    /// What the `User-Agent` header says. Defaults to `dynamic-api-rate-limiter/` and the version.
+    /// Sets the `User-Agent` header. Defaults to `dynamic-api-rate-limiter/` and the version.
     pub fn user_agent(self, agent: impl Into<String>) -> Self {
         let agent = agent.into();
         self.with(|draft| draft.user_agent = Some(agent))
     }
 
-    /// Where paths are joined to. Defaults to the configuration's.
+    /// Sets the base URL that paths are joined to. Defaults to the configuration's.
     pub fn base_url(self, url: impl Into<String>) -> Self {
         let url = url.into();
         self.with(|draft| draft.base_url = Some(url))
     }
 
-    /// The statuses that mean "slower"; **replaces** the whole set. Defaults to the configuration's.
+    /// Sets the statuses that are refusals; **replaces** the whole set. Defaults to the configuration's.
     pub fn backoff_status_codes(self, codes: impl IntoIterator<Item = u16>) -> Self {
         let codes = codes.into_iter().collect();
         self.with(|draft| draft.backoff_status_codes = Some(codes))
     }
 
-    /// How often a refused request is sent again before [`Error::BackoffExhausted`](crate::Error).
+    /// Sets how often a refused request is sent again before [`Error::BackoffExhausted`](crate::Error).
     /// Defaults to 20.
     pub fn max_retries_on_backoff(self, retries: u32) -> Self {
         self.with(|draft| draft.max_retries_on_backoff = retries)
     }
 
-    /// The longest pause that callers wait through. Defaults to the configuration's.
+    /// Sets the longest pause that callers wait for. Defaults to the configuration's.
     pub fn max_cooldown(self, longest: Duration) -> Self {
         self.with(|draft| draft.max_cooldown = Some(longest))
     }
@@ -146,22 +147,22 @@ impl<F> ClientBuilder<F> {
         self.with(|draft| draft.breaker = Some(breaker))
     }
 
-    /// How often a request is sent again whose connection failed. Defaults to 0.
+    /// Sets how often a request is sent again after its connection failed. Defaults to 0.
     ///
     /// Requests that never reached the server are sent again whatever their method; others only if
     /// they are idempotent. An idempotent request whose connection was closed or reset before an
     /// answer came is sent once more even with 0: a server may close an idle connection at any moment.
-    /// What fails as the trial of an open [`circuit_breaker`](Self::circuit_breaker) is not counted.
+    /// A failed trial of an open [`circuit_breaker`](Self::circuit_breaker) does not count.
     pub fn retry_transport(self, retries: u32) -> Self {
         self.with(|draft| draft.retry_transport = retries)
     }
 
-    /// How long each part of a request may take.
+    /// Sets the timeouts of each part of a request.
     pub fn timeouts(self, timeouts: Timeouts) -> Self {
         self.with(|draft| draft.timeouts = timeouts)
     }
 
-    /// Longest body that is read whole, in decoded bytes. Defaults to 64 MiB.
+    /// Sets the longest body that is read whole, in decoded bytes. Defaults to 64 MiB.
     pub fn max_body(self, bytes: u64) -> Self {
         self.with(|draft| draft.max_body = bytes)
     }
@@ -169,31 +170,31 @@ impl<F> ClientBuilder<F> {
     /// Ignores the proxy variables of the environment. They are always ignored for a base URL on this
     /// machine (`localhost`, `127.0.0.0/8`, `[::1]`).
     ///
-    /// Nobody goes around a proxy for want of a feature: where they name one by SOCKS and `socks-proxy` is
-    /// off, `build()` fails (in the async client each call does).
+    /// The client never ignores a proxy because a feature is off: if the variables name a SOCKS proxy and
+    /// `socks-proxy` is off, `build()` fails (in the async client each call fails).
     pub fn no_proxy(self) -> Self {
         self.with(|draft| draft.proxy_from_environment = false)
     }
 
-    /// Which library speaks TLS. Defaults to [`Tls::Rustls`], whatever features are on.
+    /// Sets the TLS library. Defaults to [`Tls::Rustls`], whatever features are on.
     pub fn tls(self, tls: Tls) -> Self {
         self.with(|draft| draft.tls = tls)
     }
 
-    /// Which certificates are trusted. Defaults to [`Roots::WebPki`], whatever features are on.
+    /// Sets which certificates are trusted. Defaults to [`Roots::WebPki`], whatever features are on.
     pub fn roots(self, roots: Roots) -> Self {
         self.with(|draft| draft.roots = roots)
     }
 
-    /// Joins a limiter that others use too, instead of one of its own: one queue and one rate for
-    /// all that share a credential. Rates, cooldowns and clock are then the limiter's; `max_cooldown`
+    /// Uses a limiter that other clients use, too, instead of its own: one queue and one rate for all
+    /// clients that share a credential. Rates, cooldowns and clock are then the limiter's; `max_cooldown`
     /// or `clock` beside it make `build()` fail.
     pub fn limiter(mut self, limiter: DynamicRateLimiter) -> Self {
         self.limiter = Some(limiter);
         self
     }
 
-    /// The clock of the client's own limiter, for tests in virtual time. Defaults to the system's.
+    /// Sets the clock of the client's own limiter, for tests in virtual time. Defaults to the system's.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
         self
@@ -216,20 +217,20 @@ impl<F> ClientBuilder<F> {
         self
     }
 
-    /// Remembers in this folder what is learned about the limit, so that the next run starts where this
-    /// one ends. Defaults to no memory.
+    /// Keeps what is learned about the limit in this directory, so that the next run starts where this one
+    /// ends. Defaults to no memory.
     ///
     /// One file for each name, base URL and [`label`](Self::label), readable by its owner only, without
     /// any secret. It is read by `build()`, written at most every 5 s by a request that has finished,
-    /// and when the last clone of the client goes. A file that is damaged is one warning and a fresh
+    /// and when the last clone of the client goes. A damaged file is one warning and a fresh
     /// start. Knowledge older than 36 hours decays towards the configured start.
     pub fn remember_in(mut self, folder: impl Into<PathBuf>) -> Self {
         self.memory = Some(folder.into());
         self
     }
 
-    /// Has `observer` told of every [`Event`](crate::Event) of the client's own limiter and of the calls
-    /// through it; may be given several times. Defaults to the log lines alone. With a shared
+    /// Sends every [`Event`](crate::Event) of the client's own limiter, and of the calls through it, to
+    /// `observer`. Call it again for further observers. Defaults to the log lines alone. With a shared
     /// [`limiter`](Self::limiter), use its
     /// [`add_observer`](crate::DynamicRateLimiter::add_observer).
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
@@ -237,7 +238,7 @@ impl<F> ClientBuilder<F> {
         self
     }
 
-    /// Tells credentials apart that call the same API: each has a limit of its own. Events of the
+    /// Labels the credential, so that several credentials for one API have a limit each. Events of the
     /// client's own limiter show it. Defaults to none.
     pub fn label(self, tenant: impl Into<String>) -> Self {
         let tenant = tenant.into();

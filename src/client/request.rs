@@ -1,4 +1,4 @@
-//! How a request is put together, the same for every front.
+//! The builder of requests of both clients.
 
 use std::fmt::{self, Display};
 use std::sync::Arc;
@@ -224,10 +224,7 @@ impl<F: Front> RequestBuilder<F> {
     pub fn timeout(self, timeout: Duration) -> Self {
         self.with(|parts, _| {
             if timeout.is_zero() {
-                return Err(Error::request(
-                    "timeout",
-                    "0 would never let anything through",
-                ));
+                return Err(Error::request("timeout", "must be greater than zero"));
             }
             parts.timeout = Some(timeout);
             Ok(())

@@ -1,4 +1,4 @@
-//! The builder's plain settings, shared by every front.
+//! The settings of a client, as the builder collects them and checked.
 
 use std::fmt;
 use std::sync::Arc;
@@ -96,11 +96,7 @@ impl Timeouts {
             ("timeouts.body", self.body),
         ];
         match all.iter().find(|(_, timeout)| timeout.is_zero()) {
-            Some((field, _)) => Err(Error::config(
-                entry,
-                field,
-                "0 would never let anything through",
-            )),
+            Some((field, _)) => Err(Error::config(entry, field, "must be greater than zero")),
             None => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! What the transports of all fronts have in common.
+//! Constants and errors that both transports share.
 
 use std::io;
 use std::time::Duration;
@@ -9,11 +9,10 @@ use api_ratelimiter_core::error::TransportKind;
 /// and made anew, which costs a round trip and nothing else.
 pub(crate) const MOST_IDLE_CONNECTIONS: usize = 64;
 
-/// Reading a refused answer away stops at the first read that ends after this: a connection is not
-/// worth more.
+/// Longest time for reading the body of a refusal away, so that the connection can be used again.
 pub(crate) const DRAIN_FOR: Duration = Duration::from_secs(1);
 
-/// What an error of a socket means.
+/// Returns the kind of failure that an error of a socket is.
 pub(crate) fn io_kind(error: &io::Error) -> TransportKind {
     match error.kind() {
         io::ErrorKind::ConnectionRefused

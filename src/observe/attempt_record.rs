@@ -1,4 +1,4 @@
-//! What observers are told of the requests of a call; the same for every front.
+//! The record of one attempt, of which an event is made; both fronts use it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use api_ratelimiter_core::error::{Error, TransportKind};
 use api_ratelimiter_core::outcome::Feedback;
 use api_ratelimiter_core::request::{RequestParts, Tags};
 
-/// A request as it goes out: a redirect would change what the call holds of it.
+/// One attempt as observers see it. It keeps the request, which a redirect may change in the call.
 #[derive(Debug)]
 pub(crate) struct AttemptRecord {
     pub(crate) tags: Option<Arc<Tags>>,
@@ -89,7 +89,7 @@ impl AttemptRecord {
     }
 }
 
-/// A call that ends with an error.
+/// Returns the event of a call that ended with an error.
 pub(super) fn gave_up(about: About, attempt: &Attempt, error: &Error) -> Event {
     let parts = attempt.parts();
     let (route, url) = target(parts);

@@ -1,4 +1,4 @@
-//! What a decision of the limiter changed, as events.
+//! Decisions of the limiter, and the events that they are.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use api_ratelimiter_core::limiter::{Belief, BreakerPhase, Change, Phase, View};
 use api_ratelimiter_core::request::Tags;
 use api_ratelimiter_core::{Rate, Time};
 
-/// What led to a change.
+/// The cause of a decision.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cause {
     pub(crate) status: Option<StatusCode>,
@@ -18,7 +18,7 @@ pub(crate) struct Cause {
     pub(crate) tags: Option<Arc<Tags>>,
 }
 
-/// A decision, with what was believed before it and what is true after it.
+/// A decision of the limiter, with the beliefs before and the state after it.
 #[derive(Debug)]
 pub(crate) struct Decision {
     pub(crate) change: Change,
@@ -136,7 +136,7 @@ impl Decision {
     }
 }
 
-/// What the limiter is doing, and why, in words.
+/// Shows what the limiter is doing, and why, in words.
 pub(crate) struct StateInWords<'a>(pub(crate) &'a View);
 
 impl fmt::Display for StateInWords<'_> {

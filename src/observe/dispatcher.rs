@@ -1,4 +1,4 @@
-//! Who listens to one limiter.
+//! The dispatcher of events: gives them to the log lines and to the observers of one limiter.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,20 +16,20 @@ use api_ratelimiter_core::attempt::Attempt;
 use api_ratelimiter_core::error::Error;
 use api_ratelimiter_core::request::Tags;
 
-/// Numbers that one decision may need; those it does not use are left out.
+/// Sequence numbers reserved for the events of one decision. Unused numbers are left out.
 const PER_DECISION: u64 = 8;
 
-/// Who speaks, and when by the wall clock.
+/// The API that an event is about, and the wall-clock time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EventSource<'a> {
     pub(crate) api: &'a str,
     pub(crate) unix_now: Duration,
 }
 
-/// The log lines, and whoever else listens.
+/// Gives events to the log lines and to observers.
 #[derive(Default)]
 pub(crate) struct Dispatcher {
-    /// Whether anybody but the log listens: looked at before anything is put together.
+    /// Whether there are observers besides the log lines. Checked before an event is made.
     listened: AtomicBool,
     sequence: AtomicU64,
     seats: RwLock<Subscribers>,
@@ -43,7 +43,7 @@ struct Subscribers {
 
 struct Listener {
     observer: Arc<dyn Observer>,
-    /// Whether a panic of it was logged already.
+    /// Whether a panic of the observer was logged.
     told_on: AtomicBool,
 }
 
@@ -63,12 +63,12 @@ impl Dispatcher {
         self.seats.read().tenant.as_deref().map(str::to_owned)
     }
 
-    /// Whether anybody wants an event that is logged at `level`: if not, none is put together.
+    /// Returns whether an event that is logged at `level` has an observer or a log line; else it is not made.
     pub(crate) fn wants(&self, level: log::Level) -> bool {
         self.listened.load(Ordering::Acquire) || log::log_enabled!(target: TARGET, level)
     }
 
-    /// The first of the numbers of a decision's events. Asked for in the order of decisions.
+    /// Returns the first sequence number of a decision's events. Called in the order of decisions.
     pub(crate) fn next_number(&self) -> u64 {
         self.sequence.fetch_add(PER_DECISION, Ordering::Relaxed)
     }
@@ -84,7 +84,8 @@ impl Dispatcher {
         }
     }
 
-    /// Tells everybody, on this thread. No lock is held meanwhile: an observer may add another.
+    /// Gives an event to the log lines and all observers, on this thread. No lock is held, so that an observer
+    /// may add another one.
     fn tell(&self, event: &Event) {
         LogLines.on_event(event);
         if !self.listened.load(Ordering::Acquire) {
@@ -100,7 +101,7 @@ impl Dispatcher {
     }
 }
 
-/// What a limiter tells, put together only if somebody wants it.
+/// The events of a limiter and its calls.
 impl Dispatcher {
     pub(crate) fn decided(&self, speaker: EventSource<'_>, tags: Option<&Tags>, news: &Decision) {
         let mut sequence = news.number;
@@ -117,7 +118,7 @@ impl Dispatcher {
         self.tell(&Event::CooldownEnded { about, lasted });
     }
 
-    /// Tells one event that is not a decision of the limiter, if anyone wants what is logged at `level`.
+    /// Gives an event that is not a decision of the limiter to observers, if the event has any.
     pub(crate) fn tell_if_wanted(
         &self,
         speaker: EventSource<'_>,

@@ -1,4 +1,4 @@
-//! The events, and who is told of them.
+//! The events, and the trait of observers.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use api_ratelimiter_core::limiter::{BreakerPhase, LearningReason, Phase};
 use api_ratelimiter_core::seconds;
 
-/// Whoever wants to know what a limiter does and how requests fare.
+/// Receives the events of limiters and calls.
 ///
-/// Called on the thread that made the event happen, without any lock: a slow observer slows the
-/// request it is told of, and nobody else in the queue. A panic in it is caught and logged once. It
-/// may ask the limiter for a [`snapshot`](crate::DynamicRateLimiter::snapshot).
+/// It is called on the thread that caused the event, without any lock: a slow observer slows down that
+/// request, and no other caller in the queue. A panic of an observer is caught and logged once. An
+/// observer may call [`snapshot`](crate::DynamicRateLimiter::snapshot).
 ///
 /// ```
 /// use std::sync::Arc;
@@ -38,7 +38,7 @@ use api_ratelimiter_core::seconds;
 /// # Ok::<(), api_ratelimiter::Error>(())
 /// ```
 pub trait Observer: Send + Sync {
-    /// Something happened.
+    /// Receives one event.
     fn on_event(&self, event: &Event);
 }
 
@@ -51,41 +51,41 @@ pub trait Observer: Send + Sync {
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {
-    /// A request was sent and its answer's head came, or none will come.
+    /// A request was sent, and the head of its response arrived or the attempt failed.
     ///
-    /// One for each request that was sent: a call that is refused twice and then answered makes three.
+    /// There is one event for each request: a call that is refused twice and then succeeds makes three.
     #[non_exhaustive]
     Attempt {
-        /// Whose, and when.
+        /// API, tenant and time.
         #[serde(flatten)]
         about: About,
         /// The method.
         method: String,
-        /// The caller's label of the kind of request; where there is one, no address is told.
+        /// The caller's label of the kind of request. With a label there is no `url`.
         route: Option<String>,
         /// The address without its query.
         url: Option<String>,
-        /// The answer's status; `None` if none came.
+        /// The status of the response; `None` without a response.
         status: Option<u16>,
-        /// Why no answer came, in words.
+        /// Why there is no response, in words.
         error: Option<String>,
-        /// Whether the limiter took the answer for a refusal.
+        /// Whether the response is a refusal.
         refused: bool,
-        /// The how-many-th request of its call, from 1.
+        /// The number of the request in its call, from 1.
         attempt: u32,
-        /// From sending to the answer's head, or to the failure.
+        /// Time from sending to the head of the response, or to the failure.
         #[serde(rename = "elapsed_seconds", with = "seconds")]
         elapsed: Duration,
         /// How long this request waited for its permit.
         #[serde(rename = "waited_seconds", with = "seconds")]
         waited: Duration,
-        /// The length of the answer's body that its head announces; `None` if it does not.
+        /// The length of the body that the head announces, if it does.
         bytes: Option<u64>,
     },
-    /// A call ended with an error of its own: the caller gets no answer.
+    /// A call ended with an error: the caller gets no response.
     #[non_exhaustive]
     GaveUp {
-        /// Whose, and when.
+        /// API, tenant and time.
         #[serde(flatten)]
         about: About,
         /// The method.
@@ -105,7 +105,7 @@ pub enum Event {
     /// A refusal lowered the rate (or found it low already).
     #[non_exhaustive]
     Cut {
-        /// Whose, and when.
+        /// API, tenant and time.
         #[serde(flatten)]
         about: About,
         /// The rate before, per second.
@@ -117,28 +117,28 @@ pub enum Event {
         cooldown: Duration,
         /// The refusal's status, where it is known.
         status: Option<u16>,
-        /// What the limiter does after it.
+        /// The state of the limiter after the event.
         #[serde(flatten)]
         standing: Standing,
     },
     /// The rate rose.
     #[non_exhaustive]
     Raised {
-        /// Whose, and when.
+        /// API, tenant and time.
         #[serde(flatten)]
         about: About,
         /// The rate before, per second.
         old_rate: f64,
         /// The rate after, per second.
         new_rate: f64,
-        /// What the limiter does after it.
+        /// The state of the limiter after the event.
         #[serde(flatten)]
         standing: Standing,
     },
-    /// From now on nothing is granted for a while; or a pause that is under way became longer.
+    /// A pause began, in which nothing is granted; or the current pause became longer.
     #[non_exhaustive]
     CooldownBegan {
-        /// Whose, and when.
+        /// API, tenant and time.
         #[serde(flatten)]
         about: About,
         /// How long, from now.
@@ -150,56 +150,56 @@ pub enum Event {
         prolonged: bool,
         /// The status of the answer that asked for it, where it is known.
         status: Option<u16>,
-        /// What the limiter does after it.
+        /// The state of the limiter after the event.
         #[serde(flatten)]
         standing: Standing,
     },
-    /// The first permit after a pause was granted: that is when somebody notices.
+    /// The first permit after a pause was granted.
     #[non_exhaustive]
     CooldownEnded {
-        /// Whose, and when.
+        /// API, tenant and time.
         #[serde(flatten)]
         about: About,
         /// From when it began to this permit.
         #[serde(rename = "lasted_seconds", with = "seconds")]
         lasted: Duration,
     },
-    /// What the limiter believes about the limit changed.
+    /// The estimate of the limit, or its reason, changed.
     #[non_exhaustive]
     CeilingLearned {
-        /// Whose, and when.
+        /// API, tenant and time.
         #[serde(flatten)]
         about: About,
         /// The ceiling before, per second.
         old_ceiling: Option<f64>,
-        /// What it believes now.
+        /// The state of the limiter after the event.
         #[serde(flatten)]
         standing: Standing,
     },
-    /// It began to look beyond the ceiling.
+    /// The limiter began to probe above the ceiling.
     #[non_exhaustive]
     Probe {
-        /// Whose, and when.
+        /// API, tenant and time.
         #[serde(flatten)]
         about: About,
-        /// What the limiter does now.
+        /// The state of the limiter after the event.
         #[serde(flatten)]
         standing: Standing,
     },
     /// A request that was sent after a pause was refused again.
     #[non_exhaustive]
     Blocked {
-        /// Whose, and when.
+        /// API, tenant and time.
         #[serde(flatten)]
         about: About,
-        /// What the limiter does now.
+        /// The state of the limiter after the event.
         #[serde(flatten)]
         standing: Standing,
     },
     /// The circuit breaker opened: nothing but trials is sent until one gets through.
     #[non_exhaustive]
     BreakerOpened {
-        /// Whose, and when.
+        /// API, tenant and time.
         #[serde(flatten)]
         about: About,
         /// When the first trial may go, from now.
@@ -209,7 +209,7 @@ pub enum Event {
     /// A trial got through: the circuit breaker closed.
     #[non_exhaustive]
     BreakerClosed {
-        /// Whose, and when.
+        /// API, tenant and time.
         #[serde(flatten)]
         about: About,
         /// How long it was open.
@@ -220,7 +220,7 @@ pub enum Event {
     /// limiter goes by the lower one.
     #[non_exhaustive]
     LimitsDisagree {
-        /// Whose, and when.
+        /// API, tenant and time.
         #[serde(flatten)]
         about: About,
         /// The announced limit, per second.
@@ -231,7 +231,7 @@ pub enum Event {
     /// The store of a fleet became unreachable, or can't be used; the worker keeps trying.
     #[non_exhaustive]
     FleetLost {
-        /// Whose, and when.
+        /// API, tenant and time.
         #[serde(flatten)]
         about: About,
         /// The store, as its [`FleetStore`](crate::FleetStore) shows itself.
@@ -242,7 +242,7 @@ pub enum Event {
     /// The store of a fleet is reachable again.
     #[non_exhaustive]
     FleetBack {
-        /// Whose, and when.
+        /// API, tenant and time.
         #[serde(flatten)]
         about: About,
         /// The store, as its [`FleetStore`](crate::FleetStore) shows itself.
@@ -252,7 +252,7 @@ pub enum Event {
     /// Comes once for each client.
     #[non_exhaustive]
     MemoryFailed {
-        /// Whose, and when.
+        /// API, tenant and time.
         #[serde(flatten)]
         about: About,
         /// What failed: `read` or `write`.
@@ -265,7 +265,7 @@ pub enum Event {
     /// A request carries a credential over plain HTTP to another machine. Comes once for each client.
     #[non_exhaustive]
     CredentialExposed {
-        /// Whose, and when.
+        /// API, tenant and time.
         #[serde(flatten)]
         about: About,
         /// Scheme, host and port that it is sent to.
@@ -274,7 +274,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// Whose event it is, and when it happened.
+    /// The API and tenant of an event, and its time.
     #[must_use]
     pub fn about(&self) -> &About {
         match self {
@@ -298,7 +298,7 @@ impl Event {
     }
 }
 
-/// Whose event it is, and when it happened.
+/// The API and tenant of an event, and its time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct About {

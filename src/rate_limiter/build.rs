@@ -18,7 +18,7 @@ impl DynamicRateLimiter {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidConfig`] for a value that breaks a rule.
+    /// [`Error::InvalidConfig`](crate::Error::InvalidConfig) for a value that breaks a rule.
     pub fn new(config: &ApiRateConfig) -> Result<Self> {
         Self::with_clock(config, Arc::new(SystemClock::new()))
     }
@@ -27,7 +27,7 @@ impl DynamicRateLimiter {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidConfig`] for a value that breaks a rule.
+    /// [`Error::InvalidConfig`](crate::Error::InvalidConfig) for a value that breaks a rule.
     pub fn with_clock(config: &ApiRateConfig, clock: Arc<dyn Clock>) -> Result<Self> {
         Self::assembled(config, clock, None)
     }

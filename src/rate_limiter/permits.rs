@@ -9,7 +9,7 @@ use api_ratelimiter_core::error::Result;
 use api_ratelimiter_core::outcome::{Feedback, LongerPause, Wanted};
 use api_ratelimiter_core::request::Tags;
 
-/// The right to send one request, whichever limits it falls under.
+/// The permits of one request: the limiter's and, if a scope covers the request, the scope's.
 #[must_use = "report the outcome by give() or unused()"]
 #[derive(Debug)]
 pub(crate) struct Permits {
@@ -18,7 +18,7 @@ pub(crate) struct Permits {
     waited: Duration,
 }
 
-/// A permit that goes back when it is dropped: its request was not sent.
+/// A permit that goes back to the limiter when it is dropped, because its request was not sent.
 #[derive(Debug, Default)]
 pub(crate) struct Held(Option<Permit>);
 
@@ -41,8 +41,8 @@ impl Held {
 
 impl Permits {
     /// Both permits of a request, the scope's being the older, after `earlier` waits for such. `Err`: a cut
-    /// or a pause began in the scope meanwhile. Then both have gone back, and the request queues again;
-    /// so long it has waited.
+    /// or a pause began in the scope meanwhile. Then both permits are back and the request queues again;
+    /// the error is how long the caller has waited.
     pub(crate) fn pair(narrow: Held, wide: Permit, earlier: Duration) -> Result<Self, Duration> {
         let for_narrow = narrow.0.as_ref().map_or(Duration::ZERO, Permit::waited);
         let waited = earlier + for_narrow + wide.waited();
@@ -67,7 +67,7 @@ impl Permits {
         self.wide.is_trial()
     }
 
-    /// What observers are told of the request.
+    /// Adds what the caller tells observers about the request.
     pub(crate) fn tagged(mut self, tags: Option<Arc<Tags>>) -> Self {
         self.narrow = self.narrow.map(|narrow| narrow.tagged(tags.clone()));
         self.wide = self.wide.tagged(tags);
@@ -116,14 +116,14 @@ impl Permits {
     }
 }
 
-/// What another host says is none of this limiter's business: no permit, no feedback.
+/// Reports the outcome of a request, unless it had no permit because it went to another host.
 pub(crate) fn give(permit: Option<Permits>, feedback: Feedback) {
     permit.into_iter().for_each(|permit| permit.give(feedback));
 }
 
 impl DynamicRateLimiter {
-    /// Waits for the permits of a request: the scope's first, so that a slow scope holds up nobody in the
-    /// common queue, then this limiter's.
+    /// Waits for the permits of a request: first the scope's, so that a slow scope does not block the common
+    /// queue, then this limiter's.
     pub(crate) fn acquire_for(&self, wanted: &Wanted) -> Result<Permits> {
         let mut waited = Duration::ZERO;
         let narrow = wanted.scope.as_deref().and_then(|name| self.scope(name));

@@ -1,7 +1,7 @@
 //! The suite of the blocking client once more, on the async client: what holds for the one holds for the
 //! other.
 //!
-//! The tests are those of `tests/client`, word for word; `front` makes each call of theirs an async one.
+//! The tests are those of `tests/blocking`, word for word; `front` makes each call of theirs an async one.
 
 #[path = "../blocking/bodies.rs"]
 mod bodies;
