@@ -46,13 +46,13 @@
 //! - **platform-verifier** (3 crates beside rustls): the operating system's certificates; chosen by
 //!   [`roots(Roots::Platform)`](ClientBuilder::roots). For networks with a certificate of their own.
 //! - **socks-proxy** (none): SOCKS proxies by `ALL_PROXY`.
-//! - **async** (54 crates, 58 beside rustls): [`AsyncDynamicAPIClient`] over reqwest on tokio, and
-//!   [`acquire_async`](DynamicRateLimiter::acquire_async) of the limiter. Not needed for a few calls from
+//! - **async** (54 crates, 58 beside rustls): `AsyncDynamicAPIClient` over reqwest on tokio, and
+//!   `acquire_async` of the limiter. Not needed for a few calls from
 //!   async code: `spawn_blocking` does.
-//! - **redis** (34 crates, 36 beside the default features): [`Fleet::redis`], one limit for workers of many
+//! - **redis** (34 crates, 36 beside the default features): `Fleet::redis`, one limit for workers of many
 //!   processes and machines. Needs Rust 1.88.
-//! - **prometheus** (3 crates): [`prometheus`], metrics in a registry of yours.
-//! - **dashboard** (26 crates): [`dashboard`], a live page about a running job, and `/metrics` beside it.
+//! - **prometheus** (3 crates): the module `prometheus`, metrics in a registry of yours.
+//! - **dashboard** (26 crates): the module `dashboard`, a live page about a running job, and `/metrics` beside it.
 //!
 //! # What is logged
 //!

@@ -267,7 +267,7 @@ impl Package {
                 continue;
             };
             let room = rooms.entry(from[..shared].to_vec()).or_default();
-            let name = |last: &String| [&from[..shared], &[last.clone()]].concat().join("::");
+            let name = |last: &String| [&from[..shared], std::slice::from_ref(last)].concat().join("::");
             room.entry(name(a)).or_default().insert(name(b));
         }
         rooms.into_values().collect()
@@ -334,7 +334,7 @@ impl Package {
     fn below(&self, mut place: Vec<String>, rest: &[String], depth: u32) -> Option<usize> {
         let mut rest = rest;
         while let Some((next, further)) = rest.split_first() {
-            let inner = [&place[..], &[next.clone()]].concat();
+            let inner = [&place[..], std::slice::from_ref(next)].concat();
             if self.find(&inner).is_none() {
                 break;
             }
