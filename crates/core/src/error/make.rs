@@ -78,7 +78,7 @@ impl Error {
 
     /// Returns the error of a response with an error status, 400 or above.
     #[must_use]
-    pub fn of_status(request: Box<str>, reply: Reply) -> Self {
+    pub(crate) fn of_status(request: Box<str>, reply: Reply) -> Self {
         Self::Status {
             request,
             reply: Box::new(reply),
@@ -88,7 +88,7 @@ impl Error {
 
     /// Returns the error of a body that is longer than `limit` bytes.
     #[must_use]
-    pub fn body_too_large(request: Box<str>, limit: u64) -> Self {
+    pub(crate) fn body_too_large(request: Box<str>, limit: u64) -> Self {
         Self::BodyTooLarge {
             request,
             limit,
@@ -98,7 +98,7 @@ impl Error {
 
     /// Returns the error of a connection that failed.
     #[must_use]
-    pub fn transport(
+    pub(crate) fn transport(
         request: Box<str>,
         kind: TransportKind,
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -122,7 +122,7 @@ impl Error {
     }
 
     /// Returns the error of a text that is not JSON of the wanted type. It does not show the text.
-    pub fn decode(request: &str, bytes: usize, error: &serde_json::Error) -> Self {
+    pub(crate) fn decode(request: &str, bytes: usize, error: &serde_json::Error) -> Self {
         Self::Decode {
             request: request.into(),
             bytes: bytes as u64,
