@@ -19,7 +19,7 @@ use api_ratelimiter_core::error::{Effort, Result};
 use api_ratelimiter_core::headers::HeaderNames;
 use api_ratelimiter_core::reply::{BodyStart, Reply};
 
-/// An answer of any status from 2xx to 5xx, its body not yet read.
+/// A response of any status from 2xx to 5xx. The caller reads its body.
 ///
 /// What reads the body to its end ([`bytes`](Self::bytes), [`text`](Self::text), [`json`](Self::json))
 /// gives the connection back for the next request. Dropped unread, a response closes its connection:
