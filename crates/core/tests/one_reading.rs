@@ -128,7 +128,14 @@ fn the_error_of_every_preset_and_vector_has_the_wait_that_the_limiter_was_told()
         let calls = settings
             .iter()
             .flat_map(|settings| [(settings, Method::GET), (settings, Method::POST)]);
-        for (vector, (settings, method)) in vectors()
+        // No vector has a wait in the body of a refusal that is not sent again.
+        let in_body = |status: &u16| {
+            let status = StatusCode::from_u16(*status).expect("a status");
+            with_body(status, r#"{"retry_after": 15}"#)
+        };
+        let mut responses = vectors();
+        responses.extend(config.backoff_status_codes.iter().map(in_body));
+        for (vector, (settings, method)) in responses
             .iter()
             .flat_map(|vector| calls.clone().map(move |call| (vector, call)))
         {
@@ -174,7 +181,7 @@ fn the_error_of_every_preset_and_vector_has_the_wait_that_the_limiter_was_told()
 /// A response with this status and a body of JSON.
 fn with_body(status: StatusCode, body: &str) -> Scripted {
     Scripted {
-        id: String::new(),
+        id: format!("{status} {body}"),
         status,
         headers: HeaderMap::new(),
         body: body.into(),
