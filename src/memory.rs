@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::observe::Event;
 use crate::rate_limiter::DynamicRateLimiter;
 use api_ratelimiter_core::Time;
+use api_ratelimiter_core::hash::Fnv64;
 use api_ratelimiter_core::limiter::Learned;
 
 /// Shortest time between two writes of the file while requests go on.
@@ -176,19 +177,11 @@ fn file_name(key: &Key) -> String {
         .take(LONGEST_NAME)
         .collect();
     let whole = format!("{}\0{}\0{:?}", key.api, key.base_url, key.label);
-    format!("{readable}-{:016x}.json", fnv1a(whole.as_bytes()))
+    format!("{readable}-{}.json", Fnv64::of(whole.as_bytes()))
 }
 
 /// Most characters of the readable part of a file name.
 const LONGEST_NAME: usize = 80;
-
-/// FNV-1a, 64 bits: the same on every machine and in every version, which the standard library's
-/// hashes are not.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
 
 fn replace(path: &Path, record: &Record) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -226,4 +219,19 @@ fn create(path: &Path) -> io::Result<File> {
 #[cfg(not(unix))]
 fn create(path: &Path) -> io::Result<File> {
     File::options().write(true).create_new(true).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_file_is_the_one_that_earlier_versions_gave_it() {
+        let key = Key {
+            api: "notion".to_owned(),
+            base_url: "https://api.notion.com/v1".to_owned(),
+            label: Some("a b".to_owned()),
+        };
+        assert_eq!(file_name(&key), "notion-a_b-935032679b39b7bb.json");
+    }
 }

@@ -16,10 +16,8 @@ use crate::client::call::DrivenCall;
 pub(super) trait AsyncUnreadResponse: Send {
     fn status(&self) -> StatusCode;
     fn headers(&self) -> &HeaderMap;
-    /// Reads the beginning of the body, which stays part of the response.
-    fn peek(&mut self) -> impl Future<Output = Vec<u8>> + Send;
-    /// Reads the body away, if its end is near; what was read stays part of the response.
-    fn drain(&mut self) -> impl Future<Output = BodyStart> + Send;
+    /// Reads the beginning of the body, which stays part of the response, for at most one second.
+    fn peek(&mut self) -> impl Future<Output = BodyStart> + Send;
 }
 
 /// A transport that sends requests.
@@ -52,13 +50,13 @@ pub(super) async fn drive<W: Wire>(
         };
         let arrived = outgoing.answered(response.status(), response.headers());
         let body = match arrived.wants_body(response.headers()) {
-            true => Some(response.peek().await),
+            true => Some(response.peek().await.bytes),
             false => None,
         };
         call = match arrived.judge(response.headers(), body.as_deref())? {
             Break(delivered) => return Ok((response, delivered)),
             Continue(draining) => {
-                let body = response.drain().await;
+                let body = response.peek().await;
                 match draining.drained(response.headers(), body)? {
                     Break(delivered) => return Ok((response, delivered)),
                     Continue(call) => call,

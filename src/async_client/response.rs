@@ -261,11 +261,7 @@ impl AsyncUnreadResponse for AsyncIncoming {
         self.response.headers()
     }
 
-    async fn peek(&mut self) -> Vec<u8> {
-        self.start(DRAIN_FOR).await.bytes
-    }
-
-    async fn drain(&mut self) -> BodyStart {
+    async fn peek(&mut self) -> BodyStart {
         self.start(DRAIN_FOR).await
     }
 }

@@ -16,9 +16,10 @@ use crate::client::call::DrivenCall;
 pub(super) trait UnreadResponse {
     fn status(&self) -> StatusCode;
     fn headers(&self) -> &HeaderMap;
-    /// Reads the beginning of the body, which stays part of the response.
-    fn peek(&mut self) -> &[u8];
-    /// Reads the body away, if its end is near; what was read stays part of the response.
+    /// Reads the beginning of the body, which stays part of the response. Stops at the first read that ends
+    /// after one second.
+    fn peek(&mut self) -> BodyStart;
+    /// Reads the beginning of the body. Breaks the body off after one second.
     fn drain(&mut self) -> BodyStart;
 }
 
@@ -41,11 +42,14 @@ pub(super) fn drive<R: UnreadResponse>(
         let arrived = outgoing.answered(response.status(), response.headers());
         let body = arrived
             .wants_body(response.headers())
-            .then(|| response.peek().to_vec());
+            .then(|| response.peek().bytes);
         call = match arrived.judge(response.headers(), body.as_deref())? {
             Break(delivered) => return Ok((response, delivered)),
             Continue(draining) => {
-                let body = response.drain();
+                let body = match draining.keeps_body() {
+                    true => response.peek(),
+                    false => response.drain(),
+                };
                 match draining.drained(response.headers(), body)? {
                     Break(delivered) => return Ok((response, delivered)),
                     Continue(call) => call,

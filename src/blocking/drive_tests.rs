@@ -40,15 +40,15 @@ impl UnreadResponse for Scripted {
         &self.1
     }
 
-    fn peek(&mut self) -> &[u8] {
-        self.2.as_bytes()
-    }
-
-    fn drain(&mut self) -> BodyStart {
+    fn peek(&mut self) -> BodyStart {
         BodyStart {
             bytes: self.2.as_bytes().to_vec(),
             truncated: false,
         }
+    }
+
+    fn drain(&mut self) -> BodyStart {
+        self.peek()
     }
 }
 

@@ -19,7 +19,7 @@ use api_ratelimiter_core::error::{Effort, Result};
 use api_ratelimiter_core::headers::HeaderNames;
 use api_ratelimiter_core::reply::{BodyStart, Reply};
 
-/// An answer of any status from 2xx to 5xx, its body not yet read.
+/// A response of any status from 2xx to 5xx. The caller reads its body.
 ///
 /// What reads the body to its end ([`bytes`](Self::bytes), [`text`](Self::text), [`json`](Self::json))
 /// gives the connection back for the next request. Dropped unread, a response closes its connection:
@@ -89,7 +89,7 @@ impl Response {
             delivered,
             ..
         } = self;
-        let body = incoming.start(incoming.patience);
+        let body = incoming.start(incoming.patience, incoming.patience);
         Err(delivered.status_error(incoming.head.headers, body))
     }
 
@@ -187,11 +187,13 @@ impl Incoming {
         }
     }
 
-    /// Reads the beginning of the body for at most `patience`.
-    fn start(&mut self, patience: Duration) -> BodyStart {
-        let until = self.clock.now() + patience;
+    /// Reads the beginning of the body. Stops at the first read that ends after `soft`; after `hard` the body
+    /// is broken off.
+    fn start(&mut self, soft: Duration, hard: Duration) -> BodyStart {
+        let now = self.clock.now();
         let limit = Reply::MOST_BODY as u64;
-        let end = self.body.fill(&self.clock, until, until, limit);
+        let end = self.body.fill(&self.clock, now + soft, now + hard, limit);
+        // An error comes again when the caller reads.
         BodyStart {
             bytes: self.body.seen().to_vec(),
             truncated: !matches!(end, Ok(BodyEnd::Complete)),
@@ -215,18 +217,12 @@ impl UnreadResponse for Incoming {
         &self.head.headers
     }
 
-    fn peek(&mut self) -> &[u8] {
-        let now = self.clock.now();
-        let (soft, hard) = (now + DRAIN_FOR, now + self.patience);
-        // An error comes again when the caller reads.
-        let _ = self
-            .body
-            .fill(&self.clock, soft, hard, Reply::MOST_BODY as u64);
-        self.body.seen()
+    fn peek(&mut self) -> BodyStart {
+        self.start(DRAIN_FOR, self.patience)
     }
 
     fn drain(&mut self) -> BodyStart {
-        self.start(DRAIN_FOR)
+        self.start(DRAIN_FOR, DRAIN_FOR)
     }
 }
 

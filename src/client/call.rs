@@ -185,7 +185,12 @@ impl<'a> DrivenCall<'a, Arrived> {
 }
 
 impl<'a> DrivenCall<'a, Draining> {
-    /// The body was read away. Breaks the loop if the caller gets the response after all.
+    /// Whether the caller gets the response in any case, so that its body must not be broken off.
+    pub(crate) fn keeps_body(&self) -> bool {
+        self.state.keeps_body()
+    }
+
+    /// The beginning of the body was read. Breaks the loop if the caller gets the response.
     pub(crate) fn drained(
         self,
         headers: &HeaderMap,

@@ -9,7 +9,7 @@ use api_ratelimiter_core::error::TransportKind;
 /// and made anew, which costs a round trip and nothing else.
 pub(crate) const MOST_IDLE_CONNECTIONS: usize = 64;
 
-/// Longest time for reading the body of a refusal away, so that the connection can be used again.
+/// Time for reading the beginning of a body before a call goes on.
 pub(crate) const DRAIN_FOR: Duration = Duration::from_secs(1);
 
 /// Returns the kind of failure that an error of a socket is.

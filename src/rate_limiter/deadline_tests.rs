@@ -10,7 +10,8 @@ use crate::clock::{Clock, ManualClock};
 use api_ratelimiter_core::Time;
 use api_ratelimiter_core::config::{ApiRateConfig, BucketConfig};
 use api_ratelimiter_core::error::{Error, Result};
-use api_ratelimiter_core::limiter::{Announced, AnnouncedLimits, Learning};
+use api_ratelimiter_core::limiter::{Announced, Learning};
+use api_ratelimiter_core::outcome::Feedback;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -30,14 +31,18 @@ fn limiter() -> (ManualClock, DynamicRateLimiter) {
 }
 
 /// Returns an announcement of this many requests for a minute.
-fn left(remaining: u64) -> AnnouncedLimits {
+fn left(remaining: u64) -> Feedback {
     let told = Announced {
         limit: None,
         window: None,
         remaining,
         reset_after: 60 * SECOND,
     };
-    [told].into_iter().collect()
+    Feedback::Success {
+        exhausted: None,
+        announced: [told].into_iter().collect(),
+        all: true,
+    }
 }
 
 /// What became of a caller, and when it knew.
@@ -69,7 +74,7 @@ fn where_nothing_is_left_and_nothing_is_under_way_a_deadline_before_the_reset_fa
     let (clock, limiter) = limiter();
     let _here = clock.join();
     let permit = limiter.acquire().expect("free");
-    permit.succeeded(None, left(0));
+    permit.give(left(0));
     let error = limiter.acquire_within(59 * SECOND).expect_err("a minute");
     assert!(
         matches!(error, Error::DeadlineTooShort { needed, .. } if needed == 60 * SECOND),
@@ -87,7 +92,7 @@ fn where_nothing_is_left_and_nothing_is_under_way_a_deadline_before_the_reset_fa
 fn an_answer_under_way_is_waited_for_and_then_all_know_at_once() {
     let (clock, limiter) = limiter();
     let here = clock.join();
-    limiter.acquire().expect("free").succeeded(None, left(1));
+    limiter.acquire().expect("free").give(left(1));
     let last = limiter.acquire().expect("one is left");
     let sent = clock.now();
     let mut hurried = vec![caller(&clock, &limiter, Some(20 * SECOND))];
@@ -113,10 +118,10 @@ fn an_answer_under_way_is_waited_for_and_then_all_know_at_once() {
 fn an_answer_that_says_that_more_is_left_serves_those_who_waited_for_it() {
     let (clock, limiter) = limiter();
     let here = clock.join();
-    limiter.acquire().expect("free").succeeded(None, left(1));
+    limiter.acquire().expect("free").give(left(1));
     let last = limiter.acquire().expect("one is left");
     let hurried = caller(&clock, &limiter, Some(20 * SECOND));
-    last.succeeded(None, left(9));
+    last.give(left(9));
     drop(here);
     let (outcome, at) = hurried.join().expect("no panic");
     outcome.expect("a permit");

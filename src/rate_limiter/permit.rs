@@ -10,7 +10,8 @@ use http::StatusCode;
 use super::feedback::Origin;
 use super::shared::DynamicRateLimiter;
 use crate::observe::Cause;
-use api_ratelimiter_core::limiter::{AnnouncedLimits, Grant, Outcome};
+use api_ratelimiter_core::limiter::{Grant, Outcome};
+use api_ratelimiter_core::outcome::Feedback;
 use api_ratelimiter_core::request::Tags;
 
 /// The right to send one request, which takes the outcome of the request back.
@@ -63,42 +64,24 @@ impl Permit {
     }
 
     /// Reports that the limit let the request through.
-    pub fn success(self) {
-        self.succeeded(None, AnnouncedLimits::default());
-    }
-
-    /// Reports that the limit let the request through, and what the response announced: the rest of its limits, and
-    /// that nothing is left until `exhausted` from now.
-    pub(crate) fn succeeded(mut self, exhausted: Option<Duration>, announced: AnnouncedLimits) {
-        self.end(Origin::Request(self.grant), None, |jitter| {
-            Outcome::Success {
-                announced,
-                exhausted,
-                // A random number is drawn only where it is used, so that a seed gives the same pauses.
-                chance: exhausted.map_or(0.0, |_| jitter.f64()),
-            }
-        });
+    pub fn success(mut self) {
+        self.end(Origin::Request(self.grant), None, |_| Outcome::success());
     }
 
     /// Reports that the server refused the request and asks for a pause of `retry_after`; `None` or zero if it does
     /// not say.
-    pub fn backoff(self, retry_after: Option<Duration>) {
-        self.refused(None, retry_after, AnnouncedLimits::default());
+    pub fn backoff(mut self, retry_after: Option<Duration>) {
+        self.end(Origin::Request(self.grant), None, |jitter| {
+            Outcome::refused(retry_after, jitter.f64())
+        });
     }
 
-    /// Reports a refusal with the status for the log line, and what the response announced.
-    pub(crate) fn refused(
-        mut self,
-        status: Option<StatusCode>,
-        retry_after: Option<Duration>,
-        announced: AnnouncedLimits,
-    ) {
+    /// Reports what came of a call's request.
+    pub(crate) fn give(mut self, feedback: Feedback) {
+        let status = feedback.refused_status();
         self.end(Origin::Request(self.grant), status, |jitter| {
-            Outcome::Refused {
-                announced,
-                hint: retry_after,
-                chance: jitter.f64(),
-            }
+            // A random number is drawn only where it is used, so that a seed gives the same pauses.
+            feedback.outcome(|| jitter.f64())
         });
     }
 

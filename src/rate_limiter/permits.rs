@@ -83,29 +83,13 @@ impl Permits {
             (Some(narrow), false) => (narrow, Some(wide)),
             (Some(narrow), true) => (wide, Some(narrow)),
         };
+        target.give(feedback);
+        let others = other.into_iter();
         match feedback {
-            Feedback::Success {
-                exhausted,
-                announced,
-                ..
-            } => {
-                target.succeeded(exhausted, announced);
-                other.into_iter().for_each(Permit::success);
-            }
-            Feedback::Refused {
-                status,
-                retry_after,
-                announced,
-                ..
-            } => {
-                target.refused(Some(status), retry_after, announced);
-                other.into_iter().for_each(Permit::neutral);
-            }
+            Feedback::Success { .. } => others.for_each(Permit::success),
+            Feedback::Refused { .. } => others.for_each(Permit::neutral),
             // What is down is down for all of the API.
-            Feedback::Failed => {
-                target.failed();
-                other.into_iter().for_each(Permit::failed);
-            }
+            Feedback::Failed => others.for_each(Permit::failed),
         }
     }
 

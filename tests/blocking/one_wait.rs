@@ -1,10 +1,14 @@
 //! `Error::retry_after` is the wait that the client's own dialect read, and that its limiter keeps.
 
+use std::io::{Read, Write};
+use std::thread;
+use std::time::Instant;
+
 use api_ratelimiter::{API_RATE_CONFIGS, ApiRateConfig, Clock, Error};
 
-use crate::front::DynamicAPIClient;
-use crate::server::{Server, answer};
-use crate::{ample, secs};
+use crate::front::{DynamicAPIClient, Response};
+use crate::server::{After, Server, answer, flood};
+use crate::{ample, builder, ms, secs};
 
 #[test]
 fn a_wait_in_the_body_of_a_200_is_the_limiters_pause_and_the_errors_wait() {
@@ -24,6 +28,11 @@ fn a_wait_in_the_body_of_a_200_is_the_limiters_pause_and_the_errors_wait() {
     let error = client.post("/").body("{}").send().expect_err("refused");
     assert!(matches!(error, Error::BackoffExhausted { .. }), "{error:?}");
     assert_eq!(error.retry_after(), Some(secs(15)));
+    assert_pause_of_15_s(&client);
+}
+
+/// Checks that the client's limiter pauses for 15 s.
+fn assert_pause_of_15_s(client: &DynamicAPIClient) {
     let until = client.limiter().snapshot().cooldown_until.expect("a pause");
     let left = until
         .duration_since(std::time::UNIX_EPOCH)
@@ -43,4 +52,68 @@ fn an_error_of_a_delivered_response_keeps_its_reading() {
     let error = response.error_for_status().map(drop).expect_err("a 503");
     assert_eq!(error.retry_after(), Some(secs(7)));
     assert_eq!(error.reply().expect("a reply").body(), b"busy");
+}
+
+/// Sends a POST that the server refuses by a 503. It is not sent again: the caller gets the response.
+fn refused_post(server: &Server) -> (DynamicAPIClient, Response) {
+    let client = builder(&server.url())
+        .backoff_status_codes([429, 503])
+        .build()
+        .expect("valid");
+    let response = client.post("/").body("{}").send().expect("a response");
+    assert_eq!((response.status().as_u16(), response.attempts()), (503, 1));
+    assert_eq!(client.limiter().snapshot().backed_off, 1);
+    (client, response)
+}
+
+#[test]
+fn a_wait_in_the_body_of_a_delivered_refusal_is_the_limiters_pause_and_the_errors_wait() {
+    let body = r#"{"retry_after": 15}"#;
+    let refusal = answer(503, "Content-Type: application/json\r\n", body);
+    let server = Server::answers([refusal]);
+    let (client, response) = refused_post(&server);
+    assert_pause_of_15_s(&client);
+    let error = response.error_for_status().map(drop).expect_err("a 503");
+    assert_eq!(error.retry_after(), Some(secs(15)));
+    assert_eq!(error.reply().expect("a reply").body(), body.as_bytes());
+}
+
+#[test]
+fn a_delivered_refusal_with_a_large_body_streams_all_of_it_in_order() {
+    let body: String = (0..100_000).map(|line| format!("line {line}\n")).collect();
+    let server = Server::answers([answer(503, "", &body)]);
+    let (_client, response) = refused_post(&server);
+    let mut streamed = String::new();
+    let mut reader = response.into_reader();
+    reader.read_to_string(&mut streamed).expect("a whole body");
+    assert!(streamed == body, "{} of {}", streamed.len(), body.len());
+}
+
+#[test]
+fn a_slow_body_of_a_delivered_refusal_arrives_whole() {
+    // The client reads for one second and delivers the response. The rest comes later.
+    let server = Server::of(|_, _, stream| {
+        stream.write_all(b"HTTP/1.1 503 Busy\r\nContent-Length: 8\r\n\r\nab")?;
+        for part in [b"cd", b"ef", b"gh"] {
+            thread::sleep(ms(700));
+            stream.write_all(part)?;
+        }
+        Ok(After::Close)
+    });
+    let (_client, response) = refused_post(&server);
+    assert_eq!(response.text().expect("a whole body"), "abcdefgh");
+}
+
+#[test]
+fn a_body_without_end_of_a_delivered_refusal_holds_the_call_up_for_a_second() {
+    let server = Server::of(|_, _, stream| {
+        stream.write_all(b"HTTP/1.1 503 Busy\r\nContent-Length: 1000000\r\n\r\n")?;
+        flood(stream, b"x", ms(10));
+        Ok(After::Close)
+    });
+    let began = Instant::now();
+    let (_client, response) = refused_post(&server);
+    // The body may take 8 s. Some seconds more than one may pass on a slow machine.
+    assert!(began.elapsed() < secs(6), "{:?}", began.elapsed());
+    drop(response);
 }

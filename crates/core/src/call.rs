@@ -19,14 +19,19 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode};
 
 use crate::attempt::Attempt;
-use crate::error::{Effort, Error};
+use crate::error::Error;
 use crate::outcome::{Failure, Feedback, LongerPause, Wanted};
 use crate::reading::Reading;
 use crate::reply::{BodyStart, Reply};
 use crate::request::RequestParts;
 use crate::settings::CallSettings;
 use crate::time::Time;
-use crate::verdict::Verdict;
+
+mod delivered;
+mod given_up;
+
+pub use delivered::Delivered;
+pub use given_up::GivenUp;
 
 /// A call that waits for the permit of its next request.
 #[derive(Debug)]
@@ -63,19 +68,20 @@ pub struct Judged {
 pub enum Next {
     /// The caller gets it.
     Deliver(Delivered),
-    /// Its body is read away, if its end is near, before the request is sent again.
+    /// The beginning of its body is read first.
     Drain(Draining),
 }
 
-/// A response that leads to another request. Its body may still forbid that, or ask for a longer pause.
+/// A response whose body is read before the call goes on: it leads to another request, or is a refusal,
+/// whose body may forbid another request or ask for a longer pause.
 #[derive(Debug)]
 #[must_use]
 pub struct Draining {
     attempt: Box<Attempt>,
     reading: Reading,
     unix_now: Duration,
-    /// Whether the response is a refusal, and not a redirect or a token that has expired.
-    is_refusal: bool,
+    /// Whether the request may be sent again.
+    leads_on: bool,
 }
 
 /// What a body adds to what the limiter was told, and what becomes of the call.
@@ -92,28 +98,10 @@ pub struct Drained {
 #[derive(Debug)]
 #[must_use]
 pub enum Onward {
-    /// The caller gets the response after all.
+    /// The caller gets the response.
     Deliver(Delivered),
     /// The request is sent again.
     Again(Call),
-}
-
-/// The end of a call by an error.
-#[derive(Debug)]
-pub struct GivenUp {
-    /// The error, with what the call had done before it.
-    pub error: Error,
-    attempt: Box<Attempt>,
-}
-
-/// The end of a call by a response: what an error that is made of the response needs to know.
-#[derive(Debug)]
-pub struct Delivered {
-    request: Box<str>,
-    effort: Effort,
-    reading: Box<Reading>,
-    settings: Arc<CallSettings>,
-    unix_now: Duration,
 }
 
 impl Call {
@@ -212,7 +200,7 @@ impl Arrived {
     pub fn wants_body(&self, headers: &HeaderMap) -> bool {
         let reader = &self.attempt.settings().reader;
         self.attempt.is_at_home()
-            && !matches!(self.reading.verdict(), Verdict::Refused { .. })
+            && !self.reading.is_refusal()
             && reader.hides_in_body(self.reading.status(), headers)
     }
 
@@ -228,144 +216,65 @@ impl Arrived {
         }
         let feedback = attempt.feedback(&reading);
         let next = match attempt.leads_on(&reading, headers) {
-            Ok(true) => Ok(Next::Drain(Draining {
-                attempt,
-                reading,
-                unix_now,
-                is_refusal: matches!(feedback, Feedback::Refused { .. }),
-            })),
-            Ok(false) => Ok(Next::Deliver(Delivered::new(&attempt, reading, unix_now))),
             Err(error) => Err(GivenUp::new(attempt, error)),
+            // The body of a refusal may ask for a longer pause, which the limiter has to hear of.
+            Ok(leads_on) if leads_on || (reading.is_refusal() && !reading.is_whole()) => {
+                Ok(Next::Drain(Draining {
+                    attempt,
+                    reading,
+                    unix_now,
+                    leads_on,
+                }))
+            }
+            Ok(_) => Ok(Next::Deliver(Delivered::new(&attempt, reading, unix_now))),
         };
         Judged { feedback, next }
     }
 }
 
 impl Draining {
-    /// The body was read, as far as its end was near. The call ends by [`Error::BackoffExhausted`] if it
-    /// was refused too often.
+    /// Returns whether the caller gets the response in any case. The transport must not break off the body
+    /// of such a response, however slow it is.
+    #[must_use]
+    pub fn keeps_body(&self) -> bool {
+        !self.leads_on
+    }
+
+    /// The beginning of the body was read: at most [`Reply::MOST_BODY`], and for no longer than the driver
+    /// waits. The call ends by [`Error::BackoffExhausted`] if it was refused too often.
     pub fn drained(self, headers: &HeaderMap, body: BodyStart) -> Drained {
         let Self {
             mut attempt,
             reading,
             unix_now,
-            is_refusal,
+            leads_on,
         } = self;
-        if !is_refusal {
+        // A redirect, or a token that has expired.
+        if !reading.is_refusal() {
             return Drained {
                 longer: None,
                 next: Ok(Onward::Again(Call(attempt))),
             };
         }
-        // The body may forbid another attempt, or ask for a longer pause than the head did.
+        // The body may ask for a longer pause than the head did. The pause never gets shorter.
         let reader = &attempt.settings().reader;
         let whole = reading.with_body(reader, headers, &body.bytes, unix_now);
         let longer = attempt.longer_pause(&reading, &whole);
-        if whole.guidance().retryable == Some(false) {
+        let whole = whole.waiting_at_least(reading.wait());
+
+        // The body may also forbid another attempt.
+        if !leads_on || whole.guidance().retryable == Some(false) {
             let delivered = Delivered::new(&attempt, whole, unix_now);
             return Drained {
                 longer,
                 next: Ok(Onward::Deliver(delivered)),
             };
         }
-        let reply = Reply::new(
-            whole.status(),
-            headers.clone(),
-            body,
-            reading.wait().max(whole.wait()),
-        );
+        let reply = Reply::new(whole.status(), headers.clone(), body, whole.wait());
         let next = match attempt.refused(reply) {
             Ok(()) => Ok(Onward::Again(Call(attempt))),
             Err(error) => Err(GivenUp::new(attempt, error)),
         };
         Drained { longer, next }
-    }
-}
-
-impl GivenUp {
-    fn new(mut attempt: Box<Attempt>, error: Error) -> Self {
-        Self {
-            error: attempt.fail(error),
-            attempt,
-        }
-    }
-
-    /// Returns the request that was sent last, and what the call had done.
-    #[must_use]
-    pub fn attempt(&self) -> &Attempt {
-        &self.attempt
-    }
-}
-
-impl From<GivenUp> for Error {
-    fn from(given_up: GivenUp) -> Self {
-        given_up.error
-    }
-}
-
-impl Delivered {
-    fn new(attempt: &Attempt, reading: Reading, unix_now: Duration) -> Self {
-        Self {
-            request: attempt.parts().label(),
-            effort: attempt.effort(),
-            reading: Box::new(reading),
-            settings: Arc::clone(attempt.settings()),
-            unix_now,
-        }
-    }
-
-    /// Returns method and URL of the request, without its query.
-    #[must_use]
-    pub fn request(&self) -> &str {
-        &self.request
-    }
-
-    /// Returns what the call had done until this response arrived.
-    #[must_use]
-    pub fn effort(&self) -> Effort {
-        self.effort
-    }
-
-    /// Returns what the response says about limits, and what the client made of it.
-    #[must_use]
-    pub fn reading(&self) -> &Reading {
-        &self.reading
-    }
-
-    /// Returns the error of a response with an error status, of which `body` was read.
-    #[must_use]
-    pub fn status_error(self, headers: HeaderMap, body: BodyStart) -> Error {
-        // What the body adds to the reading of the head is part of the error's wait.
-        let reader = &self.settings.reader;
-        let head = &self.reading;
-        let whole = head.with_body(reader, &headers, &body.bytes, self.unix_now);
-        let wait = head.wait().max(whole.wait());
-        let reply = Reply::new(self.reading.status(), headers, body, wait);
-        Error::of_status(self.request, reply).with_effort(self.effort)
-    }
-
-    /// Returns the error of a body that broke off.
-    #[must_use]
-    pub fn body_failed(&self, failure: Failure) -> Error {
-        failure
-            .into_error(self.request.clone())
-            .with_effort(self.effort)
-    }
-
-    /// Returns the error of a body that is longer than `limit` bytes.
-    #[must_use]
-    pub fn body_too_large(&self, limit: u64) -> Error {
-        Error::body_too_large(self.request.clone(), limit).with_effort(self.effort)
-    }
-
-    /// Parses a whole body as JSON.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Decode`].
-    pub fn parse<T: serde::de::DeserializeOwned>(&self, body: &[u8]) -> crate::Result<T> {
-        serde_json::from_slice(body).map_err(|error| {
-            Error::decode(&self.request, body.len(), &error).with_effort(self.effort)
-        })
     }
 }

@@ -22,5 +22,6 @@ pub use idempotency::{Idempotency, IdempotencyConfig};
 pub use json::overlaid;
 pub use limit::LimitConfig;
 pub use pagination::Pagination;
-pub use pattern::{ScopeRule, narrowest};
+pub use pattern::ScopeRule;
+pub(crate) use pattern::narrowest;
 pub use scope::ScopeConfig;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::error::{Error, TransportKind};
-use crate::limiter::AnnouncedLimits;
+use crate::limiter::{AnnouncedLimits, Outcome};
 use crate::time::Time;
 
 /// The permit that a request needs before it may be sent.
@@ -53,6 +53,42 @@ impl Feedback {
         match self {
             Self::Success { all, .. } | Self::Refused { all, .. } => *all,
             Self::Failed => false,
+        }
+    }
+
+    /// Returns the status of a refusal.
+    #[must_use]
+    pub fn refused_status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            Self::Success { .. } | Self::Failed => None,
+        }
+    }
+
+    /// Returns what the limiter's controller is told. `chance` draws a random number in `0.0..1.0`, and is
+    /// called only if the number is used.
+    #[must_use]
+    pub fn outcome(self, chance: impl FnOnce() -> f64) -> Outcome {
+        match self {
+            Self::Success {
+                exhausted,
+                announced,
+                ..
+            } => Outcome::Success {
+                announced,
+                exhausted,
+                chance: exhausted.map_or(0.0, |_| chance()),
+            },
+            Self::Refused {
+                retry_after: hint,
+                announced,
+                ..
+            } => Outcome::Refused {
+                announced,
+                hint,
+                chance: chance(),
+            },
+            Self::Failed => Outcome::Failed,
         }
     }
 }

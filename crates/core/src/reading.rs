@@ -18,8 +18,10 @@ pub struct Reading {
     verdict: Verdict,
     /// Whether the response is the API's own, and not another host's.
     is_at_home: bool,
-    /// Whether the body is part of it.
+    /// Whether the body is part of it, as far as the client read the body.
     is_whole: bool,
+    /// How long to wait.
+    wait: Option<Duration>,
 }
 
 impl Reading {
@@ -35,7 +37,7 @@ impl Reading {
     }
 
     /// Returns the reading of the head and of `body`, the beginning of the body. A response is read as a
-    /// whole at most once: returns the same reading if the body is part of it, or is empty.
+    /// whole at most once: returns the same reading if the body is part of it.
     #[must_use]
     pub(crate) fn with_body(
         &self,
@@ -45,7 +47,10 @@ impl Reading {
         unix_now: Duration,
     ) -> Self {
         if self.is_whole || body.is_empty() {
-            return self.clone();
+            return Self {
+                is_whole: true,
+                ..self.clone()
+            };
         }
         let (status, is_at_home) = (self.status, self.is_at_home);
         Self::of(reader, is_at_home, status, headers, Some(body), unix_now)
@@ -66,13 +71,37 @@ impl Reading {
         } else {
             Reader::without_limit(status, &guidance)
         };
+        let wait = match verdict {
+            Verdict::Refused { pause, .. } => pause,
+            Verdict::Failed | Verdict::Success { .. } => guidance.wait,
+        };
         Self {
             status,
             guidance,
             verdict,
             is_at_home,
             is_whole: body.is_some(),
+            wait,
         }
+    }
+
+    /// Returns this reading with a wait of at least `wait`, which the limiter was told of already.
+    #[must_use]
+    pub(crate) fn waiting_at_least(self, wait: Option<Duration>) -> Self {
+        let wait = self.wait.max(wait);
+        Self { wait, ..self }
+    }
+
+    /// Returns whether the body is part of this reading.
+    #[must_use]
+    pub(crate) fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
+    /// Returns whether the response is a refusal.
+    #[must_use]
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self.verdict, Verdict::Refused { .. })
     }
 
     /// Returns the status of the response.
@@ -97,9 +126,6 @@ impl Reading {
     /// the limiter is told of, else what the server asks for.
     #[must_use]
     pub fn wait(&self) -> Option<Duration> {
-        match self.verdict {
-            Verdict::Refused { pause, .. } => pause,
-            Verdict::Failed | Verdict::Success { .. } => self.guidance.wait,
-        }
+        self.wait
     }
 }

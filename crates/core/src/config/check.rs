@@ -73,7 +73,7 @@ impl ApiRateConfig {
     /// # Errors
     ///
     /// [`Error::InvalidConfig`] for a header that can't be sent, and for one that looks like a credential.
-    pub fn header_map(&self) -> Result<HeaderMap> {
+    pub(crate) fn header_map(&self) -> Result<HeaderMap> {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.default_headers {
             let (name, value) =
@@ -124,7 +124,7 @@ impl ApiRateConfig {
     ///
     /// [`Error::InvalidConfig`] if a scope's name is empty or used twice, or if its limit, path or methods
     /// are invalid.
-    pub fn scope_rules(&self) -> Result<Vec<ScopeRule>> {
+    pub(crate) fn scope_rules(&self) -> Result<Vec<ScopeRule>> {
         let rule = |(place, scope): (usize, &ScopeConfig)| {
             let bad = |problem: String| {
                 self.bad(

@@ -141,7 +141,7 @@ pub struct ScopeRule {
 }
 
 /// Returns the most specific scope that covers a request, or the first of several equals.
-pub fn narrowest<'a>(
+pub(crate) fn narrowest<'a>(
     rules: &'a [ScopeRule],
     method: &Method,
     address: &Address,

@@ -35,7 +35,7 @@ impl Grant {
     /// Returns whether the outcome says anything about the limit. A request that was granted without a wait does not
     /// reach the limit, so its success proves nothing.
     #[must_use]
-    pub const fn is_evidence(&self) -> bool {
+    pub(crate) const fn is_evidence(&self) -> bool {
         self.waited || self.canary
     }
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
-use super::seen::fingerprint;
 use crate::config::field_path::kind;
+use crate::hash::Fnv64;
 
 /// Where the next page of a walk starts: plain data that can be stored, to continue later.
 ///
@@ -118,8 +118,8 @@ impl PageStart {
     /// Returns a number that tells two starts apart; `None` if the server did not name the start.
     pub(super) fn fingerprint(&self) -> Option<u64> {
         match self {
-            Self::Cursor(cursor) => Some(fingerprint(cursor.text().as_bytes())),
-            Self::Url(url) => Some(fingerprint(url.as_bytes())),
+            Self::Cursor(cursor) => Some(Fnv64::of(cursor.text().as_bytes()).value()),
+            Self::Url(url) => Some(Fnv64::of(url.as_bytes()).value()),
             Self::Start | Self::Number(_) | Self::End => None,
         }
     }

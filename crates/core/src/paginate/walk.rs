@@ -6,11 +6,12 @@ use serde_json::Value;
 use super::page::Page;
 use super::params::path_and_query;
 use super::position::{PageStart, Position};
-use super::seen::{Seen, fingerprint};
+use super::seen::Seen;
 use super::step::ReceivedPage;
 use crate::config::field_path::FieldPath;
 use crate::config::pagination::Pagination;
 use crate::error::{Effort, Error, Result, TransportKind};
+use crate::hash::Fnv64;
 use crate::request::RequestParts;
 use crate::time::Time;
 
@@ -343,5 +344,5 @@ impl Plan {
 fn records(items: &[Value]) -> Option<u64> {
     let has_records = items.iter().any(|item| item.is_object() || item.is_array());
     let text = has_records.then(|| serde_json::to_string(items).ok())??;
-    Some(fingerprint(text.as_bytes()))
+    Some(Fnv64::of(text.as_bytes()).value())
 }
