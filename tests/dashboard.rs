@@ -176,7 +176,7 @@ fn an_address_that_others_reach_needs_a_word_of_its_own() {
     for (address, problem) in [
         ("0.0.0.0:0", "can be reached by others"),
         ("[::]:0", "can be reached by others"),
-        ("localhost", "is not an IP address with a port"),
+        ("localhost", "expected an IP address with a port"),
     ] {
         let error = dashboard::serve(address, &client).expect_err("refused");
         assert!(

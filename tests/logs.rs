@@ -276,7 +276,7 @@ fn a_damaged_memory_is_one_warning() {
     lines.retain(|line| line.level == Level::Warn);
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(
-        lines[0].text.contains("could not be read; starting afresh"),
+        lines[0].text.contains("can't read what was learned: "),
         "{lines:?}"
     );
     assert_eq!(lines[0].pairs["path"], file.display().to_string());
@@ -341,7 +341,7 @@ fn an_observer_that_panics_is_told_of_once_and_harms_no_call() {
     let lines = lines_of("panicked");
     let errors = lines.iter().filter(|line| line.level == Level::Error);
     let texts: Vec<_> = errors.map(|line| line.text.as_str()).collect();
-    let expected = "panicked: an observer panicked; its request goes on";
+    let expected = "panicked: an observer panicked; the request continues";
     assert_eq!(texts, [expected; 2], "once for each");
     // Two cuts with their pauses, the ends of these, three attempts.
     for observer in [first, second] {

@@ -18,7 +18,7 @@ pub(super) trait AsyncUnreadResponse: Send {
     fn headers(&self) -> &HeaderMap;
     /// Reads the beginning of the body, which stays part of the response.
     fn peek(&mut self) -> impl Future<Output = Vec<u8>> + Send;
-    /// Reads the body away, if its end is near; what was read stays part of the response.
+    /// Reads the body to its end, if the end is near. The bytes that were read stay part of the response.
     fn drain(&mut self) -> impl Future<Output = BodyStart> + Send;
 }
 

@@ -120,7 +120,7 @@ fn a_try_is_told_the_time_of_the_next_trial() {
     };
     assert_eq!(
         world.limiter.snapshot().state,
-        "circuit breaker half open: a trial is under way"
+        "circuit breaker half open: a trial is in progress"
     );
     drop(trial);
     world.clock.advance(Duration::from_millis(1999));
