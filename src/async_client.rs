@@ -1,4 +1,4 @@
-//! The async front over reqwest: sends, waits and reads, and decides nothing.
+//! The async front over reqwest: sends, waits and reads. The core decides.
 
 mod builder;
 mod client;

@@ -1,4 +1,4 @@
-//! The blocking front: sends, waits and reads, and decides nothing.
+//! The blocking front: sends, waits and reads. The core decides.
 
 mod body;
 mod builder;

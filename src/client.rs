@@ -1,4 +1,4 @@
-//! What the blocking and the async client share: settings, builders, and the steps of a call.
+//! Common parts of the blocking and the async client: settings, builders, and the steps of a call.
 
 pub(crate) mod builder;
 pub(crate) mod call;

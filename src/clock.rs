@@ -10,11 +10,11 @@ use api_ratelimiter_core::Time;
 mod manual;
 pub use manual::{JoinGuard, ManualClock};
 
-/// Source of time for a limiter, and the way in which its callers wait.
+/// Source of time for a limiter, with which its callers wait.
 ///
-/// Programs use [`SystemClock`]. Tests, also those of users, use [`ManualClock`].
+/// Programs use [`SystemClock`]. Tests, also your own, use [`ManualClock`].
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
-    /// Returns the time that all waiting goes by: monotonic, and not moved by steps of the wall clock.
+    /// Returns the time that decides all waits: monotonic, and not changed by steps of the wall clock.
     fn now(&self) -> Time;
 
     /// Returns the wall clock, since 1970 (UTC). It is used to read dates in responses and to show times to people.

@@ -11,18 +11,17 @@
 //! # }
 //! ```
 //!
-//! | path | what |
+//! | path | content |
 //! |---|---|
 //! | `/` | the page: one file, no outside requests |
 //! | `/events` | server-sent events: first the last minutes, then a sample every half second |
 //! | `/snapshot.json` | the newest sample |
 //! | `/metrics` | the metrics of [`prometheus`](crate::prometheus) |
 //!
-//! The page only looks: nothing on it changes a limiter. It shows names, labels and figures, never an
-//! address or a credential. Who can reach the port can read them, so it listens on loopback addresses
-//! only, unless [`DashboardBuilder::allow_remote`] says otherwise; and a request whose `Host` is a name that it
-//! was not told of is refused, so that no web site can read it through the browser of its owner (DNS
-//! rebinding).
+//! The page is read-only: nothing on it changes a limiter. It shows names, labels and figures, never an
+//! address or a credential. There is no password, so it listens only on loopback addresses, unless
+//! [`DashboardBuilder::allow_remote`] allows others. A request with an unknown name as its `Host` is
+//! rejected, so that no web site can read the page through the user's browser (DNS rebinding).
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
@@ -43,8 +42,8 @@ mod stream;
 
 use samples::Samples;
 
-/// Serves the page about this client, blocking or async, or this limiter on `address`, such as
-/// `127.0.0.1:9465`; port 0 takes a free one.
+/// Serves the page about a client, blocking or async, or about a limiter, on `address`, such as
+/// `127.0.0.1:9465`. Port 0 chooses a free port.
 ///
 /// # Errors
 ///
@@ -53,7 +52,7 @@ pub fn serve(address: &str, client: &impl AsRef<DynamicRateLimiter>) -> Result<D
     builder().watch(client.as_ref()).start(address)
 }
 
-/// A page with more to say: several limiters, or another way to reach it.
+/// Returns a builder for a page about several limiters, or for one that other machines can reach.
 pub fn builder() -> DashboardBuilder {
     DashboardBuilder {
         limiters: Vec::new(),
@@ -61,7 +60,7 @@ pub fn builder() -> DashboardBuilder {
     }
 }
 
-/// What a page is made of.
+/// Builder of a [`Dashboard`]; returned by [`builder`].
 #[derive(Debug)]
 #[must_use]
 pub struct DashboardBuilder {
@@ -70,15 +69,15 @@ pub struct DashboardBuilder {
 }
 
 impl DashboardBuilder {
-    /// Shows this limiter, too, beside the others.
+    /// Adds a limiter to the page.
     pub fn watch(mut self, limiter: &DynamicRateLimiter) -> Self {
         self.limiters.push(limiter.clone());
         self
     }
 
     /// Allows addresses that other machines can reach. There is no password and no encryption: everyone who
-    /// reaches the port sees the page. `names` are the host names under which it is called, such as
-    /// `job-7.internal`; calls by IP address and as `localhost` are always answered.
+    /// reaches the port sees the page. `names` are the host names by which the page is reached, such as
+    /// `job-7.internal`. IP addresses and `localhost` are always accepted.
     pub fn allow_remote<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         let names = names
             .into_iter()
@@ -87,22 +86,23 @@ impl DashboardBuilder {
         self
     }
 
-    /// Starts to serve on a thread of its own, until the [`Dashboard`] is dropped.
+    /// Starts to serve the page on a thread of its own, until the [`Dashboard`] is dropped.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidConfig`] if `address` is no IP address with a port, can be reached by others
-    /// without [`allow_remote`](Self::allow_remote), or can't be listened on.
+    /// [`Error::InvalidConfig`] if `address` is not an IP address with a port, if other machines can reach it
+    /// without [`allow_remote`](Self::allow_remote), or if the page can't listen on it.
     pub fn start(self, address: &str) -> Result<Dashboard> {
         let bad = |problem: &dyn fmt::Display| Error::config("dashboard", "address", problem);
+        // Check the address and listen on it.
         let wanted: SocketAddr = address.parse().map_err(|error| {
             bad(&format_args!(
-                "{address:?} is not an IP address with a port ({error}); 127.0.0.1:9465 is one"
+                "{address:?} is not a valid address (expected an IP address with a port, such as 127.0.0.1:9465): {error}"
             ))
         })?;
         if !wanted.ip().is_loopback() && self.remote_names.is_none() {
             return Err(bad(&format_args!(
-                "{wanted} can be reached by others, who would see the page; use 127.0.0.1, or say allow_remote"
+                "{wanted} can be reached by other machines; use 127.0.0.1, or allow_remote"
             )));
         }
         let failed = |error| bad(&format_args!("can't listen on {wanted}: {error}"));
@@ -110,6 +110,7 @@ impl DashboardBuilder {
         listener.set_nonblocking(true).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
 
+        // Collect metrics and samples of the limiters.
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
         for limiter in &self.limiters {
@@ -121,6 +122,7 @@ impl DashboardBuilder {
             registry,
             names: self.remote_names.unwrap_or_default(),
         });
+        // Serve on a thread of its own.
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -136,13 +138,13 @@ impl DashboardBuilder {
                     let sampling = tokio::spawn(samples::take_forever(samples));
                     let serving = axum::serve(listener, routes::router(watched));
                     tokio::select! {
-                        // Never sent: it ends when its other half is dropped.
+                        // The dashboard drops the sender when it ends.
                         _ = stopped => {}
                         _ = serving.into_future() => {}
                     }
                     sampling.abort();
                 });
-                // Streams that are open would hold it for ever.
+                // Open streams would delay a normal shutdown for ever.
                 runtime.shutdown_background();
             })
             .map_err(failed)?;
@@ -153,7 +155,7 @@ impl DashboardBuilder {
     }
 }
 
-/// A page that is served until this is dropped.
+/// A page that is being served. Dropping it stops the server.
 #[must_use = "the page is served until this is dropped"]
 pub struct Dashboard {
     address: SocketAddr,
@@ -161,13 +163,13 @@ pub struct Dashboard {
 }
 
 impl Dashboard {
-    /// Where it listens.
+    /// Returns the address on which the page listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The page's address, for a person.
+    /// Returns the URL of the page.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}/", self.address)
@@ -178,7 +180,7 @@ impl Drop for Dashboard {
     fn drop(&mut self) {
         if let Some((stop, thread)) = self.running.take() {
             drop(stop);
-            // A panic of the page is no reason to panic here.
+            // Ignore a panic of the page's thread: `drop` must not panic.
             let _ = thread.join();
         }
     }

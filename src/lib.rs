@@ -1,8 +1,8 @@
 //! Call other people's APIs at exactly the speed they allow.
 //!
-//! A blocking HTTP client that paces itself: it waits its turn in a token bucket, honours
-//! `Retry-After`, speeds up while requests get through, slows down when they are refused, and sends
-//! what was refused again.
+//! A blocking HTTP client that paces itself: it waits for a token of a token bucket, honours
+//! `Retry-After`, speeds up while requests succeed, slows down when they are refused, and retries refused
+//! requests.
 //!
 //! ```no_run
 //! use api_ratelimiter::make_client_for;
@@ -21,48 +21,47 @@
 //! - [`make_client_for`] and [`DynamicAPIClient`]: requests that pace themselves. Clones share one
 //!   limiter; give one to each thread.
 //! - [`DynamicRateLimiter`]: the limiter alone, for requests that other code sends.
-//! - [`ApiRateConfig`] and [`API_RATE_CONFIGS`]: what is known about an API, by name.
+//! - [`ApiRateConfig`] and [`API_RATE_CONFIGS`]: the known limits of APIs, by name.
 //! - [`enum@Error`]: everything that can go wrong.
-//! - [`guidance`]: what a response says about limits, for requests that other code sends.
-//! - [`Observer`] and [`Event`]: what happened, as it happens.
-//! - [`CircuitBreaker`]: waiting for the end of an outage, for all workers at once.
+//! - [`guidance`]: reads the limits that a response announces, for requests that other code sends.
+//! - [`Observer`] and [`Event`]: events of limiters and calls, as they happen.
+//! - [`CircuitBreaker`]: stops all workers during an outage, and tries whether it is over.
 //! - [`ManualClock`]: virtual time, for tests.
-//! - `prometheus` and `dashboard` (features): what to watch while a job runs.
+//! - `prometheus` and `dashboard` (features): metrics and a live page of a running job.
 //!
 //! The package `api-ratelimiter-core` holds the decisions, for a client of your own;
 //! `api-ratelimiter-simulator` is a rate-limited API for tests of any client; `apirl` is the program.
 //!
-//! The guide in twenty parts is `USAGE.md`; the design and its reasons are `background.md`; what to
-//! watch is `METRICS.md`.
+//! `USAGE.md` is the guide, in twenty parts. `background.md` explains the design and its reasons.
+//! `METRICS.md` lists states, log lines, events and metrics.
 //!
 //! # Crate features
 //!
-//! Costs are in crates that the feature adds, on Linux, to the 35 of the library without features.
+//! The number of crates is what the feature adds, on Linux, to the 35 of the library without features.
 //!
 //! - **rustls** (default, 10 crates): https by rustls with the ring provider and Mozilla's roots.
 //! - **gzip** (default, 5 crates): compressed responses.
 //! - **native-tls** (15 crates, and the system's OpenSSL): https by the system's TLS library; chosen by
-//!   [`tls(Tls::Native)`](ClientBuilder::tls). Not needed where rustls is on.
+//!   [`tls(Tls::Native)`](ClientBuilder::tls). Not needed with `rustls`.
 //! - **platform-verifier** (3 crates beside rustls): the operating system's certificates; chosen by
-//!   [`roots(Roots::Platform)`](ClientBuilder::roots). For networks with a certificate of their own.
+//!   [`roots(Roots::Platform)`](ClientBuilder::roots). For networks with their own certificate authority.
 //! - **socks-proxy** (none): SOCKS proxies by `ALL_PROXY`.
 //! - **async** (54 crates, 58 beside rustls): `AsyncDynamicAPIClient` over reqwest on tokio, and
-//!   `acquire_async` of the limiter. Not needed for a few calls from
-//!   async code: `spawn_blocking` does.
+//!   `acquire_async` of the limiter. A few calls from async code can use `spawn_blocking` instead.
 //! - **redis** (34 crates, 36 beside the default features): `Fleet::redis`, one limit for workers of many
 //!   processes and machines. Needs Rust 1.88.
-//! - **prometheus** (3 crates): the module `prometheus`, metrics in a registry of yours.
-//! - **dashboard** (26 crates): the module `dashboard`, a live page about a running job, and `/metrics` beside it.
+//! - **prometheus** (3 crates): the module `prometheus`, metrics in your registry.
+//! - **dashboard** (26 crates): the module `dashboard`, a live page about a running job, and its `/metrics`.
 //!
-//! # What is logged
+//! # Logging
 //!
-//! This crate's own log lines never show a credential, a query string or a body. The transport below it
-//! redacts them at level `debug`, but at level `trace` it logs every byte that it sends: switch that on
-//! (targets `ureq` and `ureq_proto`) only where that does no harm.
+//! This crate's own log lines never show a credential, a query string or a body. Its transport redacts them
+//! at level `debug`, but at level `trace` it logs every byte that it sends. Don't enable `trace` for the
+//! targets `ureq` and `ureq_proto` where logs must not contain credentials.
 //!
 //! # Rust version
 //!
-//! 1.85 for the default features. A later one is a minor release.
+//! 1.85 for the default features. Raising it is a minor release.
 
 #![deny(clippy::disallowed_methods)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -87,7 +86,7 @@ pub use api_ratelimiter_core::config::{
     LimitConfig, Pagination, ScopeConfig,
 };
 pub use api_ratelimiter_core::guidance;
-/// The vocabulary of methods, statuses and headers.
+/// Types for methods, statuses and headers.
 pub use api_ratelimiter_core::http;
 pub use api_ratelimiter_core::limiter::{
     BreakerPhase, CircuitBreaker, Learned, Learning, LearningReason, Phase,
@@ -133,7 +132,7 @@ mod guides {
     mod background {}
 }
 
-// Threads share what users share.
+// Checks that the public types can be shared by threads.
 const _: () = {
     const fn shared<T: Send + Sync + 'static>() {}
     shared::<DynamicAPIClient>();

@@ -27,7 +27,7 @@ const SAVE_EVERY: Duration = Duration::from_secs(5);
 pub(crate) struct Memory {
     path: PathBuf,
     key: Key,
-    /// Time of the limiter's clock, in nanoseconds, of the next check whether there is something to save.
+    /// Time of the next check for something to save, in nanoseconds of the limiter's clock.
     next_look: AtomicU64,
     /// The content of the file. The thread that writes the file holds the lock.
     saved: Mutex<Option<Learned>>,
@@ -35,7 +35,7 @@ pub(crate) struct Memory {
     warned: AtomicBool,
 }
 
-/// The owner of the knowledge. It is part of the file: a file with another key is not read.
+/// Identity of the limit. It is part of the file: a file with another key is not read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Key {
@@ -68,13 +68,13 @@ impl Memory {
         }
     }
 
-    /// Gives the limiter what an earlier run learned. A file that can't be read, or that belongs to another
-    /// API or tenant, is one warning and a fresh start.
+    /// Gives the limiter what an earlier run learned. If the file can't be read, or belongs to another API or
+    /// tenant, this logs one warning, and the limiter starts without it.
     pub(crate) fn load(&self, limiter: &DynamicRateLimiter) {
         match self.read() {
             Ok(Some(learned)) => {
                 *self.saved.lock() = Some(learned);
-                // A shared limiter may have learned more by now.
+                // Skip a shared limiter that has learned something already.
                 if limiter.learned().is_none() {
                     limiter.restore(&learned);
                 }
@@ -84,7 +84,7 @@ impl Memory {
         }
     }
 
-    /// Saves what is new, if it is time to. Called after each call; the thread that calls it writes.
+    /// Saves what is new, if the last check is long enough ago. Called after each call, on the caller's thread.
     pub(crate) fn tend(&self, limiter: &DynamicRateLimiter) {
         let now = limiter.clock().now();
         let due = self.next_look.load(Ordering::Relaxed);
@@ -128,7 +128,7 @@ impl Memory {
         }
     }
 
-    /// Tells observers of the first failure.
+    /// Reports the first failure to the observers.
     fn warn(&self, limiter: &DynamicRateLimiter, operation: &str, error: &io::Error) {
         if !self.warned.swap(true, Ordering::Relaxed) {
             limiter.tell(log::Level::Warn, |about| Event::MemoryFailed {
@@ -150,7 +150,7 @@ impl Memory {
         if record.key != self.key {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                "it belongs to another API or tenant",
+                "the file belongs to another API or tenant",
             ));
         }
         Ok(Some(record.learned))
@@ -180,17 +180,18 @@ fn file_name(key: &Key) -> String {
     format!("{readable}-{}.json", Fnv64::of(whole.as_bytes()))
 }
 
-/// Most characters of the readable part of a file name.
+/// Maximum number of characters of the readable part of a file name.
 const LONGEST_NAME: usize = 80;
 
 fn replace(path: &Path, record: &Record) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    // By chance and not by the process's number: in containers with a common folder all are number 1.
+    // The name is random and not the process's number: containers that share a directory may have equal
+    // numbers.
     let beside = path.with_extension(format!("{:016x}.tmp", fastrand::u64(..)));
     let written = write(&beside, record).and_then(|()| fs::rename(&beside, path));
     if written.is_err() {
-        // Leaves no temporary file. A failure to remove it is not reported: the first error is.
+        // Remove the temporary file. If that fails, too, only the first error is reported.
         let _ = fs::remove_file(&beside);
     }
     written
@@ -204,7 +205,7 @@ fn write(path: &Path, record: &Record) -> io::Result<()> {
     file.sync_all()
 }
 
-/// A new file for its owner's eyes only.
+/// Creates a file that only its owner can read.
 #[cfg(unix)]
 fn create(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
@@ -215,7 +216,7 @@ fn create(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// A new file; in its owner's profile, where others don't read.
+/// Creates a file. In the user's profile, other users can't read it.
 #[cfg(not(unix))]
 fn create(path: &Path) -> io::Result<File> {
     File::options().write(true).create_new(true).open(path)

@@ -1,4 +1,4 @@
-//! Events: what limiters and calls tell observers.
+//! Events of limiters and calls, and their delivery to observers.
 //!
 //! `event` defines the events, `decision` and `attempt_record` make them, and `dispatcher` gives them to the
 //! observers. The log lines (`log_lines`) are the first observer.

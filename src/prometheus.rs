@@ -1,4 +1,4 @@
-//! Metrics for Prometheus: an [`Observer`] that counts, and gauges that are read at each scrape.
+//! Metrics for Prometheus: counters of an [`Observer`], and gauges that are read at each scrape.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
@@ -18,24 +18,24 @@ use crate::observe::{Event, Observer};
 use crate::rate_limiter::{DynamicRateLimiter, Snapshot};
 use api_ratelimiter_core::BreakerPhase;
 
-/// Most different route labels that are kept apart; whatever comes later counts as [`OTHER`]. A label
-/// that holds an id by mistake must not fill the memory of this program and of Prometheus.
+/// Maximum number of route labels with series of their own; later labels count as [`OTHER`]. A label that
+/// contains an id by mistake must not fill the memory of this program and of Prometheus.
 const MOST_ROUTES: usize = 200;
 
-/// The route of requests whose label is one too many.
+/// Route label for all labels above [`MOST_ROUTES`].
 const OTHER: &str = "other";
 
-/// Bounds of the buckets in seconds. Answers take milliseconds to seconds; waits take up to the longest
-/// pause that vendors ask for, and an hour is where GitHub's end.
+/// Upper bounds of the histograms' buckets, in seconds. Responses take milliseconds to seconds. Waits take up
+/// to the longest pause that vendors ask for: an hour, at GitHub.
 const BUCKETS: [f64; 12] = [
     0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0,
 ];
 
-/// Metrics of any number of limiters in a registry of yours.
+/// Metrics of any number of limiters in your registry.
 ///
-/// Cheap to clone; a clone counts into the same metrics. Their names and labels are listed in
-/// `METRICS.md`. Labels are bounded: the API's name, the tenant's label, the caller's
-/// [route](crate::RequestBuilder::route), the class of a status; never an address.
+/// Clones are cheap and share the metrics. `METRICS.md` lists names and labels. The labels have few values:
+/// the API's name, the tenant's label, the caller's [route](crate::RequestBuilder::route), the class of a
+/// status; never an address.
 ///
 /// ```
 /// use api_ratelimiter::{DynamicAPIClient, prometheus::{Metrics, text_format}};
@@ -65,11 +65,11 @@ impl Metrics {
         Self { series, watched }
     }
 
-    /// Counts what this limiter and the calls through it do, from now on, and shows its gauges at each
-    /// scrape until [`forget`](Self::forget).
+    /// Counts the events of this limiter and of its calls from now on, and shows its gauges at each scrape
+    /// until [`forget`](Self::forget).
     ///
-    /// Limiters of the same API and tenant share their series: rates, tokens and waiting callers are
-    /// added up, of pauses the longest counts. Watching a limiter twice is watching it once.
+    /// Limiters of one API and tenant share their series: rates, tokens and waiting callers are added up, and
+    /// the longest pause is shown. Watching a limiter twice has no effect.
     pub fn watch(&self, limiter: &DynamicRateLimiter) {
         let mut limiters = self.watched.0.lock();
         if limiters.iter().any(|known| known.is_same(limiter)) {
@@ -81,7 +81,7 @@ impl Metrics {
         limiter.add_observer(Arc::clone(&self.series) as Arc<dyn Observer>);
     }
 
-    /// Shows no gauges of this limiter any more; its counters stay.
+    /// Removes the gauges of this limiter; its counters stay.
     pub fn forget(&self, limiter: &DynamicRateLimiter) {
         self.watched
             .0
@@ -90,7 +90,7 @@ impl Metrics {
     }
 }
 
-/// The registry in Prometheus' own text format, version 0.0.4.
+/// Returns the registry in Prometheus' own text format, version 0.0.4.
 ///
 /// `prometheus-client` writes OpenMetrics, which Prometheus reads, too. Use this function for a reader that reads only
 /// the older form: `promtool check metrics`, the text files of `node_exporter`. The two differ in the
@@ -99,7 +99,7 @@ impl Metrics {
 pub fn text_format(registry: &Registry) -> String {
     let mut open = String::new();
     if text::encode(&mut open, registry).is_err() {
-        // Writing into memory can't fail, but a collector of other code may.
+        // A collector of other code has failed. Return an empty text.
         open.clear();
     }
     let counters: BTreeSet<&str> = open
@@ -117,7 +117,7 @@ pub fn text_format(registry: &Registry) -> String {
             (Some("#"), Some("EOF" | "UNIT"), _) => continue,
             _ => None,
         };
-        // Writing into memory has no way to fail.
+        // Writing into memory can't fail.
         let _ = match line_of_counter {
             Some((kind, name, rest)) => writeln!(classic, "# {kind} {name}_total {rest}"),
             None => writeln!(classic, "{line}"),
@@ -144,7 +144,7 @@ struct OfStatus {
     api: String,
     tenant: String,
     route: String,
-    /// `2xx` to `5xx`, `error` if no answer came.
+    /// `2xx` to `5xx`, or `error` without a response.
     status: &'static str,
 }
 
@@ -165,7 +165,7 @@ impl MetricConstructor<Histogram> for Buckets {
     }
 }
 
-/// What is counted as it happens.
+/// Series that count events.
 #[derive(Debug)]
 struct Series {
     routes: Mutex<BTreeSet<String>>,
@@ -207,7 +207,7 @@ impl Series {
         );
         registry.register(
             "api_ratelimiter_calls_given_up",
-            "Calls that ended with an error and no answer",
+            "Calls that ended with an error and no response",
             self.gave_up.clone(),
         );
         registry.register(
@@ -217,24 +217,24 @@ impl Series {
         );
         registry.register(
             "api_ratelimiter_probes",
-            "Looks beyond the learned ceiling",
+            "Probes above the learned ceiling",
             self.probes.clone(),
         );
         registry.register_with_unit(
             "api_ratelimiter_request_duration",
-            "From sending a request to the head of its answer",
+            "Time from sending a request to the head of its response",
             Unit::Seconds,
             self.elapsed.clone(),
         );
         registry.register_with_unit(
             "api_ratelimiter_wait_duration",
-            "How long a request waited for its permit",
+            "Time that a request waited for its permit",
             Unit::Seconds,
             self.waited.clone(),
         );
     }
 
-    /// Counters of refusals begin at 0, so that a share of refusals is one from the first request on.
+    /// Starts the counters of refusals at 0, so that a ratio of refusals is defined from the first request on.
     fn begin(&self, snapshot: &Snapshot) {
         let (api, tenant) = (&snapshot.name, snapshot.tenant.clone().unwrap_or_default());
         let of = Of {
@@ -251,7 +251,7 @@ impl Series {
         self.refused.get_or_create(&of).inc_by(0);
     }
 
-    /// The route as a label, unless it is one too many.
+    /// Returns the route as a label, or [`OTHER`] if there are too many labels.
     fn route(&self, route: Option<&str>) -> String {
         let Some(route) = route else {
             return String::new();
@@ -335,11 +335,11 @@ fn class(status: Option<u16>) -> &'static str {
     }
 }
 
-/// The limiters whose state is read at each scrape.
+/// Collector that reads the state of the watched limiters at each scrape.
 #[derive(Debug, Clone, Default)]
 struct WatchedLimiters(Arc<Mutex<Vec<DynamicRateLimiter>>>);
 
-/// A gauge: its name, what it says, how it is read, and how those of two limiters make one.
+/// A gauge: its name, its help text, how it is read, and how the values of two limiters are combined.
 struct Gauge {
     name: &'static str,
     help: &'static str,
@@ -353,14 +353,14 @@ fn gauges() -> [Gauge; 6] {
     [
         Gauge {
             name: "api_ratelimiter_rate_per_second",
-            help: "What requests are paced at now",
+            help: "Current rate",
             unit: None,
             read: |snapshot| Some(snapshot.current_rate),
             join: sum,
         },
         Gauge {
             name: "api_ratelimiter_ceiling_per_second",
-            help: "Where the limit is taken to be, once it was learned",
+            help: "Learned ceiling, the estimate of the limit",
             unit: None,
             read: |snapshot| snapshot.learned_ceiling,
             join: sum,
@@ -381,14 +381,14 @@ fn gauges() -> [Gauge; 6] {
         },
         Gauge {
             name: "api_ratelimiter_cooldown",
-            help: "How much longer nothing is sent",
+            help: "Rest of the current pause",
             unit: Some(Unit::Seconds),
             read: |snapshot| Some(left(snapshot.cooldown_until).as_secs_f64()),
             join: f64::max,
         },
         Gauge {
             name: "api_ratelimiter_breaker_open",
-            help: "1 while the circuit breaker lets nothing but trials through, else 0",
+            help: "1 while the circuit breaker is open or half open, else 0",
             unit: None,
             read: |snapshot| {
                 let breaker = snapshot.breaker?;
@@ -411,7 +411,7 @@ fn left(until: Option<SystemTime>) -> Duration {
 
 impl Collector for WatchedLimiters {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        // Taken first: no lock of ours is held while a limiter's is.
+        // Copy the list first, so that its lock is not held while a limiter is locked.
         let limiters = self.0.lock().clone();
         let seen: Vec<(Of, Snapshot)> = limiters
             .iter()

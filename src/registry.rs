@@ -1,4 +1,4 @@
-//! The configurations that are known by name.
+//! Registry of configurations by name.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -10,8 +10,8 @@ use api_ratelimiter_core::error::{Error, Result};
 
 use api_ratelimiter_core::presets;
 
-/// The registry that [`make_client_for`](crate::make_client_for) looks names up in: the presets, and
-/// whatever was inserted or merged.
+/// The registry in which [`make_client_for`](crate::make_client_for) looks names up: the presets, and the
+/// configurations that were inserted or merged.
 ///
 /// ```
 /// use api_ratelimiter::API_RATE_CONFIGS;
@@ -22,7 +22,7 @@ use api_ratelimiter_core::presets;
 /// ```
 pub static API_RATE_CONFIGS: LazyLock<ApiRateConfigs> = LazyLock::new(ApiRateConfigs::with_presets);
 
-/// Configurations by name; the type of [`API_RATE_CONFIGS`].
+/// Registry of configurations by name; the type of [`API_RATE_CONFIGS`].
 #[derive(Debug)]
 pub struct ApiRateConfigs {
     by_name: RwLock<BTreeMap<String, Arc<ApiRateConfig>>>,
@@ -39,19 +39,19 @@ impl ApiRateConfigs {
         }
     }
 
-    /// The configuration of that name.
+    /// Returns the configuration with this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Arc<ApiRateConfig>> {
         self.by_name.read().get(name).cloned()
     }
 
-    /// Adds a configuration, or replaces the one of that name and returns it.
+    /// Adds a configuration, or replaces the one with the same name and returns the old one.
     ///
-    /// Clients that were made before keep what they were made with.
+    /// Existing clients keep the configuration that they were built with.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidConfig`] if the name is empty or a value breaks a rule; nothing changes then.
+    /// [`Error::InvalidConfig`] if the name is empty or a value breaks a rule. Then nothing changes.
     pub fn insert(&self, config: ApiRateConfig) -> Result<Option<Arc<ApiRateConfig>>> {
         named(&config)?;
         config.validate()?;
@@ -61,13 +61,13 @@ impl ApiRateConfigs {
             .insert(config.name.clone(), Arc::new(config)))
     }
 
-    /// The registered names, sorted.
+    /// Returns the registered names, sorted.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         self.by_name.read().keys().cloned().collect()
     }
 
-    /// The registered configurations, sorted by name: a copy, untouched by later changes.
+    /// Returns the registered configurations, sorted by name. Later changes don't affect the iterator.
     pub fn iter(&self) -> impl Iterator<Item = Arc<ApiRateConfig>> + use<> {
         self.by_name
             .read()
@@ -77,14 +77,14 @@ impl ApiRateConfigs {
             .into_iter()
     }
 
-    /// Merges a JSON object of overrides, `{"notion": {"max_rate": 2.5}, "mine": {"base_url": …}}`:
-    /// the fields given replace those of the entry; a new name is a new entry over the defaults.
+    /// Merges a JSON object of entries by name, `{"notion": {"max_rate": 2.5}, "mine": {"base_url": …}}`.
+    /// The given fields replace those of the entry. A new name creates an entry with the defaults.
     ///
-    /// All of it or nothing: with an error the registry stays as it was.
+    /// After an error the registry is unchanged.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidConfig`] naming entry and field.
+    /// [`Error::InvalidConfig`] with entry and field.
     ///
     /// ```
     /// use api_ratelimiter::API_RATE_CONFIGS;
@@ -103,7 +103,7 @@ impl ApiRateConfigs {
             return Err(Error::config(
                 "",
                 "JSON",
-                "is not an object of entries by name",
+                "is not a valid registry (expected an object of entries by name)",
             ));
         };
         let mut by_name = self.by_name.write();
@@ -130,7 +130,7 @@ impl ApiRateConfigs {
         Ok(())
     }
 
-    /// The configuration of that name, or an error that lists the names and suggests the nearest.
+    /// Returns the configuration with this name, or an error that lists the names and suggests the nearest one.
     pub(crate) fn known(&self, name: &str) -> Result<Arc<ApiRateConfig>> {
         self.get(name).ok_or_else(|| {
             let names = self.names();
@@ -141,16 +141,13 @@ impl ApiRateConfigs {
 
 fn named(config: &ApiRateConfig) -> Result<()> {
     if config.name.trim().is_empty() {
-        return Err(Error::config(
-            &config.name,
-            "name",
-            "is empty; clients are made by it",
-        ));
+        return Err(Error::config(&config.name, "name", "must not be empty"));
     }
     Ok(())
 }
 
-/// The name that takes the fewest edits, if they are at most a third of its letters and leave one of them.
+/// Returns the name that needs the fewest edits, if they change at most a third of its letters and not all
+/// of them.
 fn nearest<'a>(name: &str, names: &'a [String]) -> Option<&'a str> {
     let name = name.trim().to_lowercase().replace('-', "_");
     names
@@ -161,7 +158,8 @@ fn nearest<'a>(name: &str, names: &'a [String]) -> Option<&'a str> {
         .map(|(_, known)| known.as_str())
 }
 
-/// Letters to insert, remove or replace to get from one word to the other (Levenshtein's distance).
+/// Returns the number of letters to insert, remove or replace to get from one word to the other
+/// (Levenshtein distance).
 fn edits(from: &str, to: &str) -> usize {
     // Names are short: a longer text is truncated, so that a wrong name costs little.
     let to: Vec<char> = to.chars().take(64).collect();
@@ -195,7 +193,7 @@ mod tests {
         }
     }
 
-    /// Name, highest rate, backoff statuses, profile, scopes, whether the host is the customer's own.
+    /// Name, highest rate, backoff statuses, profile, scopes, and whether each customer has a host of their own.
     type Facts = (
         &'static str,
         f64,
@@ -334,7 +332,7 @@ mod tests {
                 r#"{"airtable": {"name": "other"}}"#,
                 "\"airtable\", name: \"other\" differs",
             ),
-            (r#"{"": {"max_rate": 20}}"#, "name: is empty"),
+            (r#"{"": {"max_rate": 20}}"#, "name: must not be empty"),
             (
                 r#"{"airtable": 5}"#,
                 "\"airtable\", JSON: is not a valid configuration",

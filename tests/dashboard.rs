@@ -1,4 +1,4 @@
-//! The live page, asked as a browser and as others would ask it.
+//! The live page: requests of a browser, and requests that must be refused.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -46,7 +46,7 @@ fn answer(page: &Dashboard, path: &str, host: &str) -> String {
     let mut text = String::new();
     ask(page, path, host)
         .read_to_string(&mut text)
-        .expect("an answer");
+        .expect("a response");
     text
 }
 
@@ -65,7 +65,7 @@ fn the_snapshot_and_the_metrics_show_what_the_limiter_did() {
         client
             .get("/pages/1")
             .send()
-            .expect("an answer")
+            .expect("a response")
             .bytes()
             .expect("read");
     }
@@ -87,7 +87,7 @@ fn the_snapshot_and_the_metrics_show_what_the_limiter_did() {
 }
 
 #[test]
-fn the_stream_begins_with_the_past_and_goes_on_with_samples_that_move() {
+fn the_stream_begins_with_kept_samples_and_continues_with_new_ones() {
     let api = SimulatedApi::builder().start().expect("it starts");
     let client = client(&api);
     let page = dashboard::serve("127.0.0.1:0", &client).expect("it starts");
@@ -108,7 +108,7 @@ fn the_stream_begins_with_the_past_and_goes_on_with_samples_that_move() {
     client
         .get("/pages/1")
         .send()
-        .expect("an answer")
+        .expect("a response")
         .bytes()
         .expect("read");
     let moved = (0..20).any(|_| granted(&data_of("sample")) > before);
@@ -116,7 +116,7 @@ fn the_stream_begins_with_the_past_and_goes_on_with_samples_that_move() {
 }
 
 #[test]
-fn several_limiters_stand_side_by_side() {
+fn the_page_shows_several_limiters() {
     let api = SimulatedApi::builder().start().expect("it starts");
     let second = DynamicAPIClient::builder(config("other", api.base_url()))
         .build()
@@ -137,7 +137,7 @@ fn several_limiters_stand_side_by_side() {
 }
 
 #[test]
-fn a_request_under_a_foreign_host_name_is_refused() {
+fn a_request_with_an_unknown_host_name_is_refused() {
     let api = SimulatedApi::builder().start().expect("it starts");
     let page = dashboard::serve("127.0.0.1:0", &client(&api)).expect("it starts");
     for path in ["/", "/snapshot.json", "/metrics", "/events"] {
@@ -157,26 +157,26 @@ fn a_request_under_a_foreign_host_name_is_refused() {
 }
 
 #[test]
-fn the_page_has_no_way_to_change_anything() {
+fn the_page_can_not_change_anything() {
     let api = SimulatedApi::builder().start().expect("it starts");
     let page = dashboard::serve("127.0.0.1:0", &client(&api)).expect("it starts");
     for path in ["/", "/snapshot.json", "/metrics", "/events"] {
         let mut stream = TcpStream::connect(page.address()).expect("it listens");
         write!(stream, "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").expect("sent");
         let mut said = String::new();
-        stream.read_to_string(&mut said).expect("an answer");
+        stream.read_to_string(&mut said).expect("a response");
         assert!(said.starts_with("HTTP/1.1 405 "), "{path}: {said}");
     }
 }
 
 #[test]
-fn an_address_that_others_reach_needs_a_word_of_its_own() {
+fn an_address_for_other_machines_needs_allow_remote() {
     let api = SimulatedApi::builder().start().expect("it starts");
     let client = client(&api);
     for (address, problem) in [
-        ("0.0.0.0:0", "can be reached by others"),
-        ("[::]:0", "can be reached by others"),
-        ("localhost", "is not an IP address with a port"),
+        ("0.0.0.0:0", "can be reached by other machines"),
+        ("[::]:0", "can be reached by other machines"),
+        ("localhost", "expected an IP address with a port"),
     ] {
         let error = dashboard::serve(address, &client).expect_err("refused");
         assert!(
@@ -203,12 +203,12 @@ fn answer_at(page: &Dashboard, host: &str) -> String {
     )
     .expect("sent");
     let mut text = String::new();
-    stream.read_to_string(&mut text).expect("an answer");
+    stream.read_to_string(&mut text).expect("a response");
     text
 }
 
 #[test]
-fn it_ends_with_its_handle_even_while_somebody_watches() {
+fn the_server_stops_with_its_handle_even_while_a_browser_is_connected() {
     let api = SimulatedApi::builder().start().expect("it starts");
     let page = dashboard::serve("127.0.0.1:0", &client(&api)).expect("it starts");
     let address = page.address();
@@ -220,11 +220,11 @@ fn it_ends_with_its_handle_even_while_somebody_watches() {
     let _ = watching.read_to_end(&mut rest);
     assert!(
         TcpStream::connect(address).is_err(),
-        "nobody listens any more"
+        "the server has stopped"
     );
 }
 
-/// Adds up what observers are told.
+/// Adds up the events.
 #[derive(Default)]
 struct Sums {
     attempts: AtomicU64,
@@ -265,7 +265,7 @@ fn events_metrics_page_and_server_agree_on_a_job_with_faults() {
                     client
                         .get("/pages/1")
                         .send()
-                        .expect("an answer")
+                        .expect("a response")
                         .bytes()
                         .expect("read");
                 }
@@ -283,7 +283,7 @@ fn events_metrics_page_and_server_agree_on_a_job_with_faults() {
     assert_eq!(
         attempts,
         100 + refused,
-        "every call is answered, and every refused one again"
+        "every call has a response, also every refused one"
     );
     let stats = api.stats();
     assert_eq!(stats.refused, refused);

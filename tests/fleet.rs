@@ -1,4 +1,4 @@
-//! Workers of one process on a store of the process: real threads, the simulated API, nothing to install.
+//! Workers of one process on a store in the process: real threads and the simulated API.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
@@ -31,7 +31,7 @@ fn workers_see_each_other_and_share_rate_and_cooldown() {
     one.acquire()
         .expect("a permit")
         .backoff(Some(Duration::from_secs(3)));
-    // The refusal is reported at once, and the other worker learns of it with its next visit.
+    // The refusal is reported at once. The other worker reads it on its next visit.
     let held = (0..200).any(|_| {
         thread::sleep(Duration::from_millis(10));
         let _ = other.try_acquire();
@@ -123,7 +123,7 @@ fn three_workers_fetch_everything_once_and_few_are_refused() {
                 scope.spawn(move || {
                     for item in 0..25 {
                         let path = format!("/pages/{worker}-{thread}-{item}");
-                        client.get(path).send().expect("an answer");
+                        client.get(path).send().expect("a response");
                     }
                 });
             }
@@ -143,7 +143,7 @@ fn three_workers_fetch_everything_once_and_few_are_refused() {
 }
 
 #[test]
-fn a_caller_that_does_not_queue_gets_a_slot_too() {
+fn a_caller_that_does_not_queue_gets_a_slot() {
     let limiter = worker(&LocalStore::new());
     let granted = (0..500).any(|_| match limiter.try_acquire() {
         TryAcquire::Ready(permit) => {
@@ -172,19 +172,19 @@ fn another_configuration_under_the_same_key_is_refused() {
         DynamicRateLimiter::in_fleet(&other, &Fleet::new(store.clone(), "key")).unwrap_err();
     assert!(matches!(&error, Error::InvalidConfig { .. }));
     assert!(error.to_string().contains("share this key"), "{error}");
-    // Under another key it is another fleet.
+    // Another key is another fleet.
     DynamicRateLimiter::in_fleet(&other, &Fleet::new(store, "another"))
         .expect("a fleet of its own");
 }
 
 #[test]
-fn rates_of_a_fleet_are_not_one_workers_to_set() {
+fn a_worker_can_not_set_the_rates_of_its_fleet() {
     let error = worker(&LocalStore::new()).set_rates(1.0, 2.0).unwrap_err();
     assert!(error.to_string().contains("whole fleet"), "{error}");
 }
 
 #[test]
-fn a_clock_of_ones_own_has_no_place_in_a_fleet() {
+fn a_fleet_refuses_another_clock() {
     let built = DynamicAPIClient::builder_for("notion")
         .expect("a preset")
         .clock(Arc::new(api_ratelimiter::ManualClock::new()))
@@ -194,7 +194,7 @@ fn a_clock_of_ones_own_has_no_place_in_a_fleet() {
 }
 
 #[test]
-fn parts_of_an_api_have_fleets_of_their_own() {
+fn scopes_of_an_api_have_their_own_fleets() {
     let store = LocalStore::new();
     let build = || {
         DynamicAPIClient::builder_for("github")
@@ -218,7 +218,7 @@ fn parts_of_an_api_have_fleets_of_their_own() {
 }
 
 #[test]
-fn status_tells_what_the_store_holds() {
+fn status_shows_the_content_of_the_store() {
     let store = LocalStore::new();
     let fleet = Fleet::new(store.clone(), "key");
     assert_eq!(fleet.status().expect("a store"), None);
@@ -280,7 +280,7 @@ impl FleetStore for Fragile {
 }
 
 #[test]
-fn a_lost_store_stops_no_worker_and_is_joined_again_when_it_is_back() {
+fn a_lost_store_stops_no_worker_and_is_joined_again_later() {
     let store = Fragile::new(false);
     let limiter =
         DynamicRateLimiter::in_fleet(&config(), &Fleet::new(store.clone(), "key")).expect("valid");
@@ -303,7 +303,7 @@ fn a_lost_store_stops_no_worker_and_is_joined_again_when_it_is_back() {
 }
 
 #[test]
-fn callers_that_rather_stop_are_told_why() {
+fn with_on_outage_stop_callers_get_the_reason() {
     let store = Fragile::new(true);
     let fleet = Fleet::new(store.clone(), "key").on_outage(OnOutage::Stop);
     let limiter = DynamicRateLimiter::in_fleet(&config(), &fleet).expect("valid");
@@ -321,7 +321,7 @@ fn callers_that_rather_stop_are_told_why() {
 }
 
 #[test]
-fn a_fleet_that_was_never_met_gets_a_sixteenth_or_what_was_said() {
+fn without_a_store_a_worker_takes_the_assumed_share() {
     let rate = |fleet: Fleet| {
         let limiter = DynamicRateLimiter::in_fleet(&config(), &fleet).expect("valid");
         limiter.snapshot().current_rate
@@ -331,12 +331,12 @@ fn a_fleet_that_was_never_met_gets_a_sixteenth_or_what_was_said() {
 }
 
 #[test]
-fn a_worker_that_goes_tells_what_it_knows() {
+fn a_worker_that_ends_reports_to_the_store() {
     let store = LocalStore::new();
     let other = worker(&store);
     let one = worker(&store);
     let before = other.snapshot().current_rate;
-    // Not urgent: it would go with the next visit, if there were one.
+    // This report is not urgent: it would wait for the next visit.
     one.on_success();
     drop(one);
     let told = (0..500).any(|_| {
@@ -348,7 +348,7 @@ fn a_worker_that_goes_tells_what_it_knows() {
     assert!(told);
 }
 
-/// A store that looks at its own limiter when it is asked who it is.
+/// A store that takes a snapshot of its limiter while its address is read.
 #[derive(Debug)]
 struct Curious {
     store: LocalStore,
@@ -377,7 +377,7 @@ impl FleetStore for Curious {
 }
 
 #[test]
-fn a_store_is_asked_who_it_is_without_any_lock() {
+fn the_address_of_a_store_is_read_without_any_lock() {
     let (store, limiter) = (LocalStore::new(), Arc::new(OnceLock::new()));
     let curious = Curious {
         store,

@@ -1,6 +1,6 @@
-//! The log lines: when there is one, at which level, with which key-values, and with no secret.
+//! The log lines: their causes, levels and key-values, and that they show no secret.
 //!
-//! A target of its own: a process has one logger.
+//! These tests have a program of their own, because a process has one logger.
 
 #[path = "common/server.rs"]
 #[allow(dead_code, reason = "the helper has more than is needed here")]
@@ -64,7 +64,7 @@ impl Log for Capture {
     fn flush(&self) {}
 }
 
-/// A client under a name of its own, by which its lines are told from those of other tests.
+/// Returns a client with a unique name, which distinguishes its lines from those of other tests.
 fn builder(name: &str, base_url: &str) -> ClientBuilder {
     static SET: Once = Once::new();
     SET.call_once(|| {
@@ -91,7 +91,7 @@ fn all_lines() -> Vec<Line> {
     CAPTURE.0.lock().expect("not poisoned").clone()
 }
 
-/// What was logged of that client, except its creation.
+/// Returns the lines of this client, except that of its creation.
 fn lines_of(name: &str) -> Vec<Line> {
     let mut lines = all_lines();
     lines.retain(|line| line.pairs.get("api").is_some_and(|api| api == name));
@@ -112,7 +112,7 @@ fn number(line: &Line, key: &str) -> f64 {
 }
 
 #[test]
-fn creation_is_told_at_debug() {
+fn creation_is_logged_at_debug() {
     let client = builder("created", "http://127.0.0.1:9")
         .build()
         .expect("valid");
@@ -134,7 +134,7 @@ fn a_cut_is_one_warning_with_rates_cooldown_and_status() {
             .backoff_status_codes([429, 503])
             .build()
             .expect("valid");
-        assert_eq!(client.get("/").send().expect("an answer").attempts(), 2);
+        assert_eq!(client.get("/").send().expect("a response").attempts(), 2);
         let lines = lines_of(&name);
         let warnings: Vec<_> = lines
             .iter()
@@ -162,7 +162,7 @@ fn a_burst_of_refusals_is_one_warning() {
         .max_retries_on_backoff(0)
         .build()
         .expect("valid");
-    // Permits that were issued before anybody knew.
+    // Permits that were issued before the first refusal.
     let permits: Vec<_> = (0..3)
         .map(|_| client.limiter().acquire().expect("a permit"))
         .collect();
@@ -178,7 +178,7 @@ fn a_burst_of_refusals_is_one_warning() {
 }
 
 #[test]
-fn that_announced_and_learned_limit_disagree_is_told_once_when_it_has_lasted() {
+fn disagreeing_limits_are_logged_once_after_a_minute() {
     let told = "x-ratelimit-limit: 600\r\nx-ratelimit-remaining: 500\r\nx-ratelimit-window: 60\r\nx-ratelimit-reset: 50\r\n";
     let server = Server::answers((0..4).map(|_| answer(200, told, "")));
     let clock = ManualClock::new();
@@ -198,7 +198,7 @@ fn that_announced_and_learned_limit_disagree_is_told_once_when_it_has_lasted() {
     let learned = serde_json::from_str(stored).expect("a memory");
     client.limiter().restore(&learned);
     for _ in 0..4 {
-        client.get("/").send().expect("an answer");
+        client.get("/").send().expect("a response");
         clock.advance(Duration::from_secs(40));
     }
     let lines = lines_of("disagreement");
@@ -214,15 +214,15 @@ fn that_announced_and_learned_limit_disagree_is_told_once_when_it_has_lasted() {
 }
 
 #[test]
-fn each_rise_is_told_at_debug() {
+fn each_rise_is_logged_at_debug() {
     let server = Server::answers([ok("done")]);
-    // However slow the machine is, no token comes while nobody waits.
+    // Time moves only while a caller waits, so a slow machine adds no token.
     let clock = ManualClock::auto();
     let _joined = clock.join();
     let client = builder("rises", &server.url()).clock(Arc::new(clock.clone()));
     let client = client.build().expect("valid");
     for _ in 0..4 {
-        drop(client.get("/").send().expect("an answer").text());
+        drop(client.get("/").send().expect("a response").text());
     }
     let lines = lines_of("rises");
     assert!(
@@ -233,7 +233,7 @@ fn each_rise_is_told_at_debug() {
         .iter()
         .filter(|line| line.pairs.contains_key("old_rate"))
         .collect();
-    // The first took the token that the bucket began with; each of the others had to wait.
+    // The first request took the bucket's first token; each of the others had to wait.
     assert_eq!(rises.len(), 3, "{lines:?}");
     for (place, rise) in rises.iter().enumerate() {
         let before = 100.0 + 10.0 * place as f64;
@@ -257,9 +257,9 @@ fn a_damaged_memory_is_one_warning() {
     let build = |config: &ApiRateConfig| {
         let _ = builder("logger", "http://127.0.0.1:9");
         let client = DynamicAPIClient::builder(config.clone()).remember_in(&folder);
-        client.build().expect("it starts all the same")
+        client.build().expect("it starts anyway")
     };
-    // The file is where another run left it.
+    // Find the file that the other run has written.
     let learned = r#"{"law_version": 1, "ceiling_per_second": 4.0, "rate_per_second": 3.9,
         "last_pause_seconds": 1.5, "learned_at_unix_seconds": 1767225000.0}"#;
     let client = build(&config);
@@ -276,17 +276,17 @@ fn a_damaged_memory_is_one_warning() {
     lines.retain(|line| line.level == Level::Warn);
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(
-        lines[0].text.contains("could not be read; starting afresh"),
+        lines[0].text.contains("can't read what was learned: "),
         "{lines:?}"
     );
     assert_eq!(lines[0].pairs["path"], file.display().to_string());
 
-    // A folder that is none can't be written to, however often it is tried.
+    // A path that is not a directory can't be written to; every try fails.
     config.name = "unwritable".into();
     let client = DynamicAPIClient::builder(config)
         .remember_in(file.join("below a file"))
         .build()
-        .expect("it starts all the same");
+        .expect("it starts anyway");
     client
         .limiter()
         .restore(&serde_json::from_str(learned).expect("valid"));
@@ -299,7 +299,7 @@ fn a_damaged_memory_is_one_warning() {
 }
 
 #[test]
-fn a_report_by_hand_is_told_without_a_status() {
+fn a_manual_report_is_logged_without_a_status() {
     let client = builder("by hand", "http://127.0.0.1:9")
         .build()
         .expect("valid");
@@ -318,7 +318,7 @@ fn a_report_by_hand_is_told_without_a_status() {
 }
 
 #[test]
-fn an_observer_that_panics_is_told_of_once_and_harms_no_call() {
+fn a_panic_of_an_observer_is_logged_once_and_harms_no_call() {
     struct Panics(AtomicUsize);
     impl Observer for Panics {
         fn on_event(&self, _: &Event) {
@@ -336,22 +336,25 @@ fn an_observer_that_panics_is_told_of_once_and_harms_no_call() {
         .observer(second.clone())
         .build()
         .expect("valid");
-    let response = client.get("/").send().expect("the call goes on");
+    let response = client.get("/").send().expect("the call continues");
     assert_eq!(response.attempts(), 3);
     let lines = lines_of("panicked");
     let errors = lines.iter().filter(|line| line.level == Level::Error);
     let texts: Vec<_> = errors.map(|line| line.text.as_str()).collect();
-    let expected = "panicked: an observer panicked; its request goes on";
+    let expected = "panicked: an observer panicked; the request continues";
     assert_eq!(texts, [expected; 2], "once for each");
-    // Two cuts with their pauses, the ends of these, three attempts.
+    // Two cuts with their pauses, the ends of the pauses, and three attempts.
     for observer in [first, second] {
-        assert!(observer.0.load(Ordering::SeqCst) >= 8, "told all the same");
+        assert!(
+            observer.0.load(Ordering::SeqCst) >= 8,
+            "the observer still gets events"
+        );
     }
 }
 
 #[test]
-fn a_credential_in_the_clear_to_another_machine_is_warned_of_exactly_once() {
-    // 0.0.0.0 is this machine, but not by a name or address of the loopback: nothing leaves it.
+fn an_unencrypted_credential_to_another_machine_is_one_warning() {
+    // 0.0.0.0 is this machine, but not a loopback address. Nothing leaves the machine.
     for credential in ["bearer", "source", "header", "request"] {
         let name = format!("clear {credential}");
         let mut builder = builder(&name, "http://0.0.0.0:9/v1");
@@ -371,7 +374,7 @@ fn a_credential_in_the_clear_to_another_machine_is_warned_of_exactly_once() {
             if credential == "request" {
                 request = request.header("Cookie", SECRET);
             }
-            request.send().expect_err("nobody listens");
+            request.send().expect_err("no server listens");
         }
         let warnings: Vec<_> = lines_of(&name)
             .into_iter()
@@ -391,7 +394,7 @@ fn a_credential_in_the_clear_to_another_machine_is_warned_of_exactly_once() {
 }
 
 #[test]
-fn no_credential_or_no_network_is_no_warning() {
+fn without_a_credential_or_a_network_there_is_no_warning() {
     let server = Server::answers([ok("done")]);
     let table = [
         ("no credential", "http://0.0.0.0:9".to_owned(), false),
@@ -418,7 +421,7 @@ fn no_credential_or_no_network_is_no_warning() {
 }
 
 #[test]
-fn a_name_is_escaped_so_that_it_forges_no_line() {
+fn a_name_is_escaped_so_that_it_can_not_forge_a_line() {
     let name = "forged\n[ERROR] \u{1b}[31mall is lost";
     let client = builder(name, "http://127.0.0.1:9").build().expect("valid");
     client.limiter().on_backoff(None);
@@ -433,7 +436,7 @@ fn a_name_is_escaped_so_that_it_forges_no_line() {
 }
 
 #[test]
-fn no_line_of_anybody_holds_a_secret() {
+fn no_log_line_contains_a_secret() {
     let foreign = Server::answers([answer(403, &format!("X-Trace: {SECRET}\r\n"), SECRET)]);
     let moved = format!("Location: {}/f?sig={SECRET}\r\n", foreign.url());
     let server = Server::answers([
@@ -454,7 +457,7 @@ fn no_line_of_anybody_holds_a_secret() {
         .idempotent(true)
         .json(SECRET)
         .send()
-        .expect("an answer");
+        .expect("a response");
     assert_eq!((response.status().as_u16(), response.attempts()), (403, 4));
     drop(response.error_for_status());
 
@@ -470,7 +473,7 @@ fn no_line_of_anybody_holds_a_secret() {
         .expect_err("garbage");
 
     let lines = all_lines();
-    assert!(lines.len() > 4, "there was something to see");
+    assert!(lines.len() > 4, "there are lines to check");
     for line in lines {
         assert!(!format!("{line:?}").contains(SECRET), "{line:?}");
     }

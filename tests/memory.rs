@@ -1,4 +1,4 @@
-//! What was learned, on disk.
+//! The file with the learned limit.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use api_ratelimiter_simulator::{Hint, Limit, SimulatedApi};
 const STORED: &str = r#"{"law_version": 1, "ceiling_per_second": 40.0, "rate_per_second": 39.0,
     "last_pause_seconds": 1.5, "learned_at_unix_seconds": 1767225000.0}"#;
 
-/// A folder of the test's own, removed at its end.
+/// A directory of the test, removed at its end.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -59,7 +59,7 @@ fn ceiling(client: &DynamicAPIClient) -> Option<f64> {
 }
 
 #[test]
-fn the_next_client_starts_where_the_last_clone_of_this_one_ended() {
+fn the_next_client_starts_with_the_limit_that_the_last_clone_saved() {
     let folder = Folder::new("next");
     let first = builder(&folder)
         .bearer_auth("s3cret")
@@ -72,7 +72,7 @@ fn the_next_client_starts_where_the_last_clone_of_this_one_ended() {
         .limiter()
         .restore(&serde_json::from_str::<Learned>(STORED).expect("valid"));
     drop(first);
-    assert!(folder.files().is_empty(), "a clone is left");
+    assert!(folder.files().is_empty(), "a clone still exists");
     drop(clone);
     let files = folder.files();
     assert_eq!(files.len(), 1, "{files:?}");
@@ -103,11 +103,11 @@ fn only_its_owner_can_read_the_file() {
 }
 
 #[test]
-fn tenants_names_and_addresses_have_a_file_each() {
+fn each_tenant_name_and_address_has_its_own_file() {
     let folder = Folder::new("keys");
     let remember = |builder: ClientBuilder| {
         let client = builder.build().expect("valid");
-        assert_eq!(ceiling(&client), None, "somebody else's knowledge");
+        assert_eq!(ceiling(&client), None, "the limit of another client");
         client
             .limiter()
             .restore(&serde_json::from_str::<Learned>(STORED).expect("valid"));
@@ -121,7 +121,7 @@ fn tenants_names_and_addresses_have_a_file_each() {
 }
 
 #[test]
-fn a_damaged_or_foreign_file_is_a_fresh_start_and_is_replaced() {
+fn a_damaged_or_foreign_file_is_ignored_and_replaced() {
     let folder = Folder::new("damaged");
     let client = builder(&folder).build().expect("valid");
     client
@@ -140,7 +140,7 @@ fn a_damaged_or_foreign_file_is_a_fresh_start_and_is_replaced() {
         &good.replace("40.0", "1e999"),
     ] {
         fs::write(&file, bad).expect("written");
-        let client = builder(&folder).build().expect("it starts all the same");
+        let client = builder(&folder).build().expect("it starts anyway");
         assert_eq!(ceiling(&client), None, "{bad:?}");
         client
             .limiter()
@@ -154,7 +154,7 @@ fn a_damaged_or_foreign_file_is_a_fresh_start_and_is_replaced() {
 }
 
 #[test]
-fn a_folder_that_can_not_be_written_to_stops_nobody() {
+fn an_unwritable_directory_stops_no_client() {
     let folder = Folder::new("unwritable");
     fs::write(&folder.0, "a file where the folder should be").expect("written");
     let client = builder(&folder).build().expect("valid");
@@ -166,7 +166,7 @@ fn a_folder_that_can_not_be_written_to_stops_nobody() {
 }
 
 #[test]
-fn what_two_clients_write_at_once_is_always_whole() {
+fn a_file_written_by_two_clients_at_once_is_always_whole() {
     let folder = Folder::new("race");
     std::thread::scope(|scope| {
         for _ in 0..4 {
@@ -182,10 +182,10 @@ fn what_two_clients_write_at_once_is_always_whole() {
         }
     });
     let files = folder.files();
-    assert_eq!(files.len(), 1, "nothing is left lying about: {files:?}");
+    assert_eq!(files.len(), 1, "no temporary file is left: {files:?}");
     assert!(
         ceiling(&builder(&folder).build().expect("valid")).is_some(),
-        "and it can be read"
+        "the file can be read"
     );
 }
 
@@ -202,7 +202,7 @@ fn every_five_seconds_a_request_saves_what_is_new() {
     client
         .limiter()
         .restore(&serde_json::from_str::<Learned>(STORED).expect("valid"));
-    let send = || client.get("/pages/1").send().expect("an answer").bytes();
+    let send = || client.get("/pages/1").send().expect("a response").bytes();
     send().expect("a body");
     clock.advance(Duration::from_secs(4));
     send().expect("a body");
@@ -213,7 +213,7 @@ fn every_five_seconds_a_request_saves_what_is_new() {
 }
 
 #[test]
-fn what_could_not_be_written_is_written_when_there_is_room() {
+fn a_failed_write_is_repeated_later() {
     let folder = Folder::new("room");
     fs::write(&folder.0, "a file where the folder should be").expect("written");
     let client = builder(&folder).build().expect("valid");
@@ -226,11 +226,11 @@ fn what_could_not_be_written_is_written_when_there_is_room() {
     assert_eq!(folder.files().len(), 1);
 }
 
-/// Where the child of the next test saves.
+/// Variable with the directory in which the child of the next test saves.
 const CHILD: &str = "TEST_MEMORY_FOLDER";
 
 #[test]
-fn a_child_of_another_test_saves_without_end() {
+fn child_process_that_saves_in_a_loop() {
     let Ok(folder) = std::env::var(CHILD) else {
         return; // Not a child.
     };
@@ -245,11 +245,11 @@ fn a_child_of_another_test_saves_without_end() {
 }
 
 #[test]
-fn a_process_that_is_killed_in_the_middle_of_saving_leaves_a_whole_file() {
+fn a_process_killed_while_it_saves_leaves_a_whole_file() {
     let folder = Folder::new("killed");
     for round in 0..20 {
         let mut child = Command::new(std::env::current_exe().expect("this program"))
-            .args(["--exact", "a_child_of_another_test_saves_without_end"])
+            .args(["--exact", "child_process_that_saves_in_a_loop"])
             .env(CHILD, &folder.0)
             .stdout(Stdio::null())
             .spawn()
@@ -273,14 +273,14 @@ fn a_process_that_is_killed_in_the_middle_of_saving_leaves_a_whole_file() {
         assert_eq!(whole["key"]["api"], "remembered");
         assert!(
             ceiling(&builder(&folder).build().expect("valid")).is_some(),
-            "and the next run starts from it"
+            "the next run starts with it"
         );
         fs::remove_file(&files[0]).expect("for the next round");
     }
 }
 
 #[test]
-fn a_real_job_learns_and_the_next_one_knows() {
+fn a_job_learns_the_limit_and_the_next_job_knows_it() {
     let folder = Folder::new("job");
     let api = SimulatedApi::builder()
         .limit(Limit::token_bucket(50.0, 5.0).expect("valid"))
@@ -309,14 +309,14 @@ fn a_real_job_learns_and_the_next_one_knows() {
         first
             .get(format!("/pages/{page}"))
             .send()
-            .expect("an answer")
+            .expect("a response")
             .bytes()
             .expect("a body");
     }
     let learned = ceiling(&first);
     drop(first);
-    let known = ceiling(&client()).expect("the next one knows");
-    // The pending raise is not passed on, only what is proven.
+    let known = ceiling(&client()).expect("the next run has a ceiling");
+    // Only the proven limit is stored, without a pending raise.
     assert!(
         known <= learned.unwrap_or_default() && known > 20.0,
         "{known} of {learned:?}"

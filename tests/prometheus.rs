@@ -1,4 +1,4 @@
-//! Metrics in a registry of the caller's.
+//! Metrics in the caller's registry.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -21,7 +21,7 @@ fn config(base_url: String) -> ApiRateConfig {
     }
 }
 
-/// The value of a series, by its name and labels as written.
+/// Returns the value of a series, by its name and labels as written.
 fn value(text: &str, series: &str) -> f64 {
     let line = text
         .lines()
@@ -44,7 +44,7 @@ fn attempts_refusals_and_times_are_counted_by_route_and_class_of_status() {
     metrics.watch(client.limiter());
     metrics.watch(client.limiter());
     for path in ["/pages/1", "/pages/2", "/status/404", "/status/500"] {
-        client.get(path).route("one").send().expect("an answer");
+        client.get(path).route("one").send().expect("a response");
     }
     let text = text_format(&registry);
     let of = |status| format!("{{api=\"mine\",tenant=\"acme\",route=\"one\",status=\"{status}\"}}");
@@ -63,7 +63,7 @@ fn attempts_refusals_and_times_are_counted_by_route_and_class_of_status() {
         let count = format!("api_ratelimiter_{histogram}_seconds_count{route}");
         assert_eq!(value(&text, &count), 4.0);
     }
-    assert!(!text.contains("/pages"), "an address is no label");
+    assert!(!text.contains("/pages"), "addresses are not labels");
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn refusals_cuts_and_calls_given_up_are_counted() {
 }
 
 #[test]
-fn limiters_of_one_name_are_one_series_until_they_are_forgotten() {
+fn limiters_of_one_name_share_a_series_until_they_are_forgotten() {
     let clock = Arc::new(ManualClock::new());
     let limiter = |rate| {
         let config = ApiRateConfig {
@@ -142,7 +142,7 @@ fn a_route_that_holds_an_id_by_mistake_does_not_fill_the_memory() {
             .get("/pages/1")
             .route(format!("page {id}"))
             .send()
-            .expect("an answer")
+            .expect("a response")
             .bytes()
             .expect("read");
     }
@@ -159,7 +159,7 @@ fn a_route_that_holds_an_id_by_mistake_does_not_fill_the_memory() {
 /// Needs Debian's `prometheus` package.
 #[test]
 #[ignore = "needs promtool"]
-fn promtool_finds_nothing_to_complain_of() {
+fn promtool_accepts_the_metrics() {
     let api = SimulatedApi::builder().start().expect("it starts");
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
@@ -172,7 +172,7 @@ fn promtool_finds_nothing_to_complain_of() {
         .get("/pages/1")
         .route("page")
         .send()
-        .expect("an answer")
+        .expect("a response")
         .bytes()
         .expect("read");
     client
@@ -203,7 +203,7 @@ fn promtool_finds_nothing_to_complain_of() {
     );
 }
 
-/// The blocks of the guide that are written in this language and contain `part`.
+/// Returns the code blocks of the guide in this language that contain `part`.
 fn blocks(language: &str, part: &str) -> Vec<&'static str> {
     let fence = format!("```{language}\n");
     let guide = include_str!("../METRICS.md");
@@ -226,7 +226,7 @@ fn the_dashboard_in_the_guide_is_json_and_asks_for_metrics_that_exist() {
         .build()
         .expect("valid");
     metrics.watch(client.limiter());
-    client.get("/pages/1").send().expect("an answer");
+    client.get("/pages/1").send().expect("a response");
     let text = text_format(&registry);
     let panels = board["panels"].as_array().expect("panels");
     let targets = panels
@@ -238,7 +238,7 @@ fn the_dashboard_in_the_guide_is_json_and_asks_for_metrics_that_exist() {
         for name in expr.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')) {
             if name.starts_with("api_ratelimiter_") {
                 let name = name.trim_end_matches("_bucket");
-                // The ceiling has no series before it was learned.
+                // The ceiling has no series until it is learned.
                 let is_known = text.contains(&format!("# TYPE {name} "));
                 assert!(is_known || name.contains("ceiling"), "{name} in\n{text}");
                 asked += 1;
@@ -251,7 +251,7 @@ fn the_dashboard_in_the_guide_is_json_and_asks_for_metrics_that_exist() {
 /// Needs Debian's `prometheus` package.
 #[test]
 #[ignore = "needs promtool"]
-fn promtool_takes_the_rules_and_the_configuration_in_the_guide() {
+fn promtool_accepts_the_rules_and_the_configuration_in_the_guide() {
     for (part, check) in [("groups:", "rules"), ("scrape_configs:", "config")] {
         let found = blocks("yaml", part);
         assert!(!found.is_empty(), "{part}");

@@ -1,4 +1,4 @@
-//! What only the async front is asked for, and the last step of putting a client together.
+//! The setting that only the async client has, and the last step of building it.
 
 use super::client::AsyncDynamicAPIClient;
 use super::transport;
@@ -7,20 +7,21 @@ use crate::registry::API_RATE_CONFIGS;
 use api_ratelimiter_core::config::ApiRateConfig;
 use api_ratelimiter_core::error::Result;
 
-/// Puts an [`AsyncDynamicAPIClient`] together; made by [`AsyncDynamicAPIClient::builder`] and
+/// Builder of an [`AsyncDynamicAPIClient`]; returned by [`AsyncDynamicAPIClient::builder`] and
 /// [`AsyncDynamicAPIClient::builder_for`].
 ///
 /// Its defaults are those of the blocking [`ClientBuilder`](crate::ClientBuilder).
 pub type AsyncClientBuilder = ClientBuilder<Async>;
 
 impl ClientBuilder<Async> {
-    /// The transport to build on, for certificates, proxies or a pool of your own. Defaults to one that
-    /// is set up by this builder's `tls` and `roots`.
+    /// Sets the transport to build on, for certificates, proxies or a connection pool of your own. Defaults
+    /// to a transport with this builder's `tls` and `roots`.
     ///
-    /// What it says of TLS, roots and proxies holds, and `tls` and `roots` are not asked; its default
-    /// provider of cryptography is the process's, or ring if there is none. Redirects and retries are
-    /// taken from it: they go through the limiter. A redirect to another origin is given to the caller and
-    /// not followed: headers that the builder adds by itself, credentials among them, would go along.
+    /// Its settings of TLS, roots and proxies are used, and `tls` and `roots` are ignored. Its provider of
+    /// cryptography defaults to the process's, or to ring if the process has none. Its own redirects and
+    /// retries are switched off, because they must go through the limiter. A redirect to another origin is
+    /// returned to the caller and not followed: it would carry the headers that `builder` adds to every
+    /// request, credentials among them.
     ///
     /// ```
     /// use api_ratelimiter::{AsyncDynamicAPIClient, reqwest};
@@ -40,7 +41,7 @@ impl Front for Async {
     type Client = AsyncDynamicAPIClient;
 
     fn connect(builder: AsyncClientBuilder) -> Result<AsyncDynamicAPIClient> {
-        // A transport of the user may add headers by itself, which must not go to another origin.
+        // A transport from the user may add headers by itself, which must not reach another origin.
         let follows_abroad = builder.front.http.is_none();
         builder
             .assembled(follows_abroad, |front, settings| {
@@ -51,23 +52,23 @@ impl Front for Async {
 }
 
 impl AsyncDynamicAPIClient {
-    /// A builder over a configuration.
+    /// Returns a builder for a configuration.
     pub fn builder(config: ApiRateConfig) -> AsyncClientBuilder {
         AsyncClientBuilder::new(config, Async::default())
     }
 
-    /// A builder over the configuration of that name in [`API_RATE_CONFIGS`].
+    /// Returns a builder for the configuration with this name in [`API_RATE_CONFIGS`].
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownApi`](crate::Error::UnknownApi) with the names that are known and the nearest.
+    /// [`Error::UnknownApi`](crate::Error::UnknownApi) with the known names and the nearest one.
     pub fn builder_for(name: &str) -> Result<AsyncClientBuilder> {
         let config = API_RATE_CONFIGS.known(name)?;
         Ok(Self::builder(ApiRateConfig::clone(&config)))
     }
 }
 
-/// An async client for an API by its name in [`API_RATE_CONFIGS`], with a limiter of its own.
+/// Returns an async client for an API by its name in [`API_RATE_CONFIGS`], with a limiter of its own.
 ///
 /// # Errors
 ///

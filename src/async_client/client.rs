@@ -1,4 +1,4 @@
-//! The client: settings, connections and a limiter.
+//! The async client: settings, connections and a limiter.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use api_ratelimiter_core::request::RequestParts;
 
 /// An HTTP client that paces itself, for async code on tokio.
 ///
-/// It obeys the law of the blocking [`DynamicAPIClient`](crate::DynamicAPIClient), setting for setting,
-/// and may share its limiter with it: threads and tasks wait in one queue. A clone shares limiter and
-/// connections; give one to each task. It spawns no task of its own; those that the transport spawns
-/// for its connections end with the last clone.
+/// It has the settings and the behaviour of the blocking [`DynamicAPIClient`](crate::DynamicAPIClient),
+/// and both may share one limiter: threads and tasks then wait in one queue. Clones share the limiter and
+/// the connections; give one to each task. The client spawns no task of its own. Tasks that the transport
+/// spawns for its connections end with the last clone.
 ///
 /// ```no_run
 /// use api_ratelimiter::AsyncDynamicAPIClient;
@@ -51,22 +51,22 @@ impl AsyncDynamicAPIClient {
         }
     }
 
-    /// The limiter that paces this client and its clones.
+    /// Returns the limiter that paces this client and its clones.
     #[must_use]
     pub fn limiter(&self) -> &DynamicRateLimiter {
         &self.inner.core.limiter
     }
 
-    /// Closes the client and its clones, as the blocking
-    /// [`close`](crate::DynamicAPIClient::close) does.
+    /// Closes the client and its clones, as the blocking [`close`](crate::DynamicAPIClient::close) does.
+    /// Returns the number of requests that are still in progress.
     pub fn close(&self) -> usize {
         self.inner.core.close()
     }
 
-    /// Closes the client as [`close`](Self::close) does, and waits until the last request has its
-    /// answer's head or has failed, but no longer than `patience`. Returns how many are still under way
-    /// then: 0 if all finished. It is closed from the first poll on, and stays so when the future is
-    /// dropped.
+    /// Closes the client as [`close`](Self::close) does, and waits for at most `patience` until the last
+    /// request has failed or the head of its response has arrived. Returns the number of requests that are
+    /// still in progress then: 0 if all finished. The first poll closes the client, and it stays closed when
+    /// the future is dropped.
     ///
     /// ```no_run
     /// use std::time::Duration;
@@ -115,7 +115,7 @@ impl Wire for AsyncClient {
     }
 }
 
-/// Its limiter.
+/// Returns the client's limiter.
 impl AsRef<DynamicRateLimiter> for AsyncDynamicAPIClient {
     fn as_ref(&self) -> &DynamicRateLimiter {
         self.limiter()

@@ -1,4 +1,4 @@
-//! Page by page: sends and reads what the walk asks for, and decides nothing.
+//! Pagination of the async client. It sends the requests that the walk asks for; the core decides.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -18,14 +18,13 @@ use api_ratelimiter_core::error::{Effort, Error, Result};
 use api_ratelimiter_core::paginate::{Page, Position, RemainingItems, Walk};
 use api_ratelimiter_core::request::RequestParts;
 
-/// The pages of a collection as a [`Stream`], one request each; made by
+/// The pages of a collection as a [`Stream`], one request for each; returned by
 /// [`AsyncRequestBuilder::pages`](crate::AsyncRequestBuilder::pages) and
 /// [`pages_by`](crate::AsyncRequestBuilder::pages_by).
 ///
-/// It does what the blocking [`Pages`](crate::Pages) does. Dropping the future of [`next`](Self::next)
-/// loses nothing: the request under way stays with the stream, and the next call goes on with it.
-/// Dropping the stream ends that request; [`position`](Self::position) before was then where its page
-/// starts.
+/// It behaves as the blocking [`Pages`](crate::Pages). Dropping the future of [`next`](Self::next) loses
+/// nothing: the stream keeps the request in progress, and the next call continues with it. Dropping the
+/// stream cancels that request; take its [`position`](Self::position) before to fetch the page later.
 ///
 /// ```no_run
 /// use api_ratelimiter::make_async_client_for;
@@ -44,7 +43,7 @@ use api_ratelimiter_core::request::RequestParts;
 pub struct AsyncPages {
     client: AsyncDynamicAPIClient,
     walk: Walk,
-    /// For each page.
+    /// Deadline of each page.
     deadline: Option<Duration>,
     under_way: Option<(RequestParts, Fetch)>,
 }
@@ -75,14 +74,14 @@ impl AsyncPages {
         }
     }
 
-    /// Where in an answer the array of items stands, for APIs where that depends on the path. Defaults
-    /// to what the [`Pagination`] says.
+    /// Sets the field of a response that holds the array of items, for APIs where that depends on the path.
+    /// Defaults to the field that the [`Pagination`] names.
     pub fn items_at(mut self, place: impl Into<FieldPath>) -> Self {
         self.walk.items_at(place.into());
         self
     }
 
-    /// Goes on where an earlier walk was, in this run or another, of either client.
+    /// Continues at the position of an earlier walk, in this run or another, of either client.
     pub fn resume_from(mut self, position: Position) -> Self {
         self.walk.resume(position);
         self
@@ -178,9 +177,9 @@ impl fmt::Debug for AsyncPages {
     }
 }
 
-/// The items of all pages of a collection as a [`Stream`]; made by [`AsyncPages::items`].
+/// The items of all pages of a collection as a [`Stream`]; returned by [`AsyncPages::items`].
 ///
-/// It does what the blocking [`Items`](crate::Items) does, and may be cancelled as [`AsyncPages`] may.
+/// It behaves as the blocking [`Items`](crate::Items), and may be cancelled as [`AsyncPages`] may.
 #[must_use = "nothing is sent before it is polled"]
 pub struct AsyncItems<T> {
     pages: AsyncPages,
@@ -189,7 +188,7 @@ pub struct AsyncItems<T> {
 }
 
 impl<T> AsyncItems<T> {
-    /// Where to go on so that no item is missed: the start of the page that holds the next item.
+    /// Returns the position from which no item is missed: the start of the page that holds the next item.
     #[must_use]
     pub fn position(&self) -> Position {
         let in_page = self.shelf.as_ref().and_then(RemainingItems::position);

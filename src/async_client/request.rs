@@ -1,4 +1,4 @@
-//! How a request that was put together is sent.
+//! Sending of a request by the async client.
 
 use super::client::AsyncDynamicAPIClient;
 use super::pages::AsyncPages;
@@ -13,16 +13,16 @@ use api_ratelimiter_core::error::Result;
 pub type AsyncRequestBuilder = RequestBuilder<Async>;
 
 impl RequestBuilder<Async> {
-    /// Sends the request and waits for its answer, as the blocking
+    /// Sends the request and waits for its response, as the blocking
     /// [`send`](crate::RequestBuilder::send) does.
     ///
-    /// A deadline counts from the first poll. Dropped while it waits for its turn, the call leaves the
-    /// queue and nothing was sent; dropped while a request is under way, that request counts as neutral
-    /// and its connection is closed: whether the server did what was asked is unknown.
+    /// A deadline counts from the first poll. A future that is dropped while it waits for its turn leaves the
+    /// queue, and nothing was sent. If it is dropped while a request is in progress, the request counts as
+    /// neutral and its connection is closed; the server may or may not have processed the request.
     ///
     /// # Errors
     ///
-    /// As for the blocking one.
+    /// As for the blocking [`send`](crate::RequestBuilder::send).
     ///
     /// # Panics
     ///
@@ -34,15 +34,15 @@ impl RequestBuilder<Async> {
         client.run(parts).await
     }
 
-    /// The pages of the collection that this request asks for, in the style that the configuration
-    /// names; [`deadline`](Self::deadline) holds for each page.
+    /// Returns the pages of the collection that this request asks for, in the style that the configuration
+    /// names. A [`deadline`](Self::deadline) applies to each page.
     pub fn pages(self) -> AsyncPages {
         let pagination = self.settings().pagination.clone();
         let (client, parts, deadline) = self.assembled();
         AsyncPages::new(client, parts, deadline, pagination)
     }
 
-    /// The same in another style than the configuration's, or where that names none.
+    /// Returns the pages of the collection in the given style, where the configuration names none or another.
     pub fn pages_by(self, pagination: Pagination) -> AsyncPages {
         let (client, parts, deadline) = self.assembled();
         AsyncPages::new(client, parts, deadline, Some(pagination))

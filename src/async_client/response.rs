@@ -1,4 +1,4 @@
-//! An answer: its head, and the body that is still to be read.
+//! A response of the async client: its head, and the body that was not read yet.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,11 +20,11 @@ use api_ratelimiter_core::headers::HeaderNames;
 use api_ratelimiter_core::outcome::Failure;
 use api_ratelimiter_core::reply::{BodyStart, Reply};
 
-/// An answer of any status from 2xx to 5xx, its body not yet read.
+/// A response of any status from 2xx to 5xx, whose body was not read yet.
 ///
-/// What reads the body to its end ([`bytes`](Self::bytes), [`text`](Self::text), [`json`](Self::json))
-/// gives the connection back for the next request. Dropped before its end has come, also by dropping one
-/// of those futures, a response closes its connection.
+/// [`bytes`](Self::bytes), [`text`](Self::text) and [`json`](Self::json) read the body to its end and
+/// return the connection to the pool. A response that is dropped before its end has arrived, also by
+/// dropping one of those futures, closes its connection.
 pub struct AsyncResponse {
     incoming: AsyncIncoming,
     delivered: Delivered,
@@ -35,16 +35,16 @@ pub struct AsyncResponse {
 pub(super) struct AsyncIncoming {
     response: reqwest::Response,
     clock: Arc<dyn Clock>,
-    /// When the request's own `timeout` or `deadline` ends the response.
+    /// Time at which the request's own `timeout` or `deadline` ends the response.
     ends: Option<Time>,
     between_bytes: Duration,
-    /// What was read and the caller does not have yet.
+    /// Bytes that were read and that the caller has not received yet.
     seen: Vec<u8>,
-    /// How the body ended, once it has.
+    /// Result of the body's last read, once the body has ended.
     end: Option<Result<(), Failure>>,
 }
 
-/// How the reading of a body ended.
+/// Result of reading a body up to a limit.
 enum Filled {
     Complete,
     TooLong,
@@ -81,8 +81,8 @@ impl AsyncResponse {
         self.headers().get(name)?.to_str().ok()
     }
 
-    /// Returns the number of requests sent for this response: 1 unless there were refusals, redirects or
-    /// broken connections.
+    /// Returns the number of requests that were sent for this response: 1 unless there were refusals,
+    /// redirects or broken connections.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.delivered.effort().attempts()
@@ -112,30 +112,30 @@ impl AsyncResponse {
         Err(self.delivered.status_error(headers, body))
     }
 
-    /// The body as text; what is no UTF-8 is replaced by U+FFFD.
+    /// Reads the body as text. Invalid UTF-8 is replaced by U+FFFD.
     ///
     /// # Errors
     ///
-    /// [`Error::BodyTooLarge`](crate::Error::BodyTooLarge) beyond `max_body`; [`Error::Transport`](crate::Error::Transport) if it breaks off or takes longer
-    /// than the timeouts allow.
+    /// [`Error::BodyTooLarge`](crate::Error::BodyTooLarge) beyond `max_body`; [`Error::Transport`](crate::Error::Transport) if the
+    /// body is truncated or takes longer than the timeouts allow.
     pub async fn text(self) -> Result<String> {
         let bytes = self.bytes().await?;
         Ok(String::from_utf8(bytes)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     }
 
-    /// The body as JSON.
+    /// Reads the body as JSON.
     ///
     /// # Errors
     ///
-    /// [`Error::Decode`](crate::Error::Decode) if it is none or has another shape, without its contents; and as for
-    /// [`text`](Self::text).
+    /// [`Error::Decode`](crate::Error::Decode), which does not show the contents, if the body is not valid JSON for `T`; and
+    /// as for [`text`](Self::text).
     pub async fn json<T: DeserializeOwned>(self) -> Result<T> {
         let (body, delivered) = self.whole_body().await?;
         delivered.parse(&body)
     }
 
-    /// The body as bytes, decoded.
+    /// Reads the body as bytes, decoded.
     ///
     /// # Errors
     ///
@@ -158,13 +158,15 @@ impl AsyncResponse {
         }
     }
 
-    /// The next piece of the body, decoded; `None` at its end. Without a bound on its length or on the
-    /// time it takes in all; only the silence between two pieces is bounded, and the request's own
-    /// `timeout` and `deadline` hold. Dropping the future loses nothing: the piece comes with the next.
+    /// Reads the next piece of the body, decoded; `None` at its end.
+    ///
+    /// Neither the length of the body nor the time for all of it is limited. The silence between two pieces
+    /// is, and the request's own `timeout` and `deadline` apply. Dropping the future loses nothing: the next
+    /// call returns the piece.
     ///
     /// # Errors
     ///
-    /// [`Error::Transport`](crate::Error::Transport) if the body breaks off or takes longer than the timeouts allow.
+    /// [`Error::Transport`](crate::Error::Transport) if the body is truncated or takes longer than the timeouts allow.
     pub async fn chunk(&mut self) -> Result<Option<Vec<u8>>> {
         if !self.incoming.seen.is_empty() {
             return Ok(Some(std::mem::take(&mut self.incoming.seen)));
@@ -215,7 +217,7 @@ impl AsyncIncoming {
         Ok(chunk)
     }
 
-    /// Reads to the end or beyond the limit, for no longer than `patience`.
+    /// Reads to the end or beyond the limit, for at most `patience`.
     async fn fill(&mut self, patience: Duration, limit: u64) -> Result<Filled, Failure> {
         let whole = async {
             loop {
@@ -242,7 +244,8 @@ impl AsyncIncoming {
         }
     }
 
-    /// A body that broke off does so again when the caller reads; that time ran out here is no such end.
+    /// Keeps the error of a broken body for the caller's own reads. A timeout of `fill` is not kept: the
+    /// caller may continue to read.
     fn keep(&mut self, end: Result<Filled, Failure>) {
         if let Err(failure) = end {
             if !matches!(failure.kind, TransportKind::Timeout(TimeoutPhase::Body)) {

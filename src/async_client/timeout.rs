@@ -5,7 +5,7 @@ use std::time::Duration;
 use api_ratelimiter_core::error::{TimeoutPhase, TransportKind};
 use api_ratelimiter_core::outcome::Failure;
 
-/// Awaits `future`, but no longer than `most`, nor than what is `left` of the attempt.
+/// Awaits `future` for at most `most`, and for at most the time `left` of the attempt.
 pub(super) async fn within<T>(
     most: Duration,
     phase: TimeoutPhase,
@@ -21,7 +21,7 @@ pub(super) async fn within<T>(
         .map_err(|_| timed_out(phase))
 }
 
-/// Returns the failure of an attempt whose timeout ran out.
+/// Returns the failure of an attempt whose timeout expired.
 pub(super) fn timed_out(phase: TimeoutPhase) -> Failure {
     Failure {
         kind: TransportKind::Timeout(phase),

@@ -1,7 +1,7 @@
-//! Provider and roots of TLS, as reqwest is configured with them.
+//! Configuration of reqwest's TLS: provider and roots.
 //!
-//! A function whose feature is off leaves the transport as it is: `client::tls::check` refuses settings
-//! that need the feature.
+//! A function whose feature is off changes nothing: `client::tls::check` rejects settings that need the
+//! feature.
 
 use reqwest::ClientBuilder;
 
@@ -10,7 +10,7 @@ use api_ratelimiter_core::error::Result;
 
 pub(super) use with_rustls::provide;
 
-/// Hands provider and roots to the transport.
+/// Configures provider and roots of the transport.
 pub(super) fn configure(
     builder: ClientBuilder,
     settings: &ClientSettings,
@@ -32,7 +32,7 @@ fn with_native_tls(builder: ClientBuilder) -> ClientBuilder {
     builder
 }
 
-/// rustls with ring, so that no C library is built.
+/// TLS by rustls with ring, so that no C library is built.
 #[cfg(feature = "rustls")]
 mod with_rustls {
     use std::sync::Arc;
@@ -82,11 +82,11 @@ mod with_rustls {
         Err(rustls::Error::General(problem.into()))
     }
 
-    /// Makes sure that there is a provider of cryptography for a builder that the user brought: the
-    /// process's, or ring if the process has none.
+    /// Makes sure that a builder from the user finds a provider of cryptography: the process's, or ring if the
+    /// process has none.
     pub(in crate::async_client) fn provide(builder: ClientBuilder) -> ClientBuilder {
         if CryptoProvider::get_default().is_none() {
-            // Another thread may have installed a provider meanwhile; that one is used then.
+            // Another thread may install a provider first. Then that one is used.
             ring::default_provider().install_default().ok();
         }
         builder

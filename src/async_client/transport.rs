@@ -1,4 +1,5 @@
-//! reqwest, set up so that it never waits for ever and never decides for us; its errors in our words.
+//! The transport of the async client: reqwest with a timeout for every wait, without redirects and retries
+//! of its own. Its errors become [`Failure`]s.
 
 use std::error::Error as StdError;
 use std::io;
@@ -19,27 +20,28 @@ use api_ratelimiter_core::outcome::Failure;
 use api_ratelimiter_core::outcome::NoResponse::{self, Failed, Unsent};
 use api_ratelimiter_core::request::RequestParts;
 
-/// What carries requests.
+/// The HTTP transport.
 #[derive(Debug)]
 pub(super) struct Http {
     client: reqwest::Client,
-    /// Whether https can be spoken, or that is the user's builder's business.
+    /// Whether https is supported. True for a builder from the user, which decides itself.
     speaks_https: bool,
 }
 
-/// A transport with the settings' timeouts, on the user's builder if there is one, which follows no
-/// redirects and sends nothing twice.
+/// Returns a transport with the settings' timeouts, made from the user's builder if there is one. It follows
+/// no redirects and retries nothing.
 pub(super) fn client(
     brought: Option<reqwest::ClientBuilder>,
     settings: &ClientSettings,
 ) -> Result<Http> {
+    // Take the user's builder with its own TLS, or configure one.
     let speaks_https = brought.is_some() || tls::is_available(settings.tls);
     let builder = match brought {
         Some(builder) => front_tls::provide(builder),
         None => {
             tls::check(settings)?;
             let builder = reqwest::Client::builder().pool_max_idle_per_host(MOST_IDLE_CONNECTIONS);
-            // A proxy is for the way out; what runs on this machine is not out there.
+            // A server on this machine is reached without a proxy.
             let builder = if settings.call.base.origin().is_loopback() {
                 builder.no_proxy()
             } else {
@@ -48,6 +50,7 @@ pub(super) fn client(
             front_tls::configure(builder, settings)?
         }
     };
+    // Leave redirects and retries to the call: they go through the limiter.
     let builder = if settings.proxy_from_environment {
         builder
     } else {
@@ -66,7 +69,7 @@ pub(super) fn client(
     })
 }
 
-/// Sends one request and returns as soon as the answer's head has come.
+/// Sends one request and returns as soon as the head of its response has arrived.
 pub(super) async fn send(
     http: &Http,
     settings: &ClientSettings,
@@ -74,6 +77,7 @@ pub(super) async fn send(
     token: Option<HeaderValue>,
     now: Time,
 ) -> Result<reqwest::Response, NoResponse> {
+    // Check the address.
     if parts.address.origin().is_https() && !http.speaks_https {
         return Err(Failed(Failure {
             kind: TransportKind::Tls,
@@ -86,14 +90,15 @@ pub(super) async fn send(
         .map_err(|problem| Unsent(Error::request("path", problem)))?
         .to_string()
         .parse()
-        .map_err(|_| Unsent(Error::request("path", "is no valid URL")))?;
+        .map_err(|_| Unsent(Error::request("path", "is not a valid URL")))?;
+    // Make the request's head.
     let mut request = reqwest::Request::new(parts.method.clone(), url);
     *request.headers_mut() = parts.headers.clone();
     if let Some(token) = token {
         request.headers_mut().insert(header::AUTHORIZATION, token);
     }
-    // Where the method calls for a body, the server sees that it is empty; of others the transport says
-    // the length.
+    // Announce an empty body where the method usually has one. The transport announces the length of
+    // others.
     let calls_for_one = matches!(parts.method, Method::POST | Method::PUT | Method::PATCH);
     let says_empty = parts
         .body
@@ -103,6 +108,7 @@ pub(super) async fn send(
         let zero = HeaderValue::from_static("0");
         request.headers_mut().insert(header::CONTENT_LENGTH, zero);
     }
+    // Send it. Each stage has its own timeout, and the whole attempt may have one.
     look_at_connections().await;
     let (body, progress) = Upload::new(parts.body.as_ref());
     *request.body_mut() = Some(reqwest::Body::wrap(body));
@@ -118,8 +124,8 @@ pub(super) async fn send(
         .map_err(|error| Failed(failure(error)))
 }
 
-/// Lets a runtime of one thread look at its sockets, which it does not while it stands still: a request
-/// would be lost on a kept connection that the server has closed meanwhile.
+/// Lets a single-threaded runtime check its sockets, which it can't while its thread is busy. Otherwise a
+/// request could be sent on an idle connection that the server has closed.
 async fn look_at_connections() {
     let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
     if matches!(flavor, Ok(RuntimeFlavor::CurrentThread)) {
@@ -127,8 +133,8 @@ async fn look_at_connections() {
     }
 }
 
-/// What happened, in our words; the transport's own error stays as the source, without the URL, whose
-/// query may hold a secret.
+/// Returns the failure that an error of reqwest means. The error stays as its source, without the URL, whose
+/// query may contain a secret.
 pub(super) fn failure(error: reqwest::Error) -> Failure {
     let error = error.without_url();
     let kind = match kind_below(&error) {
@@ -136,12 +142,13 @@ pub(super) fn failure(error: reqwest::Error) -> Failure {
         _ if error.is_timeout() && error.is_connect() => {
             TransportKind::Timeout(TimeoutPhase::Connect)
         }
-        // A timeout of the user's builder, or of the system's for a peer that is gone: what was sent may
-        // have been processed.
+        // A timeout of the user's builder, or of the system's for a vanished peer: the server may have
+        // processed the request.
         _ if error.is_timeout() => TransportKind::Timeout(TimeoutPhase::Attempt),
         Some(TransportKind::Tls) => TransportKind::Tls,
         _ if error.is_connect() => TransportKind::Connect,
-        // The same of a host that can't be reached any more.
+        // The host became unreachable after the connection was made: the server may have processed the
+        // request.
         Some(TransportKind::Connect) => TransportKind::Closed,
         Some(kind) => kind,
         None => TransportKind::Other,
@@ -152,8 +159,8 @@ pub(super) fn failure(error: reqwest::Error) -> Failure {
     }
 }
 
-/// The same for an error that came out of reading a body: the connection stands, so what is invalid then
-/// is the body.
+/// Returns the failure that an error while reading a body means: the connection works, so invalid data is an
+/// invalid body.
 pub(super) fn body_failure(error: reqwest::Error) -> Failure {
     let failure = failure(error);
     let kind = match failure.kind {
@@ -163,7 +170,7 @@ pub(super) fn body_failure(error: reqwest::Error) -> Failure {
     Failure { kind, ..failure }
 }
 
-/// What the innermost error that says something says.
+/// Returns the kind of the innermost error that is known.
 fn kind_below(error: &(dyn StdError + 'static)) -> Option<TransportKind> {
     let deeper = error.source().and_then(kind_below);
     deeper
@@ -172,7 +179,7 @@ fn kind_below(error: &(dyn StdError + 'static)) -> Option<TransportKind> {
             if let Some(error) = error.downcast_ref::<hyper::Error>() {
                 let is_cut =
                     error.is_incomplete_message() || error.is_closed() || error.is_canceled();
-                // An answer that came before the request; it has no name of its own.
+                // A response that arrived before the request was sent. hyper has no name for this error.
                 let is_early = error.source().is_none() && !error.is_user();
                 return match () {
                     () if is_cut => Some(TransportKind::Closed),
@@ -181,14 +188,14 @@ fn kind_below(error: &(dyn StdError + 'static)) -> Option<TransportKind> {
                     () => None,
                 };
             }
-            // An `io::Error` around another is not that one's source but holds it.
+            // The source of an `io::Error` skips the error that it contains, so look at that one here.
             let error = error.downcast_ref::<io::Error>()?;
             let inner = error.get_ref().and_then(|inner| kind_below(inner));
             Some(inner.unwrap_or_else(|| io_kind(error)))
         })
 }
 
-/// An error with all that is below it.
+/// Writes an error with all its causes.
 struct Causes<'a>(&'a dyn StdError);
 
 impl std::fmt::Display for Causes<'_> {

@@ -1,5 +1,5 @@
-//! The body of a request that is being sent. It tracks how far the sending is, which the transport does
-//! not tell, so that each stage has its own timeout.
+//! The body of a request that is being sent. It tracks the progress of the upload, which the transport does
+//! not report, so that each stage has its own timeout.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -16,10 +16,10 @@ use crate::client::settings::Timeouts;
 use api_ratelimiter_core::error::TimeoutPhase;
 use api_ratelimiter_core::outcome::Failure;
 
-/// Bytes that are handed to the connection at once. They count as sent then.
+/// Number of bytes that are handed to the connection at once. They count as sent then.
 const PIECE: usize = 64 * 1024;
 
-/// How far the sending of a request is.
+/// Stage of sending a request.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum UploadStage {
     /// There is no connection yet.
@@ -34,7 +34,7 @@ impl UploadStage {
     /// Returns how long the stage may last, and the timeout that ends it.
     fn bound(self, timeouts: &Timeouts) -> (Duration, TimeoutPhase) {
         match self {
-            // Resolving and connecting, each with its own bound inside the transport.
+            // Resolving and connecting, for each of which the transport has a timeout of its own.
             Self::Connecting => (timeouts.connect.saturating_mul(2), TimeoutPhase::Connect),
             Self::Sending => (timeouts.send, TimeoutPhase::Send),
             Self::Sent => (timeouts.first_byte, TimeoutPhase::FirstByte),
@@ -47,6 +47,7 @@ impl UploadStage {
 pub(super) struct Progress(Mutex<(UploadStage, Option<Waker>)>);
 
 impl Progress {
+    /// Records that the upload reached a stage, and wakes the sender.
     fn reached(&self, stage: UploadStage) {
         let waker = {
             let (now, waker) = &mut *self.0.lock();
@@ -59,6 +60,7 @@ impl Progress {
         waker.into_iter().for_each(Waker::wake);
     }
 
+    /// Returns the stage. `waker` is woken when it changes.
     fn look(&self, waker: &Waker) -> UploadStage {
         let (stage, waiting) = &mut *self.0.lock();
         *waiting = Some(waker.clone());
@@ -111,6 +113,7 @@ impl Upload {
         (body, progress)
     }
 
+    /// Returns the bytes that were not handed over yet.
     fn left(&self) -> &[u8] {
         &self.bytes[self.handed_over..]
     }
@@ -133,7 +136,7 @@ impl Body for Upload {
         Poll::Ready((!piece.is_empty()).then(|| Ok(Frame::data(piece))))
     }
 
-    /// A connection calls this when it begins with the request, and not before.
+    /// Records the first stage. A connection calls this when it begins with the request, and not before.
     fn is_end_stream(&self) -> bool {
         let is_empty = self.left().is_empty();
         self.progress.reached(if is_empty {

@@ -1,4 +1,4 @@
-//! A body with the part of it that was read: the client may read its beginning before the caller reads it.
+//! A body of which the client may have read the beginning before the caller reads it.
 
 use std::io::{self, Read};
 use std::mem;
@@ -8,10 +8,10 @@ use super::patience;
 use crate::clock::Clock;
 use api_ratelimiter_core::Time;
 
-/// Bytes asked of the transport at once.
+/// Maximum number of bytes of one read.
 const CHUNK: usize = 16 * 1024;
 
-/// The part that was read, and the rest.
+/// A body: the part that was read, and the rest.
 pub(super) struct Body {
     seen: Vec<u8>,
     rest: Rest,
@@ -20,11 +20,11 @@ pub(super) struct Body {
 enum Rest {
     Open(Box<ureq::BodyReader<'static>>),
     Complete,
-    /// The error of every further read.
+    /// The body broke off; every further read returns this error.
     Broken(io::Error),
 }
 
-/// How a read ended.
+/// Result of reading a body up to a limit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum BodyEnd {
     Complete,
@@ -36,14 +36,14 @@ pub(super) enum BodyEnd {
 
 impl Body {
     pub(super) fn new(body: ureq::Body) -> Self {
-        // There is one reader for all reads: a decoder must not start again in the middle.
+        // All reads share one reader: a new decoder could not start in the middle.
         Self {
             seen: Vec::new(),
             rest: Rest::Open(Box::new(body.into_reader())),
         }
     }
 
-    /// Returns the body of a response without one.
+    /// Returns the body of a response that has none.
     pub(super) fn none() -> Self {
         Self {
             seen: Vec::new(),
@@ -60,8 +60,8 @@ impl Body {
         self.seen
     }
 
-    /// Reads on until there are more than `limit` bytes. Stops at the first read that ends after `soft`;
-    /// no wait for the server lasts beyond `hard`.
+    /// Reads until the end or until there are more than `limit` bytes. Stops at the first read that ends after
+    /// `soft`; no wait for the server lasts beyond `hard`.
     pub(super) fn fill(
         &mut self,
         clock: &Arc<dyn Clock>,
@@ -82,7 +82,7 @@ impl Body {
             Ok(BodyEnd::TooLong | BodyEnd::Late) => {}
             Err(error) => self.rest = Rest::Broken(again(error)),
         }
-        // A body that was complete before may still be longer than this limit.
+        // A body that an earlier call has read to its end may be longer than this limit.
         match end {
             Ok(BodyEnd::Complete) if self.seen.len() as u64 > limit => Ok(BodyEnd::TooLong),
             end => end,
@@ -90,7 +90,7 @@ impl Body {
     }
 }
 
-/// Reads to the end, to the limit, or until it is late.
+/// Reads to the end, beyond the limit, or until a read ends after `soft`.
 fn read(
     reader: &mut ureq::BodyReader<'static>,
     clock: &Arc<dyn Clock>,
@@ -112,7 +112,7 @@ fn read(
             return Ok(BodyEnd::Complete);
         }
         bytes.extend_from_slice(&chunk[..count]);
-        // Data that had arrived already was read without a wait.
+        // The time is checked after the read: data that had arrived in time is never left.
         if clock.now() > soft {
             return Ok(BodyEnd::Late);
         }
@@ -132,7 +132,7 @@ fn again(error: &io::Error) -> io::Error {
     }
 }
 
-/// Returns the part that was read already first, then the rest.
+/// Returns the part that was read before, then the rest.
 impl Read for Body {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if !self.seen.is_empty() {

@@ -1,17 +1,17 @@
-//! Throttles in bodies, and what a body says about sending again.
+//! Throttles in bodies, and bodies that allow or forbid a retry.
 
 use super::*;
 use api_ratelimiter_core::config::{BodyThrottle, DialectConfig, IdempotencyConfig};
 
 #[test]
-fn a_throttle_in_a_200_is_waited_out_and_sent_again_with_every_method() {
+fn a_throttle_in_a_200_is_waited_out_and_retried_with_every_method() {
     let world = world_of("github", |_| {});
     let throttled = r#"{"data": null, "errors": [{"type": "RATE_LIMITED", "message": "x"}]}"#;
     let outcome = world.call(
         world.parts(Method::POST),
         &[Says(200, throttled), Says(200, r#"{"data": {}}"#)],
     );
-    assert_eq!(outcome.expect("it ends well"), (200, 2));
+    assert_eq!(outcome.expect("the call succeeds"), (200, 2));
     assert_eq!(world.limiter.snapshot().backed_off, 1);
     let times = world.times();
     assert!(
@@ -21,7 +21,7 @@ fn a_throttle_in_a_200_is_waited_out_and_sent_again_with_every_method() {
 }
 
 #[test]
-fn a_body_that_is_no_json_is_not_looked_at() {
+fn a_body_that_is_not_json_is_not_read() {
     let world = world_of("github", |_| {});
     let script = [Answers(200, &[("content-type", "text/html")])];
     let outcome = world.call(world.parts(Method::GET), &script);
@@ -29,7 +29,7 @@ fn a_body_that_is_no_json_is_not_looked_at() {
 }
 
 #[test]
-fn a_403_that_does_not_speak_of_a_rate_is_the_callers() {
+fn a_403_that_does_not_mention_a_rate_is_delivered() {
     let world = world_of("google", |_| {});
     let denied = r#"{"error": {"errors": [{"reason": "forbidden"}]}}"#;
     let outcome = world.call(world.parts(Method::GET), &[Says(403, denied)]);
@@ -41,7 +41,7 @@ fn a_403_that_does_not_speak_of_a_rate_is_the_callers() {
 }
 
 #[test]
-fn the_users_own_rules_count_beside_the_profiles() {
+fn the_rules_of_the_user_add_to_those_of_the_profile() {
     let rule = BodyThrottle::new([200, 420], "errors.*.code", ["slow_down"]);
     let world = world_with(
         "",
@@ -59,7 +59,7 @@ fn the_users_own_rules_count_beside_the_profiles() {
     );
     assert_eq!(outcome.expect("delivered"), (420, 3));
     let times = world.times();
-    // Up to a tenth of jitter on top, and one interval for the next token.
+    // The pause, its jitter of up to a tenth, and one interval for the next token.
     assert!((7.0..=9.0).contains(&(times[1] - times[0])), "{times:?}");
 }
 
@@ -68,7 +68,7 @@ fn the_body_of_a_refusal_may_lengthen_the_pause() {
     let world = world(|_| {});
     let says = r#"{"retry_after": 40}"#;
     let outcome = world.call(world.parts(Method::GET), &[Says(429, says), ok()]);
-    assert_eq!(outcome.expect("it ends well"), (200, 2));
+    assert_eq!(outcome.expect("the call succeeds"), (200, 2));
     let times = world.times();
     // The pause with its jitter of up to a tenth, and the second in which the next token accrues.
     assert!((41.0..=45.0).contains(&times[1]), "{times:?}");
@@ -77,7 +77,7 @@ fn the_body_of_a_refusal_may_lengthen_the_pause() {
 }
 
 #[test]
-fn a_body_that_forbids_to_try_again_is_delivered() {
+fn a_body_that_forbids_a_retry_is_delivered() {
     let world = world_of("notion", |_| {});
     let blocked = r#"{"additional_data": {"rate_limit_reason": "public_api_request_blocked"}}"#;
     let outcome = world.call(world.parts(Method::GET), &[Says(429, blocked)]);
@@ -86,15 +86,15 @@ fn a_body_that_forbids_to_try_again_is_delivered() {
 }
 
 #[test]
-fn what_the_vendor_calls_not_processed_is_sent_again_with_every_method() {
+fn a_status_documented_as_not_processed_is_retried_with_every_method() {
     let dialect = || DialectConfig::default().not_processed([503]);
     let world = world_with("", |_| {}, |config| config.dialect = dialect());
     let outcome = world.call(world.parts(Method::POST), &[Answers(503, &[]), ok()]);
-    assert_eq!(outcome.expect("it ends well"), (200, 2));
+    assert_eq!(outcome.expect("the call succeeds"), (200, 2));
 }
 
 #[test]
-fn a_key_makes_a_post_one_that_is_sent_again_with_the_same_key() {
+fn a_post_with_an_idempotency_key_is_retried_with_that_key() {
     let world = world_with(
         "",
         |_| {},
@@ -106,7 +106,7 @@ fn a_key_makes_a_post_one_that_is_sent_again_with_the_same_key() {
     let key = parts.headers["idempotency-key"].clone();
     assert_eq!(key, "00000000-0000-4000-8000-000000000007");
     let outcome = world.call(parts, &[Answers(503, &[]), ok()]);
-    assert_eq!(outcome.expect("it ends well"), (200, 2));
+    assert_eq!(outcome.expect("the call succeeds"), (200, 2));
     let sent = world.sent.borrow();
     assert!(
         sent.iter()
@@ -115,7 +115,7 @@ fn a_key_makes_a_post_one_that_is_sent_again_with_the_same_key() {
 }
 
 #[test]
-fn neither_key_nor_body_leave_for_another_host() {
+fn key_and_body_are_not_sent_to_another_host() {
     let world = world_with(
         "",
         |_| {},
@@ -145,7 +145,7 @@ fn neither_key_nor_body_leave_for_another_host() {
 }
 
 #[test]
-fn a_post_that_only_reads_is_sent_again_and_needs_no_key() {
+fn a_post_that_only_reads_is_retried_without_a_key() {
     let world = world_with(
         "",
         |_| {},
@@ -158,5 +158,5 @@ fn a_post_that_only_reads_is_sent_again_and_needs_no_key() {
     call.idempotency.mark(&mut parts, &call.base, 7);
     assert!(!parts.headers.contains_key("idempotency-key"));
     let outcome = world.call(parts, &[Answers(503, &[]), ok()]);
-    assert_eq!(outcome.expect("it ends well"), (200, 2));
+    assert_eq!(outcome.expect("the call succeeds"), (200, 2));
 }

@@ -1,4 +1,4 @@
-//! The last step of putting a client together.
+//! The last step of building a blocking client.
 
 use super::client::DynamicAPIClient;
 use super::transport;
@@ -18,16 +18,16 @@ impl Front for Blocking {
 }
 
 impl DynamicAPIClient {
-    /// A builder over a configuration.
+    /// Returns a builder for a configuration.
     pub fn builder(config: ApiRateConfig) -> ClientBuilder {
         ClientBuilder::new(config, Blocking)
     }
 
-    /// A builder over the configuration of that name in [`API_RATE_CONFIGS`].
+    /// Returns a builder for the configuration with this name in [`API_RATE_CONFIGS`].
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownApi`](crate::Error::UnknownApi) with the names that are known and the nearest.
+    /// [`Error::UnknownApi`](crate::Error::UnknownApi) with the known names and the nearest one.
     pub fn builder_for(name: &str) -> Result<ClientBuilder> {
         API_RATE_CONFIGS
             .known(name)
@@ -35,12 +35,12 @@ impl DynamicAPIClient {
     }
 }
 
-/// A client for an API by its name in [`API_RATE_CONFIGS`], with a limiter of its own.
+/// Returns a client for an API by its name in [`API_RATE_CONFIGS`], with a limiter of its own.
 ///
 /// # Errors
 ///
-/// [`Error::UnknownApi`](crate::Error::UnknownApi) with the names that are known, and [`Error::InvalidConfig`](crate::Error::InvalidConfig) if the entry has
-/// no base URL: then use [`DynamicAPIClient::builder_for`] and give one.
+/// [`Error::UnknownApi`](crate::Error::UnknownApi) with the known names, and [`Error::InvalidConfig`](crate::Error::InvalidConfig) if the entry has
+/// no base URL: then use [`DynamicAPIClient::builder_for`] and set one.
 ///
 /// ```
 /// use api_ratelimiter::make_client_for;

@@ -1,4 +1,4 @@
-//! The client: settings, connections and a limiter.
+//! The blocking client: settings, connections and a limiter.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,9 +15,9 @@ use api_ratelimiter_core::request::RequestParts;
 
 /// A blocking HTTP client that paces itself.
 ///
-/// Each request takes a permit of the client's [`DynamicRateLimiter`], is sent, and tells the limiter
-/// how it went. A refused one queues again; the limiter owns the only wait. A clone shares limiter and
-/// connections and is what a pool gives to each of its threads.
+/// Each request takes a permit of the client's [`DynamicRateLimiter`], is sent, and reports its outcome to
+/// the limiter. A refused request queues again; all waiting happens in the limiter. Clones share the limiter
+/// and the connections; give one to each thread of a pool.
 ///
 /// ```no_run
 /// use api_ratelimiter::DynamicAPIClient;
@@ -48,17 +48,17 @@ impl DynamicAPIClient {
         }
     }
 
-    /// The limiter that paces this client and its clones.
+    /// Returns the limiter that paces this client and its clones.
     #[must_use]
     pub fn limiter(&self) -> &DynamicRateLimiter {
         &self.inner.core.limiter
     }
 
-    /// Closes the client and its clones: calls that wait for their turn end by [`Error::Closed`](crate::Error::Closed) at once,
-    /// later ones too. Returns how many requests are under way, without waiting for them; they finish,
-    /// but are not sent again. What was learned is saved.
+    /// Closes the client and its clones: calls that wait for their turn, and later calls, end with
+    /// [`Error::Closed`](crate::Error::Closed) at once. Returns the number of requests in progress, without waiting for
+    /// them. They finish, but are not retried. The learned limit is saved.
     ///
-    /// It is the limiter that is closed, so this holds for other clients that share it, too.
+    /// This closes the limiter, and so all other clients that share it.
     ///
     /// ```
     /// use api_ratelimiter::{Error, make_client_for};
@@ -73,9 +73,9 @@ impl DynamicAPIClient {
         self.inner.core.close()
     }
 
-    /// Closes the client as [`close`](Self::close) does, and waits until the last request has its
-    /// answer's head or has failed, but no longer than `patience`. Returns how many are still under way
-    /// then: 0 if all finished.
+    /// Closes the client as [`close`](Self::close) does, and waits for at most `patience` until the last
+    /// request has failed or the head of its response has arrived. Returns the number of requests that are
+    /// still in progress then: 0 if all finished.
     pub fn close_within(&self, patience: Duration) -> usize {
         let in_progress = self.limiter().close_within(patience);
         self.inner.core.save_memory();
@@ -106,7 +106,7 @@ impl DynamicAPIClient {
     }
 }
 
-/// Its limiter.
+/// Returns the client's limiter.
 impl AsRef<DynamicRateLimiter> for DynamicAPIClient {
     fn as_ref(&self) -> &DynamicRateLimiter {
         self.limiter()

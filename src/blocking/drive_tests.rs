@@ -1,4 +1,4 @@
-//! Calls without sockets, in virtual time: what is sent, when, and what the caller gets.
+//! Calls without sockets, in virtual time: the requests, their times, and the results for the caller.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use api_ratelimiter_core::request::RequestParts;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What the scripted server does with one request.
+/// Action of the scripted server for one request.
 #[derive(Clone)]
 enum Does {
     Answers(u16, &'static [(&'static str, &'static str)]),
-    /// With a body of JSON.
+    /// Sends a response with a body of JSON.
     Says(u16, &'static str),
     Fails(TransportKind),
 }
@@ -52,7 +52,7 @@ impl UnreadResponse for Scripted {
     }
 }
 
-/// A request as it was sent: at which second, and what.
+/// A request with the second at which it was sent.
 #[derive(Debug, Clone, PartialEq)]
 struct Sent {
     at: f64,
@@ -69,17 +69,17 @@ struct World {
     _joined: JoinGuard,
 }
 
-/// One request per second, strictly, until something is refused.
+/// Returns a world that sends strictly one request per second until the first refusal.
 fn world(change: impl FnOnce(&mut Draft)) -> World {
     world_of("", change)
 }
 
-/// A world with the name of an API whose dialect is known.
+/// Returns a world with the dialect of a known API.
 fn world_of(name: &str, change: impl FnOnce(&mut Draft)) -> World {
     world_with(name, change, |_| {})
 }
 
-/// A world with a changed configuration.
+/// Returns a world with a changed configuration.
 fn world_with(
     name: &str,
     change: impl FnOnce(&mut Draft),
@@ -190,7 +190,7 @@ fn ok() -> Does {
 }
 
 #[test]
-fn a_refused_request_queues_again_and_waits_as_long_as_the_server_asks() {
+fn a_refused_request_queues_again_and_waits_for_the_requested_time() {
     let world = world(|_| {});
     let script = [
         Answers(429, &[("retry-after", "10")]),
@@ -199,10 +199,10 @@ fn a_refused_request_queues_again_and_waits_as_long_as_the_server_asks() {
     ];
     let outcome = world
         .call(world.parts(Method::GET), &script)
-        .expect("it ends well");
+        .expect("the call succeeds");
     assert_eq!(outcome, (200, 3));
     let times = world.times();
-    // Up to a tenth of jitter on top, and one interval for the next token.
+    // The pause, its jitter of up to a tenth, and one interval for the next token.
     assert!(
         times[0] == 0.0 && (10.0..=12.0).contains(&times[1]),
         "{times:?}"
@@ -212,26 +212,26 @@ fn a_refused_request_queues_again_and_waits_as_long_as_the_server_asks() {
 }
 
 #[test]
-fn a_429_is_sent_again_with_every_method_and_the_same_body() {
+fn a_429_is_retried_with_every_method_and_its_body() {
     let world = world(|_| {});
     let outcome = world.call(world.parts(Method::POST), &[Answers(429, &[]), ok()]);
-    assert_eq!(outcome.expect("it ends well"), (200, 2));
+    assert_eq!(outcome.expect("the call succeeds"), (200, 2));
     assert!(world.sent.borrow().iter().all(|sent| sent.body == 4));
 }
 
 #[test]
-fn another_backoff_status_is_sent_again_only_if_that_does_no_harm() {
+fn another_backoff_status_is_retried_only_if_the_request_is_idempotent() {
     let world = world(|_| {});
     let refused = Answers(503, &[("retry-after", "5")]);
     let outcome = world.call(world.parts(Method::POST), std::slice::from_ref(&refused));
-    assert_eq!(outcome.expect("the caller gets the answer"), (503, 1));
+    assert_eq!(outcome.expect("the response is delivered"), (503, 1));
     assert_eq!(
         world.limiter.snapshot().backed_off,
         1,
-        "the limiter is told all the same"
+        "the limiter gets the refusal in both cases"
     );
     let outcome = world.call(world.parts(Method::PUT), &[refused.clone(), ok()]);
-    assert_eq!(outcome.expect("it ends well"), (200, 2));
+    assert_eq!(outcome.expect("the call succeeds"), (200, 2));
     let parts = RequestParts {
         idempotent: Some(true),
         ..world.parts(Method::POST)
@@ -239,7 +239,7 @@ fn another_backoff_status_is_sent_again_only_if_that_does_no_harm() {
     assert_eq!(
         world
             .call(parts, &[refused.clone(), ok()])
-            .expect("it ends well"),
+            .expect("the call succeeds"),
         (200, 2)
     );
     let parts = RequestParts {
@@ -249,13 +249,13 @@ fn another_backoff_status_is_sent_again_only_if_that_does_no_harm() {
     assert_eq!(
         world
             .call(parts, &[refused])
-            .expect("the caller gets the answer"),
+            .expect("the response is delivered"),
         (503, 1)
     );
 }
 
 #[test]
-fn after_too_many_refusals_the_error_holds_the_last_one() {
+fn after_too_many_refusals_the_error_contains_the_last_one() {
     let world = world(|draft| draft.max_retries_on_backoff = 2);
     let error = world.call(
         world.parts(Method::GET),
@@ -280,7 +280,7 @@ fn after_too_many_refusals_the_error_holds_the_last_one() {
 }
 
 #[test]
-fn a_pause_beyond_the_bound_is_an_error_at_once_that_carries_it() {
+fn a_pause_above_the_maximum_is_an_error_at_once_that_contains_it() {
     let world = world(|draft| draft.max_cooldown = Some(60 * SECOND));
     let error = world.call(
         world.parts(Method::GET),
@@ -305,7 +305,7 @@ fn a_pause_beyond_the_bound_is_an_error_at_once_that_carries_it() {
 }
 
 #[test]
-fn a_pause_beyond_the_deadline_is_an_error_at_once_that_carries_it() {
+fn a_pause_beyond_the_deadline_is_an_error_at_once_that_contains_it() {
     let world = world(|_| {});
     let deadline = Some(world.clock.now() + 5 * SECOND);
     let parts = RequestParts {
@@ -321,7 +321,7 @@ fn a_pause_beyond_the_deadline_is_an_error_at_once_that_carries_it() {
 }
 
 #[test]
-fn what_is_no_refusal_is_never_sent_again() {
+fn a_response_that_is_not_a_refusal_is_never_retried() {
     for status in [204, 304, 400, 404, 409, 500, 502] {
         let world = world(|_| {});
         assert_eq!(
@@ -334,7 +334,7 @@ fn what_is_no_refusal_is_never_sent_again() {
 }
 
 #[test]
-fn a_5xx_is_no_success() {
+fn a_5xx_is_not_a_success() {
     // Fault 8: any status counts as success.
     let world = world(|_| {});
     world
@@ -346,12 +346,12 @@ fn a_5xx_is_no_success() {
     assert_eq!(
         world.limiter.snapshot().succeeded,
         1,
-        "the 404 passed the limit, the 500 says nothing"
+        "the 404 passed the limit, the 500 is neutral"
     );
 }
 
 #[test]
-fn retry_after_on_a_success_is_no_cooldown() {
+fn retry_after_on_a_success_causes_no_cooldown() {
     let world = world(|_| {});
     for status in [200, 202] {
         world
@@ -365,7 +365,7 @@ fn retry_after_on_a_success_is_no_cooldown() {
 }
 
 #[test]
-fn when_nothing_is_left_of_a_limit_the_next_request_waits_for_its_reset_without_a_cut() {
+fn an_exhausted_limit_delays_the_next_request_until_its_reset_without_a_cut() {
     let world = world(|_| {});
     let last = Answers(
         200,
@@ -395,8 +395,8 @@ fn when_nothing_is_left_of_a_limit_the_next_request_waits_for_its_reset_without_
 }
 
 #[test]
-fn nothing_left_holds_the_next_request_also_where_every_answer_has_a_retry_after() {
-    // Flask-Limiter sends the time until the reset as Retry-After on every answer.
+fn an_exhausted_limit_delays_the_next_request_even_if_every_response_has_a_retry_after() {
+    // Flask-Limiter sends the time until the reset as Retry-After with every response.
     let some = Answers(
         200,
         &[
@@ -420,13 +420,13 @@ fn nothing_left_holds_the_next_request_also_where_every_answer_has_a_retry_after
             .expect("a value");
     }
     let times = world.times();
-    assert_eq!(times[1], 1.0, "a hint alone delays no call: {times:?}");
+    assert_eq!(times[1], 1.0, "Retry-After alone delays no call: {times:?}");
     assert!((41.0..=46.0).contains(&times[2]), "{times:?}");
     assert_eq!(world.limiter.snapshot().backed_off, 0);
 }
 
 #[test]
-fn a_403_that_says_that_the_limit_is_used_up_is_a_refusal_where_the_vendor_hides_them_there() {
+fn a_403_with_an_exhausted_limit_is_a_refusal_for_vendors_that_use_it() {
     let used_up = Answers(
         403,
         &[
@@ -439,7 +439,7 @@ fn a_403_that_says_that_the_limit_is_used_up_is_a_refusal_where_the_vendor_hides
     assert_eq!(
         world
             .call(world.parts(Method::POST), &[used_up.clone(), ok()])
-            .expect("it ends well"),
+            .expect("the call succeeds"),
         (200, 2)
     );
     assert!(world.times()[1] >= 60.0, "{:?}", world.times());
@@ -454,25 +454,25 @@ fn a_403_that_says_that_the_limit_is_used_up_is_a_refusal_where_the_vendor_hides
     assert_eq!(
         world
             .call(world.parts(Method::GET), &[denied])
-            .expect("a missing right is the caller's"),
+            .expect("a missing right is delivered"),
         (403, 1)
     );
 }
 
 #[test]
-fn a_server_that_says_not_to_try_again_has_the_last_word() {
+fn a_server_can_forbid_a_retry() {
     let world = world_of("stripe", |_| {});
     let never = Answers(429, &[("stripe-should-retry", "false")]);
     assert_eq!(
         world
             .call(world.parts(Method::GET), &[never])
-            .expect("the answer itself"),
+            .expect("the response itself"),
         (429, 1)
     );
 }
 
 #[test]
-fn the_wait_is_read_in_every_dialect() {
+fn the_requested_wait_is_read_in_every_dialect() {
     for headers in [
         &[("retry-after-ms", "20000")][..],
         &[
@@ -489,7 +489,7 @@ fn the_wait_is_read_in_every_dialect() {
         let headers: &'static [(&str, &str)] = Vec::leak(headers.to_vec());
         world
             .call(world.parts(Method::GET), &[Answers(429, headers), ok()])
-            .expect("it ends well");
+            .expect("the call succeeds");
         assert!(
             (20.0..=24.0).contains(&world.times()[1]),
             "{headers:?}: {:?}",
@@ -511,7 +511,7 @@ fn every_attempt_takes_a_permit() {
     assert_eq!(
         world
             .call(world.parts(Method::GET), &script)
-            .expect("it ends well"),
+            .expect("the call succeeds"),
         (200, 4)
     );
     let times = world.times();
@@ -523,13 +523,13 @@ fn every_attempt_takes_a_permit() {
 }
 
 #[test]
-fn a_closed_connection_is_tried_once_more_if_that_does_no_harm() {
+fn a_closed_connection_is_retried_once_if_the_request_is_idempotent() {
     let world = world(|_| {});
     let closed = Fails(TransportKind::Closed);
     assert_eq!(
         world
             .call(world.parts(Method::GET), &[closed.clone(), ok()])
-            .expect("it ends well"),
+            .expect("the call succeeds"),
         (200, 2)
     );
     let error = world
@@ -551,7 +551,7 @@ fn a_closed_connection_is_tried_once_more_if_that_does_no_harm() {
 }
 
 #[test]
-fn other_failures_are_sent_again_as_often_as_was_asked_and_only_if_harmless() {
+fn other_failures_are_retried_as_often_as_configured_and_only_if_idempotent() {
     let world = world(|draft| draft.retry_transport = 2);
     let timeout = Fails(TransportKind::Timeout(TimeoutPhase::FirstByte));
     let connect = Fails(TransportKind::Connect);
@@ -559,7 +559,7 @@ fn other_failures_are_sent_again_as_often_as_was_asked_and_only_if_harmless() {
     assert_eq!(
         world
             .call(world.parts(Method::GET), &script)
-            .expect("it ends well"),
+            .expect("the call succeeds"),
         (200, 3)
     );
     let error = world
@@ -580,7 +580,7 @@ fn other_failures_are_sent_again_as_often_as_was_asked_and_only_if_harmless() {
     for kind in [TransportKind::Tls, TransportKind::Protocol] {
         world
             .call(world.parts(Method::GET), &[Fails(kind)])
-            .expect_err("it would fail again");
+            .expect_err("a retry would fail");
     }
 }
 
@@ -594,7 +594,7 @@ fn a_redirect_within_the_origin_keeps_everything() {
     ];
     let mut parts = world.parts(Method::POST);
     parts.method = Method::PUT;
-    world.call(parts, &script).expect("it ends well");
+    world.call(parts, &script).expect("the call succeeds");
     assert_eq!(
         world.lines(),
         [
@@ -621,7 +621,7 @@ fn after_see_other_a_post_becomes_a_get_without_a_body() {
                 world.parts(Method::POST),
                 &[Answers(status, &[("location", "b")]), ok()],
             )
-            .expect("it ends well");
+            .expect("the call succeeds");
         let sent = world.sent.borrow();
         assert_eq!(
             (sent[1].line.as_str(), sent[1].body),
@@ -632,7 +632,7 @@ fn after_see_other_a_post_becomes_a_get_without_a_body() {
 }
 
 #[test]
-fn another_origin_gets_no_credential_no_permit_and_no_say() {
+fn a_request_to_another_origin_has_no_credential_no_permit_and_no_feedback() {
     let world = world(|_| {});
     let away = Answers(302, &[("location", "https://files.example/x")]);
     assert_eq!(
@@ -657,13 +657,13 @@ fn another_origin_gets_no_credential_no_permit_and_no_say() {
 }
 
 #[test]
-fn what_was_taken_off_for_another_origin_stays_off_on_the_way_back() {
+fn headers_removed_for_another_origin_stay_removed_on_the_way_back() {
     let world = world(|_| {});
     let away = Answers(302, &[("location", "https://files.example/x")]);
     let back = Answers(302, &[("location", "https://api.example/v1/b")]);
     world
         .call(world.parts(Method::GET), &[away, back, ok()])
-        .expect("it ends well");
+        .expect("the call succeeds");
     assert_eq!(world.sent.borrow()[2].headers, ["user-agent"]);
     assert_eq!(
         world.limiter.snapshot().granted,
@@ -673,7 +673,7 @@ fn what_was_taken_off_for_another_origin_stays_off_on_the_way_back() {
 }
 
 #[test]
-fn a_body_goes_to_another_origin_only_by_the_callers_word() {
+fn a_body_goes_to_another_origin_only_if_the_caller_allows_it() {
     let world = world(|_| {});
     let away = Answers(307, &[("location", "https://files.example/x")]);
     let outcome = world.call(world.parts(Method::POST), std::slice::from_ref(&away));
@@ -683,7 +683,7 @@ fn a_body_goes_to_another_origin_only_by_the_callers_word() {
         ..world.parts(Method::POST)
     };
     assert_eq!(
-        world.call(parts, &[away, ok()]).expect("it ends well"),
+        world.call(parts, &[away, ok()]).expect("the call succeeds"),
         (200, 2)
     );
     assert_eq!(world.sent.borrow().last().map(|sent| sent.body), Some(4));
@@ -709,7 +709,7 @@ fn redirects_end_after_ten() {
 }
 
 #[test]
-fn redirects_out_of_https_or_http_are_refused() {
+fn redirects_away_from_https_or_http_are_refused() {
     for location in [
         "http://api.example/v1/b",
         "ftp://x/",
@@ -736,7 +736,7 @@ fn redirects_out_of_https_or_http_are_refused() {
 }
 
 #[test]
-fn a_redirect_without_an_address_is_the_callers() {
+fn a_redirect_without_an_address_is_delivered() {
     let world = world(|_| {});
     assert_eq!(
         world
@@ -756,14 +756,14 @@ fn a_redirect_without_an_address_is_the_callers() {
 }
 
 #[test]
-fn a_401_is_sent_once_more_with_a_fresh_token() {
+fn a_401_is_retried_once_with_a_fresh_token() {
     let world = world(|draft| draft.token_source = Some(Arc::new(|| Ok("fresh".into()))));
     let mut parts = world.parts(Method::POST);
     parts.headers.remove("authorization");
     assert_eq!(
         world
             .call(parts.clone(), &[Answers(401, &[]), ok()])
-            .expect("it ends well"),
+            .expect("the call succeeds"),
         (200, 2)
     );
     assert_eq!(
@@ -782,7 +782,7 @@ fn a_401_is_sent_once_more_with_a_fresh_token() {
 }
 
 #[test]
-fn a_call_that_was_never_sent_gives_its_permit_back() {
+fn a_call_that_was_never_sent_returns_its_permit() {
     let world = world(|_| {});
     let parts = world.parts(Method::GET);
     let call = DrivenCall::new(&world.limiter, &world.settings.call, parts);
@@ -809,7 +809,7 @@ fn errors_show_no_query_and_no_credential() {
 }
 
 #[test]
-fn what_fails_as_a_trial_of_the_circuit_breaker_is_none_of_the_calls_tries() {
+fn a_failed_trial_of_the_circuit_breaker_does_not_count_as_a_retry() {
     let world = world(|draft| {
         draft.retry_transport = 1;
         draft.breaker = Some(CircuitBreaker::after_failures(1));
@@ -817,12 +817,12 @@ fn what_fails_as_a_trial_of_the_circuit_breaker_is_none_of_the_calls_tries() {
     let down = Fails(TransportKind::Connect);
     let script = [down.clone(), down.clone(), down.clone(), down, ok()];
     let outcome = world.call(world.parts(Method::POST), &script);
-    assert_eq!(outcome.expect("it ends well"), (200, 5));
+    assert_eq!(outcome.expect("the call succeeds"), (200, 5));
     assert_eq!(world.times(), [0.0, 2.0, 4.0, 6.0, 8.0]);
 }
 
 #[test]
-fn a_trial_that_may_have_been_processed_is_not_sent_again() {
+fn a_trial_that_may_have_been_processed_is_not_retried() {
     let world = world(|draft| {
         draft.retry_transport = 3;
         draft.breaker = Some(CircuitBreaker::after_failures(1));
@@ -835,26 +835,26 @@ fn a_trial_that_may_have_been_processed_is_not_sent_again() {
 }
 
 #[test]
-fn a_5xx_opens_the_circuit_and_is_the_callers_answer_also_on_trial() {
+fn a_5xx_opens_the_circuit_and_is_delivered_even_on_trial() {
     let world = world(|draft| draft.breaker = Some(CircuitBreaker::after_failures(1)));
     for _ in 0..2 {
         let outcome = world.call(world.parts(Method::GET), &[Answers(500, &[])]);
-        assert_eq!(outcome.expect("an answer"), (500, 1));
+        assert_eq!(outcome.expect("a response"), (500, 1));
     }
     assert_eq!(world.times(), [0.0, 2.0]);
 }
 
 #[test]
-fn a_backoff_status_is_a_refusal_and_no_failure() {
+fn a_backoff_status_is_a_refusal_and_not_a_failure() {
     let world = world(|draft| draft.breaker = Some(CircuitBreaker::after_failures(1)));
     let outcome = world.call(world.parts(Method::GET), &[Answers(503, &[]), ok()]);
-    assert_eq!(outcome.expect("it ends well"), (200, 2));
+    assert_eq!(outcome.expect("the call succeeds"), (200, 2));
     let snapshot = world.limiter.snapshot();
     assert_eq!(snapshot.breaker, Some(crate::BreakerPhase::Closed));
 }
 
 #[test]
-fn who_would_rather_fail_is_told_when_to_try_again() {
+fn with_fail_fast_the_error_contains_the_time_of_the_next_trial() {
     let world = world(|draft| {
         draft.breaker = Some(CircuitBreaker::after_failures(1).fail_fast(true));
     });
@@ -866,7 +866,7 @@ fn who_would_rather_fail_is_told_when_to_try_again() {
 }
 
 #[test]
-fn a_deadline_before_the_next_trial_is_told_at_once() {
+fn a_deadline_before_the_next_trial_is_an_error_at_once() {
     let world = world(|draft| draft.breaker = Some(CircuitBreaker::after_failures(1)));
     let failed = world.call(world.parts(Method::GET), &[Fails(TransportKind::Connect)]);
     assert!(matches!(failed, Err(Error::Transport { .. })));

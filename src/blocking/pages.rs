@@ -1,4 +1,4 @@
-//! Page by page: sends and reads what the walk asks for, and decides nothing.
+//! Pagination of the blocking client. It sends the requests that the walk asks for; the core decides.
 
 use std::fmt;
 use std::iter::FusedIterator;
@@ -14,25 +14,25 @@ use api_ratelimiter_core::error::Result;
 use api_ratelimiter_core::paginate::{Page, Position, RemainingItems, Walk};
 use api_ratelimiter_core::request::RequestParts;
 
-/// The pages of a collection, one request each; made by [`RequestBuilder::pages`] and
+/// The pages of a collection, one request for each; returned by [`RequestBuilder::pages`] and
 /// [`RequestBuilder::pages_by`].
 ///
-/// Every page goes through the limiter as any request does: refusals are waited out. It is taken for
-/// reading, also where it is a POST, unless [`idempotent(false)`](crate::RequestBuilder::idempotent) was said;
-/// so a page whose body breaks off is fetched again, as often as
+/// Every page goes through the limiter as any request does: refusals are waited out. The request counts as
+/// idempotent, even a POST, unless [`idempotent(false)`](crate::RequestBuilder::idempotent) was set. So a
+/// page with a truncated body is fetched again, as often as
 /// [`retry_transport`](crate::ClientBuilder::retry_transport) allows. A page is delivered whole and
 /// once, or not at all.
 ///
-/// After an error the iterator is at its end; [`position`](Self::position) is then where the page
-/// starts that could not be had, and [`resume_from`](Self::resume_from) tries it again.
+/// The iterator ends after an error. [`position`](Self::position) is then the start of the page that
+/// failed, and [`resume_from`](Self::resume_from) tries that page again.
 ///
 /// # Errors
 ///
-/// What [`send`](crate::RequestBuilder::send) and [`error_for_status`](Response::error_for_status) return;
+/// The errors of [`send`](crate::RequestBuilder::send) and [`error_for_status`](Response::error_for_status);
 /// [`Error::BodyTooLarge`](crate::Error::BodyTooLarge); and
-/// [`Error::Pagination`](crate::Error::Pagination) for an answer that is no page of this style (no
-/// JSON, no array where the items should be), that says more would follow but not where, that leads
-/// back to a place where this walk has been, or whose link leads to another origin.
+/// [`Error::Pagination`](crate::Error::Pagination) for a response that is not a page of this style (not
+/// JSON, or without the array of items), that announces another page without its place, that leads
+/// back to a page of this walk, or whose link leads to another origin.
 ///
 /// [`RequestBuilder::pages`]: crate::RequestBuilder::pages
 /// [`RequestBuilder::pages_by`]: crate::RequestBuilder::pages_by
@@ -53,7 +53,7 @@ use api_ratelimiter_core::request::RequestParts;
 pub struct Pages {
     client: DynamicAPIClient,
     walk: Walk,
-    /// For each page.
+    /// Deadline of each page.
     deadline: Option<Duration>,
 }
 
@@ -71,17 +71,17 @@ impl Pages {
         }
     }
 
-    /// Where in an answer the array of items stands, for APIs where that depends on the path: Slack's
-    /// `users.list` has `"members"`. Defaults to what the [`Pagination`] says.
+    /// Sets the field of a response that holds the array of items, for APIs where that depends on the path:
+    /// `"members"` for Slack's `users.list`. Defaults to the field that the [`Pagination`] names.
     pub fn items_at(mut self, place: impl Into<FieldPath>) -> Self {
         self.walk.items_at(place.into());
         self
     }
 
-    /// Goes on where an earlier walk was, in this run or another.
+    /// Continues at the position of an earlier walk, in this run or another.
     ///
-    /// Give the same request as then. A position of another path or another style is an error at the
-    /// first `next()`; one that was at the end yields nothing.
+    /// The request must be the one of the earlier walk. A position of another path or another style is an
+    /// error at the first `next()`. A position at the end of the collection returns no pages.
     pub fn resume_from(mut self, position: Position) -> Self {
         self.walk.resume(position);
         self
@@ -163,11 +163,11 @@ impl fmt::Debug for Pages {
     }
 }
 
-/// The items of all pages of a collection, one by one; made by [`Pages::items`].
+/// The items of all pages of a collection, one by one; returned by [`Pages::items`].
 ///
-/// After an error the iterator is at its end, also after an item of another shape
-/// ([`Error::Decode`](crate::Error::Decode), which names page and item, not the contents): skipping
-/// unseen items would lose them. To look at odd items, take them as [`serde_json::Value`].
+/// The iterator ends after an error, because skipping unseen items would lose them. An item that is not a
+/// valid `T` is such an error ([`Error::Decode`](crate::Error::Decode), which names page and item, not the
+/// contents). Parse the items as [`serde_json::Value`] if they have several shapes.
 #[must_use = "nothing is sent before next()"]
 pub struct Items<T> {
     pages: Pages,
@@ -176,11 +176,11 @@ pub struct Items<T> {
 }
 
 impl<T> Items<T> {
-    /// Where to go on so that no item is missed: the start of the page that holds the next item.
+    /// Returns the position from which no item is missed: the start of the page that holds the next item.
     ///
-    /// In the midst of a page that is the page's own start, so that its items come again after
-    /// [`Pages::resume_from`]: each item comes at least once. Right after a page's last item it is the
-    /// start of the next.
+    /// In the middle of a page it is the start of this page, so that [`Pages::resume_from`] returns some items
+    /// again: each item is returned at least once. After the last item of a page it is the start of the next
+    /// page.
     #[must_use]
     pub fn position(&self) -> Position {
         let in_page = self.shelf.as_ref().and_then(RemainingItems::position);

@@ -1,13 +1,14 @@
-//! How long a read may wait, where ureq's own timeouts do not fit.
+//! Timeouts of reads, where ureq's own timeouts do not fit.
 //!
-//! ureq's timeout for each read also holds while the answer's head is awaited, where `first_byte`
-//! shall be the bound: it is lifted from the moment that something was sent until the first byte
-//! arrives. And a body that is read whole has a bound in all ([`until`]), which a server must not
-//! evade by bytes that are no body: the sizes of chunks, trailers, compressed nothing.
+//! ureq's timeout for each read also applies while the client waits for the head of a response. There only
+//! `first_byte` should apply, so the timeout for each read is off from the last write until the first
+//! byte arrives. A body that is read whole has a timeout for all of it ([`until`]). A server can't extend it
+//! by bytes that are not part of the body: sizes of chunks, trailers, compressed data that decodes to
+//! nothing.
 //!
-//! And it tells a connection that could not be made from one that was cut.
+//! This module also distinguishes a connection that could not be made from one that was cut.
 //!
-//! This is the one place that touches ureq's `unversioned` interface: hence `~3.5` in Cargo.toml.
+//! No other module uses ureq's `unversioned` interface, which is the reason for `~3.5` in Cargo.toml.
 
 use std::cell::RefCell;
 use std::io;
@@ -22,7 +23,7 @@ use api_ratelimiter_core::Time;
 use api_ratelimiter_core::error::TransportKind;
 
 thread_local! {
-    /// Until when reads on this thread may last; a body is read on the thread that asks for it.
+    /// Time at which reads on this thread end. A body is read on the thread that asks for it.
     static BOUND: RefCell<Option<(Arc<dyn Clock>, Time)>> = const { RefCell::new(None) };
 }
 
@@ -39,11 +40,11 @@ pub(super) fn until<T>(clock: &Arc<dyn Clock>, end: Time, read: impl FnOnce() ->
     read()
 }
 
-/// Wraps whatever transport the chain made.
+/// Connector that wraps the transport of the chain.
 #[derive(Debug)]
 pub(super) struct PatientConnector;
 
-/// A transport that knows whether the first byte is still to come.
+/// Transport that knows whether the first byte of the response has arrived.
 #[derive(Debug)]
 pub(super) struct Patient<T> {
     inner: T,
@@ -76,9 +77,11 @@ impl<T: Transport> Transport for Patient<T> {
     }
 
     fn await_input(&mut self, mut timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        // No timeout for each read before the first byte.
         if self.awaits_first_byte {
             timeout.per_read = None;
         }
+        // The bound of this thread's reads, if that is nearer.
         if let Some((clock, end)) = BOUND.with_borrow(Clone::clone) {
             let left = end.saturating_since(clock.now());
             if left.is_zero() {
@@ -103,8 +106,8 @@ impl<T: Transport> Transport for Patient<T> {
     }
 }
 
-/// A host that can't be reached any more, where there was a connection: that was cut, and what was sent
-/// may have been processed.
+/// Turns the error of a host that became unreachable into that of a cut connection: there was a connection,
+/// so the server may have processed the request.
 fn cut_off(error: ureq::Error) -> ureq::Error {
     match error {
         ureq::Error::Io(error) if io_kind(&error) == TransportKind::Connect => {
@@ -122,7 +125,7 @@ mod tests {
     use super::*;
     use crate::blocking::transport::failure;
 
-    /// A connection whose network is gone.
+    /// A connection that has lost its network.
     #[derive(Debug)]
     struct Cut(LazyBuffers);
 
@@ -149,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_can_not_be_reached_any_more_may_have_got_the_request() {
+    fn a_host_that_became_unreachable_may_have_processed_the_request() {
         let mut transport = Patient {
             inner: Cut(LazyBuffers::new(1, 1)),
             awaits_first_byte: false,

@@ -1,4 +1,4 @@
-//! How a request that was put together is sent.
+//! Sending of a request by the blocking client.
 
 use super::client::DynamicAPIClient;
 use super::pages::Pages;
@@ -10,26 +10,25 @@ use api_ratelimiter_core::config::Pagination;
 use api_ratelimiter_core::error::Result;
 
 impl RequestBuilder<Blocking> {
-    /// Sends the request and waits for its answer.
+    /// Sends the request and waits for its response.
     ///
-    /// Answers from 2xx to 5xx are values. Refusals are waited out and sent again: a 429, and what the
-    /// configuration knows as not processed, with every method; other backoff statuses if the request is
-    /// idempotent or carries an idempotency key; else the caller gets the answer.
-    /// Up to 10 redirects are followed.
+    /// A response with a status from 2xx to 5xx is a value and not an error. A refused request waits and is
+    /// retried: with every method after a 429, and after a status that the configuration lists as not
+    /// processed; after other backoff statuses only if the request is idempotent or carries an idempotency
+    /// key. Otherwise the caller gets the response. Up to 10 redirects are followed.
     ///
-    /// Without a deadline a call takes at most, for each of its attempts (1 + `max_retries_on_backoff`,
-    /// and redirects and `retry_transport`), the wait for its turn in the queue, a pause of up to
-    /// `max_cooldown`, and the sum of the [`Timeouts`](crate::Timeouts). To bound it in all, use
-    /// [`deadline`](Self::deadline).
+    /// Each attempt takes at most the wait for its turn in the queue, a pause of up to `max_cooldown`, and the
+    /// sum of the [`Timeouts`](crate::Timeouts). The number of attempts is 1 + `max_retries_on_backoff`, plus
+    /// redirects and `retry_transport`. Use [`deadline`](Self::deadline) to limit the whole call.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidRequest`](crate::Error::InvalidRequest) for anything that was wrong with what the builder was given;
+    /// [`Error::InvalidRequest`](crate::Error::InvalidRequest) for the first invalid value that the builder was given;
     /// [`Error::BackoffExhausted`](crate::Error::BackoffExhausted), [`Error::CooldownTooLong`](crate::Error::CooldownTooLong), [`Error::DeadlineTooShort`](crate::Error::DeadlineTooShort),
     /// [`Error::Transport`](crate::Error::Transport); [`Error::Closed`](crate::Error::Closed) after
     /// [`close`](crate::DynamicAPIClient::close); [`Error::CircuitOpen`](crate::Error::CircuitOpen) and
-    /// [`Error::Fleet`](crate::Error::Fleet) where there is a breaker or a fleet; and what a function of the
-    /// caller's (a source of tokens, `before_send`) came back with.
+    /// [`Error::Fleet`](crate::Error::Fleet) where there is a breaker or a fleet; and the error that a function
+    /// of the caller's (a source of tokens, `before_send`) returned.
     pub fn send(self) -> Result<Response> {
         let (client, parts, deadline) = self.assembled();
         let mut parts = parts?;
@@ -37,15 +36,15 @@ impl RequestBuilder<Blocking> {
         client.run(parts)
     }
 
-    /// The pages of the collection that this request asks for, in the style that the configuration
-    /// names; [`deadline`](Self::deadline) holds for each page.
+    /// Returns the pages of the collection that this request asks for, in the style that the configuration
+    /// names. A [`deadline`](Self::deadline) applies to each page.
     pub fn pages(self) -> Pages {
         let pagination = self.settings().pagination.clone();
         let (client, parts, deadline) = self.assembled();
         Pages::new(client, parts, deadline, pagination)
     }
 
-    /// The same in another style than the configuration's, or where that names none.
+    /// Returns the pages of the collection in the given style, where the configuration names none or another.
     pub fn pages_by(self, pagination: Pagination) -> Pages {
         let (client, parts, deadline) = self.assembled();
         Pages::new(client, parts, deadline, Some(pagination))

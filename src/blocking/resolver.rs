@@ -1,4 +1,4 @@
-//! Name resolution that ends: ureq's own, with a bound where there is something to look up.
+//! Name resolution with a timeout, by ureq's own resolver.
 
 use std::fmt;
 use std::io;
@@ -8,8 +8,8 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-/// ureq's resolver, but without a thread for an address that needs no look-up, and with errors that
-/// can be told from those of a connection.
+/// ureq's resolver, but without a thread for an address that needs no lookup, and with errors that
+/// differ from those of a connection.
 #[derive(Debug, Default)]
 pub(super) struct BoundedResolver {
     inner: DefaultResolver,
@@ -28,7 +28,7 @@ impl Resolver for BoundedResolver {
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let host = uri.host().unwrap_or_default();
         let literal = host.trim_start_matches('[').trim_end_matches(']');
-        // A caller with a timeout waits for a thread of its own.
+        // ureq spawns a thread for a lookup with a timeout. A literal address needs neither.
         let timeout = match literal.parse::<core::net::IpAddr>() {
             Ok(_) => NextTimeout::default(),
             Err(_) => timeout,

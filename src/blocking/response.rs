@@ -1,4 +1,4 @@
-//! An answer: its head, and the body that is still to be read.
+//! A response of the blocking client: its head, and the body that was not read yet.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -19,15 +19,15 @@ use api_ratelimiter_core::error::{Effort, Result};
 use api_ratelimiter_core::headers::HeaderNames;
 use api_ratelimiter_core::reply::{BodyStart, Reply};
 
-/// A response of any status from 2xx to 5xx. The caller reads its body.
+/// A response of any status from 2xx to 5xx, whose body was not read yet.
 ///
-/// What reads the body to its end ([`bytes`](Self::bytes), [`text`](Self::text), [`json`](Self::json))
-/// gives the connection back for the next request. Dropped unread, a response closes its connection:
-/// after a write whose answer does not matter, call `bytes()` all the same.
+/// [`bytes`](Self::bytes), [`text`](Self::text) and [`json`](Self::json) read the body to its end and
+/// return the connection to the pool. A response that is dropped unread closes its connection, so call
+/// `bytes()` even if you don't need the body.
 pub struct Response {
     incoming: Incoming,
     delivered: Delivered,
-    /// Most bytes of a body that is read whole.
+    /// Maximum number of bytes of a body that is read whole.
     max_body: u64,
 }
 
@@ -58,8 +58,8 @@ impl Response {
         self.headers().get(name)?.to_str().ok()
     }
 
-    /// Returns the number of requests sent for this response: 1 unless there were refusals, redirects or
-    /// broken connections.
+    /// Returns the number of requests that were sent for this response: 1 unless there were refusals,
+    /// redirects or broken connections.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.delivered.effort().attempts()
@@ -93,30 +93,30 @@ impl Response {
         Err(delivered.status_error(incoming.head.headers, body))
     }
 
-    /// The body as text; what is no UTF-8 is replaced by U+FFFD.
+    /// Reads the body as text. Invalid UTF-8 is replaced by U+FFFD.
     ///
     /// # Errors
     ///
-    /// [`Error::BodyTooLarge`](crate::Error::BodyTooLarge) beyond `max_body`; [`Error::Transport`](crate::Error::Transport) if it breaks off or takes longer
-    /// than the timeouts allow.
+    /// [`Error::BodyTooLarge`](crate::Error::BodyTooLarge) beyond `max_body`; [`Error::Transport`](crate::Error::Transport) if the
+    /// body is truncated or takes longer than the timeouts allow.
     pub fn text(self) -> Result<String> {
         let bytes = self.bytes()?;
         Ok(String::from_utf8(bytes)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     }
 
-    /// The body as JSON.
+    /// Reads the body as JSON.
     ///
     /// # Errors
     ///
-    /// [`Error::Decode`](crate::Error::Decode) if it is none or has another shape, without its contents; and as for
-    /// [`text`](Self::text).
+    /// [`Error::Decode`](crate::Error::Decode), which does not show the contents, if the body is not valid JSON for `T`; and
+    /// as for [`text`](Self::text).
     pub fn json<T: DeserializeOwned>(self) -> Result<T> {
         let (body, delivered) = self.whole_body()?;
         delivered.parse(&body)
     }
 
-    /// The body as bytes, decoded.
+    /// Reads the body as bytes, decoded.
     ///
     /// # Errors
     ///
@@ -147,8 +147,10 @@ impl Response {
         Err(delivered.body_failed(body_failure(failure)))
     }
 
-    /// The body as a reader, without a bound on its length or on the time it takes in all; only the
-    /// silence between two bytes is bounded, and the request's own `timeout` and `deadline` hold.
+    /// Returns the body as a reader.
+    ///
+    /// Neither the length of the body nor the time for all of it is limited. The silence between two bytes
+    /// is, and the request's own `timeout` and `deadline` apply.
     #[must_use]
     pub fn into_reader(self) -> BodyReader {
         BodyReader {
@@ -162,7 +164,7 @@ pub(super) struct Incoming {
     head: http::response::Parts,
     body: Body,
     clock: Arc<dyn Clock>,
-    /// The longest that reading the whole body may take.
+    /// Longest time for reading the whole body.
     patience: Duration,
 }
 
@@ -201,8 +203,8 @@ impl Incoming {
     }
 }
 
-/// Whether an answer has a body (RFC 9112, section 6.3). Where there is none, a head may still speak of its
-/// coding, and a decoder would take the end for a broken one.
+/// Returns whether a response has a body (RFC 9112, section 6.3). The head of a response without a body may
+/// still name a content coding, and a decoder would report the empty body as truncated.
 fn has_body(method: &Method, status: StatusCode) -> bool {
     let is_empty = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status);
     *method != Method::HEAD && !is_empty
@@ -238,7 +240,7 @@ impl fmt::Debug for Response {
     }
 }
 
-/// Reads a body as it comes; made by [`Response::into_reader`].
+/// Reader of a body while it arrives; returned by [`Response::into_reader`].
 pub struct BodyReader {
     inner: Body,
 }
@@ -249,7 +251,7 @@ impl Read for BodyReader {
     }
 }
 
-/// The transport calls a timeout an "other" error; readers look at the kind.
+/// Gives a timeout the kind `TimedOut`: the transport reports it as `Other`, and callers check the kind.
 fn in_time(error: io::Error) -> io::Error {
     let is_timeout = |error: &io::Error| {
         let inner = error

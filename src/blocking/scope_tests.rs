@@ -1,4 +1,4 @@
-//! Parts of an API with limits of their own: whose permit, whose refusal, who waits.
+//! Scopes, the parts of an API with limits of their own: permits, refusals and waits.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -7,7 +7,7 @@ use super::*;
 use api_ratelimiter_core::config::{DialectConfig, LimitConfig, ScopeConfig};
 use api_ratelimiter_core::outcome::{Feedback, Wanted};
 
-/// Ten requests a second, of which one every ten seconds may be to `/a`.
+/// Returns a limiter of ten requests per second, of which one in ten seconds may go to `/a`.
 fn scoped(name: &str, change: impl FnOnce(&mut ApiRateConfig)) -> World {
     world_with(
         name,
@@ -35,12 +35,12 @@ fn wanted(clock: &ManualClock, scope: Option<&str>, within: Option<Duration>) ->
 }
 
 #[test]
-fn a_scope_paces_its_requests_and_a_success_feeds_both() {
+fn a_scope_paces_its_requests_and_a_success_counts_for_both_limits() {
     let world = scoped("mine", |_| {});
     for _ in 0..3 {
         world
             .call(world.parts(Method::GET), &[ok()])
-            .expect("it ends well");
+            .expect("the call succeeds");
     }
     assert_eq!(world.times(), [0.0, 10.0, 20.0]);
     let snapshot = world.limiter.snapshot();
@@ -53,12 +53,12 @@ fn a_scope_paces_its_requests_and_a_success_feeds_both() {
 }
 
 #[test]
-fn a_refusal_belongs_to_the_scope_unless_server_or_configuration_say_otherwise() {
+fn a_refusal_counts_for_the_scope_unless_server_or_configuration_say_otherwise() {
     let refused = || Answers(429, &[("retry-after", "20")]);
     let world = scoped("", |_| {});
     world
         .call(world.parts(Method::GET), &[refused(), ok()])
-        .expect("it ends well");
+        .expect("the call succeeds");
     assert_eq!(backed_off(&world), (0, 1));
 
     let pauses_all =
@@ -66,18 +66,18 @@ fn a_refusal_belongs_to_the_scope_unless_server_or_configuration_say_otherwise()
     let world = scoped("", pauses_all);
     world
         .call(world.parts(Method::GET), &[refused(), ok()])
-        .expect("it ends well");
+        .expect("the call succeeds");
     assert_eq!(backed_off(&world), (1, 0));
 
     let world = scoped("", |config| config.scopes[0].pause_all = true);
     world
         .call(world.parts(Method::GET), &[refused(), ok()])
-        .expect("it ends well");
+        .expect("the call succeeds");
     assert_eq!(backed_off(&world), (1, 0));
 }
 
 #[test]
-fn the_servers_word_on_the_scope_counts_before_the_configurations() {
+fn the_scope_that_the_server_names_overrides_the_configuration() {
     let everything = || {
         Answers(
             429,
@@ -88,19 +88,19 @@ fn the_servers_word_on_the_scope_counts_before_the_configurations() {
     let world = scoped("discord", |_| {});
     world
         .call(world.parts(Method::GET), &[everything(), ok()])
-        .expect("it ends well");
+        .expect("the call succeeds");
     assert_eq!(backed_off(&world), (1, 0));
     let world = scoped("discord", |config| {
         config.dialect = DialectConfig::default().pause_all()
     });
     world
         .call(world.parts(Method::GET), &[endpoint(), ok()])
-        .expect("it ends well");
+        .expect("the call succeeds");
     assert_eq!(backed_off(&world), (0, 1));
 }
 
 #[test]
-fn a_limit_of_which_nothing_is_left_pauses_the_scope_alone() {
+fn an_exhausted_limit_pauses_only_the_scope() {
     let world = scoped("", |_| {});
     let exhausted = Answers(
         200,
@@ -108,7 +108,7 @@ fn a_limit_of_which_nothing_is_left_pauses_the_scope_alone() {
     );
     world
         .call(world.parts(Method::GET), &[exhausted])
-        .expect("it ends well");
+        .expect("the call succeeds");
     let snapshot = world.limiter.snapshot();
     assert!(snapshot.cooldown_until.is_none());
     assert!(snapshot.scopes[0].cooldown_until.is_some());
@@ -154,17 +154,17 @@ fn a_slow_scope_does_not_block_the_common_queue() {
             0,
             "the slow ones still wait in their own queue"
         );
-        // From here on this thread only waits for the others.
+        // From here on this thread only waits for the other threads.
         drop(mine);
     });
     assert_eq!(done.load(Ordering::SeqCst), 3);
 }
 
 #[test]
-fn a_pause_that_begins_in_the_scope_meanwhile_sends_both_permits_back() {
+fn a_pause_of_the_scope_during_the_wait_returns_both_permits() {
     let world = scoped("", |_| {});
     let slow = world.limiter.scope("slow").expect("configured").clone();
-    // The common queue stands for a second; the scope is refused while the request waits in it.
+    // The common queue waits for a second. The scope is refused while the request waits in this queue.
     world.limiter.on_backoff(Some(SECOND));
     let (joined, clock) = (world.clock.join(), world.clock.clone());
     let limiter = world.limiter.clone();
@@ -198,11 +198,11 @@ fn a_pause_that_begins_in_the_scope_meanwhile_sends_both_permits_back() {
         "{at:?}"
     );
     assert_eq!(slow.snapshot().granted, 2);
-    assert_eq!(limiter.snapshot().granted, 2, "one of them went back");
+    assert_eq!(limiter.snapshot().granted, 2, "one of them was returned");
 }
 
 #[test]
-fn a_call_that_gives_up_on_the_common_queue_gives_the_scopes_token_back() {
+fn a_call_that_leaves_the_common_queue_returns_the_scopes_token() {
     let world = scoped("", |_| {});
     world.limiter.on_backoff(Some(60 * SECOND));
     let before = world.limiter.snapshot().scopes[0].tokens;
@@ -214,7 +214,7 @@ fn a_call_that_gives_up_on_the_common_queue_gives_the_scopes_token_back() {
 }
 
 #[test]
-fn deadline_and_longest_pause_hold_for_the_scope_too() {
+fn deadline_and_longest_pause_apply_to_the_scope() {
     let world = scoped("", |_| {});
     let slow = world.limiter.scope("slow").expect("configured");
     slow.acquire().expect("the first").neutral();
@@ -229,30 +229,30 @@ fn deadline_and_longest_pause_hold_for_the_scope_too() {
     assert!(matches!(outcome, Err(Error::CooldownTooLong { .. })));
     let other = world.limiter.acquire_for(&wanted(&world.clock, None, None));
     other
-        .expect("the rest of the API is not concerned")
+        .expect("the rest of the API is not affected")
         .give(Feedback::Failed);
 }
 
 #[test]
-fn a_canary_that_goes_back_unused_frees_the_others() {
+fn an_unused_canary_lets_other_callers_go() {
     let world = scoped("", |_| {});
     let slow = world.limiter.scope("slow").expect("configured").clone();
     slow.acquire().expect("the first").backoff(Some(SECOND));
     world.limiter.on_backoff(Some(200 * SECOND));
-    // The scope's canary is granted and waits for the common queue, in vain.
+    // The scope's canary is granted, waits for the common queue, and misses its deadline.
     let outcome = world
         .limiter
         .acquire_for(&wanted(&world.clock, Some("slow"), Some(30 * SECOND)));
     assert!(matches!(outcome, Err(Error::DeadlineTooShort { .. })));
     let before = world.clock.now();
     slow.acquire_within(30 * SECOND)
-        .expect("the next one may ask")
+        .expect("the next caller may ask")
         .success();
     assert!(world.clock.now().saturating_since(before) < 30 * SECOND);
 }
 
 #[test]
-fn sixteen_threads_with_refusals_lose_nothing_and_never_stand_still() {
+fn sixteen_threads_with_refusals_lose_no_request_and_never_stall() {
     let World {
         clock,
         limiter,
@@ -299,7 +299,7 @@ fn sixteen_threads_with_refusals_lose_nothing_and_never_stand_still() {
     assert_eq!(snapshot.waiting + slow.waiting, 0);
     let refused = snapshot.backed_off + slow.backed_off;
     assert_eq!(refused, refusals.load(Ordering::SeqCst) as u64);
-    // The unscoped half succeeds once each, the scoped half with both of its permits.
+    // Requests without a scope succeed with one permit, requests in the scope with two.
     assert_eq!(snapshot.succeeded, served.load(Ordering::SeqCst) as u64);
     assert_eq!(slow.succeeded * 2, snapshot.succeeded);
 }

@@ -1,11 +1,11 @@
-//! Provider and roots of TLS, as ureq is configured with them.
+//! Configuration of ureq's TLS: provider and roots.
 
 use ureq::config::ConfigBuilder;
 use ureq::typestate::AgentScope;
 
 use crate::client::settings::ClientSettings;
 
-/// Hands provider and roots to the transport.
+/// Configures provider and roots of the transport.
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 pub(super) fn configure(
     builder: ConfigBuilder<AgentScope>,
@@ -26,7 +26,7 @@ pub(super) fn configure(
     builder.tls_config(config.build())
 }
 
-/// Leaves the transport of a build without TLS as it is; `client::tls::check` refuses https.
+/// Changes nothing in a build without TLS: `client::tls::check` rejects https.
 #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
 pub(super) fn configure(
     builder: ConfigBuilder<AgentScope>,

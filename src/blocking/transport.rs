@@ -1,4 +1,5 @@
-//! ureq, set up so that it never waits for ever and never decides for us; its errors in our words.
+//! The transport of the blocking client: ureq with a timeout for every wait, without redirects of its own.
+//! Its errors become [`Failure`]s.
 
 use std::io;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use api_ratelimiter_core::outcome::Failure;
 use api_ratelimiter_core::outcome::NoResponse::{self, Failed, Unsent};
 use api_ratelimiter_core::request::RequestParts;
 
-/// A transport with the settings' timeouts, which follows no redirects and takes no status for an
+/// Returns a transport with the settings' timeouts. It follows no redirects and treats no status as an
 /// error.
 pub(super) fn agent(settings: &ClientSettings) -> Result<Agent> {
     tls::check(settings)?;
@@ -40,7 +41,7 @@ pub(super) fn agent(settings: &ClientSettings) -> Result<Agent> {
         .timeout_per_write(countable(timeouts.send))
         .max_idle_connections(MOST_IDLE_CONNECTIONS)
         .max_idle_connections_per_host(MOST_IDLE_CONNECTIONS);
-    // A proxy is for the way out; what runs on this machine is not out there.
+    // A server on this machine is reached without a proxy.
     if !settings.proxy_from_environment || settings.call.base.origin().is_loopback() {
         config = config.proxy(None);
     }
@@ -54,15 +55,15 @@ pub(super) fn agent(settings: &ClientSettings) -> Result<Agent> {
     ))
 }
 
-/// A timeout that ureq can add to the time of day; it panics where that overflows.
+/// Returns a timeout that ureq can add to the current time. ureq panics where that overflows.
 fn countable(timeout: Duration) -> Option<Duration> {
     Some(timeout.min(LONGEST_TIMEOUT))
 }
 
-/// A hundred years: as good as none.
+/// Longest timeout: a hundred years, which is as long as no timeout.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// Sends one request and returns as soon as the answer's head has come.
+/// Sends one request and returns as soon as the head of its response has arrived.
 pub(super) fn send(
     agent: &Agent,
     settings: &ClientSettings,
@@ -70,6 +71,7 @@ pub(super) fn send(
     token: Option<http::HeaderValue>,
     now: Time,
 ) -> Result<http::Response<Body>, NoResponse> {
+    // Check the address.
     if parts.address.origin().is_https() && !tls::is_available(settings.tls) {
         return Err(Failed(Failure {
             kind: TransportKind::Tls,
@@ -80,6 +82,7 @@ pub(super) fn send(
         .address
         .to_uri()
         .map_err(|problem| Unsent(Error::request("path", problem)))?;
+    // Make the request's head.
     let mut request = Request::new(());
     *request.method_mut() = parts.method.clone();
     *request.uri_mut() = uri;
@@ -89,7 +92,7 @@ pub(super) fn send(
             .headers_mut()
             .insert(http::header::AUTHORIZATION, token);
     }
-    // An empty body is sent where the method calls for one, so that the server sees its length; a body
+    // Send an empty body where the method usually has one, so that the server sees its length. A body
     // of type `()` would be sent in chunks.
     let body = match parts.body.as_deref() {
         None if matches!(parts.method, Method::POST | Method::PUT | Method::PATCH) => {
@@ -97,6 +100,7 @@ pub(super) fn send(
         }
         body => body,
     };
+    // Send it, within the time that is left of the attempt.
     let left = parts.time_left(now);
     let answer = match body {
         Some(body) => agent.run(limited(agent, request.map(|()| body), left)),
@@ -111,7 +115,7 @@ fn limited<S: AsSendBody>(
     left: Option<Duration>,
 ) -> Request<S> {
     match left {
-        // Only where it is asked for: it costs a copy of the whole configuration.
+        // Only where the request has a time limit: this copies the whole configuration.
         Some(left) => agent
             .configure_request(request)
             .timeout_global(countable(left))
@@ -120,7 +124,7 @@ fn limited<S: AsSendBody>(
     }
 }
 
-/// What happened, in our words; the transport's own error stays as the source.
+/// Returns the failure that an error of ureq means. The error stays as its source.
 pub(super) fn failure(error: ureq::Error) -> Failure {
     let kind = match &error {
         ureq::Error::Timeout(timeout) => TransportKind::Timeout(phase(*timeout)),
@@ -133,9 +137,9 @@ pub(super) fn failure(error: ureq::Error) -> Failure {
             TransportKind::Protocol
         }
         ureq::Error::Io(error) => io_kind(error),
-        // The connection ended in the middle of a chunk's frame.
+        // The connection ended in the middle of a chunk.
         ureq::Error::BodyStalled => TransportKind::Closed,
-        // The variants of TLS exist only in builds with TLS; their texts tell them apart in all.
+        // The variants for TLS exist only in builds with TLS, but their texts are known in all builds.
         other
             if ["rustls", "native-tls", "PEM", "der"]
                 .iter()
@@ -156,7 +160,7 @@ pub(super) fn failure(error: ureq::Error) -> Failure {
     }
 }
 
-/// Returns what a decoder says about a body that is not compressed as its head says, or breaks off.
+/// Returns the decoder's error about a body that is truncated or not compressed as its head announces.
 #[cfg(feature = "gzip")]
 fn decoding_error(error: &ureq::Error) -> Option<&io::Error> {
     match error {
@@ -165,13 +169,13 @@ fn decoding_error(error: &ureq::Error) -> Option<&io::Error> {
     }
 }
 
-/// A build without the feature decodes nothing.
+/// Returns `None`: a build without the feature has no decoder.
 #[cfg(not(feature = "gzip"))]
 fn decoding_error(_: &ureq::Error) -> Option<&io::Error> {
     None
 }
 
-/// The same for an error that came out of reading a body.
+/// Returns the failure that an error while reading a body means.
 pub(super) fn body_failure(error: io::Error) -> Failure {
     failure(ureq::Error::from(error))
 }

@@ -1,4 +1,4 @@
-//! The builder of both clients.
+//! Builder of both clients.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -36,17 +36,17 @@ pub struct Blocking;
 #[cfg(feature = "async")]
 #[derive(Debug, Default)]
 pub struct Async {
-    /// The transport that the user brought.
+    /// Transport of the user, if one was set.
     pub(crate) http: Option<reqwest::ClientBuilder>,
 }
 
-/// Puts a client together; made by `builder` and `builder_for` of either client.
+/// Builder of a client; returned by `builder` and `builder_for` of both clients.
 ///
 /// # Default
 ///
 /// No credential; the configuration's base URL, backoff statuses and `max_cooldown`; 20 retries after
 /// refusals; no retries after transport errors (but see [`retry_transport`](Self::retry_transport));
-/// [`Timeouts::default`]; bodies read whole up to 64 MiB; proxies from the environment
+/// [`Timeouts::default`]; bodies of up to 64 MiB where they are read whole; proxies from the environment
 /// (`ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`); rustls with Mozilla's roots; a limiter of
 /// its own on the system's clock.
 #[must_use = "call build()"]
@@ -90,9 +90,8 @@ impl<F> ClientBuilder<F> {
     /// Calls `source` for a token before each attempt. After a 401 the request is sent once more with a fresh
     /// token.
     ///
-    /// Called without any lock, from the thread that sends; keep the token in your own cache until it
-    /// expires. Takes the place of [`bearer_auth`](Self::bearer_auth). An error ends the call and gives
-    /// the permit back.
+    /// The sending thread calls it without any lock. Cache the token until it expires. Replaces
+    /// [`bearer_auth`](Self::bearer_auth). An error of `source` ends the call and returns the permit.
     pub fn bearer_auth_with<E>(
         self,
         source: impl Fn() -> Result<String, E> + Send + Sync + 'static,
@@ -106,7 +105,7 @@ impl<F> ClientBuilder<F> {
         })
     }
 
-    /// Sends a header with every request, unless the request has one of that name. Defaults to none.
+    /// Sends a header with every request, unless the request has one with the same name. Defaults to none.
     pub fn default_header(self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let header = (name.into(), value.into());
         self.with(|draft| draft.headers.push(header))
@@ -124,14 +123,14 @@ impl<F> ClientBuilder<F> {
         self.with(|draft| draft.base_url = Some(url))
     }
 
-    /// Sets the statuses that are refusals; **replaces** the whole set. Defaults to the configuration's.
+    /// Sets the statuses that count as refusals; **replaces** the whole set. Defaults to the configuration's.
     pub fn backoff_status_codes(self, codes: impl IntoIterator<Item = u16>) -> Self {
         let codes = codes.into_iter().collect();
         self.with(|draft| draft.backoff_status_codes = Some(codes))
     }
 
-    /// Sets how often a refused request is sent again before [`Error::BackoffExhausted`](crate::Error).
-    /// Defaults to 20.
+    /// Sets how often a refused request is retried before [`Error::BackoffExhausted`](crate::Error). Defaults
+    /// to 20.
     pub fn max_retries_on_backoff(self, retries: u32) -> Self {
         self.with(|draft| draft.max_retries_on_backoff = retries)
     }
@@ -141,18 +140,18 @@ impl<F> ClientBuilder<F> {
         self.with(|draft| draft.max_cooldown = Some(longest))
     }
 
-    /// Stops sending while requests fail: calls wait, and one at a time tries whether the server is
-    /// back. Defaults to the configuration's, which is none in every preset.
+    /// Stops sending while requests fail: calls wait, and one at a time tries whether the server works
+    /// again. Defaults to the configuration's breaker; the presets have none.
     pub fn circuit_breaker(self, breaker: CircuitBreaker) -> Self {
         self.with(|draft| draft.breaker = Some(breaker))
     }
 
-    /// Sets how often a request is sent again after its connection failed. Defaults to 0.
+    /// Sets how often a request is retried after its connection failed. Defaults to 0.
     ///
-    /// Requests that never reached the server are sent again whatever their method; others only if
-    /// they are idempotent. An idempotent request whose connection was closed or reset before an
-    /// answer came is sent once more even with 0: a server may close an idle connection at any moment.
-    /// A failed trial of an open [`circuit_breaker`](Self::circuit_breaker) does not count.
+    /// Requests that never reached the server are retried with any method; others only if they are
+    /// idempotent. An idempotent request is retried once even with 0, if its connection was closed or reset
+    /// before a response arrived: a server may close an idle connection at any moment. A failed trial of an
+    /// open [`circuit_breaker`](Self::circuit_breaker) does not count.
     pub fn retry_transport(self, retries: u32) -> Self {
         self.with(|draft| draft.retry_transport = retries)
     }
@@ -176,19 +175,19 @@ impl<F> ClientBuilder<F> {
         self.with(|draft| draft.proxy_from_environment = false)
     }
 
-    /// Sets the TLS library. Defaults to [`Tls::Rustls`], whatever features are on.
+    /// Sets the TLS library. Defaults to [`Tls::Rustls`] with all features.
     pub fn tls(self, tls: Tls) -> Self {
         self.with(|draft| draft.tls = tls)
     }
 
-    /// Sets which certificates are trusted. Defaults to [`Roots::WebPki`], whatever features are on.
+    /// Sets which certificates are trusted. Defaults to [`Roots::WebPki`] with all features.
     pub fn roots(self, roots: Roots) -> Self {
         self.with(|draft| draft.roots = roots)
     }
 
-    /// Uses a limiter that other clients use, too, instead of its own: one queue and one rate for all
-    /// clients that share a credential. Rates, cooldowns and clock are then the limiter's; `max_cooldown`
-    /// or `clock` beside it make `build()` fail.
+    /// Uses a shared limiter instead of an own one: one queue and one rate for all clients with the same
+    /// credential. The limiter's rates, cooldowns and clock apply. `build()` fails if `max_cooldown`, `clock` or
+    /// another setting of a limiter is set, too.
     pub fn limiter(mut self, limiter: DynamicRateLimiter) -> Self {
         self.limiter = Some(limiter);
         self
@@ -201,7 +200,7 @@ impl<F> ClientBuilder<F> {
     }
 
     /// Shares the limit with the other workers of `fleet`: processes and machines that use the same store and
-    /// key. Defaults to a limit of its own.
+    /// key. Defaults to no fleet.
     ///
     /// ```
     /// use api_ratelimiter::{DynamicAPIClient, Fleet, LocalStore};
@@ -217,29 +216,29 @@ impl<F> ClientBuilder<F> {
         self
     }
 
-    /// Keeps what is learned about the limit in this directory, so that the next run starts where this one
-    /// ends. Defaults to no memory.
+    /// Keeps the learned limit in a file in this directory, so that the next run starts with it. Defaults to no
+    /// file.
     ///
-    /// One file for each name, base URL and [`label`](Self::label), readable by its owner only, without
-    /// any secret. It is read by `build()`, written at most every 5 s by a request that has finished,
-    /// and when the last clone of the client goes. A damaged file is one warning and a fresh
-    /// start. Knowledge older than 36 hours decays towards the configured start.
+    /// There is one file for each name, base URL and [`label`](Self::label). Only its owner can read it, and it
+    /// contains no secret. `build()` reads it. A finished request writes it, at most every 5 s, and so does
+    /// dropping the last clone of the client. A damaged file causes one warning, and the run starts without it.
+    /// A limit that was learned more than 36 hours ago decays towards the configured start.
     pub fn remember_in(mut self, folder: impl Into<PathBuf>) -> Self {
         self.memory = Some(folder.into());
         self
     }
 
     /// Sends every [`Event`](crate::Event) of the client's own limiter, and of the calls through it, to
-    /// `observer`. Call it again for further observers. Defaults to the log lines alone. With a shared
-    /// [`limiter`](Self::limiter), use its
+    /// `observer`. Call this again for further observers. Without an observer there are only the log lines.
+    /// With a shared [`limiter`](Self::limiter), use its
     /// [`add_observer`](crate::DynamicRateLimiter::add_observer).
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observers.push(observer);
         self
     }
 
-    /// Labels the credential, so that several credentials for one API have a limit each. Events of the
-    /// client's own limiter show it. Defaults to none.
+    /// Sets a label for the credential, so that several credentials for one API have a limit each. Events of
+    /// the client's own limiter contain it. Defaults to none.
     pub fn label(self, tenant: impl Into<String>) -> Self {
         let tenant = tenant.into();
         self.with(|draft| draft.label = Some(tenant))
@@ -249,8 +248,8 @@ impl<F> ClientBuilder<F> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidConfig`] with the setting, its value and the rule that it breaks, or the feature that
-    /// is off.
+    /// [`Error::InvalidConfig`] with the setting, its value, and the rule that it breaks or the feature that it
+    /// needs.
     pub fn build(self) -> Result<F::Client>
     where
         F: Front,
@@ -258,7 +257,7 @@ impl<F> ClientBuilder<F> {
         F::connect(self)
     }
 
-    /// Checks everything, makes the transport, and puts both together.
+    /// Checks all settings and returns the client's core and its transport.
     ///
     /// # Errors
     ///
@@ -278,7 +277,9 @@ impl<F> ClientBuilder<F> {
             memory,
             observers,
         } = self;
+        // Check the settings.
         let config = draft.overlay(config);
+        // These belong to the client's own limiter and contradict a shared one.
         let of_limiter = [
             ("clock", clock.is_some()),
             ("fleet", fleet.is_some()),
@@ -289,9 +290,10 @@ impl<F> ClientBuilder<F> {
         let misplaced = of_limiter.iter().find(|(_, is_given)| *is_given);
         let label = draft.label.clone();
         let settings = draft.check(&config, follows_abroad)?;
+        // Take the shared limiter, or build one: in a fleet, or on a clock.
         let limiter = match (limiter, misplaced) {
             (Some(_), Some((field, _))) => {
-                let problem = "belongs to the limiter that is shared; set it where that is made";
+                let problem = "belongs to the shared limiter; set it where that limiter is built";
                 return Err(Error::config(&config.name, field, problem));
             }
             (Some(limiter), None) => limiter,
@@ -307,7 +309,8 @@ impl<F> ClientBuilder<F> {
                 };
                 match (fleet, clock) {
                     (Some(_), Some(_)) => {
-                        let problem = "a fleet's clock is its store's; leave one of the two out";
+                        let problem =
+                            "a fleet uses the clock of its store; set only one of the two";
                         return Err(Error::config(&config.name, "clock", problem));
                     }
                     (Some(fleet), None) => {
@@ -320,6 +323,7 @@ impl<F> ClientBuilder<F> {
                 }
             }
         };
+        // Add memory and transport.
         let memory = memory.map(|folder| {
             Memory::new(&folder, &config.name, settings.call.base.to_string(), label)
         });

@@ -1,4 +1,4 @@
-//! One call between core's state machine, the limiter and the observers: what both fronts' loops share.
+//! The common part of both fronts' loops: connects a call's state machine with the limiter and the observers.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use api_ratelimiter_core::settings::CallSettings;
 use crate::observe::AttemptRecord;
 use crate::rate_limiter::{DynamicRateLimiter, Permits, give};
 
-/// A call in one of its states, with its permit and with what observers will be told.
+/// A call in one of its states, with its permit and with the record for the observers.
 ///
 /// Each step consumes the call and returns it in its next state, so that a front can't take the steps in
 /// another order.
@@ -29,12 +29,12 @@ pub(crate) struct DrivenCall<'a, S> {
     state: S,
     permit: Option<Permits>,
     record: Option<AttemptRecord>,
-    /// When this attempt began to wait for its permit.
+    /// Time at which this attempt began to wait for its permit.
     began: Time,
 }
 
 impl<'a, S> DrivenCall<'a, S> {
-    /// The limiter whose permits the call takes.
+    /// Returns the limiter whose permits the call takes.
     pub(crate) fn limiter(&self) -> &'a DynamicRateLimiter {
         self.limiter
     }
@@ -52,6 +52,7 @@ impl<'a, S> DrivenCall<'a, S> {
 }
 
 impl<'a> DrivenCall<'a, Call> {
+    /// Begins a call.
     pub(crate) fn new(
         limiter: &'a DynamicRateLimiter,
         settings: &Arc<CallSettings>,
@@ -60,7 +61,7 @@ impl<'a> DrivenCall<'a, Call> {
         Self::again(limiter, Call::new(Arc::clone(settings), parts))
     }
 
-    /// A call before its first or next attempt.
+    /// Returns a call before its first or next attempt.
     fn again(limiter: &'a DynamicRateLimiter, state: Call) -> Self {
         Self {
             limiter,
@@ -71,21 +72,23 @@ impl<'a> DrivenCall<'a, Call> {
         }
     }
 
-    /// The permits that the next request needs; `None` if it needs none.
+    /// Returns the permits that the next request needs; `None` if it needs none.
     pub(crate) fn wanted(&self) -> Option<Wanted> {
         self.state.wanted()
     }
 
-    /// Goes on with the permits that were wanted, or ends the call if there are none.
+    /// Continues with the permits of the next request, or ends the call if waiting for them failed.
     pub(crate) fn granted(
         self,
         permit: Result<Option<Permits>>,
     ) -> Result<DrivenCall<'a, Outgoing>> {
         let Self { limiter, began, .. } = self;
+        // A caller without a permit has waited since the attempt began.
         let waited = match &permit {
             Ok(permit) => permit.as_ref().map(Permits::waited).unwrap_or_default(),
             Err(_) => limiter.clock().now().saturating_since(began),
         };
+        // Take the permits, or end the call.
         let mut call = match permit {
             Err(error) => return Err(give_up(limiter, self.state.denied(error, waited))),
             Ok(None) => self.with(Call::without_permit),
@@ -97,18 +100,19 @@ impl<'a> DrivenCall<'a, Call> {
                 call
             }
         };
+        // Remember the request for the observers.
         call.record = limiter.going_out(call.state.attempt(), waited);
         Ok(call)
     }
 }
 
 impl<'a> DrivenCall<'a, Outgoing> {
-    /// The request to send.
+    /// Returns the request to send.
     pub(crate) fn attempt(&self) -> &Attempt {
         self.state.attempt()
     }
 
-    /// The head of a response arrived.
+    /// Continues with the head of a response that has arrived.
     pub(crate) fn answered(
         self,
         status: StatusCode,
@@ -118,7 +122,7 @@ impl<'a> DrivenCall<'a, Outgoing> {
         self.with(|state| state.answered(status, headers, unix_now))
     }
 
-    /// No response arrived. Returns the call if the request is sent again.
+    /// Continues after a request without a response. Returns the call if the request is retried.
     pub(crate) fn failed(self, cause: NoResponse) -> Result<DrivenCall<'a, Call>> {
         let Self {
             limiter,
@@ -129,12 +133,13 @@ impl<'a> DrivenCall<'a, Outgoing> {
         } = self;
         let failure = match cause {
             NoResponse::Failed(failure) => failure,
-            // Nothing was sent: the tokens go back.
+            // Nothing was sent, so the tokens are returned.
             NoResponse::Unsent(error) => {
                 permit.into_iter().for_each(Permits::unused);
                 return Err(give_up(limiter, state.unsent(error)));
             }
         };
+        // Report the failure to the limiter and the observers, then decide on a retry.
         let clock = limiter.clock();
         let record = record.map(|record| record.failed(failure.kind, clock.now()));
         report(limiter, permit, Feedback::Failed, record);
@@ -146,12 +151,12 @@ impl<'a> DrivenCall<'a, Outgoing> {
 }
 
 impl<'a> DrivenCall<'a, Arrived> {
-    /// Whether only the body can tell if the response is a refusal.
+    /// Returns whether the body must be read to decide if the response is a refusal.
     pub(crate) fn wants_body(&self, headers: &HeaderMap) -> bool {
         self.state.wants_body(headers)
     }
 
-    /// Tells limiter and observers about the response. Breaks the loop with a response that the caller
+    /// Reports the response to the limiter and the observers. Breaks the loop with a response that the caller
     /// gets.
     pub(crate) fn judge(
         self,
@@ -190,7 +195,7 @@ impl<'a> DrivenCall<'a, Draining> {
         self.state.keeps_body()
     }
 
-    /// The beginning of the body was read. Breaks the loop if the caller gets the response.
+    /// Continues after the beginning of the body was read. Breaks the loop if the caller gets the response.
     pub(crate) fn drained(
         self,
         headers: &HeaderMap,
@@ -209,7 +214,7 @@ impl<'a> DrivenCall<'a, Draining> {
     }
 }
 
-/// Tells the limiter about an attempt, and then the observers.
+/// Reports an attempt to the limiter, then to the observers.
 fn report(
     limiter: &DynamicRateLimiter,
     permit: Option<Permits>,
@@ -222,7 +227,7 @@ fn report(
         .for_each(|record| limiter.tell_attempt(record));
 }
 
-/// Tells the observers that a call ended by an error, and returns the error.
+/// Reports to the observers that a call ended with an error, and returns the error.
 fn give_up(limiter: &DynamicRateLimiter, given_up: GivenUp) -> api_ratelimiter_core::Error {
     limiter.tell_gave_up(given_up.attempt(), &given_up.error);
     given_up.error

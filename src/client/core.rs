@@ -1,4 +1,4 @@
-//! What the clients of both fronts consist of, except for their transport.
+//! The parts of a client that both fronts share: everything but the transport.
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub(crate) struct ClientCore {
 }
 
 impl ClientCore {
-    /// Puts a client together. The limiter gets what an earlier run learned.
+    /// Returns a client's core. The limiter starts with what an earlier run learned.
     pub(crate) fn new(
         settings: ClientSettings,
         limiter: DynamicRateLimiter,
@@ -45,7 +45,7 @@ impl ClientCore {
         }
     }
 
-    /// Begins a call. All its attempts carry one idempotency key, where the configuration asks for one.
+    /// Begins a call. All its attempts carry the same idempotency key, if the configuration asks for one.
     pub(crate) fn begin(&self, mut parts: RequestParts) -> DrivenCall<'_, Call> {
         let call = &self.settings.call;
         let random = fastrand::u128(..);
@@ -53,8 +53,8 @@ impl ClientCore {
         DrivenCall::new(&self.limiter, call, parts)
     }
 
-    /// Does what comes right before a request goes out: fetches a token if one is needed, warns of a
-    /// credential in the clear, and calls the caller's `before_send`. Returns the token.
+    /// Prepares a request right before it is sent: fetches a token if one is needed, warns of an unencrypted
+    /// credential, and calls the caller's `before_send`. Returns the token.
     pub(crate) fn going_out(&self, attempt: &Attempt) -> Result<Option<HeaderValue>, NoResponse> {
         let token = match &self.settings.token_source {
             Some(source) if attempt.wants_token() => {
@@ -67,8 +67,7 @@ impl ClientCore {
         Ok(token)
     }
 
-    /// Tells observers of a request that carries a credential over plain HTTP to another machine; once
-    /// for each client.
+    /// Reports a request that carries a credential over plain HTTP to another machine; once for each client.
     fn warn_if_exposed(&self, parts: &RequestParts, has_token: bool) {
         let origin = parts.address.origin();
         let in_clear = !origin.is_https() && !origin.is_loopback();
@@ -88,7 +87,7 @@ impl ClientCore {
         }
     }
 
-    /// Saves what was learned, if it is time to. Called after each call.
+    /// Saves what was learned, if the last time is long enough ago. Called after each call.
     pub(crate) fn tend_memory(&self) {
         if let Some(memory) = &self.memory {
             memory.tend(&self.limiter);

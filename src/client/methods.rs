@@ -1,7 +1,6 @@
-//! The methods of both clients that begin a request.
+//! Methods of both clients that begin a request.
 
-/// Defines `request`, `get`, `head`, `post`, `put`, `patch` and `delete` of a client, whose requests are
-/// of the type `$Request`.
+/// Defines `request`, `get`, `head`, `post`, `put`, `patch` and `delete` of a client. They return `$Request`.
 macro_rules! request_methods {
     ($Client:ident, $Request:ident) => {
         impl $Client {

@@ -1,4 +1,4 @@
-//! The builder of requests of both clients.
+//! Builder of requests of both clients.
 
 use std::fmt::{self, Display};
 use std::sync::Arc;
@@ -15,15 +15,15 @@ use super::builder::{Blocking, Front};
 use super::settings::ClientSettings;
 use api_ratelimiter_core::url::form_encode;
 
-/// A request that is put together and then sent.
+/// Builder of a request.
 ///
-/// It owns a clone of the client: it can be stored, and sent from another thread. `send` returns the
-/// first error in what the request was given.
+/// It owns a clone of the client, so it can be stored, and sent from another thread. `send` returns the
+/// error of the first invalid value.
 #[must_use = "nothing happens before send()"]
 pub struct RequestBuilder<F: Front = Blocking> {
     client: F::Client,
     settings: Arc<ClientSettings>,
-    /// Everything, or the first thing that was wrong.
+    /// The request, or the error of the first invalid value.
     parts: Result<RequestParts>,
     /// The request's own headers, which replace the client's of the same name.
     headers: HeaderMap,
@@ -59,17 +59,17 @@ impl<F: Front> RequestBuilder<F> {
         self
     }
 
-    /// A label of the kind of request, for observers: `"/pages/{id}"`. They are then told this instead
-    /// of the address. At most 128 bytes; keep the number of different labels small, for metrics are
-    /// kept for each. Defaults to none.
+    /// Sets a label for the kind of request, such as `"/pages/{id}"`. Observers get it instead of the address.
+    /// At most 128 bytes. Keep the number of different labels small: each has its own metrics. Defaults to
+    /// none.
     pub fn route(self, label: impl AsRef<str>) -> Self {
         self.with(|parts, _| {
             Arc::make_mut(parts.tags.get_or_insert_default()).set_route(label.as_ref())
         })
     }
 
-    /// Adds something that observers are told with every event that this request causes: a job's id,
-    /// say. At most 16 entries, keys of up to 128 bytes and values of up to 1024. Not sent.
+    /// Adds an entry, such as a job's id, to every event that this request causes. At most 16 entries, with keys
+    /// of up to 128 bytes and values of up to 1024 bytes. It is not sent.
     pub fn context(self, key: impl AsRef<str>, value: impl Display) -> Self {
         self.with(|parts, _| {
             let tags = Arc::make_mut(parts.tags.get_or_insert_default());
@@ -93,7 +93,7 @@ impl<F: Front> RequestBuilder<F> {
         }
     }
 
-    /// Adds a header; replaces the client's default of that name.
+    /// Adds a header; replaces the client's default header with the same name.
     pub fn header(self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         self.with(|_, headers| {
             let (name, value) = headers::pair(name.as_ref(), value.as_ref())?;
@@ -110,18 +110,18 @@ impl<F: Front> RequestBuilder<F> {
         })
     }
 
-    /// A body of JSON, with its content type unless that is given.
+    /// Sets a body of JSON, and its content type unless that is set.
     pub fn json<T: Serialize + ?Sized>(self, value: &T) -> Self {
         self.with(|parts, headers| {
-            // The error's text could quote the value.
+            // Serde's error is dropped, because it could quote the value.
             let body = serde_json::to_vec(value)
-                .map_err(|_| Error::request("body", "can't be written as JSON"))?;
+                .map_err(|_| Error::request("body", "can't be serialized as JSON"))?;
             set_body(parts, headers, body, Some("application/json"));
             Ok(())
         })
     }
 
-    /// A body of form fields (`application/x-www-form-urlencoded`), with its content type.
+    /// Sets a body of form fields (`application/x-www-form-urlencoded`), and its content type.
     pub fn form<K: AsRef<str>, V: Display>(self, fields: &[(K, V)]) -> Self {
         self.with(|parts, headers| {
             let mut body = String::new();
@@ -143,7 +143,7 @@ impl<F: Front> RequestBuilder<F> {
         })
     }
 
-    /// A body of bytes; give its content type by [`header`](Self::header).
+    /// Sets a body of bytes. Set its content type by [`header`](Self::header).
     pub fn body(self, bytes: impl Into<Vec<u8>>) -> Self {
         self.with(|parts, headers| {
             set_body(parts, headers, bytes.into(), None);
@@ -151,8 +151,8 @@ impl<F: Front> RequestBuilder<F> {
         })
     }
 
-    /// Whether sending the request twice does no harm. Defaults to the method's nature: yes for GET,
-    /// HEAD, PUT, DELETE and OPTIONS, no for POST and PATCH.
+    /// Sets whether the server may safely process the request twice. Defaults to the method's property: yes for
+    /// GET, HEAD, PUT, DELETE and OPTIONS, no for POST and PATCH.
     pub fn idempotent(self, idempotent: bool) -> Self {
         self.with(|parts, _| {
             parts.idempotent = Some(idempotent);
@@ -160,13 +160,13 @@ impl<F: Front> RequestBuilder<F> {
         })
     }
 
-    /// Sends a key by which the server knows the request again: a POST or PATCH that carries one is sent
-    /// again where a GET would be. The same for all attempts of the call, and for your own repetitions
-    /// of it if you give the same. The configuration names the header, `Idempotency-Key` by default;
-    /// only give one to an API that heeds it.
+    /// Sends an idempotency key, by which the server recognizes a repeated request. A POST or PATCH with a key
+    /// is retried as a GET is. All attempts of the call carry this key; use it again if you repeat the call
+    /// yourself. The configuration names the header, `Idempotency-Key` by default. Use it only with an API that
+    /// supports such keys.
     ///
-    /// Where the configuration makes keys by itself (Stripe's does), this replaces the one that it would
-    /// have made. Those are 128 random bits as a UUID; they are no secret.
+    /// Some configurations (Stripe's) generate a key for each call: 128 random bits as a UUID, which are not
+    /// secret. This key replaces the generated one.
     pub fn idempotency_key(self, key: impl AsRef<str>) -> Self {
         let name = self.settings.call.idempotency.header.clone();
         self.with(|_, headers| {
@@ -179,12 +179,14 @@ impl<F: Front> RequestBuilder<F> {
         })
     }
 
-    /// Calls `tell` each time the request is about to go out, again for each attempt: its permit is
-    /// granted and no lock is held. For a journal of what may have been done when a program is killed,
-    /// as requests that only wait for their permit have not been. Defaults to nothing.
+    /// Calls `tell` right before each attempt is sent: its permit is granted, and no lock is held. Defaults to
+    /// nothing.
     ///
-    /// An error ends the call, gives the permit back, and nothing is sent. Called on the thread that
-    /// sends; in the async client it should not block for long.
+    /// Use it for a journal. After a crash, the journal shows which requests the server may have processed;
+    /// requests that only waited for their permit are not among them.
+    ///
+    /// An error of `tell` ends the call and returns the permit, and nothing is sent. The sending thread calls
+    /// `tell`; in the async client it should not block for long.
     ///
     /// ```no_run
     /// use std::io::Write;
@@ -211,7 +213,7 @@ impl<F: Front> RequestBuilder<F> {
         })
     }
 
-    /// Tokens that each attempt takes. Defaults to 1.
+    /// Sets the number of tokens that each attempt takes. Defaults to 1.
     pub fn cost(self, tokens: u32) -> Self {
         self.with(|parts, _| {
             parts.cost = tokens;
@@ -219,8 +221,8 @@ impl<F: Front> RequestBuilder<F> {
         })
     }
 
-    /// How long one attempt may take, the reading of its body included; waiting for a permit is not
-    /// part of it. Defaults to the client's [`Timeouts`](crate::Timeouts) alone.
+    /// Sets the timeout of one attempt, with the reading of its body but without the wait for a permit. Defaults
+    /// to none beside the client's [`Timeouts`](crate::Timeouts).
     pub fn timeout(self, timeout: Duration) -> Self {
         self.with(|parts, _| {
             if timeout.is_zero() {
@@ -231,8 +233,8 @@ impl<F: Front> RequestBuilder<F> {
         })
     }
 
-    /// How long the whole call may take, from `send` on, its waits and attempts and the reading of the
-    /// body included. A permit that would come later is an error at once. Defaults to none.
+    /// Sets the longest time of the whole call, from `send` on: its waits, its attempts and the reading of the
+    /// body. If the permit would come later, the call fails at once. Defaults to none.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self
@@ -242,7 +244,7 @@ impl<F: Front> RequestBuilder<F> {
         &self.settings
     }
 
-    /// The request with its own headers in the place of the client's.
+    /// Returns client, request and deadline. The request's own headers have replaced the client's.
     pub(crate) fn assembled(self) -> (F::Client, Result<RequestParts>, Option<Duration>) {
         let Self {
             client,

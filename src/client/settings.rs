@@ -1,4 +1,4 @@
-//! The settings of a client, as the builder collects them and checked.
+//! The settings of a client: as the builder collects them, and after the check.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use api_ratelimiter_core::config::Pagination;
 use api_ratelimiter_core::error::{Error, Result};
 use api_ratelimiter_core::limiter::CircuitBreaker;
 
-/// How long each part of a request may take.
+/// Timeouts of the parts of a request.
 ///
 /// # Default
 ///
-/// Connecting (with name resolution and TLS) 10 s, sending 60 s, the answer's head 60 s, between two
-/// bytes 30 s, a whole buffered body 300 s.
+/// Connecting (with name resolution and TLS) 10 s, sending 60 s, the head of the response 60 s, between two
+/// bytes 30 s, a body that is read whole 300 s.
 ///
 /// ```
 /// use std::time::Duration;
@@ -51,36 +51,37 @@ impl Default for Timeouts {
 }
 
 impl Timeouts {
-    /// Resolving the name; and again connecting with the TLS handshake. Defaults to 10 s.
+    /// Sets the timeout of resolving the name, and that of connecting with the TLS handshake. Defaults to 10 s
+    /// each.
     #[must_use]
     pub const fn connect(mut self, timeout: Duration) -> Self {
         self.connect = timeout;
         self
     }
 
-    /// Sending the request's head, and again its body. Defaults to 60 s.
+    /// Sets the timeout of sending the request's head, and that of sending its body. Defaults to 60 s each.
     #[must_use]
     pub const fn send(mut self, timeout: Duration) -> Self {
         self.send = timeout;
         self
     }
 
-    /// The answer's whole head, from when the request was sent. Defaults to 60 s.
+    /// Sets the timeout of the response's whole head, from the end of sending. Defaults to 60 s.
     #[must_use]
     pub const fn first_byte(mut self, timeout: Duration) -> Self {
         self.first_byte = timeout;
         self
     }
 
-    /// Silence between two bytes of an answer; of its body only in the async client, whose transport shows
-    /// a head when it is whole. Defaults to 30 s.
+    /// Sets the timeout of the silence between two bytes of a response. In the async client it applies only to
+    /// the body, because the transport reports only whole heads. Defaults to 30 s.
     #[must_use]
     pub const fn between_bytes(mut self, timeout: Duration) -> Self {
         self.between_bytes = timeout;
         self
     }
 
-    /// A body read whole, by `text`, `json` or `bytes`. Defaults to 300 s.
+    /// Sets the timeout of a body that is read whole, by `text`, `json` or `bytes`. Defaults to 300 s.
     #[must_use]
     pub const fn body(mut self, timeout: Duration) -> Self {
         self.body = timeout;
@@ -102,35 +103,34 @@ impl Timeouts {
     }
 }
 
-/// Which library speaks TLS. Every variant always exists; one whose feature is off makes `build()`
-/// fail.
+/// TLS library. Every variant exists in every build; `build()` fails for one whose feature is off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Tls {
-    /// rustls with the ring provider; feature `rustls`. The default.
+    /// rustls with the ring provider (feature `rustls`). The default.
     #[default]
     Rustls,
-    /// The system's TLS library; feature `native-tls`.
+    /// The system's TLS library (feature `native-tls`).
     Native,
 }
 
-/// Which certificates are trusted. Every variant always exists; one whose feature is off makes
-/// `build()` fail.
+/// Trusted root certificates. Every variant exists in every build; `build()` fails for one whose feature is
+/// off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Roots {
-    /// Mozilla's, built in. The default.
+    /// Mozilla's roots, built in. The default.
     #[default]
     WebPki,
-    /// The operating system's store; with [`Tls::Rustls`] this needs the feature `platform-verifier`.
+    /// The operating system's roots. With [`Tls::Rustls`] this needs the feature `platform-verifier`.
     Platform,
 }
 
-/// Where a fresh token comes from.
+/// Function that returns a fresh token.
 pub(crate) type TokenSource =
     Arc<dyn Fn() -> Result<String, Box<dyn std::error::Error + Send + Sync>> + Send + Sync>;
 
-/// What the builder collects.
+/// Settings as the builder collects them.
 #[derive(Clone)]
 pub(crate) struct Draft {
     pub(crate) base_url: Option<String>,
@@ -151,8 +151,8 @@ pub(crate) struct Draft {
     pub(crate) label: Option<String>,
 }
 
-/// Bytes of a body that is read whole, decoded: far more than a page of any API, far less than
-/// memory.
+/// Default maximum of decoded bytes of a body that is read whole: far more than a page of any API, far less
+/// than a computer's memory.
 const DEFAULT_MAX_BODY: u64 = 64 * 1024 * 1024;
 
 impl Default for Draft {
@@ -178,9 +178,9 @@ impl Default for Draft {
     }
 }
 
-/// What a client runs on, checked.
+/// Settings of a client, after the check.
 pub(crate) struct ClientSettings {
-    /// What each of its calls needs to know.
+    /// Settings of each call.
     pub(crate) call: Arc<CallSettings>,
     pub(crate) token_source: Option<TokenSource>,
     pub(crate) timeouts: Timeouts,
@@ -192,14 +192,14 @@ pub(crate) struct ClientSettings {
 }
 
 impl Draft {
-    /// The configuration with what the builder overrides of it.
+    /// Returns the configuration with the values that the builder replaces.
     pub(crate) fn overlay(&self, mut config: ApiRateConfig) -> ApiRateConfig {
         if let Some(base_url) = &self.base_url {
             config.base_url.clone_from(base_url);
         }
         if let Some(max_cooldown) = self.max_cooldown {
             config.max_cooldown = max_cooldown;
-            // A preset's own pause must not exceed what callers are willing to wait.
+            // A preset's default pause must not exceed the longest pause that callers accept.
             config.default_cooldown = config.default_cooldown.map(|pause| pause.min(max_cooldown));
         }
         if self.breaker.is_some() {
@@ -211,7 +211,7 @@ impl Draft {
         config
     }
 
-    /// Checks everything. `config` is what [`Draft::overlay`] returned.
+    /// Checks all settings. `config` is the one that [`Draft::overlay`] returned.
     pub(crate) fn check(
         self,
         config: &ApiRateConfig,
@@ -220,6 +220,7 @@ impl Draft {
         let mut call = CallSettings::new(config)?;
         let name = config.name.as_str();
         self.timeouts.check(name)?;
+        // The headers of every request: user agent, the user's own, the credential.
         let all = &mut call.headers;
         let agent = self.user_agent.as_deref().unwrap_or(USER_AGENT);
         all.insert(
@@ -239,6 +240,7 @@ impl Draft {
                 headers::bearer(token).map_err(|error| Error::header_of(name, error))?,
             );
         }
+        // The rules of a call, and the rest.
         call.has_token_source = self.token_source.is_some();
         call.max_retries_on_backoff = self.max_retries_on_backoff;
         call.retry_transport = self.retry_transport;
@@ -256,7 +258,7 @@ impl Draft {
     }
 }
 
-/// What servers are told unless the user says otherwise.
+/// Default value of the `User-Agent` header.
 const USER_AGENT: &str = concat!("dynamic-api-rate-limiter/", env!("CARGO_PKG_VERSION"));
 
 impl fmt::Debug for ClientSettings {
@@ -269,7 +271,7 @@ impl fmt::Debug for ClientSettings {
     }
 }
 
-/// The value of an `Authorization` header with a token that was just fetched.
+/// Fetches a token. Returns the value of an `Authorization` header with it.
 pub(crate) fn fresh_token(source: &TokenSource) -> Result<HeaderValue> {
     let token =
         source().map_err(|error| Error::of_caller("bearer token", "its source failed", error))?;

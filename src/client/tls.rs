@@ -11,7 +11,7 @@ pub(crate) fn is_available(tls: Tls) -> bool {
     }
 }
 
-/// Refuses settings that need a feature that is off, and https without TLS.
+/// Returns an error for settings that need a feature that is off, and for https without TLS.
 pub(crate) fn check(settings: &ClientSettings) -> Result<()> {
     let fails = |field, problem| Err(Error::config(&settings.call.name, field, problem));
     let asked = settings.tls != Tls::default() || settings.roots != Roots::default();

@@ -1,4 +1,4 @@
-//! The paths of the page.
+//! Routes of the page.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -20,16 +20,16 @@ use crate::prometheus::text_format;
 /// The page: markup, style and script in one file.
 const PAGE: &str = include_str!("page.html");
 
-/// Nothing from elsewhere, nothing to elsewhere.
+/// Content security policy: the page loads nothing from other origins and sends nothing to them.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
                       connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// What all requests share.
+/// State that all requests share.
 #[derive(Debug)]
 pub(super) struct PageState {
     pub(super) samples: Arc<Samples>,
     pub(super) registry: Registry,
-    /// Host names beside `localhost`, in lower case.
+    /// Accepted host names besides `localhost`, in lower case.
     pub(super) names: Vec<String>,
 }
 
@@ -65,14 +65,15 @@ async fn events(State(watched): State<Arc<PageState>>) -> Response {
     stream::events(kept, coming).into_response()
 }
 
-/// A page of another site whose name was pointed at this address sends its own name as `Host`.
+/// Rejects requests with an unknown `Host`. A web site whose name was made to point at this address sends
+/// its own name.
 async fn only_by_known_names(
     State(watched): State<Arc<PageState>>,
     request: Request,
     next: Next,
 ) -> Response {
     if !is_known(request.headers(), &watched.names) {
-        let problem = "This page is not served under that host name.\n";
+        let problem = "host name not allowed\n";
         return (StatusCode::FORBIDDEN, problem).into_response();
     }
     let mut response = next.run(request).await;

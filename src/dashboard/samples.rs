@@ -1,4 +1,4 @@
-//! What the page shows: snapshots of all limiters, taken regularly, and those of the last minutes.
+//! Samples for the page: snapshots of all limiters, taken regularly, and those of the last minutes.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,16 +12,16 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::clock::{Clock, SystemClock};
 use crate::rate_limiter::{DynamicRateLimiter, Snapshot};
 
-/// Time between samples: often enough to look alive, and no load.
+/// Time between samples: short enough for a live page, and long enough to cause no load.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// Samples that are kept for a page that is opened later: ten minutes.
+/// Number of samples that are kept for a page that is opened later: those of ten minutes.
 const KEPT: usize = 1200;
 
-/// All limiters at one moment.
+/// Snapshots of all limiters at one moment.
 #[derive(Debug, Serialize)]
 pub(super) struct Sample {
-    /// When, in seconds since 1970.
+    /// Time of the sample, in seconds since 1970.
     pub(super) at: f64,
     pub(super) limiters: Vec<Snapshot>,
 }
@@ -30,7 +30,7 @@ pub(super) struct Sample {
 pub(super) struct Samples {
     limiters: Vec<DynamicRateLimiter>,
     clock: SystemClock,
-    /// As JSON, the oldest first.
+    /// The kept samples as JSON, the oldest first.
     kept: Mutex<VecDeque<Arc<str>>>,
     newest: watch::Sender<Arc<str>>,
 }
@@ -45,7 +45,7 @@ impl Samples {
         }
     }
 
-    /// The state of this moment as JSON.
+    /// Returns a sample of this moment as JSON.
     pub(super) fn now(&self) -> String {
         let sample = Sample {
             at: self.clock.unix_now().as_secs_f64(),
@@ -55,7 +55,7 @@ impl Samples {
                 .map(DynamicRateLimiter::snapshot)
                 .collect(),
         };
-        // Plain fields with string keys: serialising them into memory has no way to fail.
+        // Serializing plain fields into memory can't fail.
         serde_json::to_string(&sample).unwrap_or_default()
     }
 
@@ -70,10 +70,10 @@ impl Samples {
         self.newest.send_replace(sample);
     }
 
-    /// The samples of the last minutes as a JSON list, and those to come.
+    /// Returns the samples of the last minutes as a JSON list, and a receiver of later ones.
     pub(super) fn follow(&self) -> (String, watch::Receiver<Arc<str>>) {
         let mut coming = self.newest.subscribe();
-        // What is kept by now is in the list.
+        // The list contains the newest sample already.
         coming.mark_unchanged();
         let kept = self.kept.lock();
         let list: Vec<&str> = kept.iter().map(AsRef::as_ref).collect();

@@ -1,4 +1,4 @@
-//! SampleStream as server-sent events.
+//! Samples as server-sent events.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -10,7 +10,7 @@ use axum::response::sse::{Event, Sse};
 use futures_core::Stream;
 use tokio::sync::watch;
 
-/// First what was kept, as the event `kept`, then each new sample as `sample`.
+/// Returns a stream of events: first the kept samples as the event `kept`, then each new sample as `sample`.
 pub(super) fn events(
     kept: String,
     coming: watch::Receiver<Arc<str>>,
@@ -23,7 +23,7 @@ pub(super) fn events(
 
 type Next = Pin<Box<dyn Future<Output = Option<(Arc<str>, watch::Receiver<Arc<str>>)>> + Send>>;
 
-/// The sample that comes next; a reader that is slow misses some, and gets the newest.
+/// Returns the next sample. A slow reader misses some samples and gets the newest one.
 async fn next(
     mut coming: watch::Receiver<Arc<str>>,
 ) -> Option<(Arc<str>, watch::Receiver<Arc<str>>)> {

@@ -19,11 +19,11 @@ pub struct LocalStore {
     clock: SystemClock,
 }
 
-/// By key: the version, and the text.
+/// Version and text of each key.
 type Texts = HashMap<Box<str>, (u64, String)>;
 
 impl LocalStore {
-    /// An empty store.
+    /// Returns an empty store.
     #[must_use]
     pub fn new() -> Self {
         Self {

@@ -196,7 +196,7 @@ fn said(error: &RedisError) -> StoreError {
 
 fn told(error: &RedisError) -> String {
     if error.is_timeout() {
-        return "no answer in time".to_owned();
+        return "no response in time".to_owned();
     }
     match error.detail() {
         Some(detail) if error.code().is_some() => {

@@ -1,4 +1,4 @@
-//! The record of one attempt, of which an event is made; both fronts use it.
+//! Record of one attempt, from which its event is made. Both fronts use it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use api_ratelimiter_core::error::{Error, TransportKind};
 use api_ratelimiter_core::outcome::Feedback;
 use api_ratelimiter_core::request::{RequestParts, Tags};
 
-/// One attempt as observers see it. It keeps the request, which a redirect may change in the call.
+/// Data of one attempt for observers. It keeps the request, because a redirect may change that of the call.
 #[derive(Debug)]
 pub(crate) struct AttemptRecord {
     pub(crate) tags: Option<Arc<Tags>>,
@@ -30,7 +30,7 @@ pub(crate) struct AttemptRecord {
 }
 
 impl AttemptRecord {
-    /// The request that `attempt` sends now, after `waited` for its permit.
+    /// Records the request that `attempt` sends now, after it waited for its permit for `waited`.
     pub(crate) fn going_out(attempt: &Attempt, waited: Duration, now: Time) -> Self {
         let parts = attempt.parts();
         let (route, url) = target(parts);
@@ -50,7 +50,7 @@ impl AttemptRecord {
         }
     }
 
-    /// `feedback` is what the limiter is told of it.
+    /// Returns the event of a request that got a response. `feedback` is what the limiter gets.
     pub(crate) fn answered(
         mut self,
         status: StatusCode,
@@ -104,7 +104,7 @@ pub(super) fn gave_up(about: About, attempt: &Attempt, error: &Error) -> Event {
     }
 }
 
-/// The caller's label, or the address without its query.
+/// Returns the caller's label, or the address without its query.
 fn target(parts: &RequestParts) -> (Option<String>, Option<String>) {
     match parts.tags.as_ref().and_then(|tags| tags.route.clone()) {
         Some(route) => (Some(route), None),

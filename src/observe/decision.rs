@@ -1,4 +1,4 @@
-//! Decisions of the limiter, and the events that they are.
+//! Decisions of the limiter, and their events.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,32 +10,32 @@ use api_ratelimiter_core::limiter::{Belief, BreakerPhase, Change, Phase, View};
 use api_ratelimiter_core::request::Tags;
 use api_ratelimiter_core::{Rate, Time};
 
-/// The cause of a decision.
+/// Cause of a decision.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cause {
     pub(crate) status: Option<StatusCode>,
-    /// What the caller said of the request.
+    /// Context that the caller added to the request.
     pub(crate) tags: Option<Arc<Tags>>,
 }
 
-/// A decision of the limiter, with the beliefs before and the state after it.
+/// A decision of the limiter, with the belief before and the state after it.
 #[derive(Debug)]
 pub(crate) struct Decision {
     pub(crate) change: Change,
-    /// Whether a pause was under way already.
+    /// Whether a pause was in progress before.
     pub(crate) was_cooling: bool,
     pub(crate) before: Belief,
     pub(crate) after: Belief,
     pub(crate) view: View,
     pub(crate) status: Option<u16>,
-    /// When that was.
+    /// Time of the decision.
     pub(crate) now: Time,
-    /// Of the first event.
+    /// Sequence number of the first event.
     pub(crate) number: u64,
 }
 
 impl Decision {
-    /// The most urgent level at which it is logged.
+    /// Returns the most severe level at which its events are logged.
     pub(crate) fn level(&self) -> log::Level {
         let opened = self.before.open_since.is_none() && self.after.open_since.is_some();
         match self.change {
@@ -46,7 +46,7 @@ impl Decision {
         }
     }
 
-    /// Tells the events, in order; `about` numbers them.
+    /// Passes the events to `tell`, in order; `about` numbers them.
     pub(crate) fn each(&self, mut about: impl FnMut() -> About, mut tell: impl FnMut(Event)) {
         let status = self.status;
         let began = |about, cooldown, by_cut| Event::CooldownBegan {
@@ -153,7 +153,7 @@ impl fmt::Display for StateInWords<'_> {
                 return f.write_str("circuit breaker open: requests fail");
             }
             Some(BreakerPhase::HalfOpen) => {
-                return f.write_str("circuit breaker half open: a trial is under way");
+                return f.write_str("circuit breaker half open: a trial is in progress");
             }
             _ => {}
         }

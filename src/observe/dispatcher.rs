@@ -1,4 +1,4 @@
-//! The dispatcher of events: gives them to the log lines and to the observers of one limiter.
+//! Dispatcher of events: gives them to the log lines and to the observers of one limiter.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -63,7 +63,8 @@ impl Dispatcher {
         self.seats.read().tenant.as_deref().map(str::to_owned)
     }
 
-    /// Returns whether an event that is logged at `level` has an observer or a log line; else it is not made.
+    /// Returns whether an event that is logged at `level` has a receiver: an observer or an enabled log line.
+    /// Otherwise the event is not made.
     pub(crate) fn wants(&self, level: log::Level) -> bool {
         self.listened.load(Ordering::Acquire) || log::log_enabled!(target: TARGET, level)
     }
@@ -118,7 +119,7 @@ impl Dispatcher {
         self.tell(&Event::CooldownEnded { about, lasted });
     }
 
-    /// Gives an event that is not a decision of the limiter to observers, if the event has any.
+    /// Gives an event that is not a decision of the limiter to its receivers, if there are any.
     pub(crate) fn tell_if_wanted(
         &self,
         speaker: EventSource<'_>,

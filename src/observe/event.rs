@@ -1,4 +1,4 @@
-//! The events, and the trait of observers.
+//! Events, and the trait of observers.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -67,19 +67,19 @@ pub enum Event {
         url: Option<String>,
         /// The status of the response; `None` without a response.
         status: Option<u16>,
-        /// Why there is no response, in words.
+        /// Error text, if there is no response.
         error: Option<String>,
         /// Whether the response is a refusal.
         refused: bool,
-        /// The number of the request in its call, from 1.
+        /// Number of the request in its call, from 1.
         attempt: u32,
         /// Time from sending to the head of the response, or to the failure.
         #[serde(rename = "elapsed_seconds", with = "seconds")]
         elapsed: Duration,
-        /// How long this request waited for its permit.
+        /// Time that this request waited for its permit.
         #[serde(rename = "waited_seconds", with = "seconds")]
         waited: Duration,
-        /// The length of the body that the head announces, if it does.
+        /// Length of the body, if the head announces it.
         bytes: Option<u64>,
     },
     /// A call ended with an error: the caller gets no response.
@@ -96,13 +96,13 @@ pub enum Event {
         url: Option<String>,
         /// The error's variant, such as `BackoffExhausted`.
         error: String,
-        /// Requests that were sent.
+        /// Number of requests that were sent.
         attempts: u32,
         /// Time spent waiting for permits.
         #[serde(rename = "waited_seconds", with = "seconds")]
         waited: Duration,
     },
-    /// A refusal lowered the rate (or found it low already).
+    /// A refusal lowered the rate (or the rate was at its minimum already).
     #[non_exhaustive]
     Cut {
         /// API, tenant and time.
@@ -115,7 +115,7 @@ pub enum Event {
         /// The pause that follows, from now.
         #[serde(rename = "cooldown_seconds", with = "seconds")]
         cooldown: Duration,
-        /// The refusal's status, where it is known.
+        /// Status of the refusal, if it is known.
         status: Option<u16>,
         /// The state of the limiter after the event.
         #[serde(flatten)]
@@ -141,14 +141,15 @@ pub enum Event {
         /// API, tenant and time.
         #[serde(flatten)]
         about: About,
-        /// How long, from now.
+        /// Length of the pause, from now.
         #[serde(rename = "cooldown_seconds", with = "seconds")]
         cooldown: Duration,
-        /// Whether a refusal cut the rate for it; if not, the server asked for a pause.
+        /// Whether the pause follows a cut of the rate. If not, the server asked for it.
         by_cut: bool,
-        /// Whether it prolongs a pause: there is one [`CooldownEnded`](Self::CooldownEnded) for all.
+        /// Whether the event prolongs a pause. Such pauses have one [`CooldownEnded`](Self::CooldownEnded)
+        /// together.
         prolonged: bool,
-        /// The status of the answer that asked for it, where it is known.
+        /// Status of the response that asked for the pause, if it is known.
         status: Option<u16>,
         /// The state of the limiter after the event.
         #[serde(flatten)]
@@ -160,7 +161,7 @@ pub enum Event {
         /// API, tenant and time.
         #[serde(flatten)]
         about: About,
-        /// From when it began to this permit.
+        /// Time from the beginning of the pause to this permit.
         #[serde(rename = "lasted_seconds", with = "seconds")]
         lasted: Duration,
     },
@@ -196,28 +197,28 @@ pub enum Event {
         #[serde(flatten)]
         standing: Standing,
     },
-    /// The circuit breaker opened: nothing but trials is sent until one gets through.
+    /// The circuit breaker opened: only trials are sent until one succeeds.
     #[non_exhaustive]
     BreakerOpened {
         /// API, tenant and time.
         #[serde(flatten)]
         about: About,
-        /// When the first trial may go, from now.
+        /// Time until the first trial may be sent.
         #[serde(rename = "next_trial_seconds", with = "seconds")]
         next_trial: Duration,
     },
-    /// A trial got through: the circuit breaker closed.
+    /// A trial succeeded: the circuit breaker closed.
     #[non_exhaustive]
     BreakerClosed {
         /// API, tenant and time.
         #[serde(flatten)]
         about: About,
-        /// How long it was open.
+        /// Time that it was open.
         #[serde(rename = "open_for_seconds", with = "seconds")]
         open_for: Duration,
     },
-    /// The limit that the server announces and the one that was met have disagreed for a minute; the
-    /// limiter goes by the lower one.
+    /// The limit that the server announces and the learned limit have disagreed for a minute; the limiter
+    /// uses the lower one.
     #[non_exhaustive]
     LimitsDisagree {
         /// API, tenant and time.
@@ -234,9 +235,9 @@ pub enum Event {
         /// API, tenant and time.
         #[serde(flatten)]
         about: About,
-        /// The store, as its [`FleetStore`](crate::FleetStore) shows itself.
+        /// Address of the store, by [`FleetStore::shown`](crate::FleetStore::shown).
         store: String,
-        /// What is wrong with it.
+        /// Description of the problem.
         problem: String,
     },
     /// The store of a fleet is reachable again.
@@ -245,7 +246,7 @@ pub enum Event {
         /// API, tenant and time.
         #[serde(flatten)]
         about: About,
-        /// The store, as its [`FleetStore`](crate::FleetStore) shows itself.
+        /// Address of the store, by [`FleetStore::shown`](crate::FleetStore::shown).
         store: String,
     },
     /// The file of [`remember_in`](crate::ClientBuilder::remember_in) could not be read or written.
@@ -255,11 +256,11 @@ pub enum Event {
         /// API, tenant and time.
         #[serde(flatten)]
         about: About,
-        /// What failed: `read` or `write`.
+        /// Operation that failed: `read` or `write`.
         operation: String,
         /// The file.
         path: String,
-        /// What is wrong with it.
+        /// Description of the problem.
         problem: String,
     },
     /// A request carries a credential over plain HTTP to another machine. Comes once for each client.
@@ -268,13 +269,13 @@ pub enum Event {
         /// API, tenant and time.
         #[serde(flatten)]
         about: About,
-        /// Scheme, host and port that it is sent to.
+        /// Scheme, host and port of the server.
         origin: String,
     },
 }
 
 impl Event {
-    /// The API and tenant of an event, and its time.
+    /// API, tenant and time of an event.
     #[must_use]
     pub fn about(&self) -> &About {
         match self {
@@ -298,47 +299,46 @@ impl Event {
     }
 }
 
-/// The API and tenant of an event, and its time.
+/// API, tenant and time of an event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct About {
     /// The name of the configuration.
     pub api: String,
-    /// The label of the limiter, by which credentials for one API are told apart.
+    /// Label of the limiter, which distinguishes several credentials for one API.
     pub tenant: Option<String>,
-    /// Rises in the order in which the limiter decided; some numbers are left out. Events of several
-    /// threads may be told out of order: sort by it.
+    /// Number that rises in the order of the limiter's decisions, with gaps. Events of several threads may
+    /// arrive out of order: sort by this number.
     pub sequence: u64,
-    /// When, by the wall clock, to the microsecond.
+    /// Time of the event by the wall clock, to the microsecond.
     #[serde(rename = "at_unix_seconds", with = "unix_seconds")]
     pub at: SystemTime,
-    /// What the caller gave to [`context`](crate::RequestBuilder::context); empty for what no request
-    /// of a client caused.
+    /// Entries that the caller gave to [`context`](crate::RequestBuilder::context); empty for an event that
+    /// no request of a client caused.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub context: BTreeMap<String, String>,
 }
 
-/// What a limiter does and believes at one moment; the fields are those of a
-/// [`Snapshot`](crate::Snapshot).
+/// State of a limiter at one moment. The fields are those of a [`Snapshot`](crate::Snapshot).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Standing {
-    /// What requests are paced at, per second.
+    /// Current rate in requests per second.
     pub current_rate: f64,
     /// The learned ceiling, per second.
     pub learned_ceiling: Option<f64>,
-    /// What the limiter is doing; `None` where learning is off.
+    /// Current phase of learning; `None` where learning is off.
     pub phase: Option<Phase>,
-    /// Why it last changed its mind about the limit; `None` where learning is off.
+    /// Reason for the last change of the estimate; `None` where learning is off.
     pub reason: Option<LearningReason>,
-    /// What the circuit breaker is doing; `None` where there is none.
+    /// State of the circuit breaker; `None` where there is none.
     pub breaker: Option<BreakerPhase>,
-    /// All of this in words.
+    /// Phase, reason and breaker in words.
     pub state: String,
 }
 
-/// Wall time as Unix seconds. Kept to the microsecond, which a float of seconds holds exactly enough to
-/// be read back the same.
+/// Serializes wall time as Unix seconds, to the microsecond: a float of seconds is precise enough for that,
+/// so a time that is read back is equal.
 pub(super) mod unix_seconds {
     use std::time::{Duration, SystemTime};
 
@@ -346,7 +346,7 @@ pub(super) mod unix_seconds {
 
     const MICROS: f64 = 1e6;
 
-    /// The wall time of a clock that counts from 1970.
+    /// Returns the wall time that is `since_1970` after 1970, to the microsecond.
     pub(in crate::observe) fn of(since_1970: Duration) -> SystemTime {
         let micros = u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX);
         SystemTime::UNIX_EPOCH
@@ -363,9 +363,11 @@ pub(super) mod unix_seconds {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SystemTime, D::Error> {
         let micros = (f64::deserialize(from)? * MICROS).round();
-        // Beyond 2^53 a float counts no single microseconds; that is the year 2255.
+        // Above 2^53 microseconds (the year 2255) a float skips some of them.
         if !(0.0..=9_007_199_254_740_992.0).contains(&micros) {
-            return Err(D::Error::custom("at_unix_seconds is no time after 1970"));
+            return Err(D::Error::custom(
+                "at_unix_seconds is not a time from 1970 to 2255",
+            ));
         }
         Ok(of(Duration::from_micros(micros as u64)))
     }

@@ -1,6 +1,6 @@
 //! The log lines: target `api_ratelimiter`, with key-values.
 //!
-//! They are made from events, but for two: a limiter was created, and an observer panicked.
+//! Each line is made from an event, except for two: a limiter was created, and an observer panicked.
 
 use std::fmt;
 
@@ -10,6 +10,7 @@ use api_ratelimiter_core::config::ApiRateConfig;
 /// The target of every log line.
 pub(super) const TARGET: &str = "api_ratelimiter";
 
+/// Logs that a limiter was created.
 pub(crate) fn created(config: &ApiRateConfig) {
     log::debug!(
         target: TARGET,
@@ -19,8 +20,8 @@ pub(crate) fn created(config: &ApiRateConfig) {
     );
 }
 
-/// The first observer. Each line says what the limiter believes and does after it: one line answers why
-/// it is slow now.
+/// Observer that writes the log lines. Each line contains the limiter's state after the event, so that a
+/// single line explains the current speed.
 pub(super) struct LogLines;
 
 impl Observer for LogLines {
@@ -93,7 +94,7 @@ impl Observer for LogLines {
                     "{name}: rate raised from {old_rate:.3}/s to {new_rate:.3}/s; {state}"
                 );
             }
-            // The cut's own line says how long.
+            // The line of the cut contains the length of the pause.
             Event::CooldownBegan { by_cut: true, .. } => {}
             Event::CooldownBegan {
                 cooldown,
@@ -105,7 +106,7 @@ impl Observer for LogLines {
                 let (ceiling, state) = (standing.learned_ceiling, standing.state.as_str());
                 log::debug!(
                     target: TARGET, api, cooldown_seconds = cooldown, status, ceiling, state;
-                    "{name}: the server asks for a pause{}, it lasts {cooldown:.1} s from now; {state}",
+                    "{name}: the server asks for a pause{}, nothing sent for {cooldown:.1} s; {state}",
                     With(status)
                 );
             }
@@ -113,7 +114,7 @@ impl Observer for LogLines {
                 let lasted = lasted.as_secs_f64();
                 log::debug!(
                     target: TARGET, api, lasted_seconds = lasted;
-                    "{name}: the pause is over after {lasted:.1} s"
+                    "{name}: pause ended after {lasted:.1} s"
                 );
             }
             Event::CeilingLearned { standing, .. }
@@ -126,14 +127,14 @@ impl Observer for LogLines {
                 let next_trial = next_trial.as_secs_f64();
                 log::warn!(
                     target: TARGET, api, next_trial_seconds = next_trial;
-                    "{name}: requests fail, circuit breaker opened; a trial goes in {next_trial:.1} s"
+                    "{name}: requests fail, circuit breaker opened; next trial in {next_trial:.1} s"
                 );
             }
             Event::BreakerClosed { open_for, .. } => {
                 let open_for = open_for.as_secs_f64();
                 log::info!(
                     target: TARGET, api, open_for_seconds = open_for;
-                    "{name}: requests get through again, circuit breaker closed after {open_for:.1} s"
+                    "{name}: requests succeed again, circuit breaker closed after {open_for:.1} s"
                 );
             }
             Event::LimitsDisagree {
@@ -144,19 +145,19 @@ impl Observer for LogLines {
                 let (announced, ceiling) = (*announced_rate, *learned_ceiling);
                 log::info!(
                     target: TARGET, api, announced, ceiling;
-                    "{name}: the server announces {announced:.3}/s, the limit was met at {ceiling:.3}/s; going by the lower one"
+                    "{name}: the server announces {announced:.3}/s, but the learned limit is {ceiling:.3}/s; using the lower one"
                 );
             }
             Event::FleetLost { store, problem, .. } => {
                 let store = store.as_str();
                 log::warn!(
                     target: TARGET, api, store;
-                    "{name}: the fleet's store, {store}, is lost: {}; trying again", problem.escape_debug()
+                    "{name}: the fleet's store {store} is unavailable: {}; retrying", problem.escape_debug()
                 );
             }
             Event::FleetBack { store, .. } => {
                 let store = store.as_str();
-                log::info!(target: TARGET, api, store; "{name}: the fleet's store, {store}, is back");
+                log::info!(target: TARGET, api, store; "{name}: the fleet's store {store} is available again");
             }
             Event::MemoryFailed {
                 operation,
@@ -165,14 +166,14 @@ impl Observer for LogLines {
                 ..
             } => {
                 let path = path.as_str();
-                let outcome = if operation == "read" {
-                    "read; starting afresh"
+                let (access, effect) = if operation == "read" {
+                    ("read", "this run starts without it")
                 } else {
-                    "written; the next run may have to start afresh"
+                    ("write", "the next run may start without it")
                 };
                 log::warn!(
                     target: TARGET, api, path;
-                    "{name}: what was learned could not be {outcome}: {path}: {problem}"
+                    "{name}: can't {access} what was learned: {path}: {problem}; {effect}"
                 );
             }
             Event::CredentialExposed { origin, .. } => {
@@ -186,21 +187,21 @@ impl Observer for LogLines {
     }
 }
 
-/// What an event shows of a request's target.
+/// Returns the target of a request for a log line: its label, or else its address.
 fn target<'a>(route: &'a Option<String>, url: &'a Option<String>) -> std::str::EscapeDebug<'a> {
     let shown = route.as_deref().or(url.as_deref());
     shown.unwrap_or_default().escape_debug()
 }
 
-/// An observer panicked; it goes on being told, but this line comes once.
+/// Logs that an observer panicked. The observer still gets later events, but this line is logged only once.
 pub(super) fn observer_panicked(api: &str) {
     log::error!(
         target: TARGET, api;
-        "{}: an observer panicked; its request goes on", api.escape_debug()
+        "{}: an observer panicked; the request continues", api.escape_debug()
     );
 }
 
-/// ` with status …`, if there is one.
+/// Writes ` with status …`, if there is a status.
 struct With(Option<u16>);
 
 impl fmt::Display for With {
@@ -210,7 +211,7 @@ impl fmt::Display for With {
     }
 }
 
-/// `: …`, if there is a reason.
+/// Writes `: …`, if there is a reason.
 struct Because<'a>(Option<&'a str>);
 
 impl fmt::Display for Because<'_> {

@@ -1,4 +1,4 @@
-//! Callers with a deadline learn at once that what the server announced makes it impossible.
+//! Callers with a deadline fail at once if the announced limits make it impossible.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -15,7 +15,7 @@ use api_ratelimiter_core::outcome::Feedback;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// 5/s at any time, and a clock that jumps when all of its threads wait.
+/// Returns a limiter of 5/s, and a clock that jumps when all of its threads wait.
 fn limiter() -> (ManualClock, DynamicRateLimiter) {
     let config = ApiRateConfig {
         initial_rate: 5.0,
@@ -45,7 +45,7 @@ fn left(remaining: u64) -> Feedback {
     }
 }
 
-/// What became of a caller, and when it knew.
+/// Result of a caller, and the time at which it arrived.
 type Learned = JoinHandle<(Result<()>, Time)>;
 
 fn caller(clock: &ManualClock, limiter: &DynamicRateLimiter, within: Option<Duration>) -> Learned {
@@ -70,7 +70,7 @@ fn is_too_short(outcome: &Result<()>, least: Duration) -> bool {
 }
 
 #[test]
-fn where_nothing_is_left_and_nothing_is_under_way_a_deadline_before_the_reset_fails_at_once() {
+fn with_an_exhausted_limit_and_no_request_in_flight_a_deadline_before_the_reset_fails_at_once() {
     let (clock, limiter) = limiter();
     let _here = clock.join();
     let permit = limiter.acquire().expect("free");
@@ -89,7 +89,7 @@ fn where_nothing_is_left_and_nothing_is_under_way_a_deadline_before_the_reset_fa
 }
 
 #[test]
-fn an_answer_under_way_is_waited_for_and_then_all_know_at_once() {
+fn callers_wait_for_a_response_in_flight_and_then_fail_at_once() {
     let (clock, limiter) = limiter();
     let here = clock.join();
     limiter.acquire().expect("free").give(left(1));
@@ -98,7 +98,7 @@ fn an_answer_under_way_is_waited_for_and_then_all_know_at_once() {
     let mut hurried = vec![caller(&clock, &limiter, Some(20 * SECOND))];
     let patient = caller(&clock, &limiter, None);
     hurried.extend((0..3).map(|_| caller(&clock, &limiter, Some(40 * SECOND))));
-    // It ends without a word about the limit.
+    // Its response announces nothing about the limit.
     drop(last);
     while limiter.snapshot().waiting > 1 {
         thread::yield_now();
@@ -115,7 +115,7 @@ fn an_answer_under_way_is_waited_for_and_then_all_know_at_once() {
 }
 
 #[test]
-fn an_answer_that_says_that_more_is_left_serves_those_who_waited_for_it() {
+fn a_response_that_announces_more_requests_serves_the_waiting_callers() {
     let (clock, limiter) = limiter();
     let here = clock.join();
     limiter.acquire().expect("free").give(left(1));

@@ -163,7 +163,7 @@ fn others_concerned(
         // Deadlines that the pause has passed.
         Change::Cut { .. } | Change::Held { .. } => core.queue.with_deadlines(),
         _ if has_opened => core.queue.with_deadlines(),
-        // The last response is in: none can announce any more that more is left.
+        // The last response has arrived, so none can announce a larger rest any more.
         Change::Nothing | Change::Raised { .. }
             if core.engine.is_held_by_cap() && core.engine.has_all_responses() =>
         {
@@ -239,7 +239,7 @@ impl DynamicRateLimiter {
             let mut core = self.shared.core.lock();
             if !core.engine.set_bounds(now, min, max) {
                 let problem =
-                    "belongs to the whole fleet; give all its workers another configuration";
+                    "applies to the whole fleet; change the configuration of all its workers";
                 return Err(Error::config(name, "min_rate", problem));
             }
             // Callers that now miss their deadline learn of it at once.
@@ -257,11 +257,10 @@ impl DynamicRateLimiter {
         self.shared.core.lock().engine.learned(unix_now)
     }
 
-    /// Starts from what an earlier run learned, instead of searching: at its ceiling if it is younger than 36 hours,
-    /// else the nearer to the configured start the older it is.
+    /// Starts from what an earlier run learned, instead of searching: at its ceiling if that is younger than 36 hours;
+    /// an older one is moved towards the configured start, the farther the older it is.
     ///
-    /// A short hold confirms the ceiling. Does nothing with what another version's law has learned, and where learning
-    /// is off.
+    /// A short hold confirms the ceiling. Does nothing if another version's law has learned it, or if learning is off.
     pub fn restore(&self, learned: &Learned) {
         let unix_now = self.shared.clock.unix_now();
         self.feed(Origin::Manual, Cause::default(), |core, now| {

@@ -113,7 +113,7 @@ impl FleetDriver {
     ) -> Result<Visited, VisitFailure> {
         let exchange = AssertUnwindSafe(|| self.exchange(request, clock));
         catch_unwind(exchange).unwrap_or_else(|_| {
-            let error = StoreError::new("a panic while it was visited");
+            let error = StoreError::new("the store panicked");
             Err(VisitFailure::Store(error))
         })
     }

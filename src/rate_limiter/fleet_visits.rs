@@ -17,7 +17,7 @@ use api_ratelimiter_core::limiter::{
 };
 
 /// Problem of a store whose compare-and-swap never succeeds.
-const ALWAYS_LOST: &str = "what was written is never what was read before";
+const ALWAYS_LOST: &str = "compare-and-swap never succeeds";
 
 /// Decision about the store, for observers.
 enum StoreNews {
@@ -87,7 +87,11 @@ impl DynamicRateLimiter {
             .name("api-ratelimiter fleet".to_owned())
             .spawn(move || run(&own, &weak, &*clock));
         let handle = spawned.map_err(|error| {
-            Error::config(self.name(), "fleet", format_args!("no thread: {error}"))
+            Error::config(
+                self.name(),
+                "fleet",
+                format_args!("can't spawn a thread: {error}"),
+            )
         })?;
         driver.runs_in(handle.thread().clone());
         Ok(())

@@ -1,4 +1,4 @@
-//! The permits of one request: the client's and, where a scope covers it, the scope's.
+//! Permits of one request: the client's and, if a scope covers the request, the scope's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,9 +40,9 @@ impl Held {
 }
 
 impl Permits {
-    /// Both permits of a request, the scope's being the older, after `earlier` waits for such. `Err`: a cut
-    /// or a pause began in the scope meanwhile. Then both permits are back and the request queues again;
-    /// the error is how long the caller has waited.
+    /// Returns both permits of a request, of which the scope's is the older one; `earlier` is the time of earlier
+    /// waits. `Err`: a cut or a pause began in the scope meanwhile. Then both permits were returned, and the
+    /// request queues again; the error is the time that the caller has waited.
     pub(crate) fn pair(narrow: Held, wide: Permit, earlier: Duration) -> Result<Self, Duration> {
         let for_narrow = narrow.0.as_ref().map_or(Duration::ZERO, Permit::waited);
         let waited = earlier + for_narrow + wide.waited();
@@ -57,25 +57,25 @@ impl Permits {
         })
     }
 
-    /// How long the caller waited for both.
+    /// Returns the time that the caller waited for both.
     pub(crate) fn waited(&self) -> Duration {
         self.waited
     }
 
-    /// Whether the request is the trial of an open circuit breaker, which is the whole client's.
+    /// Returns whether the request is the trial of an open circuit breaker. Only the whole client has one.
     pub(crate) fn is_trial(&self) -> bool {
         self.wide.is_trial()
     }
 
-    /// Adds what the caller tells observers about the request.
+    /// Adds the request's context for observers.
     pub(crate) fn tagged(mut self, tags: Option<Arc<Tags>>) -> Self {
         self.narrow = self.narrow.map(|narrow| narrow.tagged(tags.clone()));
         self.wide = self.wide.tagged(tags);
         self
     }
 
-    /// Reports the outcome. A success is one of both limits; a refusal, and what headers say, belong to
-    /// the scope unless they concern everything, and say nothing about the other limit.
+    /// Reports the outcome. A success counts for both limits. A refusal and announced limits count for the
+    /// scope, unless they concern the whole API; for the other limit the request is neutral.
     pub(crate) fn give(self, feedback: Feedback) {
         let Self { narrow, wide, .. } = self;
         let (target, other) = match (narrow, feedback.concerns_all()) {
@@ -88,19 +88,19 @@ impl Permits {
         match feedback {
             Feedback::Success { .. } => others.for_each(Permit::success),
             Feedback::Refused { .. } => others.for_each(Permit::neutral),
-            // What is down is down for all of the API.
+            // An outage concerns the whole API.
             Feedback::Failed => others.for_each(Permit::failed),
         }
     }
 
-    /// The request was never sent: the tokens go back.
+    /// Returns the tokens of a request that was never sent.
     pub(crate) fn unused(self) {
         self.narrow.into_iter().for_each(Permit::unused);
         self.wide.unused();
     }
 }
 
-/// Reports the outcome of a request, unless it had no permit because it went to another host.
+/// Reports the outcome of a request. A request to another host had no permit.
 pub(crate) fn give(permit: Option<Permits>, feedback: Feedback) {
     permit.into_iter().for_each(|permit| permit.give(feedback));
 }
@@ -124,7 +124,7 @@ impl DynamicRateLimiter {
         }
     }
 
-    /// The server asks for a longer pause than the limiters were told when it refused.
+    /// Prolongs a pause: the body of a refusal asked for a longer one than its head.
     pub(crate) fn prolong(&self, longer: &LongerPause) {
         let scope = longer.scope.as_deref().and_then(|name| self.scope(name));
         scope.unwrap_or(self).hold(longer.wait);

@@ -1,4 +1,4 @@
-//! What only async code does with requests and answers; the rest is in `tests/blocking_suite_on_async`.
+//! Requests and responses of async code only. `tests/blocking_suite_on_async` tests everything else.
 
 use std::io::Write;
 use std::time::{Duration, SystemTime};
@@ -13,7 +13,7 @@ use crate::server::{After, Server, answer, ok, silence};
 use crate::{block_on, builder, client, current_thread, multi_thread};
 
 #[test]
-fn a_request_is_sent_as_it_was_put_together() {
+fn a_request_is_sent_as_it_was_built() {
     let server = Server::answers([ok(r#"{"id": 7}"#)]);
     let client = builder(&server.url())
         .bearer_auth("hunter2")
@@ -30,7 +30,7 @@ fn a_request_is_sent_as_it_was_put_together() {
     let body = runtime
         .block_on(task)
         .expect("no panic")
-        .expect("an answer");
+        .expect("a response");
     assert_eq!(body["id"], 7);
     let request = &server.requests()[0];
     assert!(request.line.starts_with("POST /a?q=x"), "{}", request.line);
@@ -50,7 +50,7 @@ fn a_request_is_sent_as_it_was_put_together() {
 }
 
 #[test]
-fn a_body_can_be_taken_piece_by_piece() {
+fn a_body_can_be_read_piece_by_piece() {
     let server = Server::answers([ok("abc")]);
     let client = client(&server.url());
     let whole = block_on(async {
@@ -65,7 +65,7 @@ fn a_body_can_be_taken_piece_by_piece() {
 }
 
 #[test]
-fn pages_come_as_a_stream_and_a_dropped_next_loses_none() {
+fn pages_are_a_stream_and_a_dropped_next_loses_none() {
     let server = Server::of(|_, request, stream| {
         let page: usize = request
             .line
@@ -86,7 +86,7 @@ fn pages_come_as_a_stream_and_a_dropped_next_loses_none() {
         let mut items = client.get("/things").pages_by(style()).items::<Value>();
         let mut ids = Vec::new();
         loop {
-            // Dropped and taken up again until the item is there.
+            // Drop the future and call `next` again until the item arrives.
             let Ok(next) = tokio::time::timeout(Duration::from_millis(1), items.next()).await
             else {
                 continue;
@@ -98,11 +98,11 @@ fn pages_come_as_a_stream_and_a_dropped_next_loses_none() {
         }
     });
     assert_eq!(ids, [10, 11, 20, 21, 30, 31, 40, 41].map(Value::from));
-    assert_eq!(server.requests().len(), 5, "each page was asked for once");
+    assert_eq!(server.requests().len(), 5, "each page was requested once");
 }
 
 #[test]
-fn what_was_learned_is_saved_by_the_last_clone_and_by_closing() {
+fn the_learned_limit_is_saved_by_the_last_clone_and_by_closing() {
     let name = format!("api-ratelimiter-async-memory-{}", std::process::id());
     let folder = std::env::temp_dir().join(name);
     let next = || {
@@ -120,7 +120,7 @@ fn what_was_learned_is_saved_by_the_last_clone_and_by_closing() {
         .limiter()
         .restore(&serde_json::from_value(learned.clone()).expect("valid"));
     drop(first);
-    assert_eq!(ceiling(&next()), None, "a clone is left");
+    assert_eq!(ceiling(&next()), None, "a clone still exists");
     drop(clone);
     let second = next();
     assert_eq!(ceiling(&second), Some(400.0));
@@ -136,7 +136,7 @@ fn what_was_learned_is_saved_by_the_last_clone_and_by_closing() {
 }
 
 #[test]
-fn what_times_out_in_the_users_transport_may_have_been_processed_and_is_not_sent_again() {
+fn a_timeout_of_the_users_transport_may_have_been_processed_and_is_not_retried() {
     let soon = Duration::from_millis(100);
     let brought = reqwest::Client::builder;
     for http in [brought().timeout(soon), brought().read_timeout(soon)] {
@@ -157,7 +157,7 @@ fn what_times_out_in_the_users_transport_may_have_been_processed_and_is_not_sent
 }
 
 #[test]
-fn a_connection_that_was_closed_while_the_runtime_stood_still_costs_nobody_a_request() {
+fn a_connection_closed_while_the_runtime_was_idle_loses_no_request() {
     let pause = Duration::from_millis(20);
     let server = Server::of(move |_, _, stream| {
         stream.write_all(ok("done").as_bytes())?;
@@ -168,7 +168,7 @@ fn a_connection_that_was_closed_while_the_runtime_stood_still_costs_nobody_a_req
     for runtime in [current_thread(), multi_thread()] {
         for _ in 0..4 {
             let call = async { client.post("/orders").body("x").send().await?.text().await };
-            let text = runtime.block_on(call).expect("an answer");
+            let text = runtime.block_on(call).expect("a response");
             assert_eq!(text, "done");
             std::thread::sleep(5 * pause);
         }
@@ -177,7 +177,7 @@ fn a_connection_that_was_closed_while_the_runtime_stood_still_costs_nobody_a_req
 }
 
 #[test]
-fn what_the_users_transport_adds_by_itself_leaves_for_no_other_host() {
+fn headers_that_the_users_transport_adds_reach_no_other_host() {
     let foreign = Server::answers([ok("foreign")]);
     let there = foreign.url();
     let home = Server::of(move |number, _, stream| {
@@ -190,15 +190,15 @@ fn what_the_users_transport_adds_by_itself_leaves_for_no_other_host() {
     headers.insert("x-api-key", HeaderValue::from_static("hunter2"));
     let http = reqwest::Client::builder().default_headers(headers);
     let client = builder(&home.url()).http(http).build().expect("valid");
-    let response = block_on(client.get("/").send()).expect("an answer");
+    let response = block_on(client.get("/").send()).expect("a response");
     let seen = (response.status().as_u16(), response.attempts());
-    assert_eq!(seen, (302, 2), "the second redirect is the caller's");
+    assert_eq!(seen, (302, 2), "the second redirect is delivered");
     assert_eq!(home.lines(), ["GET /", "GET /on"]);
     assert_eq!(foreign.connections(), 0);
 }
 
 #[test]
-fn hundreds_of_redirects_and_answers_need_no_new_connections() {
+fn hundreds_of_redirects_and_responses_need_no_new_connections() {
     for runtime in [current_thread(), multi_thread()] {
         let server = Server::of(|number, _, stream| {
             let bytes = if number % 2 == 0 {
@@ -212,18 +212,18 @@ fn hundreds_of_redirects_and_answers_need_no_new_connections() {
         let client = client(&server.url());
         runtime.block_on(async {
             for _ in 0..300 {
-                let answer = client.get("/").send().await.expect("an answer");
+                let answer = client.get("/").send().await.expect("a response");
                 assert_eq!(answer.bytes().await.expect("a body"), b"there");
             }
         });
-        // Now and then one is made because the last is not back yet.
+        // Sometimes a connection is made because the last one was not returned yet.
         let connections = server.connections();
         assert!(connections < 60, "{connections} for 600 requests");
     }
 }
 
 #[test]
-fn a_caller_is_told_before_each_attempt_and_may_keep_it_back() {
+fn before_send_is_called_for_each_attempt_and_may_prevent_it() {
     let server = Server::answers([answer(429, "", ""), ok("done")]);
     let client = client(&server.url());
     let told = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
@@ -234,7 +234,7 @@ fn a_caller_is_told_before_each_attempt_and_may_keep_it_back() {
             _ => Err(Error::closed()),
         }
     });
-    let error = block_on(request.send()).expect_err("the second was kept back");
+    let error = block_on(request.send()).expect_err("before_send failed for the second");
     assert!(matches!(error, Error::Closed { .. }), "{error:?}");
     assert_eq!(server.lines(), ["POST /orders"]);
 }

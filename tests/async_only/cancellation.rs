@@ -1,4 +1,4 @@
-//! Whatever is dropped, and whenever: no permit is lost, none is made, and nobody is left behind.
+//! Futures that are dropped at any moment: no permit is lost, none is made, and no caller is forgotten.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -14,7 +14,7 @@ use api_ratelimiter::{
 use crate::server::{After, Server, ok, silence};
 use crate::{block_on, client, current_thread, multi_thread, slow};
 
-/// Counts how often it was woken.
+/// Waker that counts how often it was woken.
 #[derive(Default)]
 struct Bell(AtomicUsize);
 
@@ -51,7 +51,7 @@ impl Waiter {
 }
 
 #[test]
-fn a_thousand_random_cancellations_leave_the_count_of_permits_exact() {
+fn a_thousand_random_cancellations_lose_no_permit_and_make_none() {
     let mut dice = fastrand::Rng::with_seed(7);
     let clock = ManualClock::new();
     let limiter = DynamicRateLimiter::with_clock(&slow(), Arc::new(clock.clone())).expect("valid");
@@ -71,13 +71,16 @@ fn a_thousand_random_cancellations_leave_the_count_of_permits_exact() {
             _ if !waiting.is_empty() => {
                 clock.advance(Duration::from_secs(1));
                 seconds += 1;
-                // A head that was woken may also go without ever having looked.
+                // A head that was woken may leave without having polled.
                 if dice.u8(..4) == 0 && waiting.len() > 1 {
                     drop(waiting.remove(0));
                     cancelled += 1;
                 }
                 let mut head: Waiter = waiting.remove(0);
-                assert!(head.bell.rang(), "the head is woken, or whoever became it");
+                assert!(
+                    head.bell.rang(),
+                    "the head is woken, or the caller that became the head"
+                );
                 let Poll::Ready(permit) = head.poll() else {
                     panic!("a second brings a token");
                 };
@@ -95,7 +98,7 @@ fn a_thousand_random_cancellations_leave_the_count_of_permits_exact() {
     assert_eq!(
         granted,
         seconds + 1,
-        "a permit for each second, none lost and none made"
+        "one permit per second, none lost and none made"
     );
     waiting.clear();
     assert_eq!((limiter.snapshot().waiting, clock.parked()), (0, 0));
@@ -110,7 +113,7 @@ fn tasks_aborted_at_any_moment_lose_no_permit() {
         .map(|_| {
             let (limiter, done) = (limiter.clone(), Arc::clone(&done));
             runtime.spawn(async move {
-                // Beyond the burst, so that most of them wait.
+                // More tasks than the burst allows, so that most of them wait.
                 let permit = limiter.acquire_cost_async(3).await.expect("a permit");
                 done.fetch_add(1, Ordering::SeqCst);
                 permit.neutral();
@@ -145,10 +148,10 @@ fn a_call_dropped_in_flight_counts_as_neutral() {
     let client = client(&server.url());
     block_on(async {
         let mut call = pin!(client.get("/").send());
-        // Until the request has arrived.
+        // Wait until the request has arrived.
         while server.requests().is_empty() {
             let slice = tokio::time::timeout(Duration::from_millis(1), call.as_mut());
-            assert!(slice.await.is_err(), "no answer comes");
+            assert!(slice.await.is_err(), "no response arrives");
         }
     });
     let snapshot = client.limiter().snapshot();
@@ -156,11 +159,11 @@ fn a_call_dropped_in_flight_counts_as_neutral() {
         (snapshot.granted, snapshot.succeeded, snapshot.backed_off),
         (1, 0, 0)
     );
-    assert_eq!(client.limiter().close(), 0, "nothing is under way");
+    assert_eq!(client.limiter().close(), 0, "nothing is in flight");
 }
 
 #[test]
-fn a_trial_that_is_cancelled_is_the_next_ones() {
+fn a_cancelled_trial_passes_to_the_next_caller() {
     let clock = ManualClock::new();
     let config = ApiRateConfig {
         breaker: Some(CircuitBreaker::after_failures(1)),
@@ -170,7 +173,7 @@ fn a_trial_that_is_cancelled_is_the_next_ones() {
     limiter.acquire().expect("free").failed();
     let (mut first, mut second) = (Waiter::of(&limiter), Waiter::of(&limiter));
     assert!(first.poll().is_pending() && second.poll().is_pending());
-    // Before it was granted: the next one is the trial, at the same time.
+    // Cancelled before it was granted: the next caller sends the trial at the same time.
     clock.advance(Duration::from_secs(2));
     drop(first);
     assert!(second.bell.rang());
@@ -179,9 +182,9 @@ fn a_trial_that_is_cancelled_is_the_next_ones() {
     };
     let mut third = Waiter::of(&limiter);
     assert!(third.poll().is_pending());
-    // Under way: nobody knows what became of it, so another goes when one would have.
+    // Cancelled in flight: its outcome is unknown, so the next trial is sent at the usual time.
     drop(trial);
-    assert!(third.bell.rang(), "its end is told at once");
+    assert!(third.bell.rang(), "its end wakes the next caller at once");
     assert!(third.poll().is_pending());
     clock.advance(Duration::from_secs(2));
     let Poll::Ready(Ok(trial)) = third.poll() else {
@@ -192,7 +195,7 @@ fn a_trial_that_is_cancelled_is_the_next_ones() {
 }
 
 #[test]
-fn closing_within_a_time_lets_what_is_under_way_finish() {
+fn closing_within_a_time_lets_requests_in_flight_finish() {
     let server = Server::of(|_, _, stream| {
         std::thread::sleep(Duration::from_millis(300));
         std::io::Write::write_all(stream, ok("done").as_bytes()).map(|()| After::Keep)
@@ -206,7 +209,7 @@ fn closing_within_a_time_lets_what_is_under_way_finish() {
         }
         assert_eq!(client.close_within(Duration::from_secs(15)).await, 0);
         let text = call.await.expect("no panic");
-        assert_eq!(text.expect("it was under way"), "done");
+        assert_eq!(text.expect("it was in flight"), "done");
         let later = client.get("/").send().await;
         assert!(matches!(later, Err(Error::Closed { .. })), "{later:?}");
     });
@@ -221,7 +224,7 @@ fn no_task_outlives_the_client() {
         });
         let client = client(&server.url());
         runtime.block_on(async {
-            let answer = client.get("/").send().await.expect("an answer");
+            let answer = client.get("/").send().await.expect("a response");
             assert_eq!(answer.text().await.expect("a body"), "x");
             let slice = Duration::from_millis(50);
             assert!(
@@ -231,7 +234,7 @@ fn no_task_outlives_the_client() {
             );
         });
         drop(client);
-        // Counts down by itself; the test ends by hanging if it does not.
+        // The number of tasks must fall to the old one; otherwise the test hangs.
         while runtime.metrics().num_alive_tasks() > 0 {
             runtime.block_on(tokio::task::yield_now());
         }

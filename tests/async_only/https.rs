@@ -1,4 +1,4 @@
-//! https by rustls with ring, against a server of our own.
+//! https by rustls with ring, against a server of the test.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -17,7 +17,8 @@ use crate::{ample, block_on, config};
 const CERTIFICATE: &[u8] = include_bytes!("../data/tls/cert.der");
 const KEY: &[u8] = include_bytes!("../data/tls/key.der");
 
-/// Answers every connection once, and shakes hands after `pause`; returns its port.
+/// Starts a server that sends one response per connection and begins the handshake after `pause`. Returns
+/// its port.
 fn server(pause: Duration) -> u16 {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
@@ -38,7 +39,7 @@ fn server(pause: Duration) -> u16 {
             let connection = ServerConnection::new(Arc::clone(&config)).expect("valid");
             let mut stream = StreamOwned::new(connection, stream);
             let mut request = [0; 4096];
-            // A client that does not trust the certificate says so here.
+            // A client that does not trust the certificate ends the handshake here.
             if stream.read(&mut request).is_ok_and(|length| length > 0) {
                 let answer =
                     b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nsecret";
@@ -55,7 +56,7 @@ fn base_url() -> String {
     format!("https://localhost:{}", server(Duration::ZERO))
 }
 
-/// One that trusts that server.
+/// Returns a client that trusts the server.
 fn trusting(base_url: &str) -> AsyncClientBuilder {
     let root = reqwest::Certificate::from_der(CERTIFICATE).expect("a certificate");
     let http = reqwest::Client::builder().tls_certs_only([root]).no_proxy();
@@ -63,23 +64,23 @@ fn trusting(base_url: &str) -> AsyncClientBuilder {
 }
 
 #[test]
-fn a_certificate_that_the_user_brings_is_trusted() {
+fn a_certificate_of_the_user_is_trusted() {
     let client = trusting(&base_url()).timeouts(ample()).build();
     let client = client.expect("valid");
     let text = block_on(async { client.get("/").send().await?.text().await });
-    assert_eq!(text.expect("an answer"), "secret");
+    assert_eq!(text.expect("a response"), "secret");
 }
 
 #[test]
-fn what_the_users_transport_says_of_tls_holds() {
+fn the_tls_settings_of_the_users_transport_apply() {
     let client = trusting(&base_url()).tls(Tls::Native).timeouts(ample());
     let client = client.roots(Roots::Platform).build().expect("not asked");
     let text = block_on(async { client.get("/").send().await?.text().await });
-    assert_eq!(text.expect("an answer"), "secret");
+    assert_eq!(text.expect("a response"), "secret");
 }
 
 #[test]
-fn what_connecting_takes_is_not_taken_from_the_time_for_the_answer() {
+fn the_time_to_connect_does_not_count_for_the_response() {
     let pause = Duration::from_millis(1500);
     let base_url = format!("https://localhost:{}", server(pause));
     let timeouts = ample().first_byte(Duration::from_secs(1));
@@ -87,12 +88,12 @@ fn what_connecting_takes_is_not_taken_from_the_time_for_the_answer() {
     let client = client.build().expect("valid");
     for request in [client.get("/"), client.post("/").body("x")] {
         let text = block_on(async { request.send().await?.text().await });
-        assert_eq!(text.expect("an answer"), "secret");
+        assert_eq!(text.expect("a response"), "secret");
     }
 }
 
 #[test]
-fn one_that_nobody_vouches_for_is_refused_as_tls() {
+fn an_unknown_certificate_is_refused_as_an_error_of_tls() {
     let client = AsyncDynamicAPIClient::builder(config(&base_url())).timeouts(ample());
     let client = client.build().expect("valid");
     let error = block_on(client.get("/").send()).expect_err("it is self-signed");

@@ -20,7 +20,7 @@ use api_ratelimiter::{
 };
 use tokio::runtime::{Builder, Runtime};
 
-/// An API fast enough to be out of the way, with the shortest pauses.
+/// Returns the configuration of a fast API with the shortest pauses, so that the limiter delays no test.
 fn config(base_url: &str) -> ApiRateConfig {
     ApiRateConfig {
         name: "tested".into(),
@@ -34,7 +34,7 @@ fn config(base_url: &str) -> ApiRateConfig {
     }
 }
 
-/// One permit a second and no burst.
+/// Returns a limiter of one permit per second without a burst.
 fn slow() -> ApiRateConfig {
     ApiRateConfig {
         initial_rate: 1.0,
@@ -45,7 +45,7 @@ fn slow() -> ApiRateConfig {
     }
 }
 
-/// Timeouts that only a test that means to would run into.
+/// Returns timeouts that expire only in tests of timeouts.
 fn ample() -> Timeouts {
     let long = Duration::from_secs(15);
     Timeouts::default()

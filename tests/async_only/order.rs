@@ -1,4 +1,4 @@
-//! Threads and tasks are granted in one order.
+//! Threads and tasks get permits in one order.
 
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -8,7 +8,7 @@ use api_ratelimiter::{Clock, DynamicRateLimiter, ManualClock};
 
 use crate::{current_thread, multi_thread, slow};
 
-/// Waits until so many are in the queue; by yielding, not by time.
+/// Waits until the queue has this many callers, by yielding and not by time.
 fn queued(limiter: &DynamicRateLimiter, count: usize) {
     while limiter.snapshot().waiting < count {
         thread::yield_now();
@@ -39,7 +39,7 @@ fn threads_and_tasks_share_one_queue_and_are_granted_in_the_order_in_which_they_
                     order.lock().expect("not poisoned").push(number);
                     permit.success();
                 }));
-                // Lets a runtime that has only this thread take the task up.
+                // Let the runtime, which has only this thread, poll the task.
                 runtime.block_on(tokio::task::yield_now());
             }
             queued(&limiter, number + 1);
@@ -86,7 +86,7 @@ fn tasks_on_an_auto_clock_wait_in_virtual_time() {
 }
 
 #[test]
-fn a_deadline_that_can_not_be_met_is_an_error_at_once() {
+fn a_deadline_that_will_be_missed_is_an_error_at_once() {
     let clock = ManualClock::new();
     let limiter = DynamicRateLimiter::with_clock(&slow(), Arc::new(clock)).expect("valid");
     crate::block_on(async {
@@ -135,7 +135,7 @@ fn closing_ends_every_wait() {
 }
 
 #[test]
-fn closing_within_a_time_waits_no_longer_than_that() {
+fn closing_within_a_time_waits_at_most_for_this_time() {
     let clock = ManualClock::auto();
     let limiter = DynamicRateLimiter::with_clock(&slow(), Arc::new(clock.clone())).expect("valid");
     let _permit = limiter.acquire().expect("the first token");
@@ -143,13 +143,13 @@ fn closing_within_a_time_waits_no_longer_than_that() {
     let patience = Duration::from_secs(7);
     let began = clock.now();
     let left = crate::block_on(limiter.close_within_async(patience));
-    assert_eq!(left, 1, "the permit was never given back");
+    assert_eq!(left, 1, "the permit was never returned");
     assert_eq!(clock.now().saturating_since(began), patience);
 }
 
 #[test]
 fn closing_within_a_time_ends_with_the_last_permit() {
-    // Time stands still: whoever waits is woken by the permit or never.
+    // Time does not move, so only the permit can wake the caller.
     let clock = Arc::new(ManualClock::new());
     let limiter = DynamicRateLimiter::with_clock(&slow(), clock).expect("valid");
     let permit = limiter.acquire().expect("the first token");

@@ -1,4 +1,4 @@
-//! What a caller is told before a request goes out.
+//! `before_send`: the call before each request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use crate::client;
 use crate::server::{Server, answer, ok};
 
 #[test]
-fn it_is_told_of_each_attempt_with_the_permit_granted_and_before_the_request_is_out() {
+fn before_send_is_called_after_the_permit_and_before_each_attempt() {
     let server = Arc::new(Server::answers([answer(429, "", ""), ok("done")]));
     let client = client(&server.url());
     let told = Arc::new(AtomicUsize::new(0));
@@ -23,19 +23,19 @@ fn it_is_told_of_each_attempt_with_the_permit_granted_and_before_the_request_is_
             Ok::<_, Error>(())
         })
         .send()
-        .expect("an answer");
+        .expect("a response");
     assert_eq!(response.attempts(), 2);
     assert_eq!(told.load(Ordering::SeqCst), 2);
 }
 
 #[test]
-fn its_error_ends_the_call_and_gives_the_permit_back() {
+fn an_error_of_before_send_ends_the_call_and_returns_the_permit() {
     let server = Server::answers([ok("done")]);
     let (client, _, _joined) = crate::in_virtual_time(&server.url(), |builder| builder);
     let before = client.limiter().snapshot().tokens;
     let send = |error: fn() -> Box<dyn std::error::Error + Send + Sync>| {
         let request = client.post("/orders").before_send(move || Err(error()));
-        request.send().expect_err("it was kept back")
+        request.send().expect_err("before_send failed")
     };
     let error = send(|| "the disk is full".into());
     let expected = "invalid request, before_send: failed: the disk is full";

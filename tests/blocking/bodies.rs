@@ -1,4 +1,4 @@
-//! Reading bodies: whole, as a stream, as an error's, too long.
+//! Reading bodies: whole, as a stream, as part of an error, and too long.
 
 use std::io::{Read, Write};
 
@@ -32,7 +32,7 @@ fn a_body_of_exactly_max_body_is_read_and_one_byte_more_is_an_error() {
 }
 
 #[test]
-fn of_a_body_of_a_gigabyte_no_more_than_max_body_is_read() {
+fn a_body_of_a_gigabyte_is_read_up_to_max_body() {
     const GIGABYTE: usize = 1 << 30;
     let chunk = SECRET.repeat(10_000);
     let chunked = format!("{:x}\r\n{chunk}\r\n", chunk.len());
@@ -83,15 +83,15 @@ fn a_reader_streams_beyond_max_body_and_beyond_the_timeout_of_the_body() {
         .timeouts(ample().body(ms(100)))
         .build()
         .expect("valid");
-    let mut reader = client.get("/").send().expect("an answer").into_reader();
+    let mut reader = client.get("/").send().expect("a response").into_reader();
     let mut bytes = Vec::new();
     reader.read_to_end(&mut bytes).expect("all of it");
     assert_eq!(bytes.len(), 4_000_000);
-    assert_eq!(reader.read(&mut [0; 10]).expect("the end stays the end"), 0);
+    assert_eq!(reader.read(&mut [0; 10]).expect("the end is final"), 0);
 }
 
 #[test]
-fn silence_ends_a_reader_with_an_error_of_time() {
+fn silence_ends_a_reader_with_a_timeout() {
     let server = Server::of(|_, _, stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhunter2")?;
         silence(stream)
@@ -100,7 +100,7 @@ fn silence_ends_a_reader_with_an_error_of_time() {
         .timeouts(ample().between_bytes(ms(150)))
         .build()
         .expect("valid");
-    let mut reader = client.get("/").send().expect("an answer").into_reader();
+    let mut reader = client.get("/").send().expect("a response").into_reader();
     hides(&format!("{reader:?}"));
     let error = promptly(move || {
         let mut bytes = Vec::new();
@@ -113,7 +113,7 @@ fn silence_ends_a_reader_with_an_error_of_time() {
 }
 
 #[test]
-fn a_reader_of_half_a_body_ends_with_an_error_and_not_as_if_it_were_complete() {
+fn a_reader_of_a_truncated_body_ends_with_an_error() {
     for half in [
         "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhunter2",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7\r\nhunter2\r\n",
@@ -122,25 +122,27 @@ fn a_reader_of_half_a_body_ends_with_an_error_and_not_as_if_it_were_complete() {
         let mut reader = client(&server.url())
             .get("/")
             .send()
-            .expect("an answer")
+            .expect("a response")
             .into_reader();
         let mut bytes = Vec::new();
-        let error = reader.read_to_end(&mut bytes).expect_err("it is half");
+        let error = reader
+            .read_to_end(&mut bytes)
+            .expect_err("the file is truncated");
         hides(&format!("{error} {error:?}"));
     }
 }
 
 #[test]
-fn text_that_is_no_utf8_is_read_with_replacements() {
+fn invalid_utf8_is_read_with_replacements() {
     let server = Server::answers([b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\na\xffb".to_vec()]);
     let client = client(&server.url());
     assert_eq!(whole_body(&client).expect("a body"), "a\u{fffd}b");
-    let bytes = client.get("/").send().expect("an answer").bytes();
+    let bytes = client.get("/").send().expect("a response").bytes();
     assert_eq!(bytes.expect("a body"), b"a\xffb");
 }
 
 #[test]
-fn a_body_until_the_end_of_the_connection_is_read() {
+fn a_body_that_ends_with_the_connection_is_read() {
     let server = Server::answers_and_closes(["HTTP/1.1 200 OK\r\n\r\nto the end"]);
     assert_eq!(
         whole_body(&client(&server.url())).expect("a body"),
@@ -167,12 +169,12 @@ struct Page {
 struct Nothing {}
 
 #[test]
-fn json_is_read_and_what_is_none_is_an_error_without_its_contents() {
+fn json_is_read_and_invalid_json_is_an_error_without_its_contents() {
     let server = Server::answers([ok(r#"{"count": 3}"#)]);
     let page: Page = client(&server.url())
         .get("/")
         .send()
-        .expect("an answer")
+        .expect("a response")
         .json()
         .expect("a page");
     assert_eq!(page.count, 3);
@@ -189,7 +191,7 @@ fn json_is_read_and_what_is_none_is_an_error_without_its_contents() {
         let server = Server::answers([ok(body)]);
         let response = client(&server.url()).get("/").query("key", SECRET).send();
         let error = response
-            .expect("an answer")
+            .expect("a response")
             .json::<Page>()
             .expect_err("no page");
         assert!(matches!(error, Error::Decode { .. }), "{error:?}");
@@ -200,20 +202,20 @@ fn json_is_read_and_what_is_none_is_an_error_without_its_contents() {
 }
 
 #[test]
-fn json_that_imitates_the_messages_of_the_parser_is_not_shown_either() {
+fn json_that_imitates_the_messages_of_the_parser_is_not_shown() {
     for body in [
         r#"{"a`, expected hunter2": 1}"#,
         r#"{"missing field `hunter2": 1}"#,
         r#"{"a at line 1, expected hunter2 at line 2": 1}"#,
     ] {
         let server = Server::answers([ok(body)]);
-        let response = client(&server.url()).get("/").send().expect("an answer");
+        let response = client(&server.url()).get("/").send().expect("a response");
         no_secret(&response.json::<Nothing>().expect_err("unknown field"));
     }
 }
 
 #[test]
-fn an_error_by_status_keeps_status_headers_and_the_first_64_kib() {
+fn a_status_error_keeps_status_headers_and_the_first_64_kib() {
     let body = "x".repeat(70_000);
     for (length, truncated) in [
         (0, false),
@@ -227,7 +229,7 @@ fn an_error_by_status_keeps_status_headers_and_the_first_64_kib() {
                 Server::answers([answer(status, "X-Reason: because\r\n", &body[..length])]);
             let response = client(&server.url()).get("/x").query("key", SECRET).send();
             let error = response
-                .expect("an answer")
+                .expect("a response")
                 .error_for_status()
                 .expect_err("an error");
             no_secret(&error);
@@ -236,7 +238,7 @@ fn an_error_by_status_keeps_status_headers_and_the_first_64_kib() {
                 shown.contains("/x: status") && shown.contains(&status.to_string()),
                 "{shown}"
             );
-            let reply = error.reply().expect("it keeps the answer");
+            let reply = error.reply().expect("the error contains a response");
             assert_eq!(reply.status().as_u16(), status);
             assert_eq!(reply.headers()["x-reason"], "because");
             assert_eq!(reply.body().len(), length.min(65_536));
@@ -246,10 +248,10 @@ fn an_error_by_status_keeps_status_headers_and_the_first_64_kib() {
 }
 
 #[test]
-fn an_answer_below_400_is_no_error_by_status() {
+fn a_response_below_400_is_not_a_status_error() {
     for status in [200, 204, 301, 304, 399] {
         let server = Server::answers([answer(status, "", "")]);
-        let response = client(&server.url()).get("/").send().expect("an answer");
+        let response = client(&server.url()).get("/").send().expect("a response");
         assert_eq!(
             response
                 .error_for_status()
@@ -262,7 +264,7 @@ fn an_answer_below_400_is_no_error_by_status() {
 }
 
 #[test]
-fn an_error_by_status_is_one_even_if_its_body_never_ends() {
+fn a_status_error_is_returned_even_if_its_body_never_ends() {
     let long = "HTTP/1.1 500 Oh\r\nX-Reason: because\r\nContent-Length: 1000000000\r\n\r\nhunter2";
     type Rest = fn(&mut std::net::TcpStream) -> std::io::Result<After>;
     let ends: [Rest; 4] = [
@@ -289,7 +291,7 @@ fn an_error_by_status_is_one_even_if_its_body_never_ends() {
         let request = client.get("/");
         let error = promptly(move || request.send()?.error_for_status()).expect_err("500");
         no_secret(&error);
-        let reply = error.reply().expect("it keeps the answer");
+        let reply = error.reply().expect("the error contains a response");
         assert_eq!(reply.status(), 500);
         assert_eq!(reply.headers()["x-reason"], "because");
         assert!(reply.body().starts_with(b"hunter2"));

@@ -1,4 +1,4 @@
-//! Which connections are used again, and which are not.
+//! Connections that are used again, and connections that are closed.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::front;
 use crate::server::{After, Server, answer, flood, ok, silence};
 use crate::{ample, builder, client, ms, promptly};
 
-/// Most bytes of a refusal that are read away.
+/// Maximum number of bytes of a refusal that are read.
 const DRAINED: usize = 64 * 1024;
 
 fn refusal_of(bytes: usize) -> String {
@@ -17,16 +17,16 @@ fn refusal_of(bytes: usize) -> String {
 }
 
 #[test]
-fn refusals_of_up_to_64_kib_are_read_away_so_that_the_connection_is_used_again() {
+fn refusals_of_up_to_64_kib_are_read_so_that_the_connection_is_used_again() {
     let sizes = [0, 1, 1000, 16 * 1024, 16 * 1024 + 1, DRAINED - 1, DRAINED];
     let server = Server::answers(sizes.map(refusal_of).into_iter().chain([ok("done")]));
-    let response = client(&server.url()).get("/").send().expect("an answer");
+    let response = client(&server.url()).get("/").send().expect("a response");
     assert_eq!(response.attempts(), 8);
     assert!(front::REUSED.contains(&server.connections()));
 }
 
 #[test]
-fn refusals_in_chunks_are_read_away_too() {
+fn refusals_in_chunks_are_read_to_their_end() {
     let chunk = format!("1000\r\n{}\r\n", "x".repeat(0x1000));
     let chunked = format!(
         "HTTP/1.1 429 Slow\r\nTransfer-Encoding: chunked\r\n\r\n{}0\r\n\r\n",
@@ -34,13 +34,13 @@ fn refusals_in_chunks_are_read_away_too() {
     );
     let refusals = [chunked.clone(), chunked.clone(), chunked];
     let server = Server::answers(refusals.into_iter().chain([ok("done")]));
-    let response = client(&server.url()).get("/").send().expect("an answer");
+    let response = client(&server.url()).get("/").send().expect("a response");
     assert_eq!(response.attempts(), 4);
     assert!(front::REUSED.contains(&server.connections()));
 }
 
 #[test]
-fn longer_refusals_are_left_and_their_connection_is_closed() {
+fn longer_refusals_are_not_read_and_their_connection_is_closed() {
     let server = Server::of(|number, _, stream| {
         if number == 0 {
             stream.write_all(b"HTTP/1.1 429 Slow\r\nContent-Length: 1000000000\r\n\r\n")?;
@@ -52,13 +52,13 @@ fn longer_refusals_are_left_and_their_connection_is_closed() {
         Ok(After::Keep)
     });
     let request = client(&server.url()).get("/");
-    let response = promptly(move || request.send()).expect("an answer");
+    let response = promptly(move || request.send()).expect("a response");
     assert_eq!(response.attempts(), 2);
     assert_eq!(server.connections(), 2);
 }
 
-/// Refuses the first request by `head` and a body that drips for ever; returns how often it dripped
-/// until the second request came, and the connections made.
+/// Refuses the first request with `head` and a body that drips for ever. Returns the number of writes until
+/// the second request arrived, and the number of connections.
 fn after_a_drip(head: &'static str, drip: &'static [u8]) -> (usize, usize) {
     let drips = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&drips);
@@ -77,13 +77,13 @@ fn after_a_drip(head: &'static str, drip: &'static [u8]) -> (usize, usize) {
         Ok(After::Keep)
     });
     let request = client(&server.url()).get("/");
-    let response = promptly(move || request.send()).expect("an answer");
+    let response = promptly(move || request.send()).expect("a response");
     assert_eq!(response.attempts(), 2);
     (drips.load(Ordering::SeqCst), server.connections())
 }
 
 #[test]
-fn a_refusal_that_drips_is_left_after_a_second() {
+fn a_refusal_that_drips_is_abandoned_after_a_second() {
     let head = "HTTP/1.1 429 Slow\r\nContent-Length: 60000\r\n\r\n";
     let (drips, connections) = after_a_drip(head, b"x");
     assert!((2..600).contains(&drips), "{drips}");
@@ -91,7 +91,7 @@ fn a_refusal_that_drips_is_left_after_a_second() {
 }
 
 #[test]
-fn a_refusal_whose_chunks_never_begin_is_left_after_a_second() {
+fn a_refusal_whose_chunks_never_begin_is_abandoned_after_a_second() {
     let head = "HTTP/1.1 429 Slow\r\nTransfer-Encoding: chunked\r\n\r\n7;extension=";
     let (drips, connections) = after_a_drip(head, b"x");
     assert!((2..600).contains(&drips), "{drips}");
@@ -99,7 +99,7 @@ fn a_refusal_whose_chunks_never_begin_is_left_after_a_second() {
 }
 
 #[test]
-fn a_refusal_that_falls_silent_is_left_after_the_timeout_between_bytes() {
+fn a_silent_refusal_is_abandoned_after_the_timeout_between_bytes() {
     let server = Server::of(|number, _, stream| {
         if number == 0 {
             stream.write_all(b"HTTP/1.1 429 Slow\r\nContent-Length: 10\r\n\r\nhalf")?;
@@ -113,26 +113,26 @@ fn a_refusal_that_falls_silent_is_left_after_the_timeout_between_bytes() {
         .build()
         .expect("valid");
     let request = client.get("/");
-    let response = promptly(move || request.send()).expect("an answer");
+    let response = promptly(move || request.send()).expect("a response");
     assert_eq!(response.attempts(), 2);
     assert_eq!(server.connections(), 2);
 }
 
 #[test]
-fn a_refusal_whose_body_breaks_off_is_a_refusal_all_the_same() {
+fn a_refusal_with_a_truncated_body_is_a_refusal() {
     let half = "HTTP/1.1 429 Slow\r\nContent-Length: 10\r\n\r\nhalf";
     let server = Server::answers_and_closes([half.to_owned(), ok("done")]);
     let client = client(&server.url());
-    assert_eq!(client.post("/").send().expect("an answer").attempts(), 2);
+    assert_eq!(client.post("/").send().expect("a response").attempts(), 2);
     assert_eq!(client.limiter().snapshot().backed_off, 1);
 }
 
 #[test]
-fn a_body_that_was_read_gives_its_connection_back() {
+fn a_body_that_was_read_returns_its_connection() {
     let server = Server::answers([ok("done")]);
     let client = client(&server.url());
     for _ in 0..3 {
-        let send = || client.get("/").send().expect("an answer");
+        let send = || client.get("/").send().expect("a response");
         assert_eq!(send().text().expect("a body"), "done");
         assert_eq!(send().bytes().expect("a body"), b"done");
         assert!(send().json::<u32>().is_err());
@@ -148,18 +148,18 @@ fn a_body_that_was_read_gives_its_connection_back() {
 }
 
 #[test]
-fn an_error_by_status_gives_its_connection_back() {
+fn a_status_error_returns_its_connection() {
     let server = Server::answers([answer(404, "", "none")]);
     let client = client(&server.url());
     for _ in 0..3 {
-        let response = client.get("/").send().expect("an answer");
+        let response = client.get("/").send().expect("a response");
         response.error_for_status().expect_err("404");
     }
     assert!(front::REUSED.contains(&server.connections()));
 }
 
 #[test]
-fn answers_without_a_body_give_their_connection_back() {
+fn responses_without_a_body_return_their_connection() {
     let server = Server::answers([
         "HTTP/1.1 204 No Content\r\n\r\n",
         "HTTP/1.1 304 Not Modified\r\nContent-Length: 100\r\n\r\n",
@@ -169,35 +169,35 @@ fn answers_without_a_body_give_their_connection_back() {
     ]);
     let client = client(&server.url());
     for method in ["GET", "GET", "HEAD", "GET", "GET"] {
-        let response = client.request(method, "/").send().expect("an answer");
+        let response = client.request(method, "/").send().expect("a response");
         assert_eq!(response.bytes().expect("none"), b"");
     }
     assert!(front::REUSED.contains(&server.connections()));
 }
 
 #[test]
-fn an_answer_that_is_dropped_unread_closes_its_connection() {
+fn a_response_that_is_dropped_unread_closes_its_connection() {
     let server = Server::answers([ok("unread")]);
     let client = client(&server.url());
-    drop(client.get("/").send().expect("an answer"));
+    drop(client.get("/").send().expect("a response"));
     front::settle();
-    drop(client.get("/").send().expect("an answer"));
+    drop(client.get("/").send().expect("a response"));
     assert_eq!(server.connections(), front::AFTER_A_SHORT_ONE);
 
     let server = Server::answers([ok(&"unread".repeat(1_000_000))]);
     let client = crate::client(&server.url());
-    drop(client.get("/").send().expect("an answer"));
+    drop(client.get("/").send().expect("a response"));
     front::settle();
-    drop(client.get("/").send().expect("an answer"));
+    drop(client.get("/").send().expect("a response"));
     assert_eq!(server.connections(), 2);
 }
 
 #[test]
-fn a_server_that_says_it_closes_is_believed() {
+fn a_connection_that_the_server_announces_to_close_is_not_used_again() {
     let server = Server::answers([answer(200, "Connection: close\r\n", "done")]);
     let client = client(&server.url());
     for _ in 0..3 {
-        let response = client.post("/").send().expect("an answer");
+        let response = client.post("/").send().expect("a response");
         assert_eq!(response.text().expect("a body"), "done");
     }
     assert_eq!(server.connections(), 3);

@@ -1,4 +1,4 @@
-//! Compressed bodies, and what can be hidden in them.
+//! Compressed bodies, also harmful ones.
 
 use std::io::Write;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use crate::server::{After, Server, flood, ok};
 use crate::{SECRET, ample, builder, client, failure, ms, promptly, whole_body};
 
 #[test]
-fn a_compressed_body_is_asked_for_and_decoded() {
+fn a_compressed_body_is_requested_and_decoded() {
     let mut gzip = GZIP_HEADER.to_vec();
     // One stored block, its checksum and length.
     gzip.extend(b"\x01\x05\x00\xfa\xffhello\x86\xa6\x10\x36\x05\x00\x00\x00");
     let server = Server::answers([compressed(&gzip)]);
     let client = builder(&server.url()).max_body(5).build().expect("valid");
-    let response = client.get("/").send().expect("an answer");
+    let response = client.get("/").send().expect("a response");
     assert_eq!(response.header("content-encoding"), None);
     assert_eq!(response.header("content-length"), None);
     assert_eq!(response.text().expect("a body"), "hello");
@@ -45,7 +45,7 @@ fn stored(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_throttle_in_a_compressed_body_is_seen_and_what_comes_after_it_is_whole() {
+fn a_throttle_in_a_compressed_body_is_found_and_the_next_body_is_whole() {
     let throttled = r#"{"errors": [{"code": "SLOW"}]}"#;
     let long = "[".to_owned() + &"1,".repeat(30_000) + "2]";
     assert!(long.len() < 65_536);
@@ -61,7 +61,7 @@ fn a_throttle_in_a_compressed_body_is_seen_and_what_comes_after_it_is_whole() {
         .expect("valid")
         .post("/")
         .send()
-        .expect("an answer");
+        .expect("a response");
     assert_eq!(response.attempts(), 2);
     assert!(response.text().expect("a body") == long);
 }
@@ -75,10 +75,10 @@ fn compressed(gzip: &[u8]) -> Vec<u8> {
     [head.as_bytes(), gzip].concat()
 }
 
-/// A stream of gzip that decodes to the letter `x` without end: 13 bytes of it make 2064.
+/// Returns gzip that decodes to an endless sequence of the letter `x`: 13 bytes become 2064.
 ///
-/// One block of fixed codes (RFC 1951, section 3.2.6): the letter, then again and again "the 258 bytes
-/// that begin one byte ago", which is 11000101 00000.
+/// One block of fixed codes (RFC 1951, section 3.2.6): the letter, then repeatedly "copy 258 bytes from one
+/// byte back", which is 11000101 00000.
 fn bomb(bytes: usize) -> Vec<u8> {
     let mut bits = vec![true, true, false];
     let code = |value: u8, width: u32| (0..width).rev().map(move |bit| value >> bit & 1 == 1);
@@ -95,7 +95,7 @@ fn bomb(bytes: usize) -> Vec<u8> {
 }
 
 #[test]
-fn of_a_gzip_bomb_no_more_than_max_body_is_unpacked() {
+fn a_gzip_bomb_is_unpacked_up_to_max_body() {
     // 128 KiB that unpack to 20 MB.
     let server = Server::answers([compressed(&bomb(1 << 17))]);
     let client = builder(&server.url())
@@ -110,7 +110,7 @@ fn of_a_gzip_bomb_no_more_than_max_body_is_unpacked() {
 }
 
 #[test]
-fn a_gzip_bomb_in_an_error_is_kept_to_its_first_64_kib() {
+fn a_gzip_bomb_in_an_error_is_truncated_to_64_kib() {
     let bomb = compressed(&bomb(1 << 17));
     for status in [500, 429] {
         let mut bytes = bomb.clone();
@@ -122,7 +122,7 @@ fn a_gzip_bomb_in_an_error_is_kept_to_its_first_64_kib() {
             .expect("valid");
         let request = client.get("/");
         let error = promptly(move || request.send()?.error_for_status()).expect_err("refused");
-        let reply = error.reply().expect("it keeps the answer");
+        let reply = error.reply().expect("the error contains a response");
         assert_eq!(
             (reply.status().as_u16(), reply.body().len()),
             (status, 65_536)
@@ -132,7 +132,7 @@ fn a_gzip_bomb_in_an_error_is_kept_to_its_first_64_kib() {
 }
 
 #[test]
-fn what_is_no_gzip_or_breaks_off_ends_in_an_error() {
+fn invalid_or_truncated_gzip_ends_in_an_error() {
     for (bytes, kind) in [
         (SECRET.repeat(3).into_bytes(), TransportKind::Protocol),
         (GZIP_HEADER.to_vec(), TransportKind::Closed),
@@ -148,7 +148,7 @@ fn what_is_no_gzip_or_breaks_off_ends_in_an_error() {
 }
 
 #[test]
-fn an_answer_without_a_body_is_empty_whatever_it_says_of_its_coding() {
+fn a_response_without_a_body_is_empty_with_any_coding() {
     let coded = "Content-Encoding: gzip\r\n";
     let server = Server::answers([
         format!("HTTP/1.1 200 OK\r\n{coded}Content-Length: 100\r\n\r\n"),
@@ -159,18 +159,18 @@ fn an_answer_without_a_body_is_empty_whatever_it_says_of_its_coding() {
     ]);
     let client = client(&server.url());
     for method in ["HEAD", "GET", "GET"] {
-        let response = client.request(method, "/").send().expect("an answer");
+        let response = client.request(method, "/").send().expect("a response");
         assert_eq!(response.bytes().expect("none"), b"");
     }
-    let missing = client.head("/").send().expect("an answer");
+    let missing = client.head("/").send().expect("a response");
     let error = missing.error_for_status().expect_err("404");
     assert!(!error.reply().expect("it was kept").is_truncated());
-    let whole = client.get("/").send().expect("an answer").text();
+    let whole = client.get("/").send().expect("a response").text();
     assert_eq!(whole.expect("a body"), "done");
     assert!(front::REUSED.contains(&server.connections()));
 }
 
-/// Answers by gzip that goes on for ever without unpacking to a single byte: empty stored blocks.
+/// Starts a server that sends endless gzip without a single byte of content: empty stored blocks.
 fn empty_gzip(status: u16, pause: Duration) -> Server {
     Server::of(move |number, _, stream| {
         if number > 0 {
@@ -187,7 +187,7 @@ fn empty_gzip(status: u16, pause: Duration) -> Server {
 }
 
 #[test]
-fn gzip_that_unpacks_to_nothing_for_ever_ends_by_the_timeout_of_the_body() {
+fn endless_gzip_of_nothing_ends_by_the_timeout_of_the_body() {
     for pause in [ms(0), ms(10)] {
         let server = empty_gzip(200, pause);
         let client = builder(&server.url())
@@ -204,11 +204,11 @@ fn gzip_that_unpacks_to_nothing_for_ever_ends_by_the_timeout_of_the_body() {
 }
 
 #[test]
-fn a_refusal_that_unpacks_to_nothing_for_ever_is_left_after_a_second() {
+fn a_refusal_with_endless_gzip_of_nothing_is_abandoned_after_a_second() {
     for pause in [ms(0), ms(10)] {
         let server = empty_gzip(429, pause);
         let request = client(&server.url()).get("/");
-        let response = promptly(move || request.send()).expect("an answer");
+        let response = promptly(move || request.send()).expect("a response");
         assert_eq!(response.attempts(), 2, "{pause:?}");
         assert_eq!(server.connections(), 2, "{pause:?}");
     }

@@ -1,4 +1,4 @@
-//! What the suite is made of, on either front.
+//! Helpers of the suite, for both fronts.
 
 use std::fmt::{Debug, Display};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use api_ratelimiter::{
 
 use crate::front::{ClientBuilder, DynamicAPIClient};
 
-/// Part of everything that must not be shown: tokens, queries, bodies, passwords.
+/// Part of everything that must never be shown: tokens, queries, bodies, passwords.
 pub(crate) const SECRET: &str = "hunter2";
 
 pub(crate) const fn ms(milliseconds: u64) -> Duration {
@@ -23,7 +23,7 @@ pub(crate) const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// An API fast enough to be out of the way, with the shortest pauses.
+/// Returns the configuration of a fast API with the shortest pauses, so that the limiter delays no test.
 pub(crate) fn config(base_url: &str) -> ApiRateConfig {
     ApiRateConfig {
         name: "tested".into(),
@@ -37,7 +37,7 @@ pub(crate) fn config(base_url: &str) -> ApiRateConfig {
     }
 }
 
-/// Timeouts that only a test that means to would run into.
+/// Returns timeouts that expire only in tests of timeouts.
 pub(crate) fn ample() -> Timeouts {
     Timeouts::default()
         .connect(secs(8))
@@ -57,7 +57,7 @@ pub(crate) fn client(base_url: &str) -> DynamicAPIClient {
     builder(base_url).build().expect("a valid client")
 }
 
-/// The same in virtual time: whatever this thread waits for passes at once and is counted exactly.
+/// Returns a client in virtual time: every wait of this thread ends at once and is counted exactly.
 pub(crate) fn in_virtual_time(
     base_url: &str,
     change: impl FnOnce(ClientBuilder) -> ClientBuilder,
@@ -71,7 +71,7 @@ pub(crate) fn in_virtual_time(
     (client, clock, joined)
 }
 
-/// What a call returns, if it returns well before anybody loses patience.
+/// Returns the result of a call. Fails if the call takes longer than a few seconds.
 pub(crate) fn promptly<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, outcome) = mpsc::channel();
     thread::spawn(move || done.send(call()));
@@ -82,7 +82,7 @@ pub(crate) fn promptly<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'sta
     }
 }
 
-/// A call whose request is full of secrets, and its whole body.
+/// Sends a request full of secrets, and returns its whole body.
 pub(crate) fn whole_body(client: &DynamicAPIClient) -> Result<String, Error> {
     let request = client
         .get("/path")
@@ -92,7 +92,7 @@ pub(crate) fn whole_body(client: &DynamicAPIClient) -> Result<String, Error> {
     promptly(move || request.send()?.text())
 }
 
-/// How a call failed; its error, shown in any way, holds no secret.
+/// Returns the error of a call. Fails if any form of it shows a secret.
 pub(crate) fn failure<T: Debug>(outcome: Result<T, Error>) -> TransportKind {
     let error = outcome.expect_err("it fails");
     no_secret(&error);
@@ -113,7 +113,7 @@ pub(crate) fn hides(text: &str) {
     assert!(!text.contains(SECRET), "a secret is shown: {text}");
 }
 
-/// The sources of an error hold no secret either.
+/// Fails if a source of the error shows a secret.
 #[track_caller]
 pub(crate) fn chain(error: &dyn std::error::Error) {
     let mut source = error.source();

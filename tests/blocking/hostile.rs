@@ -1,4 +1,4 @@
-//! Servers that mean harm, or are broken: a clear error within the timeouts, and nothing else.
+//! Hostile and broken servers: each causes a clear error within the timeouts.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -11,7 +11,7 @@ use crate::server::{After, Server, answer, flood, ok, silence};
 use crate::{SECRET, ample, builder, client, failure, hides, ms, promptly, secs, whole_body};
 
 #[test]
-fn what_is_not_http_is_an_error_of_the_protocol() {
+fn invalid_http_is_an_error_of_the_protocol() {
     let many: String = (0..10_000)
         .map(|number| format!("x-{number}: {SECRET}\r\n"))
         .collect();
@@ -67,7 +67,7 @@ fn what_is_not_http_is_an_error_of_the_protocol() {
 }
 
 #[test]
-fn a_line_without_end_is_an_error_of_the_protocol() {
+fn an_endless_line_is_an_error_of_the_protocol() {
     for begin in ["HTTP/1.1 200 OK\r\nx: ", "HTTP/1.1 200 ", "x"] {
         let server = Server::of(move |_, _, stream| {
             stream.write_all(begin.as_bytes())?;
@@ -80,7 +80,7 @@ fn a_line_without_end_is_an_error_of_the_protocol() {
 }
 
 #[test]
-fn headers_without_end_are_an_error_of_the_protocol() {
+fn endless_headers_are_an_error_of_the_protocol() {
     let server = Server::of(|_, _, stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\n")?;
         flood(stream, b"x: y\r\n", ms(0));
@@ -91,7 +91,7 @@ fn headers_without_end_are_an_error_of_the_protocol() {
 }
 
 #[test]
-fn half_an_answer_is_a_closed_connection() {
+fn a_truncated_head_is_a_closed_connection() {
     for half in [
         "",
         "HT",
@@ -107,7 +107,7 @@ fn half_an_answer_is_a_closed_connection() {
 }
 
 #[test]
-fn half_a_body_is_a_closed_connection() {
+fn a_truncated_body_is_a_closed_connection() {
     for half in [
         format!("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n{SECRET}"),
         format!("HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551612\r\n\r\n{SECRET}"),
@@ -121,13 +121,13 @@ fn half_a_body_is_a_closed_connection() {
         assert_eq!(
             server.requests().len(),
             1,
-            "an answer that has begun is the caller's"
+            "a response that has begun is delivered"
         );
     }
 }
 
 #[test]
-fn the_longest_length_that_can_be_written_ends_in_an_error() {
+fn the_maximum_length_ends_in_an_error() {
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", u64::MAX);
     let server = Server::answers_and_closes([head + SECRET]);
     let kind = failure(whole_body(&client(&server.url())));
@@ -136,7 +136,7 @@ fn the_longest_length_that_can_be_written_ends_in_an_error() {
 }
 
 #[test]
-fn chunks_that_are_garbage_are_an_error_of_the_protocol() {
+fn invalid_chunks_are_an_error_of_the_protocol() {
     for chunks in [
         format!("zz\r\n{SECRET}\r\n0\r\n\r\n"),
         format!("-7\r\n{SECRET}\r\n0\r\n\r\n"),
@@ -154,7 +154,7 @@ fn chunks_that_are_garbage_are_an_error_of_the_protocol() {
 }
 
 #[test]
-fn a_connection_that_is_closed_as_soon_as_it_is_accepted_is_tried_once_more() {
+fn a_connection_closed_right_after_it_was_accepted_is_retried_once() {
     let server = Server::raw(|_, stream| drop(stream));
     let kind = failure(whole_body(&client(&server.url())));
     assert_eq!(kind, TransportKind::Closed);
@@ -162,7 +162,7 @@ fn a_connection_that_is_closed_as_soon_as_it_is_accepted_is_tried_once_more() {
 }
 
 #[test]
-fn a_reset_instead_of_an_answer_is_tried_once_more() {
+fn a_reset_instead_of_a_response_is_retried_once() {
     let fault = Fault::cut_before_response(1.0).expect("valid").by_reset();
     let api = SimulatedApi::builder()
         .fault(fault)
@@ -185,7 +185,7 @@ fn a_reset_in_the_middle_of_a_body_is_a_closed_connection() {
 }
 
 #[test]
-fn nobody_listens_is_a_connection_that_could_not_be_made() {
+fn a_port_without_a_server_is_a_connection_that_could_not_be_made() {
     let port = {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
         listener.local_addr().expect("it has an address").port()
@@ -196,15 +196,15 @@ fn nobody_listens_is_a_connection_that_could_not_be_made() {
 }
 
 #[test]
-fn a_name_that_does_not_resolve_is_said_so() {
-    // No name of 300 characters can be asked for: whatever the resolver, nobody is contacted.
+fn a_name_that_does_not_resolve_is_an_error_of_resolution() {
+    // A name of 300 characters is invalid, so no resolver contacts a server.
     let client = client(&format!("http://{}.invalid", "x".repeat(300)));
     let kind = failure(whole_body(&client));
     assert_eq!(kind, TransportKind::Resolve);
 }
 
 #[test]
-fn silence_before_the_answer_ends_by_the_timeout_of_the_first_byte() {
+fn silence_before_the_response_ends_by_the_timeout_of_the_first_byte() {
     let server = Server::of(|_, _, stream| silence(stream));
     let client = builder(&server.url())
         .timeouts(ample().first_byte(ms(150)))
@@ -258,7 +258,7 @@ fn a_head_that_drips_ends_by_the_timeout_of_the_first_byte() {
     assert_eq!(kind, TransportKind::Timeout(TimeoutPhase::FirstByte));
 }
 
-/// Answers whose body takes for ever, one byte at a time.
+/// Starts a server whose bodies never end, one byte at a time.
 fn dripping(head: &'static str, drip: &'static [u8]) -> Server {
     Server::of(move |_, _, stream| {
         stream.write_all(head.as_bytes())?;
@@ -308,7 +308,7 @@ fn trailers_that_drip_end_by_the_timeout_of_the_body() {
         .build()
         .expect("valid");
     let outcome = whole_body(&client);
-    // Whoever ignores trailers may deliver the body, which is complete.
+    // A transport that ignores trailers may deliver the body, which is complete.
     if let Ok(body) = &outcome {
         assert_eq!(body, "x");
     } else {
@@ -324,7 +324,7 @@ fn trailers_that_drip_end_by_the_timeout_of_the_body() {
 }
 
 #[test]
-fn a_slow_first_byte_may_take_longer_than_the_pause_between_two_bytes() {
+fn a_first_byte_may_take_longer_than_the_timeout_between_two_bytes() {
     let server = Server::of(|_, _, stream| {
         std::thread::sleep(ms(500));
         stream.write_all(ok("it was worth it").as_bytes())?;
@@ -334,14 +334,14 @@ fn a_slow_first_byte_may_take_longer_than_the_pause_between_two_bytes() {
         .timeouts(ample().between_bytes(ms(150)))
         .build()
         .expect("valid");
-    assert_eq!(whole_body(&client).expect("an answer"), "it was worth it");
-    // On a connection that is used again, too.
-    assert_eq!(whole_body(&client).expect("an answer"), "it was worth it");
+    assert_eq!(whole_body(&client).expect("a response"), "it was worth it");
+    // Send another request on the same connection.
+    assert_eq!(whole_body(&client).expect("a response"), "it was worth it");
     assert!(front::REUSED.contains(&server.connections()));
 }
 
 #[test]
-fn a_flood_of_informational_answers_ends_within_the_timeout_of_the_first_byte() {
+fn a_flood_of_informational_responses_ends_within_the_timeout_of_the_first_byte() {
     for (informational, pause) in [
         ("HTTP/1.1 100 Continue\r\n\r\n", front::FLOOD),
         ("HTTP/1.1 100 Continue\r\n\r\n", ms(10)),
@@ -372,7 +372,7 @@ fn a_flood_of_informational_answers_ends_within_the_timeout_of_the_first_byte() 
 }
 
 #[test]
-fn informational_answers_before_the_real_one_are_skipped() {
+fn informational_responses_before_the_final_one_are_skipped() {
     for informational in [
         "HTTP/1.1 100 Continue\r\n\r\n",
         "HTTP/1.1 102 Processing\r\n\r\n",
@@ -380,12 +380,12 @@ fn informational_answers_before_the_real_one_are_skipped() {
     ] {
         let server = Server::answers([format!("{informational}{}", ok("real"))]);
         let text = whole_body(&client(&server.url()));
-        assert_eq!(text.expect("an answer"), "real", "{informational:?}");
+        assert_eq!(text.expect("a response"), "real", "{informational:?}");
     }
 }
 
 #[test]
-fn a_switch_of_protocols_that_nobody_asked_for_ends_in_an_error() {
+fn an_unrequested_switch_of_protocols_ends_in_an_error() {
     let server = Server::of(|_, _, stream| {
         stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: hunter2\r\n\r\n")?;
         silence(stream)
@@ -394,12 +394,12 @@ fn a_switch_of_protocols_that_nobody_asked_for_ends_in_an_error() {
         .timeouts(ample().first_byte(ms(300)).between_bytes(ms(300)))
         .build()
         .expect("valid");
-    // No status below 200 is an answer.
+    // A status below 200 is not a final response.
     failure(whole_body(&client));
 }
 
 #[test]
-fn bodies_where_none_belongs_do_not_reach_the_next_answer() {
+fn forbidden_bodies_do_not_reach_the_next_response() {
     for (method, status) in [("GET", 204), ("GET", 304), ("HEAD", 200)] {
         let smuggled = ok("smuggled");
         let server = Server::answers([
@@ -407,11 +407,11 @@ fn bodies_where_none_belongs_do_not_reach_the_next_answer() {
             ok("real"),
         ]);
         let client = client(&server.url());
-        let first = client.request(method, "/1").send().expect("an answer");
+        let first = client.request(method, "/1").send().expect("a response");
         assert_eq!(first.status(), status);
         assert_eq!(first.text().expect("no body"), "", "{method} {status}");
         assert_eq!(
-            whole_body(&client).expect("an answer"),
+            whole_body(&client).expect("a response"),
             "real",
             "{method} {status}"
         );
@@ -420,16 +420,16 @@ fn bodies_where_none_belongs_do_not_reach_the_next_answer() {
 }
 
 #[test]
-fn an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one() {
+fn an_unrequested_response_is_not_taken_for_the_next_one() {
     let server = Server::answers([format!("{}{}", ok("first"), ok("smuggled")), ok("second")]);
     let client = client(&server.url());
-    assert_eq!(whole_body(&client).expect("an answer"), "first");
-    assert_eq!(whole_body(&client).expect("an answer"), "second");
+    assert_eq!(whole_body(&client).expect("a response"), "first");
+    assert_eq!(whole_body(&client).expect("a response"), "second");
     assert_eq!(server.connections(), 2);
 }
 
 #[test]
-fn lengths_and_chunks_together_do_not_reach_the_next_answer() {
+fn lengths_together_with_chunks_do_not_reach_the_next_response() {
     let server = Server::answers([
         format!(
             "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n\
@@ -442,7 +442,7 @@ fn lengths_and_chunks_together_do_not_reach_the_next_answer() {
     if let Ok(body) = whole_body(&client) {
         assert_eq!(body, "abc", "chunks count (RFC 9112, section 6.3)");
     }
-    assert_eq!(whole_body(&client).expect("an answer"), "second");
+    assert_eq!(whole_body(&client).expect("a response"), "second");
 }
 
 #[test]
@@ -461,7 +461,7 @@ fn a_request_that_the_server_does_not_read_ends_by_the_timeout_of_sending() {
 }
 
 #[test]
-fn a_refusal_before_the_request_was_read_is_an_answer_or_a_closed_connection() {
+fn a_refusal_before_the_request_was_read_is_a_response_or_a_closed_connection() {
     let server = Server::raw(|_, mut stream| {
         // Closing with unread input resets the connection.
         drop(stream.write_all(answer(413, "", SECRET).as_bytes()));
@@ -476,7 +476,7 @@ fn a_refusal_before_the_request_was_read_is_an_answer_or_a_closed_connection() {
 
 #[test]
 #[cfg(feature = "rustls")]
-fn a_server_that_does_not_speak_tls_is_an_error_of_tls() {
+fn a_server_without_tls_is_an_error_of_tls() {
     let server = Server::raw(|_, mut stream| {
         drop(stream.write_all(answer(400, "", SECRET).as_bytes()));
         drop(silence(&mut stream));
@@ -499,7 +499,7 @@ fn silence_instead_of_a_tls_handshake_ends_by_a_timeout() {
 }
 
 #[test]
-fn what_a_server_says_in_its_reason_is_not_shown() {
+fn the_reason_phrase_of_a_server_is_not_shown() {
     let server = Server::answers([format!(
         "HTTP/1.1 500 {SECRET}\r\nSet-Cookie: {SECRET}\r\nContent-Length: 7\r\n\r\n{SECRET}"
     )]);

@@ -1,4 +1,4 @@
-//! What the limiter learns from answers, and how long callers wait for it; waits in virtual time.
+//! Limits and pauses from responses, and the waits of callers; waits are in virtual time.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use crate::{
     SECRET, ample, builder, client, failure, in_virtual_time, ms, no_secret, promptly, secs,
 };
 
-/// 2026-01-01 00:00:00 UTC, where virtual time begins.
+/// Start of virtual time: 2026-01-01 00:00:00 UTC.
 const START: Duration = secs(1_767_225_600);
 
 #[test]
-fn retry_after_in_seconds_and_in_all_three_forms_of_dates_is_kept_on_each_backoff_status() {
+fn retry_after_in_seconds_and_in_all_date_formats_is_obeyed_on_each_backoff_status() {
     let forms = [
         "90",
         "Thu, 01 Jan 2026 00:01:30 GMT",
@@ -33,10 +33,10 @@ fn retry_after_in_seconds_and_in_all_three_forms_of_dates_is_kept_on_each_backof
                 builder.backoff_status_codes([408, 429, 503, 529])
             });
             assert_eq!(clock.unix_now(), START);
-            let response = client.get("/").send().expect("an answer");
+            let response = client.get("/").send().expect("a response");
             assert_eq!(response.attempts(), 2);
             let waited = response.waited();
-            // Never early, and at most a tenth late.
+            // The wait is never shorter, and at most a tenth longer.
             assert!(
                 waited >= secs(90) && waited <= secs(99),
                 "{status} {form}: {waited:?}"
@@ -47,7 +47,7 @@ fn retry_after_in_seconds_and_in_all_three_forms_of_dates_is_kept_on_each_backof
 }
 
 #[test]
-fn a_date_is_measured_from_the_date_of_the_answer() {
+fn a_date_is_measured_from_the_date_of_the_response() {
     let refusal = answer(
         429,
         "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nRetry-After: Sun, 06 Nov 1994 08:50:07 GMT\r\n",
@@ -55,12 +55,12 @@ fn a_date_is_measured_from_the_date_of_the_answer() {
     );
     let server = Server::answers([refusal, ok("done")]);
     let (client, _, _joined) = in_virtual_time(&server.url(), |builder| builder);
-    let waited = client.get("/").send().expect("an answer").waited();
+    let waited = client.get("/").send().expect("a response").waited();
     assert!(waited >= secs(30) && waited <= secs(33), "{waited:?}");
 }
 
 #[test]
-fn a_retry_after_that_says_nothing_leaves_the_limiters_own_pause() {
+fn an_invalid_retry_after_leaves_the_limiters_own_pause() {
     for hint in [
         "",
         "Retry-After: 0\r\n",
@@ -74,7 +74,7 @@ fn a_retry_after_that_says_nothing_leaves_the_limiters_own_pause() {
         let server = Server::answers([answer(429, hint, ""), ok("done")]);
         let clock_start = START;
         let (client, clock, _joined) = in_virtual_time(&server.url(), |builder| builder);
-        let response = client.get("/").send().expect("an answer");
+        let response = client.get("/").send().expect("a response");
         assert_eq!(response.attempts(), 2, "{hint:?}");
         let waited = response.waited();
         assert!(waited >= ms(1) && waited < ms(20), "{hint:?}: {waited:?}");
@@ -83,11 +83,11 @@ fn a_retry_after_that_says_nothing_leaves_the_limiters_own_pause() {
 }
 
 #[test]
-fn retry_after_on_a_success_is_no_pause() {
+fn retry_after_on_a_success_causes_no_pause() {
     let server = Server::answers([answer(200, "Retry-After: 60\r\n", "fine")]);
     let (client, clock, _joined) = in_virtual_time(&server.url(), |builder| builder);
     for _ in 0..3 {
-        let response = client.get("/").send().expect("an answer");
+        let response = client.get("/").send().expect("a response");
         assert_eq!(response.waited(), Duration::ZERO);
     }
     assert_eq!(client.limiter().snapshot().cooldown_until, None);
@@ -95,7 +95,7 @@ fn retry_after_on_a_success_is_no_pause() {
 }
 
 #[test]
-fn a_pause_beyond_max_cooldown_is_an_error_at_once_that_carries_it() {
+fn a_pause_above_max_cooldown_is_an_error_at_once_that_contains_it() {
     let refusal = answer(429, "Retry-After: 3600\r\nX-Reason: quota\r\n", SECRET);
     let server = Server::answers([refusal, ok("done")]);
     let (client, clock, _joined) =
@@ -115,20 +115,20 @@ fn a_pause_beyond_max_cooldown_is_an_error_at_once_that_carries_it() {
     assert_eq!(reply.headers()["x-reason"], "quota");
     assert_eq!(reply.text(), SECRET);
 
-    // Whoever comes next is told too, and nothing is sent.
+    // The next caller gets the error, too, and nothing is sent.
     let error = client.get("/next").send().expect_err("still too long");
     assert!(matches!(error, Error::CooldownTooLong { .. }), "{error:?}");
     assert!(error.reply().is_none(), "it was another call's refusal");
     assert_eq!(server.requests().len(), 1);
-    assert_eq!(clock.unix_now(), START, "nobody slept");
+    assert_eq!(clock.unix_now(), START, "no caller slept");
 
-    // When little enough is left, callers wait again.
+    // When the rest of the pause is short enough, callers wait again.
     clock.advance(secs(3960));
-    assert_eq!(client.get("/").send().expect("an answer").status(), 200);
+    assert_eq!(client.get("/").send().expect("a response").status(), 200);
 }
 
 #[test]
-fn a_pause_beyond_the_deadline_is_an_error_at_once_that_carries_it() {
+fn a_pause_beyond_the_deadline_is_an_error_at_once_that_contains_it() {
     let server = Server::answers([answer(429, "Retry-After: 60\r\n", SECRET), ok("done")]);
     let (client, clock, _joined) = in_virtual_time(&server.url(), |builder| builder);
     let error = client
@@ -142,7 +142,7 @@ fn a_pause_beyond_the_deadline_is_an_error_at_once_that_carries_it() {
     assert!(needed >= secs(60) && needed <= secs(66), "{needed:?}");
     assert_eq!(error.status().map(|status| status.as_u16()), Some(429));
     assert_eq!(server.requests().len(), 1);
-    assert_eq!(clock.unix_now(), START, "nobody slept");
+    assert_eq!(clock.unix_now(), START, "no caller slept");
 
     let response = client
         .get("/")
@@ -153,7 +153,7 @@ fn a_pause_beyond_the_deadline_is_an_error_at_once_that_carries_it() {
 }
 
 #[test]
-fn a_deadline_of_zero_is_too_short_for_any_wait_and_sends_nothing_late() {
+fn a_deadline_of_zero_allows_no_wait_and_sends_nothing_late() {
     let server = Server::answers([ok("done")]);
     let (client, clock, _joined) = in_virtual_time(&server.url(), |builder| builder);
     client.limiter().on_backoff(Some(secs(1)));
@@ -168,7 +168,7 @@ fn a_deadline_of_zero_is_too_short_for_any_wait_and_sends_nothing_late() {
 }
 
 #[test]
-fn a_timeout_of_the_request_bounds_one_attempt() {
+fn a_timeout_of_the_request_limits_one_attempt() {
     let server = Server::of(|_, _, stream| silence(stream));
     let client = client(&server.url());
     let request = client.get("/").query("key", SECRET).timeout(ms(150));
@@ -178,7 +178,7 @@ fn a_timeout_of_the_request_bounds_one_attempt() {
 }
 
 #[test]
-fn a_deadline_of_the_request_bounds_the_attempt() {
+fn a_deadline_of_the_request_limits_the_attempt() {
     let server = Server::of(|_, _, stream| silence(stream));
     let client = client(&server.url());
     let request = client.get("/").deadline(ms(150));
@@ -187,7 +187,7 @@ fn a_deadline_of_the_request_bounds_the_attempt() {
 }
 
 #[test]
-fn a_deadline_bounds_all_attempts_together() {
+fn a_deadline_limits_all_attempts_together() {
     let server = Server::of(|_, _, stream| silence(stream));
     let client = builder(&server.url())
         .timeouts(ample().first_byte(ms(100)))
@@ -204,7 +204,7 @@ fn a_deadline_bounds_all_attempts_together() {
 }
 
 #[test]
-fn a_deadline_bounds_all_refusals_together() {
+fn a_deadline_limits_all_refusals_together() {
     let server = Server::answers([answer(429, "", "")]);
     let client = builder(&server.url())
         .max_retries_on_backoff(u32::MAX)
@@ -221,7 +221,7 @@ fn a_deadline_bounds_all_refusals_together() {
 }
 
 #[test]
-fn timeout_and_deadline_hold_while_the_body_is_read() {
+fn timeout_and_deadline_apply_while_the_body_is_read() {
     for deadline in [false, true] {
         let server = Server::of(|_, _, stream| {
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")?;
@@ -258,13 +258,17 @@ fn a_timeout_of_zero_is_refused() {
 }
 
 #[test]
-fn requests_with_a_timeout_use_kept_connections_too() {
+fn requests_with_a_timeout_use_kept_connections() {
     let server = Server::answers([ok("done")]);
     let client = client(&server.url());
     for _ in 0..3 {
-        let response = client.get("/").timeout(secs(5)).send().expect("an answer");
+        let response = client.get("/").timeout(secs(5)).send().expect("a response");
         drop(response.text());
-        let response = client.get("/").deadline(secs(5)).send().expect("an answer");
+        let response = client
+            .get("/")
+            .deadline(secs(5))
+            .send()
+            .expect("a response");
         drop(response.text());
     }
     assert_eq!(server.requests().len(), 6);
@@ -292,24 +296,27 @@ fn a_refusal_reaches_the_limiter_before_its_body_was_read() {
     let call = thread::spawn(move || request.send().map(|response| response.attempts()));
     let until = Instant::now() + secs(5);
     while client.limiter().snapshot().backed_off == 0 {
-        assert!(Instant::now() < until, "the limiter was not told");
+        assert!(
+            Instant::now() < until,
+            "the limiter did not get the refusal"
+        );
         thread::sleep(ms(1));
     }
-    assert!(!call.is_finished(), "the body is still to come");
+    assert!(!call.is_finished(), "the body has not arrived");
     release.store(true, Ordering::SeqCst);
-    assert_eq!(call.join().expect("no panic").expect("an answer"), 2);
+    assert_eq!(call.join().expect("no panic").expect("a response"), 2);
     assert!(front::REUSED.contains(&server.connections()));
 }
 
 #[test]
-fn everything_below_500_is_a_success_and_the_rest_is_neither() {
+fn statuses_below_500_are_successes_and_others_are_neutral() {
     let statuses = [
         200, 204, 301, 304, 400, 401, 403, 404, 409, 422, 500, 502, 504, 599, 600, 999,
     ];
     let server = Server::answers(statuses.map(|status| answer(status, "", "")));
     let client = client(&server.url());
     for status in statuses {
-        let response = client.get("/").send().expect("an answer");
+        let response = client.get("/").send().expect("a response");
         assert_eq!(response.status().as_u16(), status);
         assert_eq!(response.attempts(), 1);
     }
@@ -321,7 +328,7 @@ fn everything_below_500_is_a_success_and_the_rest_is_neither() {
 }
 
 #[test]
-fn a_limiter_that_is_joined_paces_both_clients() {
+fn a_shared_limiter_paces_both_clients() {
     let server = Server::answers([answer(429, "Retry-After: 30\r\n", ""), ok("done")]);
     let (first, clock, _joined) =
         in_virtual_time(&server.url(), |builder| builder.max_retries_on_backoff(0));
@@ -330,7 +337,7 @@ fn a_limiter_that_is_joined_paces_both_clients() {
         .build()
         .expect("valid");
     first.get("/1").send().expect_err("refused");
-    let response = second.get("/2").send().expect("an answer");
+    let response = second.get("/2").send().expect("a response");
     assert!(response.waited() >= secs(30));
     assert!(clock.unix_now() >= START + secs(30));
     assert_eq!(first.limiter().snapshot(), second.limiter().snapshot());

@@ -1,8 +1,8 @@
-//! The client on real HTTP: what it sends, what it makes of answers, and what no answer can do to it.
+//! The client on real HTTP: its requests, how it handles responses, and hostile servers.
 //!
 //! Servers are scripted raw sockets and the simulated API, all on the loopback. Waits for permits pass
-//! in virtual time where a test is about waits. Timeouts are small where they are to run out and ample
-//! where they are not, so that a slow machine changes nothing.
+//! in virtual time where a test is about waits. Timeouts are short where they should expire and long
+//! elsewhere, so that a slow machine changes nothing.
 
 mod before_send;
 mod bodies;
@@ -26,7 +26,7 @@ mod threads;
 
 use helpers::*;
 
-/// The blocking client; `tests/blocking_suite_on_async` runs the same suite on the other.
+/// The blocking client. `tests/blocking_suite_on_async` runs this suite on the async client.
 mod front {
     use std::ops::RangeInclusive;
     use std::time::Duration;
@@ -35,24 +35,24 @@ mod front {
 
     pub(crate) use api_ratelimiter::{ClientBuilder, DynamicAPIClient, RequestBuilder, Response};
 
-    /// What ends a head that falls silent: each of its bytes is seen.
+    /// Timeout that ends a silent head: the transport sees each of its bytes.
     pub(crate) const SILENT_HEAD: TimeoutPhase = TimeoutPhase::BetweenBytes;
 
-    /// What a length of 2^64 - 1 is: one that is never reached.
+    /// Error of a length of 2^64 - 1: the body never reaches it.
     pub(crate) const LONGEST_LENGTH: TransportKind = TransportKind::Closed;
 
-    /// The time between two of a flood of answers that say nothing.
+    /// Time between two responses of a flood of informational responses.
     pub(crate) const FLOOD: Duration = Duration::ZERO;
 
-    /// Connections that a caller needs who reads every answer to its end.
+    /// Number of connections of a caller that reads every response to its end.
     pub(crate) const REUSED: RangeInclusive<usize> = 1..=1;
 
-    /// Connections after a short answer was dropped unread.
+    /// Number of connections after a short response was dropped unread.
     pub(crate) const AFTER_A_SHORT_ONE: usize = 2;
 
-    /// Connections that a thread needs at most.
+    /// Maximum number of connections of a thread.
     pub(crate) const EACH: u64 = 1;
 
-    /// What was dropped is gone.
+    /// Waits until dropped responses are closed, which they are at once.
     pub(crate) fn settle() {}
 }

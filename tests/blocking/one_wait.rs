@@ -1,4 +1,4 @@
-//! `Error::retry_after` is the wait that the client's own dialect read, and that its limiter keeps.
+//! `Error::retry_after` is the wait that the client's dialect read, and that its limiter obeys.
 
 use std::io::{Read, Write};
 use std::thread;
@@ -38,13 +38,13 @@ fn assert_pause_of_15_s(client: &DynamicAPIClient) {
         .duration_since(std::time::UNIX_EPOCH)
         .expect("after 1970")
         .saturating_sub(api_ratelimiter::SystemClock::new().unix_now());
-    // Up to a tenth of jitter on top; some seconds may have passed on a slow machine.
+    // The jitter adds up to a tenth. Some seconds may have passed on a slow machine.
     assert!(left > secs(5) && left <= secs(17), "{left:?}");
 }
 
 #[test]
 fn an_error_of_a_delivered_response_keeps_its_reading() {
-    // A 503 of a POST is not sent again: the caller gets it.
+    // A POST is not retried after a 503: the caller gets the response.
     let refusal = answer(503, "Retry-After: 7\r\n", "busy");
     let server = Server::answers([refusal]);
     let client = crate::client(&server.url());

@@ -1,4 +1,5 @@
-//! What a configuration knows of its API: throttles in bodies, keys, headers, parts with limits of their own.
+//! Properties of an API in its configuration: throttles in bodies, keys, headers, scopes with limits of
+//! their own.
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
@@ -14,7 +15,7 @@ use crate::{ample, config, in_virtual_time, promptly, secs};
 
 const THROTTLED: &str = r#"{"errors": [{"extensions": {"code": "THROTTLED"}}]}"#;
 
-/// A client in virtual time of a changed configuration.
+/// Returns a client in virtual time with a changed configuration.
 fn of(
     server: &Server,
     change: impl FnOnce(&mut ApiRateConfig),
@@ -34,11 +35,11 @@ fn graphql(config: &mut ApiRateConfig) {
 }
 
 #[test]
-fn a_throttle_in_a_200_is_sent_again_and_the_answer_comes_whole() {
+fn a_throttle_in_a_200_is_retried_and_the_response_is_whole() {
     let long = format!(r#"{{"data": "{}"}}"#, "x".repeat(300_000));
     let server = Server::answers([ok(THROTTLED), ok(&long)]);
     let (client, _clock, _joined) = of(&server, graphql);
-    let response = client.post("/graphql").json(&1).send().expect("an answer");
+    let response = client.post("/graphql").json(&1).send().expect("a response");
     assert_eq!(response.attempts(), 2);
     assert_eq!(response.text().expect("a body"), long);
     let bodies: Vec<_> = server
@@ -52,12 +53,12 @@ fn a_throttle_in_a_200_is_sent_again_and_the_answer_comes_whole() {
 }
 
 #[test]
-fn what_was_looked_at_is_part_of_the_reader_too() {
+fn the_inspected_beginning_is_part_of_the_reader() {
     let long = format!(r#"{{"data": "{}"}}"#, "x".repeat(300_000));
     let server = Server::answers([ok(&long)]);
     let (client, _clock, _joined) = of(&server, graphql);
     let mut text = String::new();
-    let response = client.get("/").send().expect("an answer");
+    let response = client.get("/").send().expect("a response");
     response
         .into_reader()
         .read_to_string(&mut text)
@@ -66,7 +67,7 @@ fn what_was_looked_at_is_part_of_the_reader_too() {
 }
 
 #[test]
-fn the_bound_of_a_body_holds_for_what_was_looked_at() {
+fn the_maximum_length_of_a_body_includes_its_inspected_beginning() {
     let server = Server::answers([ok(r#"{"data": "more than ten"}"#)]);
     let mut config = config(&server.url());
     graphql(&mut config);
@@ -77,7 +78,7 @@ fn the_bound_of_a_body_holds_for_what_was_looked_at() {
             .max_body(10),
     )
     .expect("valid");
-    let outcome = client.get("/").send().expect("an answer").text();
+    let outcome = client.get("/").send().expect("a response").text();
     assert!(
         matches!(outcome, Err(Error::BodyTooLarge { limit: 10, .. })),
         "{outcome:?}"
@@ -85,7 +86,7 @@ fn the_bound_of_a_body_holds_for_what_was_looked_at() {
 }
 
 #[test]
-fn a_body_that_falls_silent_hangs_nobody_and_is_the_readers_error() {
+fn a_silent_body_hangs_no_caller_and_is_an_error_of_the_reader() {
     let server = Server::of(|_, _, stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"errors\"")?;
         silence(stream)
@@ -98,7 +99,7 @@ fn a_body_that_falls_silent_hangs_nobody_and_is_the_readers_error() {
         .build()
         .expect("valid");
     let outcome = promptly(move || client.get("/").send()?.text());
-    assert!(outcome.expect_err("it breaks off").is_timeout());
+    assert!(outcome.expect_err("the body is truncated").is_timeout());
 }
 
 #[test]
@@ -115,20 +116,20 @@ fn an_event_stream_is_delivered_at_once() {
 }
 
 #[test]
-fn each_call_has_a_key_of_its_own_and_each_attempt_the_calls() {
+fn each_call_has_its_own_key_and_all_its_attempts_share_it() {
     let server = Server::answers([answer(429, "", ""), ok(""), ok(""), ok(""), ok("")]);
     let (client, _clock, _joined) = of(&server, |config| {
         config.idempotency = IdempotencyConfig::default().automatic().header("X-Idem");
     });
     for _ in 0..2 {
-        client.post("/charges").send().expect("an answer");
+        client.post("/charges").send().expect("a response");
     }
     client
         .post("/charges")
         .idempotency_key("mine")
         .send()
-        .expect("an answer");
-    client.get("/charges").send().expect("an answer");
+        .expect("a response");
+    client.get("/charges").send().expect("a response");
     let keys: Vec<_> = server
         .requests()
         .iter()
@@ -142,13 +143,13 @@ fn each_call_has_a_key_of_its_own_and_each_attempt_the_calls() {
 }
 
 #[test]
-fn a_key_by_hand_makes_a_post_one_that_is_sent_again() {
+fn a_post_with_a_key_of_the_caller_is_retried() {
     let server = Server::answers([answer(503, "", ""), ok("")]);
     let (client, _clock, _joined) = of(&server, |config| {
         config.backoff_status_codes = vec![429, 503];
     });
     let request = client.post("/").idempotency_key("order-7");
-    assert_eq!(request.send().expect("an answer").attempts(), 2);
+    assert_eq!(request.send().expect("a response").attempts(), 2);
     let keys: Vec<_> = server
         .requests()
         .iter()
@@ -164,18 +165,18 @@ fn a_key_by_hand_makes_a_post_one_that_is_sent_again() {
 }
 
 #[test]
-fn default_headers_are_replaced_by_the_builders_and_those_by_the_requests() {
+fn headers_of_the_builder_replace_defaults_and_those_of_the_request_replace_both() {
     let server = Server::answers([ok("")]);
     let with_header = |config: &mut ApiRateConfig| {
         config.default_headers = [("Api-Version".into(), "1".into())].into();
     };
     let (client, _clock, _joined) = of(&server, with_header);
-    client.get("/").send().expect("an answer");
+    client.get("/").send().expect("a response");
     client
         .get("/")
         .header("api-version", "3")
         .send()
-        .expect("an answer");
+        .expect("a response");
     let mut config = config(&server.url());
     with_header(&mut config);
     let client = DynamicAPIClient::builder(config)
@@ -186,7 +187,7 @@ fn default_headers_are_replaced_by_the_builders_and_those_by_the_requests() {
         .expect("valid")
         .get("/")
         .send()
-        .expect("an answer");
+        .expect("a response");
     let versions: Vec<_> = server
         .requests()
         .iter()
@@ -206,7 +207,7 @@ fn a_scope_paces_its_path_and_nothing_else() {
         config.scopes = vec![ScopeConfig::new("search", "/search/**", limit).one_by_one()];
     });
     for path in ["/search/a", "/items/1", "/search/b", "/items/2"] {
-        client.get(path).send().expect("an answer");
+        client.get(path).send().expect("a response");
     }
     let elapsed = api_ratelimiter::Clock::now(&clock);
     assert_eq!(elapsed.as_nanos(), secs(10).as_nanos() as u64);

@@ -1,4 +1,4 @@
-//! Proxies of the environment, which only a child process can be given without touching this one.
+//! Proxies of the environment. They need a child process, because this one's environment is shared.
 
 use std::process::Command;
 
@@ -8,14 +8,14 @@ use crate::front::DynamicAPIClient;
 use crate::server::{Server, answer, ok};
 use crate::{SECRET, chain, config, hides, no_secret, secs};
 
-/// Where the child sends to, and whether it ignores its environment.
+/// Variables with the child's target, and whether it ignores its environment.
 const TARGET: &str = "TEST_PROXY_TARGET";
 const IGNORES: &str = "TEST_PROXY_IGNORED";
-/// Whether there may be no client for want of a feature.
+/// Variable that says whether the client may fail for a missing feature.
 const MAY_BE_REFUSED: &str = "TEST_PROXY_REFUSED";
 
 #[test]
-fn a_child_of_another_test_sends_one_request() {
+fn child_process_that_sends_one_request() {
     let Ok(target) = std::env::var(TARGET) else {
         return; // Not a child.
     };
@@ -41,13 +41,10 @@ fn a_child_of_another_test_sends_one_request() {
     }
 }
 
-/// A child that sends to `target` and has no proxy in its environment.
+/// Returns a child that sends to `target` and has no proxy in its environment.
 fn child(target: &str) -> Command {
     let mut child = Command::new(std::env::current_exe().expect("this program"));
-    child.args([
-        "--exact",
-        "proxies::a_child_of_another_test_sends_one_request",
-    ]);
+    child.args(["--exact", "proxies::child_process_that_sends_one_request"]);
     for name in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {
         child.env_remove(name).env_remove(name.to_lowercase());
     }
@@ -61,7 +58,7 @@ fn run(child: &mut Command) {
     assert!(output.status.success(), "{shown}");
 }
 
-/// Has a child send to `target` and returns what arrived at its proxy.
+/// Runs a child that sends to `target`, and returns the requests that arrived at its proxy.
 fn through_a_proxy(target: &str, ignores: bool) -> Vec<String> {
     let proxy = Server::answers_and_closes([answer(407, "", SECRET)]);
     let address = format!("http://user:{SECRET}@127.0.0.1:{}", proxy.port());
@@ -74,7 +71,7 @@ fn through_a_proxy(target: &str, ignores: bool) -> Vec<String> {
     proxy.lines()
 }
 
-/// This machine, but not by a name or address of the loopback: nothing leaves it either way.
+/// Address of this machine that is not a loopback address. Nothing leaves the machine.
 const NOT_LOOPBACK: &str = "http://0.0.0.0:9";
 
 #[test]
@@ -91,7 +88,7 @@ fn no_proxy_ignores_the_environment() {
 }
 
 #[test]
-fn what_runs_on_this_machine_is_not_asked_of_a_proxy() {
+fn servers_on_this_machine_are_reached_without_a_proxy() {
     let server = Server::answers([ok("direct")]);
     let lines = through_a_proxy(&server.url(), false);
     assert!(lines.is_empty(), "{lines:?}");
@@ -99,7 +96,7 @@ fn what_runs_on_this_machine_is_not_asked_of_a_proxy() {
 }
 
 #[test]
-fn nobody_goes_around_a_proxy_that_this_build_does_not_speak_to() {
+fn an_unsupported_proxy_is_never_bypassed() {
     let proxy = Server::raw(|_, _| {});
     for scheme in ["socks4", "socks4a", "socks5", "socks5h", "https"] {
         let server = Server::answers([ok("direct")]);

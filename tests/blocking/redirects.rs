@@ -1,4 +1,4 @@
-//! Redirects: how many, whereto, and what goes along.
+//! Redirects: their number, their targets, and the headers and bodies that follow them.
 
 use std::io::Write;
 use std::sync::{Arc, OnceLock};
@@ -26,7 +26,7 @@ fn redirects_within_the_origin_are_followed_with_a_permit_each() {
         .bearer_auth(SECRET)
         .build()
         .expect("valid");
-    let response = client.get("/start").send().expect("an answer");
+    let response = client.get("/start").send().expect("a response");
     assert_eq!(response.attempts(), 5);
     assert_eq!(response.text().expect("a body"), "there");
     assert_eq!(
@@ -46,7 +46,7 @@ fn redirects_within_the_origin_are_followed_with_a_permit_each() {
         );
     }
     let reused = front::REUSED.contains(&server.connections());
-    assert!(reused, "redirects are read away");
+    assert!(reused, "redirects are read to their end");
     let snapshot = client.limiter().snapshot();
     assert_eq!((snapshot.granted, snapshot.succeeded), (5, 5));
 }
@@ -56,7 +56,10 @@ fn ten_redirects_are_followed_and_the_eleventh_is_an_error() {
     let path = |number: usize| redirect(302, &format!("/{number}?key={SECRET}"));
     let ten = (1..=10).map(path).chain([ok("there")]);
     let server = Server::answers(ten);
-    let response = client(&server.url()).get("/").send().expect("ten are fine");
+    let response = client(&server.url())
+        .get("/")
+        .send()
+        .expect("ten redirects are followed");
     assert_eq!(response.attempts(), 11);
 
     let server = Server::answers([redirect(302, &format!("/loop?key={SECRET}"))]);
@@ -67,7 +70,7 @@ fn ten_redirects_are_followed_and_the_eleventh_is_an_error() {
 }
 
 #[test]
-fn methods_change_as_browsers_change_them() {
+fn redirects_change_methods_as_browsers_do() {
     for (status, method, then, with_body) in [
         (301, "POST", "GET", false),
         (302, "POST", "GET", false),
@@ -85,7 +88,7 @@ fn methods_change_as_browsers_change_them() {
         if method != "HEAD" {
             request = request.json(&7);
         }
-        request.send().expect("an answer");
+        request.send().expect("a response");
         let second = &server.requests()[1];
         assert_eq!(second.line, format!("{then} /to"), "{status} {method}");
         assert_eq!(second.body == b"7", with_body, "{status} {method}");
@@ -105,7 +108,7 @@ fn methods_change_as_browsers_change_them() {
 }
 
 #[test]
-fn another_origin_sees_no_more_than_four_headers() {
+fn another_origin_receives_only_four_headers() {
     let foreign = Server::answers([ok("foreign")]);
     for host in ["127.0.0.1", "localhost"] {
         let home = Server::answers([redirect(
@@ -129,14 +132,14 @@ fn another_origin_sees_no_more_than_four_headers() {
             .header("Referer", SECRET)
             .header("Proxy-Authorization", SECRET)
             .send()
-            .expect("an answer");
+            .expect("a response");
         assert_eq!(response.attempts(), 2);
         assert_eq!(response.text().expect("a body"), "foreign");
 
         let request = foreign.requests().pop().expect("it came");
         assert_eq!(request.line, "GET /file?signature=abc");
         let mut names = request.names();
-        // The transport's own, without which there is no request.
+        // Headers of the transport, without which there is no request.
         names.retain(|name| !["host", "accept-encoding", "connection"].contains(name));
         assert_eq!(names, ["accept", "range", "user-agent"], "{host}");
         assert_eq!(request.header("accept").as_deref(), Some("text/plain"));
@@ -174,7 +177,7 @@ fn the_same_port_under_another_name_is_another_origin() {
         .bearer_auth(SECRET)
         .build()
         .expect("valid");
-    client.get("/").send().expect("an answer");
+    client.get("/").send().expect("a response");
     let requests = server.requests();
     assert!(requests[0].header("authorization").is_some());
     assert_eq!(requests[1].header("authorization"), None);
@@ -182,8 +185,8 @@ fn the_same_port_under_another_name_is_another_origin() {
 }
 
 #[test]
-fn what_was_taken_off_abroad_stays_off_at_home() {
-    // Home → abroad → home: what the other host makes of the address must not carry a token back.
+fn headers_removed_for_another_origin_stay_removed_at_home() {
+    // Home → other origin → home: a redirect by the other host must not carry a token back.
     let home_port = Arc::new(OnceLock::<u16>::new());
     let port = Arc::clone(&home_port);
     let abroad = Server::of(move |_, _, stream| {
@@ -199,7 +202,7 @@ fn what_was_taken_off_abroad_stays_off_at_home() {
         .default_header("X-Api-Key", SECRET)
         .build()
         .expect("valid");
-    let response = client.get("/start").send().expect("an answer");
+    let response = client.get("/start").send().expect("a response");
     assert_eq!(response.attempts(), 3);
     assert!(home.requests()[0].header("authorization").is_some());
     assert!(!format!("{:?}", abroad.requests()).contains(SECRET));
@@ -207,12 +210,12 @@ fn what_was_taken_off_abroad_stays_off_at_home() {
     assert_eq!(
         client.limiter().snapshot().granted,
         2,
-        "home takes permits, abroad none"
+        "requests to the home origin take permits, others none"
     );
 }
 
 #[test]
-fn a_body_goes_to_another_origin_only_by_the_callers_word() {
+fn a_body_goes_to_another_origin_only_if_the_caller_allows_it() {
     for (status, idempotent, followed) in [
         (307, None, false),
         (308, None, false),
@@ -226,7 +229,7 @@ fn a_body_goes_to_another_origin_only_by_the_callers_word() {
         if let Some(idempotent) = idempotent {
             request = request.idempotent(idempotent);
         }
-        let response = request.send().expect("an answer");
+        let response = request.send().expect("a response");
         if followed {
             let request = foreign.requests().pop().expect("it came");
             assert_eq!(request.line, "POST /");
@@ -239,7 +242,7 @@ fn a_body_goes_to_another_origin_only_by_the_callers_word() {
             assert_eq!(
                 response.status().as_u16(),
                 status,
-                "the redirect is the caller's"
+                "the redirect is delivered"
             );
             assert_eq!(foreign.connections(), 0);
         }
@@ -252,7 +255,7 @@ fn a_body_does_not_go_to_another_origin_where_the_method_changes() {
         let foreign = Server::answers([ok("foreign")]);
         let home = Server::answers([redirect(status, &foreign.url())]);
         let request = client(&home.url()).post("/x").idempotent(true).json(SECRET);
-        request.send().expect("an answer");
+        request.send().expect("a response");
         let request = foreign.requests().pop().expect("it came");
         assert_eq!(request.line, "GET /");
         assert!(!format!("{request:?}").contains("content-"), "{request:?}");
@@ -261,7 +264,7 @@ fn a_body_does_not_go_to_another_origin_where_the_method_changes() {
 }
 
 #[test]
-fn a_body_does_not_go_to_another_origin_by_a_redirect_that_speaks_of_no_body() {
+fn a_redirect_that_drops_the_body_sends_none_to_another_origin() {
     for (status, leads_there) in [(301, true), (302, true), (301, false), (302, false)] {
         let foreign = Server::answers([ok("foreign")]);
         let home = Server::of({
@@ -280,23 +283,27 @@ fn a_body_does_not_go_to_another_origin_by_a_redirect_that_speaks_of_no_body() {
             }
         });
         let request = client(&home.url()).put("/x").idempotent(true).json(SECRET);
-        let response = request.send().expect("an answer");
+        let response = request.send().expect("a response");
         assert_eq!(foreign.connections(), 0);
         if leads_there {
             let given = response.status().as_u16();
-            assert_eq!(given, status, "the redirect is the caller's");
+            assert_eq!(given, status, "the redirect is delivered");
         } else {
-            assert_eq!(home.lines(), ["PUT /x", "PUT /y"], "at home it goes on");
+            assert_eq!(
+                home.lines(),
+                ["PUT /x", "PUT /y"],
+                "within the origin it is followed"
+            );
         }
     }
 }
 
 #[test]
-fn a_refusal_of_another_origin_is_the_callers_and_does_not_slow_this_one() {
+fn a_refusal_of_another_origin_is_delivered_and_does_not_slow_this_one() {
     let foreign = Server::answers([answer(429, "Retry-After: 3600\r\n", "theirs")]);
     let home = Server::answers([redirect(302, &foreign.url())]);
     let client = client(&home.url());
-    let response = client.get("/").send().expect("an answer");
+    let response = client.get("/").send().expect("a response");
     assert_eq!((response.status().as_u16(), response.attempts()), (429, 2));
     let snapshot = client.limiter().snapshot();
     assert_eq!((snapshot.backed_off, snapshot.cooldown_until), (0, None));
@@ -334,7 +341,7 @@ fn only_http_is_followed() {
 }
 
 #[test]
-fn a_redirect_without_an_address_is_the_callers() {
+fn a_redirect_without_an_address_is_delivered() {
     for (status, headers) in [
         (302, ""),
         (300, "Location: /x\r\n"),
@@ -344,7 +351,7 @@ fn a_redirect_without_an_address_is_the_callers() {
         (201, "Location: /x\r\n"),
     ] {
         let server = Server::answers([answer(status, headers, "")]);
-        let response = client(&server.url()).get("/").send().expect("an answer");
+        let response = client(&server.url()).get("/").send().expect("a response");
         assert_eq!(
             (response.status().as_u16(), response.attempts()),
             (status, 1)
@@ -354,7 +361,7 @@ fn a_redirect_without_an_address_is_the_callers() {
 }
 
 #[test]
-fn an_address_that_is_no_text_is_refused() {
+fn an_address_that_is_not_text_is_refused() {
     let bytes = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: /\xff\xfe\r\n\r\n";
     let server = Server::answers([bytes.to_vec()]);
     let kind = failure(client(&server.url()).get("/").send());
@@ -366,7 +373,7 @@ fn an_address_of_a_megabyte_ends_in_an_error() {
     let server = Server::answers([redirect(302, &format!("/{}", SECRET.repeat(150_000)))]);
     let kind = failure(client(&server.url()).get("/").send());
     assert_eq!(kind, TransportKind::Protocol);
-    // One that just fits into a head grows by nothing when it is followed.
+    // An address that just fits into a head does not grow when it is followed.
     let server = Server::answers([
         redirect(302, &format!("/{}", "x".repeat(60_000))),
         ok("there"),
@@ -379,7 +386,7 @@ fn an_address_of_a_megabyte_ends_in_an_error() {
 fn a_token_in_a_redirects_query_is_not_shown() {
     let foreign = Server::answers([answer(403, "", SECRET)]);
     let home = Server::answers([redirect(302, &format!("{}/f?sig={SECRET}", foreign.url()))]);
-    let response = client(&home.url()).get("/").send().expect("an answer");
+    let response = client(&home.url()).get("/").send().expect("a response");
     crate::hides(&format!("{response:?}"));
     let error = response.error_for_status().expect_err("403");
     no_secret(&error);

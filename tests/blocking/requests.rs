@@ -1,4 +1,4 @@
-//! What a request looks like when it arrives.
+//! Requests as they arrive at the server.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,17 +11,17 @@ use crate::front::{DynamicAPIClient, RequestBuilder};
 use crate::server::{Request, Server, answer, ok};
 use crate::{SECRET, builder, client, config, no_secret, promptly};
 
-/// The one request that `make` makes of a client, as it arrived.
+/// Returns the request that `make` sends with a client, as it arrived.
 fn arrived(make: impl FnOnce(&DynamicAPIClient) -> RequestBuilder) -> Request {
     let server = Server::answers([answer(200, "", "")]);
-    make(&client(&server.url())).send().expect("an answer");
+    make(&client(&server.url())).send().expect("a response");
     let mut requests = server.requests();
     assert_eq!(requests.len(), 1);
     requests.remove(0)
 }
 
 #[test]
-fn an_empty_post_says_that_its_body_is_empty() {
+fn an_empty_post_announces_an_empty_body() {
     for method in ["POST", "PUT", "PATCH"] {
         for empty in [false, true] {
             let request = arrived(|client| {
@@ -40,7 +40,7 @@ fn an_empty_post_says_that_its_body_is_empty() {
 }
 
 #[test]
-fn a_method_without_a_body_says_nothing_of_one() {
+fn a_method_without_a_body_announces_none() {
     for method in ["GET", "HEAD", "DELETE", "OPTIONS", "PURGE"] {
         let request = arrived(|client| client.request(method, "/x"));
         assert_eq!(request.line, format!("{method} /x"));
@@ -157,7 +157,7 @@ fn a_content_type_that_is_given_is_kept() {
         .default_header("content-type", KIND)
         .build()
         .expect("valid");
-    client.post("/").body("1").send().expect("an answer");
+    client.post("/").body("1").send().expect("a response");
     kept(server.requests().remove(0));
 }
 
@@ -173,7 +173,7 @@ fn a_header_of_the_request_replaces_the_clients() {
         .bearer_auth("default")
         .build()
         .expect("valid");
-    client.get("/1").send().expect("an answer");
+    client.get("/1").send().expect("a response");
     client
         .get("/2")
         .header("x-one", "own")
@@ -182,14 +182,14 @@ fn a_header_of_the_request_replaces_the_clients() {
         .header("User-Agent", "own/1")
         .bearer_auth("own")
         .send()
-        .expect("an answer");
+        .expect("a response");
     client
         .get("/3")
         .bearer_auth("first")
         .bearer_auth(" last\n")
         .header("authorization-x", "")
         .send()
-        .expect("an answer");
+        .expect("a response");
 
     let requests = server.requests();
     let seen = |number: usize, name| requests[number].header(name).unwrap_or_default();
@@ -211,7 +211,7 @@ fn a_header_of_the_request_replaces_the_clients() {
 }
 
 #[test]
-fn servers_are_told_the_name_of_the_library_unless_another_is_given() {
+fn requests_name_the_library_unless_another_user_agent_is_set() {
     let agent = arrived(|client| client.get("/"))
         .header("user-agent")
         .unwrap_or_default();
@@ -225,7 +225,7 @@ fn paths_join_under_the_base() {
     let client = client(&base);
     let absolute = format!("{}/v2/x?y=1", server.url());
     for path in ["/a", "a", "", "/", "a/", "?x=1", absolute.as_str()] {
-        client.get(path).send().expect("an answer");
+        client.get(path).send().expect("a response");
     }
     assert_eq!(
         server.lines(),
@@ -242,7 +242,7 @@ fn paths_join_under_the_base() {
 }
 
 #[test]
-fn a_timeout_as_long_as_can_be_written_is_none() {
+fn the_maximum_timeout_never_expires() {
     let server = Server::answers([ok("done")]);
     let longest = Duration::MAX;
     let timeouts = Timeouts::default()
@@ -259,12 +259,12 @@ fn a_timeout_as_long_as_can_be_written_is_none() {
         client.get("/").deadline(longest),
     ] {
         let text = promptly(move || request.send()?.text());
-        assert_eq!(text.expect("an answer"), "done");
+        assert_eq!(text.expect("a response"), "done");
     }
 }
 
 #[test]
-fn what_can_not_be_sent_is_refused_before_anything_is() {
+fn an_invalid_request_is_refused_before_anything_is_sent() {
     let server = Server::answers([ok("")]);
     let client = builder(&server.url())
         .bearer_auth(SECRET)
@@ -349,15 +349,15 @@ fn what_can_not_be_sent_is_refused_before_anything_is() {
 }
 
 #[test]
-fn the_first_thing_that_is_wrong_is_the_one_that_is_told() {
+fn the_first_invalid_value_is_the_one_that_is_reported() {
     let server = Server::answers([ok("")]);
     let request = client(&server.url()).get("/\0").header("bad name", "x");
-    let error = request.send().expect_err("wrong twice").to_string();
+    let error = request.send().expect_err("two invalid values").to_string();
     assert!(error.contains("path"), "{error}");
 }
 
 #[test]
-fn bad_settings_are_refused_when_the_client_is_built() {
+fn invalid_settings_are_refused_when_the_client_is_built() {
     let base = "http://127.0.0.1:9";
     let table = [
         ("base_url", builder("ftp://127.0.0.1")),
@@ -413,7 +413,7 @@ fn bad_settings_are_refused_when_the_client_is_built() {
 }
 
 #[test]
-fn what_belongs_to_a_shared_limiter_is_not_set_beside_it() {
+fn settings_of_a_limiter_are_refused_beside_a_shared_one() {
     let shared = client("http://127.0.0.1:9").limiter().clone();
     let table = [
         (
@@ -432,7 +432,7 @@ fn what_belongs_to_a_shared_limiter_is_not_set_beside_it() {
 }
 
 #[test]
-fn lengths_and_codings_are_made_from_the_body_and_never_given() {
+fn headers_of_length_and_coding_come_from_the_body() {
     for (name, value) in [("Content-Length", "5"), ("Transfer-Encoding", "chunked")] {
         let outcome = builder("http://127.0.0.1:9")
             .default_header(name, value)

@@ -1,4 +1,4 @@
-//! What is sent again, how often, and with what.
+//! Retries: their conditions, their number, and their content.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -19,11 +19,11 @@ fn refused(status: u16) -> String {
 }
 
 #[test]
-fn a_429_is_sent_again_with_every_method() {
+fn a_429_is_retried_with_every_method() {
     for method in [
         "GET", "HEAD", "PUT", "DELETE", "OPTIONS", "POST", "PATCH", "PURGE",
     ] {
-        // Without a body, so that HEAD reads the same.
+        // No body, so that HEAD gets an equal response.
         let server = Server::answers([
             answer(429, "", ""),
             answer(429, "", ""),
@@ -32,14 +32,14 @@ fn a_429_is_sent_again_with_every_method() {
         let response = client(&server.url())
             .request(method, "/x")
             .send()
-            .expect("an answer");
+            .expect("a response");
         assert_eq!((response.status().as_u16(), response.attempts()), (200, 3));
         assert_eq!(server.lines(), vec![format!("{method} /x"); 3]);
     }
 }
 
 #[test]
-fn another_backoff_status_is_sent_again_only_if_that_does_no_harm() {
+fn another_backoff_status_is_retried_only_if_the_request_is_idempotent() {
     let table: [(Method, Option<bool>, bool); 12] = [
         (Method::GET, None, true),
         (Method::HEAD, None, true),
@@ -64,11 +64,15 @@ fn another_backoff_status_is_sent_again_only_if_that_does_no_harm() {
         if let Some(idempotent) = idempotent {
             request = request.idempotent(idempotent);
         }
-        let response = request.send().expect("an answer");
+        let response = request.send().expect("a response");
         let expected = if again { (200, 2) } else { (503, 1) };
         let seen = (response.status().as_u16(), response.attempts());
         assert_eq!(seen, expected, "{method} {idempotent:?}");
-        assert_eq!(client.limiter().snapshot().backed_off, 1, "fed either way");
+        assert_eq!(
+            client.limiter().snapshot().backed_off,
+            1,
+            "the limiter gets the refusal in both cases"
+        );
     }
 }
 
@@ -79,7 +83,7 @@ fn the_set_of_backoff_statuses_is_replaced_and_not_added_to() {
         .backoff_status_codes([503])
         .build()
         .expect("valid");
-    let response = client.get("/").send().expect("an answer");
+    let response = client.get("/").send().expect("a response");
     assert_eq!((response.status().as_u16(), response.attempts()), (429, 1));
     assert_eq!(client.limiter().snapshot().backed_off, 0);
 }
@@ -93,7 +97,7 @@ fn a_post_carries_the_same_body_on_every_attempt() {
         .header("Content-Type", "application/octet-stream")
         .body(body.clone())
         .send()
-        .expect("an answer");
+        .expect("a response");
     assert_eq!(response.attempts(), 4);
     let requests = server.requests();
     assert_eq!(requests.len(), 4);
@@ -104,7 +108,7 @@ fn a_post_carries_the_same_body_on_every_attempt() {
 }
 
 #[test]
-fn one_refusal_too_many_is_an_error_that_keeps_the_last_answer() {
+fn one_refusal_too_many_is_an_error_that_keeps_the_last_response() {
     let server = Server::answers([answer(429, "X-Reason: quota\r\n", SECRET)]);
     let client = builder(&server.url())
         .max_retries_on_backoff(3)
@@ -118,7 +122,7 @@ fn one_refusal_too_many_is_an_error_that_keeps_the_last_answer() {
     no_secret(&error);
     assert!(error.is_transient());
     assert_eq!(error.status().map(|status| status.as_u16()), Some(429));
-    let reply = error.reply().expect("it keeps the answer");
+    let reply = error.reply().expect("the error contains a response");
     assert_eq!(reply.headers()["x-reason"], "quota");
     assert_eq!(reply.text(), SECRET);
     assert!(
@@ -157,7 +161,7 @@ fn every_attempt_takes_a_permit() {
         Ok(After::Keep)
     });
     let client = client(&server.url());
-    let response = client.get("/x").send().expect("an answer");
+    let response = client.get("/x").send().expect("a response");
     assert_eq!(response.attempts(), 4);
     assert_eq!(server.lines(), ["GET /x", "GET /x", "GET /x", "GET /y"]);
     let snapshot = client.limiter().snapshot();
@@ -170,7 +174,7 @@ fn every_attempt_takes_a_permit() {
 #[test]
 fn a_cost_is_paid_for_every_attempt() {
     let server = Server::answers([refused(429), ok("done")]);
-    // By the bare law: once it has met the limit, learning keeps the bucket too small for a burst.
+    // Without learning: after a refusal, learning keeps the bucket too small for a burst.
     let limiter = DynamicRateLimiter::new(&ApiRateConfig {
         learning: Learning::Off,
         ..crate::config(&server.url())
@@ -179,18 +183,18 @@ fn a_cost_is_paid_for_every_attempt() {
         .limiter(limiter.expect("valid"))
         .build()
         .expect("valid");
-    let response = client.get("/x").cost(100).send().expect("an answer");
+    let response = client.get("/x").cost(100).send().expect("a response");
     assert_eq!(response.attempts(), 2);
-    // The cut left one token; 99 more at 700 a second take 141 ms, and the pause 1 ms.
+    // The cut left one token. 99 more at 700 per second take 141 ms, and the pause takes 1 ms.
     assert!(response.waited() >= ms(141), "{:?}", response.waited());
 }
 
 #[test]
-fn a_5xx_that_is_no_backoff_status_is_the_callers_and_neutral() {
+fn a_5xx_that_is_not_a_backoff_status_is_delivered_and_neutral() {
     let server = Server::answers([refused(500), refused(503)]);
     let client = client(&server.url());
     for status in [500, 503] {
-        let response = client.get("/").send().expect("an answer");
+        let response = client.get("/").send().expect("a response");
         assert_eq!(response.status(), status);
         assert_eq!(response.text().expect("a body"), "refused");
     }
@@ -202,7 +206,7 @@ fn a_5xx_that_is_no_backoff_status_is_the_callers_and_neutral() {
 }
 
 #[test]
-fn a_kept_connection_that_the_server_closes_is_replaced_once_for_what_is_idempotent() {
+fn a_closed_idle_connection_is_replaced_once_for_idempotent_requests() {
     for method in [
         Method::GET,
         Method::HEAD,
@@ -210,7 +214,7 @@ fn a_kept_connection_that_the_server_closes_is_replaced_once_for_what_is_idempot
         Method::DELETE,
         Method::OPTIONS,
     ] {
-        // The second request arrives on the kept connection, which is closed in its face.
+        // The second request arrives on the idle connection, which the server closes.
         let server = Server::of(|number, _, stream| {
             if number == 1 {
                 return Ok(After::Close);
@@ -219,11 +223,11 @@ fn a_kept_connection_that_the_server_closes_is_replaced_once_for_what_is_idempot
             Ok(After::Keep)
         });
         let client = client(&server.url());
-        drop(client.get("/first").send().expect("an answer").bytes());
+        drop(client.get("/first").send().expect("a response").bytes());
         let response = client
             .request(method.clone(), "/x")
             .send()
-            .expect("an answer");
+            .expect("a response");
         assert_eq!(response.attempts(), 2, "{method}");
         let connections: Vec<usize> = server.requests().iter().map(|r| r.connection).collect();
         let on_a_new_one = front::REUSED.contains(&2) && connections == [0, 1, 2];
@@ -236,7 +240,7 @@ fn a_kept_connection_that_the_server_closes_is_replaced_once_for_what_is_idempot
 }
 
 #[test]
-fn a_kept_connection_that_the_server_closes_is_an_error_for_what_is_not_idempotent() {
+fn a_closed_idle_connection_is_an_error_for_other_requests() {
     for method in [Method::POST, Method::PATCH] {
         let server = Server::of(|number, _, stream| {
             if number == 1 {
@@ -246,26 +250,26 @@ fn a_kept_connection_that_the_server_closes_is_an_error_for_what_is_not_idempote
             Ok(After::Keep)
         });
         let client = client(&server.url());
-        drop(client.get("/first").send().expect("an answer").bytes());
+        drop(client.get("/first").send().expect("a response").bytes());
         let outcome = client.request(method.clone(), "/x").json("body").send();
         assert_eq!(failure(outcome), TransportKind::Closed, "{method}");
         assert_eq!(server.requests().len(), 2, "{method}: never sent twice");
 
         let response = client.request(method.clone(), "/x").idempotent(true).send();
-        assert_eq!(response.expect("an answer").status(), 200);
+        assert_eq!(response.expect("a response").status(), 200);
     }
 }
 
 #[test]
-fn a_connection_that_was_closed_while_idle_costs_nobody_a_retry() {
+fn a_connection_closed_while_idle_costs_no_retry() {
     let server = Server::answers_and_closes([ok("done")]);
     let client = client(&server.url());
     for number in 1..=3 {
-        let response = client.post("/x").send().expect("an answer");
+        let response = client.post("/x").send().expect("a response");
         assert_eq!(response.attempts(), 1);
         assert_eq!(response.text().expect("a body"), "done");
         assert_eq!(server.connections(), number);
-        // The end of the connection has arrived by now, or arrives well before this pause is over.
+        // The end of the connection arrives before this pause is over.
         std::thread::sleep(ms(50));
     }
 }
@@ -279,7 +283,7 @@ fn the_one_free_retry_is_not_given_twice() {
 }
 
 #[test]
-fn transport_errors_are_tried_as_often_as_asked_for() {
+fn transport_errors_are_retried_as_often_as_configured() {
     let closing = || Server::of(|_, _, _| Ok(After::Close));
     let silent = || Server::of(|_, _, stream| silence(stream));
     type Make = fn() -> Server;
@@ -302,7 +306,7 @@ fn transport_errors_are_tried_as_often_as_asked_for() {
     ];
     for (make, method, retries, kind, sent) in table {
         let server = make();
-        // Short only where it is meant to end: a busy machine answers late.
+        // Short only where it should expire: a busy machine responds late.
         let timeouts = if kind == timeout {
             ample().first_byte(ms(400))
         } else {
@@ -325,7 +329,7 @@ fn transport_errors_are_tried_as_often_as_asked_for() {
 }
 
 #[test]
-fn what_never_reached_the_server_is_tried_again_whatever_its_method() {
+fn a_request_that_never_reached_the_server_is_retried_with_every_method() {
     let port = {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
         listener.local_addr().expect("it has an address").port()
@@ -338,7 +342,7 @@ fn what_never_reached_the_server_is_tried_again_whatever_its_method() {
     assert_eq!(client.limiter().snapshot().granted, 3);
 }
 
-/// A client whose token is asked for at each attempt, numbered from 1, and how often it was.
+/// Returns a client that fetches a numbered token for each attempt, and the number of tokens.
 fn with_counted_tokens(server: &Server) -> (DynamicAPIClient, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&asked);
@@ -362,11 +366,11 @@ fn authorizations(server: &Server) -> Vec<String> {
 }
 
 #[test]
-fn a_token_is_asked_for_before_each_attempt() {
+fn a_token_is_fetched_before_each_attempt() {
     let server = Server::answers([refused(429), refused(429), ok("done")]);
     let (client, asked) = with_counted_tokens(&server);
     assert_eq!(asked.load(Ordering::SeqCst), 0, "not before it is needed");
-    client.get("/").send().expect("an answer");
+    client.get("/").send().expect("a response");
     assert_eq!(
         authorizations(&server),
         ["Bearer token-1", "Bearer token-2", "Bearer token-3"]
@@ -375,10 +379,10 @@ fn a_token_is_asked_for_before_each_attempt() {
 }
 
 #[test]
-fn a_token_is_asked_for_once_more_after_a_401() {
+fn a_token_is_fetched_again_after_a_401() {
     let server = Server::answers([refused(401), ok("done")]);
     let (client, asked) = with_counted_tokens(&server);
-    let response = client.post("/").json(&1).send().expect("an answer");
+    let response = client.post("/").json(&1).send().expect("a response");
     assert_eq!((response.status().as_u16(), response.attempts()), (200, 2));
     assert_eq!(
         authorizations(&server),
@@ -390,37 +394,37 @@ fn a_token_is_asked_for_once_more_after_a_401() {
     assert_eq!(
         (snapshot.granted, snapshot.succeeded),
         (2, 2),
-        "a 401 is no refusal"
+        "a 401 is not a refusal"
     );
     let reused = front::REUSED.contains(&server.connections());
-    assert!(reused, "the 401 was read away");
+    assert!(reused, "the 401 was read to its end");
 }
 
 #[test]
-fn a_second_401_is_the_callers() {
+fn a_second_401_is_delivered() {
     let server = Server::answers([refused(401)]);
     let (client, asked) = with_counted_tokens(&server);
-    let response = client.get("/").send().expect("an answer");
+    let response = client.get("/").send().expect("a response");
     assert_eq!((response.status().as_u16(), response.attempts()), (401, 2));
     assert_eq!(response.text().expect("a body"), "refused");
     assert_eq!(asked.load(Ordering::SeqCst), 2);
 }
 
 #[test]
-fn a_401_is_the_callers_at_once_where_no_token_can_be_renewed() {
+fn a_401_is_delivered_at_once_if_no_token_can_be_renewed() {
     let server = Server::answers([refused(401)]);
     let fixed = builder(&server.url())
         .bearer_auth("t")
         .build()
         .expect("valid");
-    assert_eq!(fixed.get("/").send().expect("an answer").attempts(), 1);
+    assert_eq!(fixed.get("/").send().expect("a response").attempts(), 1);
 
     let (client, asked) = with_counted_tokens(&server);
     let own = client
         .get("/")
         .bearer_auth("own")
         .send()
-        .expect("an answer");
+        .expect("a response");
     assert_eq!(own.attempts(), 1);
     assert_eq!(
         authorizations(&server).last().map(String::as_str),
@@ -434,7 +438,7 @@ fn a_401_is_the_callers_at_once_where_no_token_can_be_renewed() {
 }
 
 #[test]
-fn a_token_that_can_not_be_had_ends_the_call_and_gives_the_permit_back() {
+fn a_token_that_can_not_be_fetched_ends_the_call_and_returns_the_permit() {
     let server = Server::answers([ok("done")]);
     let before = client(&server.url()).limiter().snapshot().tokens;
     let (client, _, _joined) = crate::in_virtual_time(&server.url(), |builder| {
@@ -448,7 +452,7 @@ fn a_token_that_can_not_be_had_ends_the_call_and_gives_the_permit_back() {
 }
 
 #[test]
-fn a_token_that_is_no_header_ends_the_call_without_being_shown() {
+fn an_invalid_token_ends_the_call_without_being_shown() {
     let server = Server::answers([ok("done")]);
     let client = builder(&server.url())
         .bearer_auth_with(|| Ok::<_, Error>(format!("{SECRET}\r\nX-Injected: 1")))
@@ -460,7 +464,7 @@ fn a_token_that_is_no_header_ends_the_call_without_being_shown() {
 }
 
 #[test]
-fn tokens_are_asked_for_without_any_lock() {
+fn tokens_are_fetched_without_any_lock() {
     let server = Server::answers([ok("fresh"), ok("done")]);
     let tokens = client(&server.url());
     let own = Arc::new(OnceLock::<DynamicAPIClient>::new());
@@ -468,7 +472,7 @@ fn tokens_are_asked_for_without_any_lock() {
     let client = builder(&server.url())
         .limiter(tokens.limiter().clone())
         .bearer_auth_with(move || {
-            // Another request through the same limiter, and a look at the client itself.
+            // Send another request through the limiter, and format the client.
             let client = inner.get().expect("it is set");
             assert_eq!(client.limiter().snapshot().waiting, 0);
             tokens.get("/token").send()?.text()
@@ -478,7 +482,7 @@ fn tokens_are_asked_for_without_any_lock() {
     own.set(client.clone()).expect("it is set once");
     let request = client.get("/x");
     let text = promptly(move || request.send()?.text());
-    assert_eq!(text.expect("an answer"), "done");
+    assert_eq!(text.expect("a response"), "done");
     assert_eq!(server.lines(), ["GET /token", "GET /x"]);
     assert_eq!(authorizations(&server)[1], "Bearer fresh");
 }

@@ -1,4 +1,4 @@
-//! No token, query, password or body in anything that is shown.
+//! Debug output and errors show no token, query, password or body.
 
 use std::fmt::Debug;
 
@@ -22,7 +22,7 @@ fn secretive(base_url: &str) -> ClientBuilder {
 }
 
 #[test]
-fn builders_clients_limiters_and_requests_show_none() {
+fn builders_clients_limiters_and_requests_show_no_secret() {
     let builder = secretive("http://127.0.0.1:9/v1");
     debug_hides(&builder);
     let client = builder.build().expect("valid");
@@ -42,7 +42,7 @@ fn builders_clients_limiters_and_requests_show_none() {
     assert!(shown.contains("/path") && shown.contains("POST"), "{shown}");
     assert!(
         shown.contains("body_bytes: 9"),
-        "of the body its length: {shown}"
+        "the length of the body is shown: {shown}"
     );
     debug_hides(&client.post("/").form(&[("password", SECRET)]));
     debug_hides(&client.post("/").body(SECRET));
@@ -58,8 +58,8 @@ fn a_source_of_tokens_is_not_shown() {
 }
 
 #[test]
-fn a_builder_shows_no_password_of_an_address() {
-    // Neither is valid, but both may be shown before that is found out.
+fn a_builder_does_not_show_the_password_of_an_address() {
+    // Both are invalid, but the builder may be shown before it checks them.
     let base_url = format!("http://user:{SECRET}@127.0.0.1/?key={SECRET}");
     debug_hides(&builder("http://127.0.0.1").base_url(base_url.as_str()));
     let config = ApiRateConfig {
@@ -70,7 +70,7 @@ fn a_builder_shows_no_password_of_an_address() {
 }
 
 #[test]
-fn answers_replies_and_their_errors_show_none() {
+fn responses_replies_and_their_errors_show_no_secret() {
     let headers =
         format!("Set-Cookie: session={SECRET}\r\nX-Trace: {SECRET}\r\nLocation: /?{SECRET}\r\n");
     let server = Server::answers([answer(500, &headers, SECRET)]);
@@ -79,7 +79,7 @@ fn answers_replies_and_their_errors_show_none() {
         .get("/p")
         .query("key", SECRET)
         .send()
-        .expect("an answer");
+        .expect("a response");
     debug_hides(&response);
     let shown = format!("{response:?}");
     assert!(
@@ -89,7 +89,7 @@ fn answers_replies_and_their_errors_show_none() {
     assert_eq!(
         response.header("x-trace"),
         Some(SECRET),
-        "but can be asked for"
+        "but the caller can read it"
     );
     let error = response.error_for_status().expect_err("500");
     no_secret(&error);
@@ -99,14 +99,14 @@ fn answers_replies_and_their_errors_show_none() {
 }
 
 #[test]
-fn a_body_being_read_shows_none() {
+fn a_body_being_read_shows_no_secret() {
     let server = Server::answers([answer(200, "", SECRET)]);
     let response = client(&server.url()).get("/").query("key", SECRET).send();
-    debug_hides(&response.expect("an answer").into_reader());
+    debug_hides(&response.expect("a response").into_reader());
 }
 
 #[test]
-fn errors_of_the_transport_and_their_sources_show_none() {
+fn errors_of_the_transport_and_their_sources_show_no_secret() {
     let silent = Server::of(|_, _, stream| crate::server::silence(stream));
     let closing = Server::of(|_, _, _| Ok(crate::server::After::Close));
     let garbage = Server::answers([format!("HTTP/1.1 200 OK\r\n{SECRET}\r\n\r\n")]);
@@ -135,7 +135,7 @@ fn errors_of_the_transport_and_their_sources_show_none() {
 }
 
 #[test]
-fn what_a_server_says_is_escaped_where_it_is_shown() {
+fn text_of_a_server_is_escaped_where_it_is_shown() {
     let server = Server::answers([answer(302, "Location: /%0d%0a\u{1b}[31m\r\n", "")]);
     if let Err(error) = client(&server.url()).get("/").send() {
         let shown = format!("{error} {error:?}");

@@ -1,4 +1,4 @@
-//! Many threads, a hidden limit: nothing is lost, nothing is done twice, nobody stands still.
+//! Many threads and a hidden limit: no request is lost or sent twice, and no thread stalls.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,12 +14,12 @@ use crate::{ample, ms, promptly};
 const THREADS: usize = 8;
 const PAGES: usize = 200;
 
-/// So low that it is met on the slowest machine.
+/// Hidden limit per second, low enough to be met on the slowest machine.
 fn hidden_limit() -> SimulatedApiBuilder {
     SimulatedApi::builder().limit(Limit::token_bucket(60.0, 10.0).expect("valid"))
 }
 
-/// A client that begins too fast for the hidden limit and has to find out.
+/// Returns a client that starts above the hidden limit and has to learn it.
 fn eager(api: &SimulatedApi) -> DynamicAPIClient {
     let config = ApiRateConfig {
         name: "simulated".into(),
@@ -39,7 +39,7 @@ fn eager(api: &SimulatedApi) -> DynamicAPIClient {
         .expect("valid")
 }
 
-/// Eight threads fetch all pages between them; returns each thread's number of pages.
+/// Fetches all pages with eight threads. Returns each thread's number of pages.
 fn fetch_all(clients: Vec<DynamicAPIClient>) -> Vec<usize> {
     promptly(move || {
         let next = Arc::new(AtomicUsize::new(0));
@@ -94,7 +94,7 @@ fn eight_threads_with_clones_of_one_client_lose_nothing() {
     assert_eq!(fetched.iter().sum::<usize>(), PAGES);
     assert!(
         fetched.iter().all(|&pages| pages > 0),
-        "nobody starves: {fetched:?}"
+        "no thread starves: {fetched:?}"
     );
     nothing_lost_and_nothing_doubled(&api);
     let (snapshot, stats) = (client.limiter().snapshot(), api.stats());
@@ -130,7 +130,7 @@ fn eight_threads_with_a_client_each_lose_nothing() {
 }
 
 #[test]
-fn a_limit_on_requests_at_once_loses_nothing_either() {
+fn a_limit_on_concurrent_requests_loses_nothing() {
     let limit = Limit::concurrency(2).expect("valid");
     let api = SimulatedApi::builder()
         .limit(limit)
@@ -171,7 +171,7 @@ fn a_client_of_one_fixed_rate_works() {
 }
 
 #[test]
-fn broken_connections_are_made_good_and_told_where_they_can_not_be() {
+fn broken_connections_are_retried_or_reported() {
     let api = SimulatedApi::builder()
         .fault(Fault::cut_before_response(0.2).expect("valid").by_reset())
         .fault(Fault::status(500, 0.1).expect("valid"))
@@ -205,12 +205,12 @@ fn broken_connections_are_made_good_and_told_where_they_can_not_be() {
     assert_eq!((snapshot.granted, snapshot.backed_off), (stats.accepted, 0));
     assert_eq!(
         snapshot.succeeded, stats.served,
-        "5xx and broken connections are no success"
+        "5xx and broken connections are not successes"
     );
 }
 
 #[test]
-fn the_pages_of_a_query_are_all_fetched_though_some_are_refused() {
+fn all_pages_of_a_query_are_fetched_although_some_are_refused() {
     let api = hidden_limit().items(950).start().expect("it starts");
     let client = eager(&api);
     let ids: Vec<String> = promptly(move || {
@@ -222,7 +222,7 @@ fn the_pages_of_a_query_are_all_fetched_though_some_are_refused() {
                 body["start_cursor"] = cursor.clone();
             }
             let request = client.post("/databases/7/query").json(&body);
-            let page: Value = request.send().expect("an answer").json().expect("a page");
+            let page: Value = request.send().expect("a response").json().expect("a page");
             let results = page["results"].as_array().expect("a list");
             ids.extend(results.iter().map(|item| item["id"].to_string()));
             if page["has_more"] != true {

@@ -1,6 +1,6 @@
-//! The async client with the face of the blocking one, so that the blocking suite holds for both.
+//! The async client with the interface of the blocking one, so that one suite tests both.
 //!
-//! Each call runs to its end on one runtime that all tests share; nothing else is done here.
+//! Each call runs to its end on one runtime that all tests share.
 
 use std::fmt::{self, Debug, Display};
 use std::future::Future;
@@ -25,32 +25,32 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     builder.build().expect("a runtime")
 });
 
-/// What ends a head that falls silent: the transport shows it when it is whole.
+/// Timeout that ends a silent head: the transport reports only whole heads.
 pub(crate) const SILENT_HEAD: TimeoutPhase = TimeoutPhase::FirstByte;
 
-/// What a length of 2^64 - 1 is: no valid one.
+/// Error of a length of 2^64 - 1: it is invalid.
 pub(crate) const LONGEST_LENGTH: TransportKind = TransportKind::Protocol;
 
-/// The time between two of a flood of answers that say nothing. The transport reads what has come of
-/// them in one go, which takes a debug build seconds if there is no pause at all.
+/// Time between two responses of a flood of informational responses. The transport reads all that have
+/// arrived at once, which takes a debug build seconds without any pause.
 pub(crate) const FLOOD: Duration = Duration::from_millis(1);
 
-/// Connections that a caller needs who reads every answer to its end: the transport's task gives one back,
-/// and now and then another is made before it has.
+/// Number of connections of a caller that reads every response to its end: a task of the transport returns
+/// connections, and sometimes another one is made before.
 pub(crate) const REUSED: RangeInclusive<usize> = 1..=2;
 
-/// Connections after a short answer was dropped unread: it had come to its end by itself.
+/// Number of connections after a short response was dropped unread: it had arrived whole.
 pub(crate) const AFTER_A_SHORT_ONE: usize = 1;
 
-/// Connections that a thread needs at most: one is made while another comes back.
+/// Maximum number of connections of a thread: one is made while another is being returned.
 pub(crate) const EACH: u64 = 2;
 
-/// What was dropped is gone; that is left to a task of the transport.
+/// Waits until dropped responses are closed by a task of the transport.
 pub(crate) fn settle() {
     std::thread::sleep(Duration::from_millis(50));
 }
 
-/// Runs a call to its end, and leaves the transport's task the time to take its connection back.
+/// Runs a call to its end, and gives the transport's task time to take the connection back.
 fn wait<T: Send>(call: impl Future<Output = T> + Send) -> T {
     run(async {
         let outcome = call.await;
@@ -59,8 +59,7 @@ fn wait<T: Send>(call: impl Future<Output = T> + Send) -> T {
     })
 }
 
-/// Runs a call to its end. A token may be asked for inside a call; that one then runs on a thread of its
-/// own.
+/// Runs a call to its end. A call inside another call, for a token, runs on a thread of its own.
 fn run<T: Send>(call: impl Future<Output = T> + Send) -> T {
     if tokio::runtime::Handle::try_current().is_err() {
         return RUNTIME.block_on(call);
@@ -71,7 +70,7 @@ fn run<T: Send>(call: impl Future<Output = T> + Send) -> T {
     })
 }
 
-/// Shows what it wraps.
+/// Formats the wrapped value.
 macro_rules! shown {
     ($($outer:ident),*) => {$(
         impl Debug for $outer {
@@ -82,7 +81,7 @@ macro_rules! shown {
     )*};
 }
 
-/// Methods that hand over to those of the same name.
+/// Defines methods that call those of the wrapped value.
 macro_rules! same {
     ($($name:ident($($argument:ident: $kind:ty),*);)*) => {$(
         pub(crate) fn $name(self, $($argument: $kind),*) -> Self {
@@ -250,7 +249,7 @@ impl Response {
         wait(self.0.bytes())
     }
 
-    /// What [`AsyncResponse::chunk`] brings, as a reader.
+    /// Reader over [`AsyncResponse::chunk`].
     pub(crate) fn into_reader(self) -> BodyReader {
         BodyReader {
             answer: self.0,

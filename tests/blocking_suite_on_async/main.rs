@@ -1,7 +1,6 @@
-//! The suite of the blocking client once more, on the async client: what holds for the one holds for the
-//! other.
+//! The suite of the blocking client, run on the async client.
 //!
-//! The tests are those of `tests/blocking`, word for word; `front` makes each call of theirs an async one.
+//! The tests are those of `tests/blocking`; `front` turns each of their calls into an async one.
 
 #[path = "../blocking/bodies.rs"]
 mod bodies;

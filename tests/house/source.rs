@@ -267,7 +267,11 @@ impl Package {
                 continue;
             };
             let room = rooms.entry(from[..shared].to_vec()).or_default();
-            let name = |last: &String| [&from[..shared], std::slice::from_ref(last)].concat().join("::");
+            let name = |last: &String| {
+                [&from[..shared], std::slice::from_ref(last)]
+                    .concat()
+                    .join("::")
+            };
             room.entry(name(a)).or_default().insert(name(b));
         }
         rooms.into_values().collect()

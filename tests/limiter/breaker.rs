@@ -17,7 +17,7 @@ fn broken(breaker: CircuitBreaker) -> World {
 }
 
 #[test]
-fn sixteen_workers_send_one_trial_every_two_seconds_and_all_go_on_after_the_first_success() {
+fn sixteen_workers_send_one_trial_every_two_seconds_and_continue_after_the_first_success() {
     let mut world = broken(CircuitBreaker::after_failures(1));
     let threads = (0..16)
         .map(|_| {
@@ -38,14 +38,14 @@ fn sixteen_workers_send_one_trial_every_two_seconds_and_all_go_on_after_the_firs
         })
         .collect();
     let failures: u32 = world.run(threads).into_iter().sum();
-    // At 2, 4, … 28 s; the trial at 30 s gets through.
+    // Trials at 2, 4, … 28 s fail; the trial at 30 s succeeds.
     assert_eq!(failures, 14);
     assert!((30.0..30.1).contains(&world.now()), "{}", world.now());
     assert_eq!(world.limiter.snapshot().breaker, Some(BreakerPhase::Closed));
 }
 
 #[test]
-fn all_who_wait_are_turned_away_when_it_opens_for_those_who_would_rather_fail() {
+fn with_fail_fast_all_waiting_callers_fail_when_the_breaker_opens() {
     let mut world = World::new(&ApiRateConfig {
         breaker: Some(CircuitBreaker::after_failures(1).fail_fast(true)),
         ..strict(0.1)
@@ -64,7 +64,7 @@ fn all_who_wait_are_turned_away_when_it_opens_for_those_who_would_rather_fail() 
 }
 
 #[test]
-fn those_whose_deadline_comes_before_the_next_trial_are_told_when_it_opens() {
+fn callers_with_a_deadline_before_the_next_trial_fail_when_the_breaker_opens() {
     let mut world = World::new(&ApiRateConfig {
         breaker: Some(CircuitBreaker::after_failures(1).trial_interval(60 * SECOND)),
         ..strict(1.0)
@@ -83,7 +83,7 @@ fn those_whose_deadline_comes_before_the_next_trial_are_told_when_it_opens() {
 }
 
 #[test]
-fn no_caller_waits_for_ever_for_a_server_that_stays_away() {
+fn no_caller_waits_for_ever_during_an_endless_outage() {
     let mut world = World::new(&ApiRateConfig {
         breaker: Some(CircuitBreaker::after_failures(1)),
         max_cooldown: 60 * SECOND,
@@ -108,7 +108,7 @@ fn no_caller_waits_for_ever_for_a_server_that_stays_away() {
 }
 
 #[test]
-fn a_try_is_told_the_time_of_the_next_trial() {
+fn try_acquire_returns_the_time_until_the_next_trial() {
     let world = broken(CircuitBreaker::after_failures(1));
     let TryAcquire::Wait(wait) = world.limiter.try_acquire() else {
         panic!("it is open")
@@ -120,7 +120,7 @@ fn a_try_is_told_the_time_of_the_next_trial() {
     };
     assert_eq!(
         world.limiter.snapshot().state,
-        "circuit breaker half open: a trial is under way"
+        "circuit breaker half open: a trial is in progress"
     );
     drop(trial);
     world.clock.advance(Duration::from_millis(1999));
@@ -130,7 +130,7 @@ fn a_try_is_told_the_time_of_the_next_trial() {
 }
 
 #[test]
-fn an_open_circuit_and_a_pause_are_one_wait_and_closing_ends_both() {
+fn an_open_circuit_and_a_pause_are_one_wait_and_closing_ends_it() {
     let mut world = World::new(&ApiRateConfig {
         breaker: Some(CircuitBreaker::after_failures(1)),
         ..strict(1000.0)
@@ -138,12 +138,13 @@ fn an_open_circuit_and_a_pause_are_one_wait_and_closing_ends_both() {
     let take = || world.limiter.acquire().expect("a permit");
     let (failing, refused) = (take(), take());
     failing.failed();
-    // It went before the circuit opened: its refusal pauses, and says nothing of the circuit.
+    // This request was sent before the circuit opened. Its refusal begins a pause and does not change the
+    // circuit.
     refused.backoff(Some(30 * SECOND));
     let snapshot = world.limiter.snapshot();
     assert_eq!(snapshot.breaker, Some(BreakerPhase::Open));
     assert!(snapshot.cooldown_until.is_some());
-    // The trial, due after 2 s, waits for the end of the pause; it fails, and the next one 2 s later.
+    // The trial is due after 2 s, waits for the end of the pause, and fails. The next one follows 2 s later.
     let first = take();
     assert!((30.0..33.1).contains(&world.now()), "{}", world.now());
     let began = world.now();
@@ -155,7 +156,7 @@ fn an_open_circuit_and_a_pause_are_one_wait_and_closing_ends_both() {
         .map(|_| world.spawn(|limiter| limiter.acquire().map(drop)))
         .collect();
     world.until_queued(5);
-    assert_eq!(world.limiter.close(), 1, "the trial is under way");
+    assert_eq!(world.limiter.close(), 1, "the trial is in flight");
     let closed = world.now();
     for outcome in world.run(threads) {
         assert!(matches!(outcome, Err(Error::Closed { .. })), "{outcome:?}");
@@ -167,7 +168,7 @@ fn an_open_circuit_and_a_pause_are_one_wait_and_closing_ends_both() {
 }
 
 #[test]
-fn the_trial_of_a_circuit_and_the_one_that_goes_alone_after_a_pause_are_one_request() {
+fn the_trial_of_a_circuit_is_also_the_canary_after_a_pause() {
     let mut world = World::new(&ApiRateConfig {
         breaker: Some(CircuitBreaker::after_failures(1)),
         learning: Learning::On,
@@ -186,14 +187,14 @@ fn the_trial_of_a_circuit_and_the_one_that_goes_alone_after_a_pause_are_one_requ
     world.until_queued(5);
     alone.success();
     for outcome in world.run(threads) {
-        outcome.expect("its answer is enough for both");
+        outcome.expect("its response is enough for both");
     }
     assert!(world.now() - began < 0.1, "{}", world.now());
     assert_eq!(world.limiter.snapshot().breaker, Some(BreakerPhase::Closed));
 }
 
 #[test]
-fn a_circuit_that_one_clone_opened_is_open_for_all() {
+fn a_circuit_opened_by_one_clone_is_open_for_all() {
     let mut world = World::new(&ApiRateConfig {
         breaker: Some(CircuitBreaker::after_failures(1)),
         ..strict(1000.0)

@@ -1,4 +1,4 @@
-//! How often the clock is read: that is most of what a permit costs.
+//! Number of reads of the clock, which are the main cost of a permit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use api_ratelimiter::{
 
 use crate::world::{SECOND, strict};
 
-/// A clock that counts the looks at it.
+/// A clock that counts its reads.
 #[derive(Debug, Default)]
 struct Watched {
     clock: ManualClock,
@@ -18,7 +18,7 @@ struct Watched {
 }
 
 impl Watched {
-    /// The looks since the last time.
+    /// Returns the number of reads since the last call.
     fn looks(&self) -> usize {
         self.looks.swap(0, Ordering::Relaxed)
     }
@@ -54,7 +54,7 @@ fn ready(limiter: &DynamicRateLimiter) -> Permit {
 }
 
 #[test]
-fn a_permit_and_its_end_read_the_clock_once_each() {
+fn granting_and_ending_a_permit_read_the_clock_once_each() {
     for config in [ApiRateConfig::default(), strict(2.0)] {
         let (clock, limiter) = limiter(&config);
         let permit = ready(&limiter);
@@ -71,7 +71,7 @@ fn a_permit_and_its_end_read_the_clock_once_each() {
 }
 
 #[test]
-fn a_success_that_was_waited_for_moves_the_rate_and_a_refusal_cuts_it_with_a_look() {
+fn a_success_after_a_wait_and_a_refusal_read_the_clock_once_more() {
     let (clock, limiter) = limiter(&ApiRateConfig::default());
     while let TryAcquire::Ready(permit) = limiter.try_acquire() {
         permit.success();

@@ -1,4 +1,4 @@
-//! Closing: waiting callers get an error at once, and requests under way finish.
+//! Closing: waiting callers get an error at once, and requests in flight finish.
 
 use std::sync::{Arc, Mutex};
 
@@ -19,7 +19,7 @@ fn waiting_and_later_callers_get_the_error_at_once() {
         })
         .collect();
     world.until_queued(20);
-    assert_eq!(world.limiter.clone().close(), 0, "nothing is under way");
+    assert_eq!(world.limiter.clone().close(), 0, "nothing is in flight");
     for outcome in world.run(threads) {
         assert!(matches!(outcome, Err(Error::Closed { .. })));
     }
@@ -31,7 +31,7 @@ fn waiting_and_later_callers_get_the_error_at_once() {
 }
 
 #[test]
-fn what_is_under_way_finishes_and_is_waited_for() {
+fn requests_in_flight_finish_and_closing_waits_for_them() {
     let mut world = World::new(&strict(1000.0));
     let (first, second) = (
         world.limiter.acquire().expect("a permit"),
@@ -50,7 +50,7 @@ fn what_is_under_way_finishes_and_is_waited_for() {
 }
 
 #[test]
-fn patience_ends_and_what_is_left_is_counted() {
+fn after_its_patience_closing_counts_the_remaining_requests() {
     let mut world = World::new(&strict(1000.0));
     let permits: Vec<_> = (0..3)
         .map(|_| world.limiter.acquire().expect("a permit"))
@@ -64,7 +64,7 @@ fn patience_ends_and_what_is_left_is_counted() {
 }
 
 #[test]
-fn a_permit_that_is_dropped_or_whose_holder_panics_is_not_waited_for() {
+fn closing_does_not_wait_for_dropped_permits_or_panicked_holders() {
     let world = World::new(&strict(1000.0));
     drop(world.limiter.acquire());
     world.limiter.acquire().expect("a permit").neutral();
@@ -80,7 +80,7 @@ fn a_permit_that_is_dropped_or_whose_holder_panics_is_not_waited_for() {
     assert_eq!(world.limiter.close_within(SECOND), 0);
 }
 
-/// Closes the limiter in the middle of each event, and notes what is under way.
+/// Observer that closes the limiter during each event, and records the number of permits in flight.
 struct Closes {
     limiter: DynamicRateLimiter,
     under_way: Mutex<Vec<usize>>,
@@ -94,7 +94,7 @@ impl Observer for Closes {
 }
 
 #[test]
-fn a_permit_is_under_way_until_observers_were_told_of_its_outcome() {
+fn a_permit_is_in_flight_until_observers_got_its_outcome() {
     let world = World::new(&ApiRateConfig {
         min_rate: 500.0,
         ..strict(1000.0)

@@ -5,7 +5,7 @@ use api_ratelimiter::{ApiRateConfig, Error};
 use crate::world::{SECOND, World, strict};
 
 #[test]
-fn a_pause_that_begins_while_callers_wait_holds_all_of_them() {
+fn a_pause_that_begins_while_callers_wait_delays_all_of_them() {
     let mut world = World::new(&strict(1.0));
     let refused = world.limiter.acquire().expect("free");
     let threads = (0..5)
@@ -17,12 +17,12 @@ fn a_pause_that_begins_while_callers_wait_holds_all_of_them() {
         .run(threads)
         .into_iter()
         .for_each(|outcome| outcome.expect("a permit"));
-    // 100 s with up to a tenth of jitter, then five intervals.
+    // 100 s, its jitter of up to a tenth, and five intervals.
     assert!((105.0..=115.1).contains(&world.now()), "{}", world.now());
 }
 
 #[test]
-fn a_pause_that_grows_while_callers_wait_holds_them_longer() {
+fn a_pause_that_grows_while_callers_wait_delays_them_longer() {
     let mut world = World::new(&ApiRateConfig {
         initial_rate: 2.0,
         ..Default::default()
@@ -45,7 +45,7 @@ fn a_pause_that_grows_while_callers_wait_holds_them_longer() {
 }
 
 #[test]
-fn a_pause_beyond_max_cooldown_ends_all_waits_at_once() {
+fn a_pause_above_max_cooldown_ends_all_waits_at_once() {
     let mut world = World::new(&strict(1.0));
     let refused = world.limiter.acquire().expect("free");
     let threads = (0..5)
@@ -62,7 +62,7 @@ fn a_pause_beyond_max_cooldown_ends_all_waits_at_once() {
     assert_eq!(world.now(), 0.0, "no thread slept");
     assert!(
         matches!(world.limiter.acquire(), Err(Error::CooldownTooLong { .. })),
-        "nor does a newcomer"
+        "a later caller does not wait, either"
     );
 }
 

@@ -7,7 +7,7 @@ use api_ratelimiter::Error;
 use crate::world::{SECOND, World, strict};
 
 #[test]
-fn a_permit_that_would_come_too_late_is_an_error_at_once_that_says_how_long_it_takes() {
+fn a_permit_that_would_come_too_late_is_an_error_at_once_with_the_wait() {
     let world = World::new(&strict(0.1));
     world.limiter.acquire().expect("free").success();
     let error = world
@@ -28,7 +28,7 @@ fn a_permit_that_would_come_too_late_is_an_error_at_once_that_says_how_long_it_t
 }
 
 #[test]
-fn those_who_came_before_count() {
+fn earlier_callers_count_for_a_deadline() {
     let mut world = World::new(&strict(1.0));
     world.limiter.acquire().expect("free").success();
     let waiting: Vec<_> = (0..3)
@@ -38,7 +38,7 @@ fn those_who_came_before_count() {
     let error = world
         .limiter
         .acquire_within(3 * SECOND)
-        .expect_err("three go first");
+        .expect_err("three callers are ahead");
     assert!(
         matches!(error, Error::DeadlineTooShort { needed, .. } if needed == 4 * SECOND),
         "{error}"
@@ -56,7 +56,7 @@ fn those_who_came_before_count() {
 }
 
 #[test]
-fn a_pause_beyond_the_deadline_is_told_at_once_even_far_back_in_the_queue() {
+fn a_pause_beyond_the_deadline_is_an_error_at_once_even_far_back_in_the_queue() {
     let mut world = World::new(&strict(1.0));
     let refused = world.limiter.acquire().expect("free");
     let patient = world.spawn(|limiter| limiter.acquire().map(drop));
@@ -86,7 +86,7 @@ fn a_pause_beyond_the_deadline_is_told_at_once_even_far_back_in_the_queue() {
 }
 
 #[test]
-fn a_rate_that_is_lowered_meanwhile_is_told_at_once_to_whom_it_makes_late() {
+fn a_lowered_rate_fails_late_callers_at_once() {
     let mut world = World::new(&strict(1.0));
     world.limiter.acquire().expect("free").success();
     let patient = world.spawn(|limiter| limiter.acquire().map(drop));

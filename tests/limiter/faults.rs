@@ -1,5 +1,5 @@
-//! The eleven faults of adaptive limiters that `background.md` lists, each by its number, each as a caller
-//! would meet it. The rules behind them have tests of their own beside the code.
+//! The eleven faults of adaptive limiters that `background.md` lists, by number, from a caller's view. The
+//! rules that prevent them have their own tests beside the code.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use api_ratelimiter_simulator::world::{self, Scenario, learned};
 use crate::server::{Server, answer, ok};
 use crate::world::{SECOND, World, strict};
 
-/// The law alone, from `per_second`: a step of 0.5 up, half of it down.
+/// Returns a world without learning that starts at `per_second`: +0.5 per success, x0.5 per refusal.
 fn law(per_second: f64) -> ApiRateConfig {
     ApiRateConfig {
         name: "test".into(),
@@ -30,7 +30,7 @@ fn rate(world: &World) -> f64 {
 
 #[test]
 fn fault_1_a_hang_for_ever() {
-    // Two seconds' worth of tokens hold no whole one below 0.5/s.
+    // Below 0.5/s, a bucket for two seconds has no whole token.
     let config = ApiRateConfig {
         initial_rate: 0.3,
         min_rate: 0.3,
@@ -105,7 +105,11 @@ fn fault_4_the_herd() {
     world.run(threads);
     let order = order.lock().expect("no panic").clone();
     let numbers: Vec<_> = order.iter().map(|(number, _)| *number).collect();
-    assert_eq!(numbers, (0..20).collect::<Vec<_>>(), "as they came");
+    assert_eq!(
+        numbers,
+        (0..20).collect::<Vec<_>>(),
+        "in the order of arrival"
+    );
     let apart = order.windows(2).map(|pair| pair[1].1 - pair[0].1);
     assert!(
         apart.into_iter().all(|gap| gap == 500_000_000),
@@ -116,7 +120,7 @@ fn fault_4_the_herd() {
 #[test]
 fn fault_5_stale_successes() {
     let world = World::new(&law(2.0));
-    // Two are free; those after them wait, so that their successes would count.
+    // Two permits are free. Later ones wait, so that their successes would count.
     let mut permits: Vec<_> = (0..6)
         .map(|_| world.limiter.acquire().expect("a permit"))
         .collect();
@@ -175,11 +179,11 @@ fn fault_8_any_status_counts_as_success() {
     let server = Server::answers(broken.into_iter().chain([ok("fine")]));
     let (client, _joined) = client(&server);
     for _ in 0..4 {
-        client.get("/").send().expect("the answer is the caller's");
+        client.get("/").send().expect("the response is delivered");
     }
     let after = client.limiter().snapshot();
     assert_eq!((after.succeeded, after.current_rate), (0, 2.0));
-    client.get("/").send().expect("an answer");
+    client.get("/").send().expect("a response");
     let after = client.limiter().snapshot();
     assert_eq!((after.succeeded, after.current_rate), (1, 2.5));
 }
@@ -193,7 +197,7 @@ fn fault_9_retries_that_bypass_the_limiter() {
         ok("fine"),
     ]);
     let (client, _joined) = client(&server);
-    let answer = client.get("/").send().expect("an answer");
+    let answer = client.get("/").send().expect("a response");
     assert_eq!(answer.attempts(), 4);
     assert_eq!(server.requests().len(), 4);
     assert_eq!(client.limiter().snapshot().granted, 4, "a permit for each");
@@ -201,7 +205,7 @@ fn fault_9_retries_that_bypass_the_limiter() {
 
 #[test]
 fn fault_10_zero_waits() {
-    // Rates whose intervals no whole number of nanoseconds fits.
+    // Rates whose intervals are not a whole number of nanoseconds.
     for per_second in [0.3, 3.0, 7.0, 999.0, 3_333.333] {
         let world = World::new(&strict(per_second));
         world.limiter.acquire().expect("free").success();
@@ -221,7 +225,7 @@ fn fault_10_zero_waits() {
 
 #[test]
 fn fault_11_growth_by_the_clock_and_limits_by_the_round_trip() {
-    // What ten minutes on the clock teach: nothing.
+    // Ten minutes of the clock must not change the rate.
     let world = World::new(&ApiRateConfig {
         learning: Learning::On,
         ..law(8.0)
@@ -231,8 +235,8 @@ fn fault_11_growth_by_the_clock_and_limits_by_the_round_trip() {
     world.clock.advance(600 * SECOND);
     assert_eq!(rate(&world), cut);
 
-    // At the few requests a second of an API, a plateau in seconds is refused over and over; and whoever
-    // judges by round trips takes ten times longer ones for a tenth of the limit.
+    // At an API's few requests per second, growth by the clock is refused again and again. A limiter that
+    // judges by round trips would take a tenfold round trip for a tenth of the limit.
     let config = ApiRateConfig {
         max_rate: 100.0,
         ..Default::default()
@@ -251,7 +255,7 @@ fn fault_11_growth_by_the_clock_and_limits_by_the_round_trip() {
     }
 }
 
-/// A client that follows the law alone, in virtual time; all but its first request had to wait.
+/// Returns a client without learning in virtual time. All but its first request had to wait.
 fn client(server: &Server) -> (DynamicAPIClient, api_ratelimiter::JoinGuard) {
     let clock = ManualClock::auto();
     let joined = clock.join();

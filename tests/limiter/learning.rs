@@ -1,4 +1,4 @@
-//! Learning, as callers meet it: the canary, the words, what is remembered.
+//! Learning from a caller's view: the canary, the state in words, the stored limit.
 
 use api_ratelimiter::{ApiRateConfig, Learned, Learning, LearningReason, Phase};
 
@@ -13,7 +13,7 @@ fn config() -> ApiRateConfig {
 }
 
 #[test]
-fn after_a_refusal_one_goes_alone_and_the_others_wait_for_its_answer() {
+fn after_a_refusal_the_canary_goes_alone_and_the_others_wait_for_its_response() {
     let mut world = World::new(&config());
     world.limiter.acquire().expect("free").backoff(Some(SECOND));
     let canary = world.limiter.acquire().expect("after the pause");
@@ -35,7 +35,7 @@ fn after_a_refusal_one_goes_alone_and_the_others_wait_for_its_answer() {
 }
 
 #[test]
-fn a_canary_that_is_dropped_holds_no_caller_up() {
+fn a_dropped_canary_delays_no_caller() {
     let mut world = World::new(&config());
     world.limiter.acquire().expect("free").backoff(Some(SECOND));
     let canary = world.limiter.acquire().expect("after the pause");
@@ -48,7 +48,7 @@ fn a_canary_that_is_dropped_holds_no_caller_up() {
 }
 
 #[test]
-fn a_canary_that_never_comes_back_is_replaced() {
+fn a_canary_without_an_outcome_is_replaced() {
     let mut world = World::new(&config());
     world.limiter.acquire().expect("free").backoff(Some(SECOND));
     let canary = world.limiter.acquire().expect("after the pause");
@@ -69,7 +69,7 @@ fn a_canary_that_never_comes_back_is_replaced() {
 }
 
 #[test]
-fn a_hurried_caller_waits_for_the_canary_as_long_as_the_deadline_allows() {
+fn a_caller_waits_for_the_canary_until_its_deadline() {
     let mut world = World::new(&config());
     world.limiter.acquire().expect("free").backoff(Some(SECOND));
     let canary = world.limiter.acquire().expect("after the pause");
@@ -79,12 +79,12 @@ fn a_hurried_caller_waits_for_the_canary_as_long_as_the_deadline_allows() {
     world
         .run(vec![hurried])
         .remove(0)
-        .expect("the answer came in time");
+        .expect("the response arrived in time");
     assert!(world.now() < 3.0, "{}", world.now());
 }
 
 #[test]
-fn a_snapshot_says_what_the_limiter_is_doing_and_why() {
+fn a_snapshot_explains_the_state_of_the_limiter() {
     let world = World::new(&config());
     let snapshot = world.limiter.snapshot();
     assert_eq!(
@@ -124,7 +124,7 @@ fn without_learning_there_is_no_ceiling_and_nothing_to_store() {
 }
 
 #[test]
-fn what_was_learned_survives_text_and_is_the_start_of_the_next_run() {
+fn a_learned_limit_survives_json_and_is_the_start_of_the_next_run() {
     let world = World::new(&config());
     let stored = r#"{"law_version": 1, "ceiling_per_second": 40.0, "rate_per_second": 39.0,
                      "last_pause_seconds": 1.5, "learned_at_unix_seconds": 1767225000.0}"#;

@@ -1,4 +1,4 @@
-//! The limiter as callers share it: threads and a queue, in virtual time.
+//! The limiter that callers share: threads and a queue, in virtual time.
 
 mod breaker;
 mod clock;

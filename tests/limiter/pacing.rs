@@ -1,11 +1,11 @@
-//! How fast permits come.
+//! The rate of permits.
 
 use api_ratelimiter::{ApiRateConfig, BucketConfig, Learning};
 
 use crate::world::{World, strict};
 
 #[test]
-fn a_thousand_per_second_are_a_thousand_per_second() {
+fn a_rate_of_a_thousand_per_second_is_reached_exactly() {
     let world = World::new(&strict(1000.0));
     for _ in 0..10_001 {
         world.limiter.acquire().expect("a permit").success();
@@ -58,7 +58,7 @@ fn trying_in_a_loop_counts_as_demand() {
 }
 
 #[test]
-fn bounds_can_be_moved_while_it_runs() {
+fn bounds_can_be_changed_at_run_time() {
     let world = World::new(&strict(1.0));
     world.limiter.acquire().expect("free").success();
     world.limiter.set_rates(4.0, 8.0).expect("valid");

@@ -1,4 +1,4 @@
-//! First come, first served: no caller is lost, woken in vain, or overtaken.
+//! The queue: no caller is lost, woken in vain, or overtaken.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use api_ratelimiter::{Clock, TryAcquire};
 use crate::world::{SECOND, World, strict};
 
 #[test]
-fn permits_are_granted_in_the_order_in_which_callers_came() {
+fn permits_are_granted_in_the_order_of_arrival() {
     let mut world = World::new(&strict(2.0));
     world
         .limiter
@@ -63,7 +63,7 @@ fn limiter_waiting<T>(_: &[T], clock: &Counting) -> usize {
     clock.manual.parked()
 }
 
-/// A clock that counts who parks with a time and who without.
+/// A clock that counts the threads that park with a timer and those without.
 #[derive(Debug, Default)]
 struct Counting {
     manual: api_ratelimiter::ManualClock,
@@ -98,7 +98,7 @@ impl Clock for Counting {
 }
 
 #[test]
-fn trying_never_overtakes_the_queue_and_never_names_a_wait_of_zero() {
+fn trying_never_overtakes_the_queue_and_never_returns_a_wait_of_zero() {
     let mut world = World::new(&strict(1000.0));
     world.limiter.acquire().expect("free").success();
     let waiting = world.spawn(|limiter| limiter.acquire().map(drop));
@@ -114,7 +114,7 @@ fn trying_never_overtakes_the_queue_and_never_names_a_wait_of_zero() {
 }
 
 #[test]
-fn a_wait_that_was_named_is_exact() {
+fn a_returned_wait_is_exact() {
     let world = World::new(&strict(3.0));
     world.limiter.acquire().expect("free").success();
     let TryAcquire::Wait(wait) = world.limiter.try_acquire() else {

@@ -10,7 +10,7 @@ use api_ratelimiter::{
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
-/// `per_second`, strictly one by one, by the bare law.
+/// Returns the configuration of `per_second`, strictly one by one, without learning.
 pub(crate) fn strict(per_second: f64) -> ApiRateConfig {
     ApiRateConfig {
         name: "test".into(),
@@ -30,7 +30,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// The calling thread is joined: time stands still while it runs.
+    /// Returns a world. The calling thread is joined, so time does not move while it runs.
     pub(crate) fn new(config: &ApiRateConfig) -> Self {
         let clock = ManualClock::auto();
         let limiter = DynamicRateLimiter::with_clock(config, Arc::new(clock.clone()))
@@ -43,12 +43,12 @@ impl World {
         }
     }
 
-    /// Seconds since the start.
+    /// Returns the seconds since the start.
     pub(crate) fn now(&self) -> f64 {
         self.clock.now().as_nanos() as f64 / 1e9
     }
 
-    /// Runs `work` on a thread of its own that is joined to the clock.
+    /// Runs `work` on a new thread that is joined to the clock.
     pub(crate) fn spawn<T: Send + 'static>(
         &self,
         work: impl FnOnce(DynamicRateLimiter) -> T + Send + 'static,
@@ -60,14 +60,14 @@ impl World {
         })
     }
 
-    /// Waits, without moving the time, until this many callers queue.
+    /// Waits until this many callers queue, without moving the time.
     pub(crate) fn until_queued(&self, callers: usize) {
         while self.limiter.snapshot().waiting < callers {
             thread::yield_now();
         }
     }
 
-    /// Lets the time run until all of `threads` have ended.
+    /// Lets time pass until all of `threads` have ended.
     pub(crate) fn run<T>(&mut self, threads: Vec<JoinHandle<T>>) -> Vec<T> {
         self.joined = None;
         let results = threads

@@ -1,4 +1,4 @@
-//! What is told of requests.
+//! Events of requests.
 
 use api_ratelimiter::{DynamicAPIClient, Error, Event};
 
@@ -6,7 +6,7 @@ use super::server::{Server, answer, ok};
 use super::{json, quick, recorder};
 
 #[test]
-fn each_request_of_a_call_is_told_with_its_status_and_number() {
+fn each_request_of_a_call_is_an_event_with_status_and_number() {
     let server = Server::answers([answer(429, "", "no"), ok("done")]);
     let heard = recorder();
     let client = DynamicAPIClient::builder(quick("calls", &server.url()))
@@ -18,9 +18,9 @@ fn each_request_of_a_call_is_told_with_its_status_and_number() {
         .get("/pages/1?token=hunter2")
         .context("job", 42)
         .send()
-        .expect("an answer");
+        .expect("a response");
     let mut kinds = heard.kinds();
-    // Whether the success raises the rate depends on how late this thread asked again.
+    // The success raises the rate only if this thread was fast enough, so ignore that event.
     kinds.retain(|kind| kind != "raised");
     assert_eq!(
         kinds,
@@ -50,7 +50,7 @@ fn each_request_of_a_call_is_told_with_its_status_and_number() {
     assert_eq!(second["bytes"], 4);
     assert_eq!(second["url"], format!("{}/pages/1", server.url()));
     assert_eq!(second["tenant"], "tenant-1");
-    // The pause belongs to nobody; the rest was caused by this request.
+    // The end of the pause has no context. The other events were caused by this request.
     for (event, kind) in events.iter().zip(heard.kinds()) {
         let job = event.about().context.get("job").map(String::as_str);
         assert_eq!(job, (kind != "cooldown_ended").then_some("42"), "{kind}");
@@ -71,7 +71,7 @@ fn each_request_of_a_call_is_told_with_its_status_and_number() {
 }
 
 #[test]
-fn a_route_stands_for_the_address() {
+fn a_route_replaces_the_address() {
     let server = Server::answers([ok("done")]);
     let heard = recorder();
     let client = DynamicAPIClient::builder(quick("calls", &server.url()))
@@ -82,7 +82,7 @@ fn a_route_stands_for_the_address() {
         .get("/users/ann@example.com")
         .route("/users/{id}")
         .send()
-        .expect("an answer");
+        .expect("a response");
     let shown = json(&heard.events()[0]);
     assert_eq!(
         (&shown["route"], &shown["url"]),
@@ -116,7 +116,7 @@ fn a_connection_that_fails_is_an_attempt_without_a_status() {
         .observer(heard.clone())
         .build()
         .expect("valid");
-    client.get("/").send().expect_err("nobody listens");
+    client.get("/").send().expect_err("no server listens");
     assert_eq!(heard.kinds(), ["attempt", "gave_up"]);
     let attempt = json(&heard.events()[0]);
     assert!(attempt["status"].is_null());
@@ -130,7 +130,7 @@ fn a_connection_that_fails_is_an_attempt_without_a_status() {
 }
 
 #[test]
-fn what_is_too_much_for_an_event_is_refused_before_anything_is_sent() {
+fn a_context_that_is_too_large_is_refused_before_anything_is_sent() {
     let client = DynamicAPIClient::builder(quick("calls", "http://127.0.0.1:9"))
         .build()
         .expect("valid");

@@ -1,4 +1,4 @@
-//! How observers are called, and what they may do.
+//! Calls of observers, and the actions that observers may take.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
@@ -38,7 +38,7 @@ fn an_observer_is_called_on_the_callers_thread_without_the_lock() {
     let asked = limiter.clone();
     let kept = Arc::clone(&seen);
     limiter.add_observer(Arc::new(Calls(move |_: &Event| {
-        // Would never return if the lock were held.
+        // This would never return if the lock were held.
         let waiting = asked.snapshot().waiting;
         kept.lock()
             .expect("not poisoned")
@@ -50,7 +50,7 @@ fn an_observer_is_called_on_the_callers_thread_without_the_lock() {
 }
 
 #[test]
-fn an_observer_that_hangs_holds_up_nobody_else() {
+fn an_observer_that_hangs_delays_no_other_caller() {
     let limiter = limiter();
     let (entered, release) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
     let (at_door, key) = (Arc::clone(&entered), Arc::clone(&release));
@@ -65,7 +65,7 @@ fn an_observer_that_hangs_holds_up_nobody_else() {
     let thread = std::thread::spawn(move || slow.on_backoff(None));
     entered.wait();
     for _ in 0..3 {
-        limiter.acquire().expect("others go on").success();
+        limiter.acquire().expect("other callers continue").success();
     }
     release.wait();
     thread.join().expect("no panic");
@@ -80,7 +80,7 @@ fn an_observer_may_add_another() {
         asked.add_observer(late.clone());
     })));
     limiter.on_backoff(None);
-    assert!(!heard.events().is_empty(), "told of the second event");
+    assert!(!heard.events().is_empty(), "it gets the second event");
 }
 
 #[test]

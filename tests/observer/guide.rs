@@ -1,4 +1,4 @@
-//! METRICS.md lists what there is, and nothing else.
+//! METRICS.md lists all fields and events, and nothing else.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::quick;
 
 const GUIDE: &str = include_str!("../../METRICS.md");
 
-/// The rows of the guide's table whose head begins like this, as cells.
+/// Returns the cells of the guide's table whose head begins with `head`.
 fn rows(head: &str) -> Vec<Vec<&'static str>> {
     let (_, table) = GUIDE.split_once(head).expect("a table");
     let rows = table.lines().skip(2).take_while(|row| row.starts_with('|'));
@@ -17,7 +17,7 @@ fn rows(head: &str) -> Vec<Vec<&'static str>> {
         .collect()
 }
 
-/// What stands in backquotes.
+/// Returns the text in backquotes.
 fn named(cell: &'static str) -> impl Iterator<Item = &'static str> {
     cell.split('`').skip(1).step_by(2)
 }
@@ -34,7 +34,7 @@ fn the_table_of_the_snapshot_has_its_fields() {
         .expect("an object")
         .keys()
         .map(String::as_str)
-        // Left out where there is none.
+        // Fields that are left out without a value.
         .chain(["fleet"])
         .collect();
     let told: BTreeSet<&str> = rows("| field | in JSON |")

@@ -24,7 +24,11 @@ fn a_refusal_is_a_cut_and_a_cooldown_that_ends_with_the_next_permit() {
     permit.backoff(Some(10 * SECOND));
     assert_eq!(heard.kinds(), ["cut", "cooldown_began"]);
     clock.advance(12 * SECOND);
-    assert_eq!(heard.kinds().len(), 2, "nobody has noticed yet");
+    assert_eq!(
+        heard.kinds().len(),
+        2,
+        "the end of the pause is not noticed yet"
+    );
     limiter.acquire().expect("the pause is over").success();
     assert_eq!(heard.kinds()[2], "cooldown_ended");
 
@@ -67,7 +71,7 @@ fn a_refusal_of_the_same_burst_only_prolongs_the_cooldown() {
 }
 
 #[test]
-fn learning_is_told_as_ceilings_probes_and_blocks() {
+fn learning_emits_ceilings_probes_and_blocks() {
     let config = ApiRateConfig {
         name: "learns".into(),
         initial_rate: 4.0,
@@ -80,7 +84,7 @@ fn learning_is_told_as_ceilings_probes_and_blocks() {
     let _joined = clock.join();
     let heard = recorder();
     limiter.add_observer(heard.clone());
-    // A limit of four per second, met by whoever sends five within one.
+    // A limit of four per second: the fifth request within a second is refused.
     let mut sent: Vec<f64> = Vec::new();
     for _ in 0..400 {
         let permit = limiter.acquire().expect("a permit");
@@ -138,7 +142,7 @@ fn learning_is_told_as_ceilings_probes_and_blocks() {
 }
 
 #[test]
-fn numbers_rise_and_the_label_is_told() {
+fn events_have_rising_numbers_and_the_label() {
     let (_, limiter) = limiter(&quick("mine", ""));
     let limiter = limiter.with_label("tenant-7");
     let heard = recorder();
@@ -162,7 +166,7 @@ fn numbers_rise_and_the_label_is_told() {
 }
 
 #[test]
-fn every_event_survives_its_form_as_json() {
+fn every_event_survives_json() {
     let (clock, limiter) = limiter(&quick("mine", ""));
     let heard = recorder();
     limiter.add_observer(heard.clone());

@@ -1,4 +1,4 @@
-//! What observers are told, and when.
+//! Events and observers.
 
 #[path = "../common/server.rs"]
 #[allow(dead_code, reason = "the helper has more than is needed here")]
@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 
 use api_ratelimiter::{ApiRateConfig, BucketConfig, Event, Learning, Observer};
 
-/// Keeps every event.
+/// Observer that keeps every event.
 #[derive(Default)]
 struct Recorder(Mutex<Vec<Event>>);
 
@@ -31,7 +31,7 @@ impl Recorder {
         self.0.lock().expect("not poisoned").clone()
     }
 
-    /// The kinds of the events, as JSON names them.
+    /// Returns the kinds of the events, as JSON names them.
     fn kinds(&self) -> Vec<String> {
         let kind = |event: &Event| json(event)["event"].as_str().expect("a kind").to_owned();
         self.events().iter().map(kind).collect()
@@ -46,7 +46,8 @@ fn json(event: &Event) -> serde_json::Value {
     serde_json::to_value(event).expect("plain data")
 }
 
-/// A hundred per second, one by one, by the bare law, with pauses of milliseconds.
+/// Returns the configuration of a hundred per second, one by one, without learning, with pauses of
+/// milliseconds.
 fn quick(name: &str, base_url: &str) -> ApiRateConfig {
     ApiRateConfig {
         name: name.into(),

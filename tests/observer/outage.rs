@@ -1,4 +1,4 @@
-//! An outage on the wire, small: the breaker keeps workers from making it worse, and tells of it.
+//! A short outage over real connections: the breaker stops the workers and reports the outage.
 
 use std::time::Duration;
 
@@ -46,9 +46,9 @@ fn sixteen_workers_meet_an_outage_with_few_requests_and_finish_every_job() {
     });
     let stats = api.stats();
     assert_eq!((stats.served, stats.served_twice), (640, 0));
-    // Sixteen under way, thirteen trials, and what is sent again before the fifth failure in a row.
+    // Sixteen requests in flight, thirteen trials, and retries before the fifth failure in a row.
     assert!(stats.met_outage < 40, "{stats:?}");
-    // A machine that stood still all the while would not have met the outage.
+    // A machine that was blocked all the time would not have met the outage.
     if stats.met_outage >= 20 {
         let kinds = heard.kinds();
         let count = |kind: &str| kinds.iter().filter(|other| *other == kind).count();
@@ -57,7 +57,7 @@ fn sixteen_workers_meet_an_outage_with_few_requests_and_finish_every_job() {
 }
 
 #[test]
-fn opening_and_closing_are_told_with_their_times() {
+fn opening_and_closing_are_events_with_their_times() {
     let clock = api_ratelimiter::ManualClock::new();
     let config = ApiRateConfig {
         breaker: Some(CircuitBreaker::after_failures(1)),
@@ -86,7 +86,7 @@ fn opening_and_closing_are_told_with_their_times() {
 }
 
 #[test]
-fn a_closed_client_ends_its_calls_and_lets_what_is_under_way_finish() {
+fn a_closed_client_ends_its_calls_and_lets_requests_in_flight_finish() {
     let api = SimulatedApi::builder()
         .round_trip(Duration::from_millis(200))
         .start()
@@ -104,7 +104,7 @@ fn a_closed_client_ends_its_calls_and_lets_what_is_under_way_finish() {
             std::thread::yield_now();
         }
         assert_eq!(client.clone().close_within(Duration::from_secs(60)), 0);
-        let status = under_way.join().expect("no panic").expect("an answer");
+        let status = under_way.join().expect("no panic").expect("a response");
         assert_eq!(status.as_u16(), 200);
         let waited = waiting.join().expect("no panic");
         assert!(matches!(waited, Err(Error::Closed { .. })), "{waited:?}");

@@ -1,4 +1,4 @@
-//! What the events add up to is what the snapshot and the server say.
+//! The sums of the events equal the counts of the snapshot and the server.
 
 use std::time::Duration;
 

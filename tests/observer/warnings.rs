@@ -12,7 +12,7 @@ use api_ratelimiter::{
 use crate::server::{Server, answer};
 use crate::{Recorder, quick, recorder};
 
-/// The events that are warnings, without the attempts and calls around them.
+/// Returns the events that are warnings, without those of attempts and calls.
 fn warnings(heard: &Recorder) -> Vec<Event> {
     let mut events = heard.events();
     events.retain(|event| {
@@ -31,7 +31,7 @@ fn warnings(heard: &Recorder) -> Vec<Event> {
 #[test]
 fn a_credential_over_http_is_one_event_for_all_clones() {
     let heard = recorder();
-    // 0.0.0.0 is this machine, but not by a name or address of the loopback: nothing leaves it.
+    // 0.0.0.0 is this machine, but not a loopback address. Nothing leaves the machine.
     let client = DynamicAPIClient::builder(quick("exposed", "http://0.0.0.0:9"))
         .bearer_auth("hunter2")
         .observer(heard.clone())
@@ -95,7 +95,7 @@ fn a_damaged_memory_is_one_event() {
     );
     assert!(!problem.is_empty());
 
-    // A path below a file is no directory: every write fails, and one event tells it.
+    // A path below a file is not a directory: every write fails, and there is one event.
     let heard = recorder();
     let client = build(&file.join("below a file"), &heard);
     client.limiter().restore(&learned);
@@ -185,14 +185,14 @@ impl FleetStore for Fragile {
 }
 
 #[test]
-fn a_fleets_store_that_is_lost_and_found_again_is_an_event_each() {
+fn losing_and_regaining_the_fleets_store_are_one_event_each() {
     let is_down = Arc::new(AtomicBool::new(true));
     let store = Fragile {
         store: LocalStore::new(),
         is_down: Arc::clone(&is_down),
     };
     let heard = recorder();
-    // The observer hears also of the first visit, which `build` makes.
+    // The observer also gets the event of the first visit, which `build` makes.
     let client = DynamicAPIClient::builder(quick("fleet", "http://127.0.0.1:9"))
         .fleet(Fleet::new(store, "key"))
         .observer(heard.clone())

@@ -1,4 +1,4 @@
-//! What the suite is made of, on either front.
+//! Helpers of the suite, for both fronts.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use api_ratelimiter::{ApiRateConfig, BucketConfig, Pagination};
 
 use crate::front::{ClientBuilder, DynamicAPIClient};
 
-/// Part of everything that must not be shown: cursors, bodies, queries.
+/// Part of everything that must never be shown: cursors, bodies, queries.
 pub(crate) const SECRET: &str = "hunter2";
 
-/// A client of an API fast enough to be out of the way, with the shortest pauses, which paginates in
-/// that style.
+/// Returns a client of a fast API with the shortest pauses and this style of pagination, so that the limiter
+/// delays no test.
 pub(crate) fn builder(base_url: &str, pagination: Option<Pagination>) -> ClientBuilder {
     DynamicAPIClient::builder(ApiRateConfig {
         name: "tested".into(),

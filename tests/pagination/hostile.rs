@@ -1,4 +1,4 @@
-//! Servers that lead astray: every walk ends, and with an error that says where.
+//! Hostile servers: every walk ends with an error that names the page.
 
 use std::sync::mpsc;
 use std::thread;
@@ -11,7 +11,8 @@ use crate::front::Pages;
 use crate::server::{Answer, Request, Server};
 use crate::{SECRET, builder, client};
 
-/// Pages before the error, and the error; well before anybody loses patience.
+/// Returns the number of pages before the error, and the error. Fails if the walk takes longer than a few
+/// seconds.
 fn outcome(pages: Pages) -> (u64, Error) {
     let (done, outcome) = mpsc::channel();
     thread::spawn(move || {
@@ -87,7 +88,7 @@ fn loops_of_cursors_links_and_numbers_end() {
 }
 
 #[test]
-fn links_to_other_places_are_not_followed_and_nothing_is_sent_there() {
+fn links_to_other_origins_are_not_followed() {
     let other = Server::smooth(|_: &Request| json!({"items": [SECRET]}));
     for target in [
         other.url(),
@@ -119,7 +120,7 @@ fn links_to_other_places_are_not_followed_and_nothing_is_sent_there() {
 }
 
 #[test]
-fn what_is_no_page_is_never_an_empty_one() {
+fn an_invalid_page_is_never_an_empty_one() {
     let style = cursor().more_if("more");
     for body in [
         "",
@@ -147,7 +148,7 @@ fn what_is_no_page_is_never_an_empty_one() {
 }
 
 #[test]
-fn pages_and_cursors_without_measure_are_errors() {
+fn oversized_pages_and_cursors_are_errors() {
     let server = Server::smooth(|_: &Request| json!({"items": ["x".repeat(4096)]}));
     let client = builder(&server.url(), Some(cursor()))
         .max_body(4096)
@@ -172,8 +173,8 @@ fn pages_and_cursors_without_measure_are_errors() {
 }
 
 #[test]
-fn an_error_status_keeps_its_answer() {
-    // A path of the simulated API would do; here the server's own 429 is no backoff status.
+fn an_error_status_keeps_its_response() {
+    // The 429 of this server is not a backoff status for this client.
     let server = Server::of(|_| crate::server::Fate::Refused, |_: &Request| json!({}));
     let client = builder(&server.url(), Some(cursor()))
         .backoff_status_codes([503])

@@ -1,5 +1,5 @@
-//! Collections page by page over real HTTP: in the shapes of several vendors, with refusals and cut
-//! connections, and against servers that mean harm.
+//! Pagination over real HTTP: in the formats of several vendors, with refusals and cut connections, and with
+//! hostile servers.
 //!
 //! Servers are scripted raw sockets and the simulated API, all on the loopback; assertions are on counts
 //! and order, never on times.
@@ -14,7 +14,7 @@ mod vendors;
 
 use helpers::*;
 
-/// The blocking client; `tests/pagination_async` runs the same suite on the other.
+/// The blocking client. `tests/pagination_async` runs this suite on the async client.
 mod front {
     pub(crate) use api_ratelimiter::{ClientBuilder, DynamicAPIClient, Pages};
 }

@@ -1,4 +1,4 @@
-//! Where a walk is, and how it goes on from there.
+//! Positions of a walk, and walks that continue at a position.
 
 use api_ratelimiter::{Error, Page, Pagination, Position};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ fn style() -> Pagination {
     Pagination::cursor("cursor", "next").items("items")
 }
 
-/// Ten items, three a page, cursors full of secrets.
+/// Starts a server with ten items, three per page, and cursors full of secrets.
 fn ten(request: &Request) -> Value {
     let start = request.param("cursor").map_or(0, |cursor| {
         let start = cursor.strip_prefix(SECRET).expect("a cursor");
@@ -34,7 +34,7 @@ fn numbers(page: &Page) -> Vec<u64> {
 }
 
 #[test]
-fn a_page_tells_its_number_its_items_its_whole_body_and_where_the_next_one_starts() {
+fn a_page_has_its_number_items_body_and_the_position_of_the_next_page() {
     let server = Server::smooth(ten);
     let client = client(&server.url(), style());
     let mut pages = client.get("/a").pages();
@@ -58,7 +58,7 @@ fn a_page_tells_its_number_its_items_its_whole_body_and_where_the_next_one_start
 }
 
 #[test]
-fn a_walk_goes_on_after_any_page_in_another_run() {
+fn a_walk_continues_after_any_page_in_another_run() {
     let server = Server::smooth(ten);
     let client = client(&server.url(), style());
     for stop in 0..=4 {
@@ -77,7 +77,7 @@ fn a_walk_goes_on_after_any_page_in_another_run() {
 }
 
 #[test]
-fn items_are_taken_up_at_the_page_that_holds_the_next_one() {
+fn items_continue_at_the_page_of_the_next_item() {
     let server = Server::smooth(ten);
     let client = client(&server.url(), style());
     for stop in 0..=10_usize {
@@ -124,7 +124,7 @@ fn a_position_of_another_path_or_style_is_an_error_before_anything_is_sent() {
 }
 
 #[test]
-fn an_item_of_another_shape_ends_the_walk_and_is_not_passed_by() {
+fn an_invalid_item_ends_the_walk_and_is_not_skipped() {
     let server = Server::smooth(|_| json!({"items": [1, SECRET, 3]}));
     let client = client(&server.url(), style());
     let mut items = client.get("/a").pages().items::<u64>();
@@ -142,8 +142,8 @@ fn an_item_of_another_shape_ends_the_walk_and_is_not_passed_by() {
 }
 
 #[test]
-fn after_an_error_the_page_can_be_tried_again() {
-    // The third request and the fourth find their answers cut.
+fn after_an_error_the_page_can_be_retried() {
+    // The responses of the third and the fourth request are cut.
     let fate = |number| {
         if number == 2 || number == 3 {
             Fate::CutInBody
@@ -159,7 +159,7 @@ fn after_an_error_the_page_can_be_tried_again() {
     let mut pages = client.get("/a").pages();
     let mut found = Vec::new();
     let error = loop {
-        match pages.next().expect("it goes on or fails") {
+        match pages.next().expect("it continues or fails") {
             Ok(page) => found.extend(numbers(&page)),
             Err(error) => break error,
         }
@@ -175,7 +175,7 @@ fn after_an_error_the_page_can_be_tried_again() {
 }
 
 #[test]
-fn what_must_not_be_repeated_is_not() {
+fn a_page_that_is_not_idempotent_is_not_retried() {
     let cut_in_body = |number: usize| {
         if number == 0 {
             Fate::CutInBody

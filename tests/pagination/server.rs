@@ -150,7 +150,7 @@ impl Request {
     }
 }
 
-/// Sends a response, or what its outcome says instead.
+/// Sends a response, or the refusal or cut that its outcome demands.
 fn send(stream: &mut TcpStream, fate: Fate, answer: impl FnOnce() -> Answer) -> io::Result<After> {
     match fate {
         Fate::CutBefore => return Ok(After::Close),

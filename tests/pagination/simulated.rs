@@ -1,5 +1,5 @@
-//! Collections of the simulated API in the vendors' own shapes, walked by the vendors' own presets with
-//! other rates, while it refuses at a hidden limit and cuts connections.
+//! Walks through collections of the simulated API in the vendors' formats, by the vendors' presets with other
+//! rates. The API has a hidden limit and cuts connections.
 //!
 //! At full size: `tests/journeys/vendors.rs`.
 
@@ -9,7 +9,8 @@ use crate::vendor_walk::{
     Walk, fieldguide_clients, github_repos, notion_query, notion_users, vanta_tests,
 };
 
-/// Sixty pages, faster than is allowed: the limit has to be found. `api` says how it hides it.
+/// Walks through sixty pages, starting above the limit, which has to be learned. `api` sets how the API
+/// refuses.
 fn quick(vendor: &'static str, api: &'static str) -> Walk {
     Walk {
         vendor,
@@ -23,7 +24,7 @@ fn quick(vendor: &'static str, api: &'static str) -> Walk {
 }
 
 #[test]
-fn notion_by_post_with_its_wait_in_whole_seconds() {
+fn notion_by_post_with_a_wait_in_whole_seconds() {
     let api = "limit=sliding-window:20/1s hint=vendor fault=cut:2% fault=cut-in-body:2% seed=7";
     let stats = quick("notion", api).run(notion_query);
     assert!(stats.refused > 0, "{stats:?}");
@@ -37,21 +38,21 @@ fn notion_by_get() {
 }
 
 #[test]
-fn vanta_that_says_nothing_about_its_limit() {
+fn vanta_without_announced_limits() {
     let api = "limit=sliding-window:20/1s hint=vendor fault=cut:2% fault=reset-in-body:2% seed=7";
     let stats = quick("vanta", api).run(vanta_tests);
     assert!(stats.refused > 0, "{stats:?}");
 }
 
 #[test]
-fn fieldguide_that_says_nothing_about_its_limit() {
+fn fieldguide_without_announced_limits() {
     let api =
         "limit=token-bucket:20/s,burst=10 hint=vendor fault=reset:2% fault=cut-in-body:2% seed=7";
     let stats = quick("fieldguide", api).run(fieldguide_clients);
     assert!(stats.refused > 0, "{stats:?}");
 }
 
-/// A 403 by its message and its `Retry-After`; without that, GitHub wants a minute's pause.
+/// The refusal is a 403 with a message and a `Retry-After`. Without the header, GitHub asks for a minute.
 #[test]
 fn github_under_a_secondary_limit() {
     let api = "limit=sliding-window:20/1s hint=seconds fault=cut:2% fault=cut-in-body:2% seed=7";
@@ -59,7 +60,7 @@ fn github_under_a_secondary_limit() {
     assert!(stats.refused > 0, "{stats:?}");
 }
 
-/// What the headers say is heeded: it is refused at most where the answer that said so was cut.
+/// The announced limit is obeyed: a refusal happens at most where the response that announced it was cut.
 #[test]
 fn github_under_a_primary_limit_that_it_announces() {
     let api = "limit=fixed-window:60/1s hint=vendor fault=cut:2% fault=cut-in-body:2% seed=3";

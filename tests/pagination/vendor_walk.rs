@@ -1,4 +1,4 @@
-//! A walk by a vendor's preset through a collection on the simulated API in that vendor's shape.
+//! A walk by a vendor's preset through a collection of the simulated API in that vendor's format.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::front::{DynamicAPIClient, Pages};
 
-/// Every vendor's item has an id: a number, or text with one.
+/// Returns the id of an item: every vendor's items have one, a number or text with a number.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Id {
@@ -34,28 +34,28 @@ impl Item {
     }
 }
 
-/// What differs from the vendor: how much there is, how fast it goes and what is hidden.
+/// Differences from the vendor's real API: number of items, rates, and faults.
 pub(crate) struct Walk {
     pub(crate) vendor: &'static str,
-    /// Beside the shape and the number of items, as [`SimulatedApiBuilder`] reads it.
+    /// Further settings for [`SimulatedApiBuilder`], besides format and number of items.
     pub(crate) api: &'static str,
     pub(crate) items: usize,
     pub(crate) page_size: usize,
     pub(crate) initial_rate: f64,
     pub(crate) max_rate: f64,
-    /// `None`: what the preset says.
+    /// `None`: the preset's value.
     pub(crate) default_cooldown: Option<Duration>,
 }
 
 impl Walk {
-    /// Walks the whole and checks that it is: each item once and in order, by what the client got and by
-    /// what the server delivered; and that connections were cut on the way.
+    /// Walks through the collection. Checks that the client got each item once and in order, that the server
+    /// delivered each once, and that connections were cut.
     pub(crate) fn run(&self, ask: impl FnOnce(&DynamicAPIClient, usize) -> Pages) -> Stats {
         let settings = format!("shape={} items={} {}", self.vendor, self.items, self.api);
         let builder: SimulatedApiBuilder = settings.parse().expect("settings");
         let api: SimulatedApi = builder.start().expect("a loopback port");
         let preset = API_RATE_CONFIGS.get(self.vendor).expect("a preset");
-        // The preset's name, and with it its profile; its pagination and statuses.
+        // The preset's name, which selects its profile, its pagination and its statuses.
         let client = DynamicAPIClient::builder(ApiRateConfig {
             base_url: api.base_url(),
             initial_rate: self.initial_rate,
@@ -75,13 +75,13 @@ impl Walk {
             "each once, in order: {found:?}"
         );
 
-        // The last answer is counted when its connection has ended, at the latest.
+        // The last response is counted when its connection has ended, at the latest.
         api.stop();
         let stats = api.stats();
         let pages = self.items.div_ceil(self.page_size) as u64;
         let items = (stats.items_served, stats.items_served_twice);
         assert_eq!(items, (self.items as u64, 0), "{stats:?}");
-        // Not one page more than there are, and each cut one was asked for once more.
+        // Each page was requested once, and once more after each cut.
         assert_eq!((stats.served, stats.served_twice), (pages, 0), "{stats:?}");
         assert!(stats.faults_injected > 0, "{stats:?}");
         assert_eq!(stats.accepted, pages + stats.faults_injected, "{stats:?}");

@@ -1,5 +1,5 @@
-//! A thousand items in each vendor's own shape, from a server that refuses one request of twenty and
-//! cuts two of a hundred answers: nothing is lost, nothing comes twice.
+//! A thousand items in each vendor's format, from a server that refuses one of twenty requests and cuts two
+//! of a hundred responses: no item is lost or returned twice.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ use crate::server::{Answer, Fate, Request, Server, rough};
 
 const ITEMS: usize = 1_000;
 
-/// Small pages, so that there are enough of them to meet each fate.
+/// Items per page, few enough that every kind of fault happens.
 const SIZE: usize = 5;
 
 #[derive(Deserialize)]
@@ -36,7 +36,7 @@ fn page(start: usize, size: usize) -> (Vec<Value>, usize, bool) {
     (rows(start..end), end, end < ITEMS)
 }
 
-/// An index as servers hide it: characters that a URL has to encode.
+/// Returns a cursor for an index, with characters that a URL has to encode.
 fn cursor(index: usize) -> String {
     format!("c/{index}+=&é")
 }
@@ -51,7 +51,7 @@ fn index(cursor: &str) -> usize {
         .expect("the cursor's number")
 }
 
-/// Walks the collection whole and checks that it is.
+/// Walks through the collection and checks that it is complete.
 fn walks(
     pagination: Pagination,
     answer: impl Fn(&Request) -> Answer + Send + Sync + 'static,
@@ -114,7 +114,7 @@ fn notion_by_get_and_by_post() {
 }
 
 #[test]
-fn slack_whose_items_depend_on_the_method() {
+fn slack_with_items_that_depend_on_the_method() {
     walks(
         Pagination::cursor("cursor", "response_metadata.next_cursor").in_query(),
         |request| {
@@ -191,7 +191,7 @@ fn fieldguide() {
 }
 
 #[test]
-fn github_and_okta_whose_links_are_absolute() {
+fn github_and_okta_with_absolute_links() {
     for first_path in ["/orgs/o/repos", "/api/v1/users"] {
         walks(
             Pagination::link_header(),
@@ -254,7 +254,7 @@ fn next_urls_in_the_body_relative_and_absolute() {
 }
 
 #[test]
-fn offsets_though_the_server_gives_fewer_than_were_asked_for() {
+fn offsets_with_pages_smaller_than_requested() {
     walks(
         Pagination::offset("startAt").total("total").items("issues"),
         |request| {
@@ -267,7 +267,7 @@ fn offsets_though_the_server_gives_fewer_than_were_asked_for() {
 }
 
 #[test]
-fn airtable_whose_offset_is_a_cursor() {
+fn airtable_with_a_cursor_as_offset() {
     walks(
         Pagination::cursor("offset", "offset").items("records"),
         |request| {

@@ -1,4 +1,4 @@
-//! The suite of `tests/pagination` once more, word for word, on the async client's stream of pages.
+//! The suite of `tests/pagination`, run on the async client's stream of pages.
 
 #[allow(
     dead_code,

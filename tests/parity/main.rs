@@ -1,5 +1,5 @@
-//! One law for both fronts: the same script of answers leads to the same requests at the same times,
-//! and to the same results.
+//! Both fronts behave alike: a script of responses leads to equal requests at equal times, and to equal
+//! results.
 
 mod play;
 mod script;
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use play::{asynchronous, blocking};
 use script::Script;
 
-/// How often a random script is played.
+/// Number of random scripts.
 const SCRIPTS: u64 = 100;
 
 #[test]
@@ -64,7 +64,7 @@ fn both_fronts_play_a_hundred_random_scripts_alike() {
             }
         }
     }
-    // The scripts do what they are for.
+    // The scripts cover all cases.
     assert!(seen["request"] > 600, "{seen:?}");
     let rare = seen.iter().filter(|(_, times)| **times < 3);
     assert_eq!(rare.collect::<Vec<_>>(), [], "{seen:?}");

@@ -1,4 +1,4 @@
-//! A script played by either front on a clock that jumps, and what came of it.
+//! Plays a script with either front on a clock that jumps, and records the results.
 
 use std::future::{Future, poll_fn};
 use std::io::Write;
@@ -17,11 +17,11 @@ use serde_json::Value;
 use crate::script::{Call, Does, Script};
 use crate::server::{self, After, Request, Server};
 
-/// What came of it: what must be the same.
+/// Record of a run, which must be equal for both fronts.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Played {
     pub(crate) sent: Vec<Sent>,
-    /// What another origin was sent.
+    /// Requests to another origin.
     abroad: Vec<(String, Option<String>)>,
     pub(crate) results: Vec<String>,
     pub(crate) events: Vec<Value>,
@@ -37,16 +37,16 @@ pub(crate) struct Sent {
     pub(crate) at: u64,
     line: String,
     pub(crate) token: Option<String>,
-    /// The how-many-th key of the script; the keys themselves are random.
+    /// Number of the idempotency key in the script; the keys themselves are random.
     pub(crate) key: Option<usize>,
 }
 
-/// Once a request is out, its deadline is the transport's, which knows no virtual time: less than this
-/// would be left to chance.
+/// Shortest rest of a deadline for a request. The transport watches the deadline in real time, so that a
+/// shorter rest has a random result.
 const LEFT_FOR_TRANSPORT: u64 = 500_000_000;
 
 impl Played {
-    /// Whether a request went out just before its deadline.
+    /// Returns whether a request was sent just before its deadline.
     pub(crate) fn is_close(&self) -> bool {
         let times = || self.sent.iter().map(|sent| sent.at);
         let is_close = |end: u64| times().any(|at| (at..=at + LEFT_FOR_TRANSPORT).contains(&end));
@@ -64,7 +64,7 @@ impl Observer for Recorder {
     }
 }
 
-/// A server that plays the script and notes what came when by `clock`.
+/// Server that plays the script and records requests with their times by `clock`.
 fn server(script: &Script, clock: &ManualClock, abroad: u16) -> (Server, Arc<Mutex<Vec<u64>>>) {
     let times = Arc::new(Mutex::new(Vec::new()));
     let (noted, does, clock) = (Arc::clone(&times), script.does.clone(), clock.clone());
@@ -73,7 +73,7 @@ fn server(script: &Script, clock: &ManualClock, abroad: u16) -> (Server, Arc<Mut
             .lock()
             .expect("not poisoned")
             .push(clock.now().as_nanos());
-        // Kept connections would make a cut that is nobody's fault depend on the transport.
+        // With idle connections, a cut between requests would depend on the transport.
         let answer = |status, headers: &str, body: &str| {
             server::answer(status, &format!("Connection: close\r\n{headers}"), body)
         };
@@ -98,7 +98,7 @@ fn server(script: &Script, clock: &ManualClock, abroad: u16) -> (Server, Arc<Mut
     (server, times)
 }
 
-/// Puts the script's settings into a builder of either client, which are types of their own.
+/// Applies the script's settings to a builder of either client. The builders have different types.
 macro_rules! set {
     ($builder:expr, $script:expr, $limiter:expr) => {{
         let asked = AtomicU32::new(0);
@@ -114,7 +114,7 @@ macro_rules! set {
     }};
 }
 
-/// Puts what a call asks for into a request of either client.
+/// Applies the settings of a call to a request of either client.
 macro_rules! put {
     ($request:expr, $call:expr) => {{
         let mut request = $request.cost($call.cost).body("request");
@@ -134,7 +134,7 @@ macro_rules! put {
 /// A client of either front.
 trait Front {
     fn build(script: &Script, base_url: &str, limiter: DynamicRateLimiter) -> Self;
-    /// The call's outcome: status, requests, time waited.
+    /// Returns the call's outcome: status, number of requests, time waited.
     fn call(&self, call: &Call) -> Result<(u16, u32, Duration), Error>;
 }
 
@@ -168,8 +168,8 @@ impl Front for AsyncDynamicAPIClient {
     }
 }
 
-/// Runs the call as a busy program might: it is polled oftener than it was woken, and while it waits for
-/// its turn others queue up behind it and give up again. None of that may change anything.
+/// Runs the call as in a busy program: it is polled more often than it is woken, and while it waits, other
+/// callers queue behind it and leave. This must not change anything.
 async fn restless<T>(limiter: &DynamicRateLimiter, call: impl Future<Output = T>) -> T {
     let mut call = pin!(call);
     poll_fn(|context| {
@@ -197,7 +197,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 fn told(outcome: Result<(u16, u32, Duration), Error>) -> String {
     match outcome {
         Ok((status, attempts, waited)) => format!("{status} after {attempts}, waited {waited:?}"),
-        // The transports' own words differ; the kind is part of what is shown.
+        // The texts of the transports differ, but the shown part contains the kind.
         Err(error) => format!("{error} / {:?}", error.retry_after()),
     }
 }
@@ -211,7 +211,7 @@ fn key_of(request: &Request, seen: &mut Vec<String>) -> Option<usize> {
     }))
 }
 
-/// Plays the script on a clock that jumps whenever this thread waits for it.
+/// Plays the script on a clock that jumps whenever this thread waits.
 fn play<F: Front>(script: &Script) -> Played {
     let clock = ManualClock::auto();
     let abroad = Server::answers_and_closes([server::answer(200, "Connection: close\r\n", "")]);
@@ -237,7 +237,7 @@ fn play<F: Front>(script: &Script) -> Played {
         results.push(told(client.call(call)));
     }
     drop(joined);
-    // With their hosts: the times in events may have the same digits.
+    // Replace ports together with their hosts: times in events may have equal digits.
     let ports = [(server.port(), "home"), (abroad.port(), "abroad")];
     let anonymous = |text: &str| {
         ports.iter().fold(text.to_owned(), |text, (port, name)| {

@@ -1,4 +1,4 @@
-//! What the server does and what the callers want, at random.
+//! Random scripts: the actions of the server, and the calls.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use api_ratelimiter::{
     LimitConfig, ScopeConfig,
 };
 
-/// What the server does with one request.
+/// Action of the server for one request.
 #[derive(Debug, Clone)]
 pub(crate) enum Does {
     Answers {
@@ -16,13 +16,13 @@ pub(crate) enum Does {
         headers: String,
         body: &'static str,
     },
-    /// Sends the caller to another origin.
+    /// Redirects to another origin.
     SendsAbroad(u16),
-    /// Closes the connection without a word.
+    /// Closes the connection without a response.
     Cuts,
-    /// Closes it in the middle of a body.
+    /// Closes the connection in the middle of a body.
     CutsInBody,
-    /// Says what is no HTTP.
+    /// Sends invalid HTTP.
     Babbles,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Call {
     pub(crate) idempotency_key: Option<&'static str>,
     /// The request has a token of its own, which can't be renewed.
     pub(crate) own_token: bool,
-    /// The caller does something else before it.
+    /// Time that the caller is busy before this call.
     pub(crate) idle: Duration,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct Script {
     pub(crate) calls: Vec<Call>,
     /// The client is closed before this call.
     pub(crate) closes_before: Option<usize>,
-    /// In turn, and then 200 for ever.
+    /// Actions in order; after them, each response is a 200.
     pub(crate) does: Vec<Does>,
     pub(crate) max_cooldown: Duration,
     pub(crate) retry_transport: u32,
@@ -59,7 +59,7 @@ const SLOW_DOWN: &str = r#"{"errors": [{"code": "SLOW_DOWN"}]}"#;
 impl Script {
     pub(crate) fn random(seed: u64) -> Self {
         let mut dice = fastrand::Rng::with_seed(seed);
-        // Now and then a server that fails for a while, so that breakers open and find out by trials.
+        // Sometimes the server fails for a while, so that breakers open and send trials.
         let outage = match dice.u8(..3) {
             0 => dice.usize(2..9),
             _ => 0,
@@ -88,8 +88,8 @@ impl Script {
         }
     }
 
-    /// The API at this address: one request a second or so, a part with a limit of its own, throttles in
-    /// bodies.
+    /// Returns the configuration of the API at this address: about one request per second, a scope with a limit
+    /// of its own, throttles in bodies.
     pub(crate) fn config(&self, base_url: &str) -> ApiRateConfig {
         let search = LimitConfig::per_minute(20.0);
         let throttle = BodyThrottle::new([200], "errors.*.code", ["slow_down"]);

@@ -1,4 +1,4 @@
-//! Journeys that are run one at a time: they keep a core busy, or meet a limit so strict that another program shows.
+//! Journeys that run one at a time: they keep a core busy, or have a limit so strict that other programs disturb them.
 
 mod memory;
 mod strict;

@@ -1,5 +1,5 @@
-//! `apirl fetch` brings a thousand pages from real servers that allow 200 in 10 seconds, beginning at two a
-//! second; and it is killed twenty times.
+//! `apirl fetch` gets a thousand pages from real servers that allow 200 in 10 seconds, starting at two per
+//! second. Another run is killed twenty times.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,10 +15,10 @@ use crate::nginx::Nginx;
 
 const PAGES: usize = 1_000;
 
-/// What all these servers allow in the long run, per second.
+/// Limit of all these servers in the long run, per second.
 const ALLOWED: f64 = 20.0;
 
-/// A folder for a run's files, gone with it.
+/// A directory for the files of a run, removed with it.
 struct Job(PathBuf);
 
 impl Job {
@@ -48,7 +48,7 @@ impl Job {
         command
     }
 
-    /// How often each line stands in the output with an answer of 200.
+    /// Returns how often each line is in the output with a status of 200.
     fn times(&self) -> BTreeMap<u64, u32> {
         let text = fs::read_to_string(self.0.join("pages")).expect("an output");
         let mut times = BTreeMap::new();
@@ -62,7 +62,7 @@ impl Job {
 
     fn has_each_once(&self, pages: usize) {
         let expected: BTreeMap<u64, u32> = (1..=pages as u64).map(|n| (n, 1)).collect();
-        assert!(self.times() == expected, "something is lost or doubled");
+        assert!(self.times() == expected, "a page is lost or doubled");
     }
 
     fn figure(&self, name: &str) -> f64 {
@@ -78,8 +78,8 @@ impl Drop for Job {
     }
 }
 
-/// Fetches all pages and prints what it took. Fails if one is lost or doubled, or if it stands still: three
-/// times what the limit allows is no pace any more.
+/// Fetches all pages and prints the time. Fails if a page is lost or doubled, or if the run stalls: it may take
+/// three times as long as the limit requires.
 fn bring(name: &str, base_url: &str) -> Job {
     let job = Job::new(name, PAGES);
     let rates = ["--initial-rate", "2", "--max-rate", "100"];
@@ -88,7 +88,7 @@ fn bring(name: &str, base_url: &str) -> Job {
     job.has_each_once(PAGES);
     let (seconds, refused) = (job.figure("seconds"), job.figure("refused"));
     let allowed = PAGES as f64 / ALLOWED;
-    // Past the harness, which shows what is printed only of tests that fail.
+    // Write to stderr directly, because the harness shows printed lines of failed tests only.
     writeln!(
         io::stderr().lock(),
         "apirl fetch, {name}: {PAGES} pages in {seconds:.1} s, {:.2} times what the limit allows ({allowed:.1} s); \
@@ -118,14 +118,14 @@ fn fetch_from_nginx_with_a_burst() {
     nginx("nginx, burst 20", "burst=20 nodelay");
 }
 
-/// A server of our own on a free port, ended when dropped.
+/// A server on a free port, stopped when dropped.
 struct Express {
     child: Child,
     base_url: String,
 }
 
 impl Express {
-    /// `None`, with a line that says so, where it is not installed.
+    /// Starts the server. Prints `SKIPPED` and returns `None` if it is not installed.
     fn start(mode: &str) -> Option<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let modules = root.join("../../target/npm/node_modules");
@@ -149,7 +149,7 @@ impl Express {
         })
     }
 
-    /// How often each page was served, and how many requests were refused.
+    /// Returns how often each page was served, and the number of refused requests.
     fn counts(&self) -> (BTreeMap<String, u32>, f64) {
         let client = api_ratelimiter::DynamicAPIClient::builder(api_ratelimiter::ApiRateConfig {
             name: "express".into(),
@@ -212,7 +212,7 @@ fn fetch_from_express_with_headers_of_draft_8() {
 
 #[test]
 #[ignore = "full size"]
-fn fetch_is_killed_twenty_times_and_brings_each_page_once() {
+fn fetch_killed_twenty_times_writes_each_page_once() {
     let api = SimulatedApi::builder()
         .limit(Limit::parse("token-bucket:200/s,burst=50").expect("a limit"))
         .round_trip(Duration::from_millis(15))

@@ -1,8 +1,8 @@
-//! Fleets of processes while things go wrong: workers that are killed, a store that is away, slow or forgetful.
+//! Fleets of processes with faults: killed workers, and a store that is unavailable, slow or emptied.
 //!
-//! Each journey runs `apirl fetch` several times on a hidden limit: the workers that live bring each of their lines
-//! once, and never stand still. What is refused and how fast they are is printed here, for a quiet machine; it is
-//! asserted in virtual time (`simulator::world`), where no other program takes part.
+//! Each journey runs several `apirl fetch` on a hidden limit: the surviving workers write each of their lines once,
+//! and never stall. Rates and refusals are printed, for a quiet machine; tests in virtual time (`simulator::world`)
+//! assert them.
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -20,33 +20,33 @@ use serde_json::Value;
 
 use crate::redis_server::{RedisServer, signal, soon};
 
-/// What the API allows, per second.
+/// Limit of the API, per second.
 const ALLOWED: f64 = 40.0;
 
-/// What a worker that is alone may send: the whole fleet meets the limit from below it.
+/// Rate of a single worker, so low that the whole fleet starts below the limit.
 const RATES: [&str; 4] = ["--initial-rate", "20", "--max-rate", "400"];
 
 const KEY: &str = "api/credential";
 
-/// Before anything happens: the limit is learned.
+/// Time before a fault, in which the limit is learned.
 const WARM: Duration = Duration::from_secs(20);
 
-/// Until the limit has to be kept again.
+/// Time after a fault until the limit must be kept again.
 const AFTERWARDS: Duration = Duration::from_secs(10);
 
-/// The last part of a journey, in which it is kept.
+/// Last part of a journey, in which the limit must be kept.
 const CALM: Duration = Duration::from_secs(15);
 
-/// No such time may pass without an answer: an outage takes a moment on a quiet machine, a standstill all that is left.
+/// Maximum time without a response. An outage takes a moment on a quiet machine, a stall all of the remaining time.
 const STANDSTILL: Duration = Duration::from_secs(15);
 
-/// More lines than a worker brings in a journey.
+/// Number of lines of input, more than a worker does in a journey.
 const LINES: usize = 6_000;
 
-/// Requests of a worker that are under way or wait at most.
+/// Maximum number of requests of a worker that are in flight or wait.
 const CONCURRENCY: usize = 8;
 
-/// A worker: a process, its input and its output.
+/// A worker: a process with its input and its output.
 struct Worker {
     child: Child,
     folder: PathBuf,
@@ -98,7 +98,8 @@ impl Worker {
         fs::read_to_string(self.folder.join("told")).unwrap_or_default()
     }
 
-    /// Lets what is under way finish, and checks that all up to there was done, each line once. How many there are.
+    /// Interrupts the worker, lets its requests finish, and checks that each line up to there was written once. Returns
+    /// the number of lines.
     fn finish(mut self) -> usize {
         signal("-INT", self.child.id());
         let status = self.child.wait().expect("it ends");
@@ -106,7 +107,7 @@ impl Worker {
         self.lines()
     }
 
-    /// Lines of the output so far.
+    /// Returns the number of lines of the output so far.
     fn written(&self) -> usize {
         let text = fs::read_to_string(self.folder.join("pages"));
         text.map_or(0, |text| text.lines().count())
@@ -124,7 +125,7 @@ impl Worker {
         lines.sort_unstable();
         lines.dedup();
         assert_eq!(lines.len(), brought, "a line is doubled");
-        // Those that waited for their permit at the interrupt are for another run.
+        // Lines that waited for their permit at the interrupt are left for another run.
         let last = lines.last().copied().unwrap_or(0);
         let missing: Vec<usize> = (1..=last)
             .filter(|n| lines.binary_search(n).is_err())
@@ -137,7 +138,7 @@ impl Worker {
     }
 }
 
-/// What the API counted, every tenth of a second.
+/// Counts of the API, every tenth of a second.
 struct Watch {
     api: Arc<SimulatedApi>,
     began: Instant,
@@ -145,7 +146,7 @@ struct Watch {
     thread: thread::JoinHandle<Vec<(Duration, u64, u64)>>,
 }
 
-/// When, accepted so far, refused so far.
+/// Time, accepted requests, and refused requests of each sample.
 struct Counts(Vec<(Duration, u64, u64)>);
 
 impl Watch {
@@ -179,7 +180,11 @@ impl Watch {
 
     fn end(self) -> Counts {
         self.is_over.store(true, Ordering::Relaxed);
-        assert_eq!(self.api.stats().served_twice, 0, "something was done twice");
+        assert_eq!(
+            self.api.stats().served_twice,
+            0,
+            "a request was served twice"
+        );
         Counts(self.thread.join().expect("no panic"))
     }
 }
@@ -190,7 +195,7 @@ impl Counts {
         before.map_or((0, 0), |(_, accepted, refused)| (*accepted, *refused))
     }
 
-    /// Accepted per second, and percent of all that were refused.
+    /// Returns the accepted requests per second, and the percentage of refused ones.
     fn between(&self, from: Duration, to: Duration) -> (f64, f64) {
         let (first, last) = (self.at(from), self.at(to));
         let (accepted, refused) = (last.0 - first.0, last.1 - first.1);
@@ -198,7 +203,7 @@ impl Counts {
         (accepted as f64 / (to - from).as_secs_f64(), percent)
     }
 
-    /// The longest time without an answer.
+    /// Returns the longest time without a response.
     fn longest_standstill(&self, from: Duration, to: Duration) -> Duration {
         let (mut longest, mut since, mut last) = (Duration::ZERO, from, self.at(from).0);
         for (at, accepted, _) in self.0.iter().filter(|(at, ..)| (from..=to).contains(at)) {
@@ -211,16 +216,16 @@ impl Counts {
     }
 }
 
-/// What happens: begins, lasts, ends.
+/// A fault: how it begins, lasts and ends.
 struct Journey<'a> {
     name: &'a str,
     workers: usize,
     lasts: Duration,
-    /// The workers lose the store, find it again, and say both.
+    /// Whether the workers lose the store, reach it again, and report both.
     is_lost: bool,
 }
 
-/// The workers are there and have learned; then `fault` does its worst for as long as it lasts.
+/// Runs a journey: the workers learn the limit, then `fault` happens.
 fn run(
     journey: &Journey<'_>,
     store: &str,
@@ -250,7 +255,7 @@ fn run(
             let told = worker.told();
             let times = |words| told.matches(words).count();
             let (lost, found) = (times("can't be reached: going on"), times(" is reached."));
-            // On a busy machine another answer of the store may be too late.
+            // On a busy machine another response of the store may be too late.
             assert!(found > 0 && found <= lost && lost <= found + 1, "{told}");
         }
     }
@@ -260,7 +265,7 @@ fn run(
     let during = counts.between(begins, ends + AFTERWARDS);
     let after = counts.between(ends + AFTERWARDS, over);
     let longest = counts.longest_standstill(begins, over);
-    // Past the harness, which shows what is printed only of tests that fail.
+    // Write to stderr directly, because the harness shows printed lines of failed tests only.
     writeln!(
         io::stderr().lock(),
         "fleet, {}: {:.1}/s of {ALLOWED}/s before ({:.2}% refused), {:.1}/s while it lasted and 10 s longer ({:.2}%), \
@@ -270,7 +275,7 @@ fn run(
     .expect("stderr is open");
     assert!(
         longest < STANDSTILL,
-        "{}: a standstill of {longest:?}",
+        "{}: a stall of {longest:?}",
         journey.name
     );
 }
@@ -303,7 +308,7 @@ fn fleet_half_of_the_workers_are_killed() {
     run(&journey, &server.url(), none, |workers, _| {
         counts(&server.url(), 6);
         for worker in workers.drain(..3) {
-            // Dropped is killed by SIGKILL. What it had written is whole but for the last line.
+            // Dropping a worker kills it by SIGKILL. Its output is complete except for the last line.
             drop(worker);
         }
     });
@@ -311,7 +316,7 @@ fn fleet_half_of_the_workers_are_killed() {
 
 #[test]
 #[ignore = "full size; needs redis-server"]
-fn fleet_the_store_stands_still_for_ten_seconds() {
+fn fleet_the_store_hangs_for_ten_seconds() {
     let Some(server) = RedisServer::start() else {
         return;
     };
@@ -348,7 +353,7 @@ fn fleet_the_store_is_restarted_empty() {
 
 #[test]
 #[ignore = "full size; needs redis-server"]
-fn fleet_the_way_to_the_store_takes_200_ms_for_a_while() {
+fn fleet_the_connection_to_the_store_has_a_delay_of_200_ms() {
     let Some(server) = RedisServer::start() else {
         return;
     };
@@ -440,7 +445,7 @@ fn fleet_two_limits_under_one_key_are_refused() {
         told.contains("workers with other settings share this key"),
         "{told}"
     );
-    // One that begins while the store is away meets the others later.
+    // A worker that starts while the store is unavailable meets the others later.
     server.stop();
     let mut third = Worker::start_at("third", &api.base_url(), &server.url(), &[], &rates);
     soon("the third goes on alone", || {
@@ -461,7 +466,7 @@ fn fleet_two_limits_under_one_key_are_refused() {
     first.finish();
 }
 
-/// Where Debian's `faketime` puts its library.
+/// Path of the library of Debian's `faketime`.
 fn faketime() -> Option<String> {
     let folders = fs::read_dir("/usr/lib").ok()?;
     let mut libraries = folders
@@ -471,7 +476,7 @@ fn faketime() -> Option<String> {
     found.to_str().map(str::to_owned)
 }
 
-/// A way to the store that takes its time.
+/// A proxy to the store that delays every byte.
 struct Way {
     port: u16,
     delay: Arc<AtomicU64>,
@@ -483,7 +488,7 @@ impl Way {
         let own = listener.local_addr().expect("an address").port();
         let delay = Arc::new(AtomicU64::new(0));
         let delays = Arc::clone(&delay);
-        // Ends with the process; its connections end with theirs.
+        // The thread ends with the process, and its connections end with their peers.
         thread::spawn(move || {
             for there in listener.incoming().flatten() {
                 let Ok(here) = TcpStream::connect(("127.0.0.1", port)) else {
@@ -509,7 +514,7 @@ fn twin(stream: &TcpStream) -> TcpStream {
     stream.try_clone().expect("a socket")
 }
 
-/// Half of the delay in each direction.
+/// Copies bytes in one direction with half of the delay.
 fn carry(from: &mut TcpStream, to: &mut TcpStream, delay: &AtomicU64) {
     let mut bytes = [0; 65_536];
     while let Ok(length @ 1..) = from.read(&mut bytes) {

@@ -1,4 +1,4 @@
-//! Fleets and a real Redis server: what it is asked for, what it keeps, and what goes wrong with it.
+//! Fleets and a real Redis server: its commands, its content, and its faults.
 
 use std::fs;
 use std::process::Command;
@@ -10,7 +10,7 @@ use crate::redis_server::{RedisServer, free_port, soon};
 
 const KEY: &str = "notion/secret_workspace";
 
-/// The commands that the documentation of `Fleet::redis` lists, and its keys.
+/// Commands and keys that the documentation of `Fleet::redis` lists.
 const LISTED: [&str; 7] = [
     "+evalsha",
     "+eval",
@@ -42,14 +42,14 @@ fn is_joined(worker: &DynamicRateLimiter) -> bool {
     worker.snapshot().fleet.expect("a fleet").joined
 }
 
-/// Sends a few requests, or what stands for them.
+/// Takes a few permits, as requests do.
 fn works(worker: &DynamicRateLimiter) {
     for _ in 0..5 {
         worker.acquire().expect("a permit").success();
     }
 }
 
-/// Works until the store has taken it for a worker.
+/// Takes permits until the store knows the worker.
 fn joins(worker: &DynamicRateLimiter) {
     soon("it is joined", || {
         works(worker);
@@ -57,7 +57,7 @@ fn joins(worker: &DynamicRateLimiter) {
     });
 }
 
-/// A user of that name with these rights, by its address.
+/// Creates a user with these rights. Returns its address.
 fn user(server: &RedisServer, name: &str, rights: &[&str]) -> String {
     let words = [
         &["ACL", "SETUSER", name, "reset", "on", ">pass", "-@all"],
@@ -80,7 +80,7 @@ fn only_key(server: &RedisServer) -> String {
 
 #[test]
 #[ignore = "needs redis-server"]
-fn fleet_one_key_is_kept_for_two_days_and_holds_no_clear_text() {
+fn fleet_one_key_is_kept_for_two_days_and_contains_no_clear_text() {
     let Some(server) = RedisServer::start() else {
         return;
     };
@@ -88,13 +88,16 @@ fn fleet_one_key_is_kept_for_two_days_and_holds_no_clear_text() {
         matches!(fleet(&server.url()).status(), Ok(None))
     });
     let keys: Vec<String> = server.ask(&["KEYS", "*"]);
-    assert!(keys.is_empty(), "looking writes nothing: {keys:?}");
+    assert!(
+        keys.is_empty(),
+        "reading the status writes nothing: {keys:?}"
+    );
     let one = worker(&server.url());
     let other = worker(&server.url());
     joins(&one);
     joins(&other);
     let key = only_key(&server);
-    // A SHA-1, and all of it a hash tag, so that a cluster keeps it in one place.
+    // The key is a SHA-1 and a hash tag, so that a cluster keeps it in one place.
     let tag = key
         .strip_prefix("api-ratelimiter:{")
         .and_then(|rest| rest.strip_suffix('}'));
@@ -130,7 +133,7 @@ fn fleet_one_key_is_kept_for_two_days_and_holds_no_clear_text() {
 
 #[test]
 #[ignore = "needs redis-server"]
-fn fleet_a_script_is_sent_once_and_again_when_the_server_has_forgotten_it() {
+fn fleet_a_script_is_sent_once_and_again_after_the_server_lost_it() {
     let Some(server) = RedisServer::start() else {
         return;
     };
@@ -143,19 +146,19 @@ fn fleet_a_script_is_sent_once_and_again_when_the_server_has_forgotten_it() {
         works(&worker);
         is_joined(&worker) && worker.snapshot().fleet.expect("a fleet").last_contact > since
     });
-    assert_eq!(server.calls_of("eval"), 2, "once more, and no oftener");
+    assert_eq!(server.calls_of("eval"), 2, "exactly once more");
     assert!(server.calls_of("evalsha") > 2);
 }
 
 #[test]
 #[ignore = "needs redis-server"]
-fn fleet_a_user_with_the_listed_commands_is_enough() {
+fn fleet_a_user_needs_exactly_the_listed_commands() {
     let Some(server) = RedisServer::start() else {
         return;
     };
     let worker = worker(&user(&server, "listed", &LISTED));
     joins(&worker);
-    // And each of them is needed.
+    // Each of the commands is needed.
     for right in LISTED
         .iter()
         .filter(|it| **it != "+evalsha" && **it != "+eval")
@@ -174,7 +177,7 @@ fn fleet_a_user_with_the_listed_commands_is_enough() {
 
 #[test]
 #[ignore = "needs redis-server"]
-fn fleet_scripts_go_in_full_where_none_may_be_called_by_its_hash() {
+fn fleet_scripts_are_sent_whole_if_calls_by_hash_are_forbidden() {
     let Some(server) = RedisServer::start() else {
         return;
     };
@@ -185,7 +188,7 @@ fn fleet_scripts_go_in_full_where_none_may_be_called_by_its_hash() {
 
 #[test]
 #[ignore = "needs redis-server"]
-fn fleet_a_wrong_password_is_told_without_it() {
+fn fleet_a_wrong_password_is_reported_without_it() {
     let Some(server) = RedisServer::start() else {
         return;
     };
@@ -206,7 +209,7 @@ fn fleet_a_wrong_password_is_told_without_it() {
 
 #[test]
 #[ignore = "needs redis-server"]
-fn fleet_something_else_under_the_key_is_told_and_left_alone() {
+fn fleet_a_foreign_value_under_the_key_is_reported_and_kept() {
     let Some(server) = RedisServer::start() else {
         return;
     };
@@ -232,14 +235,14 @@ fn fleet_something_else_under_the_key_is_told_and_left_alone() {
 
 #[test]
 #[ignore = "needs redis-server"]
-fn fleet_a_damaged_state_is_begun_anew() {
+fn fleet_a_damaged_state_is_replaced() {
     let Some(server) = RedisServer::start() else {
         return;
     };
     let worker = worker(&server.url());
     works(&worker);
     let key = only_key(&server);
-    // In another database, where no worker repairs the entry.
+    // Use another database, where no worker repairs the entry.
     let elsewhere = fleet(&format!("{}/1", server.url()));
     let damages = "redis.call('SELECT', 1) return redis.call('HSET', KEYS[1], 'text', ARGV[1], 'version', '17')";
     for damage in ["", "{", "{\"format\":1}", "\u{fffd}\u{0}"] {
@@ -251,7 +254,7 @@ fn fleet_a_damaged_state_is_begun_anew() {
             is_joined(&worker) && matches!(fleet(&server.url()).status(), Ok(Some(_)))
         });
     }
-    // A version that is no number.
+    // The version is not a number.
     let _: i64 = server.ask(&["HSET", &key, "version", "nonsense"]);
     let since = worker.snapshot().fleet.expect("a fleet").last_contact;
     soon("a visit", || {
@@ -262,7 +265,7 @@ fn fleet_a_damaged_state_is_begun_anew() {
 
 #[test]
 #[ignore = "needs redis-server"]
-fn fleet_a_read_only_replica_is_no_store_to_write_to() {
+fn fleet_a_read_only_replica_is_an_outage() {
     let Some(server) = RedisServer::start() else {
         return;
     };
@@ -282,14 +285,14 @@ fn fleet_a_read_only_replica_is_no_store_to_write_to() {
     let second = worker(&replica.url());
     works(&second);
     assert!(!is_joined(&second));
-    // Promoted, as after a failover: it is taken at once, and with what it knows.
+    // Promote it, as a failover does: the worker uses it at once, with its content.
     let _: String = replica.ask(&["REPLICAOF", "NO", "ONE"]);
     soon("it is joined", || is_joined(&second));
 }
 
 #[test]
 #[ignore = "needs redis-server"]
-fn fleet_a_full_store_is_an_outage_until_there_is_room() {
+fn fleet_a_full_store_is_an_outage_until_it_has_room() {
     let Some(server) = RedisServer::start() else {
         return;
     };
@@ -306,7 +309,7 @@ fn fleet_a_full_store_is_an_outage_until_there_is_room() {
 
 #[test]
 #[ignore = "needs redis-server"]
-fn fleet_a_connection_that_was_closed_meanwhile_is_made_anew_without_an_outage() {
+fn fleet_a_closed_idle_connection_is_replaced_without_an_outage() {
     let Some(server) = RedisServer::start() else {
         return;
     };
@@ -329,13 +332,13 @@ fn fleet_a_connection_that_was_closed_meanwhile_is_made_anew_without_an_outage()
         };
         uninterrupted += u32::from((0..5).all(is_granted));
     }
-    // On a busy machine an answer of the store may come too late, too.
+    // On a busy machine a response of the store may also be too late.
     assert!(uninterrupted >= 3, "{uninterrupted} of 5");
 }
 
 #[test]
 #[ignore = "needs redis-server"]
-fn fleet_a_server_in_cluster_mode_takes_it() {
+fn fleet_a_server_in_cluster_mode_is_supported() {
     let Some(server) = RedisServer::start_with(&["--cluster-enabled", "yes"]) else {
         return;
     };
@@ -382,8 +385,7 @@ fn pem(kind: &str, der: &[u8]) -> String {
     )
 }
 
-/// A certificate of one's own is trusted if it stands in the system's store, or in the file that `SSL_CERT_FILE`
-/// names; no other is.
+/// A private certificate is trusted only if it is in the system's store, or in the file that `SSL_CERT_FILE` names.
 #[test]
 #[ignore = "needs redis-server"]
 fn fleet_tls_is_used_with_the_certificates_of_the_system() {

@@ -1,7 +1,7 @@
 //! Full-size journeys of the program: `cargo test --release -p apirl --test journeys -- --ignored --nocapture`.
 //!
-//! They check that nothing is lost, nothing doubled, and that nothing stands still. How long they took and how many
-//! requests were refused they print, for a quiet machine; bounds on that are checked in virtual time.
+//! They check that no line is lost or doubled and that no run stalls. They print times and refused requests, which
+//! mean something on a quiet machine only; tests in virtual time check bounds on them.
 
 mod alone;
 mod fetch;

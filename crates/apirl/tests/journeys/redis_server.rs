@@ -1,4 +1,4 @@
-//! A real Redis server of a test's own, on a free port of the loopback interface.
+//! A real Redis server of one test, on a free port of the loopback interface.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// Ended when dropped, and its folder with it.
+/// A running server. It is stopped when dropped, and its directory is removed.
 pub(crate) struct RedisServer {
     child: Child,
     pub(crate) port: u16,
@@ -15,10 +15,10 @@ pub(crate) struct RedisServer {
     arguments: Vec<String>,
 }
 
-/// Later than this is never.
+/// Maximum time of every wait.
 const SOON: Duration = Duration::from_secs(30);
 
-/// Waits until it is so: at once, but on a busy machine an answer of the store may come too late.
+/// Waits until a condition holds. On a busy machine a response of the store may be late.
 pub(crate) fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
@@ -30,12 +30,12 @@ pub(crate) fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 impl RedisServer {
-    /// `None`, with a line that says so, where it is not installed.
+    /// Starts a server. Prints `SKIPPED` and returns `None` if Redis is not installed.
     pub(crate) fn start() -> Option<Self> {
         Self::start_with(&[])
     }
 
-    /// With more arguments, in which `{dir}` stands for its folder.
+    /// Starts a server with further arguments, in which `{dir}` stands for its directory.
     pub(crate) fn start_with(more: &[&str]) -> Option<Self> {
         let named = std::env::var("FLEET_STORE").ok();
         let programs = ["redis-server", "valkey-server"];
@@ -87,7 +87,7 @@ impl RedisServer {
         None
     }
 
-    /// Waits until it listens; `false` if it has ended instead.
+    /// Waits until the server listens. Returns `false` if it has ended instead.
     fn is_up(&mut self) -> bool {
         let mut ended = None;
         soon("the server has started", || {
@@ -101,7 +101,7 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Freezes it: connections stay, nothing is answered.
+    /// Stops the process: connections stay open, and no command gets a response.
     pub(crate) fn stop(&self) {
         signal("-STOP", self.child.id());
     }
@@ -110,7 +110,7 @@ impl RedisServer {
         signal("-CONT", self.child.id());
     }
 
-    /// Ends it and begins it anew, empty.
+    /// Stops the server and starts it again without its content.
     pub(crate) fn restart(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -118,7 +118,7 @@ impl RedisServer {
         assert!(self.is_up(), "it starts again");
     }
 
-    /// A command, as its user without a password.
+    /// Runs a command as the user without a password.
     pub(crate) fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
         let client = redis::Client::open(self.url()).expect("an address");
         let mut connection = client.get_connection().expect("it is there");
@@ -130,7 +130,7 @@ impl RedisServer {
             .expect("it answers")
     }
 
-    /// How often a command was called so far.
+    /// Returns how often a command was called so far.
     pub(crate) fn calls_of(&self, command: &str) -> u64 {
         let stats: String = self.ask(&["INFO", "commandstats"]);
         let start = format!("cmdstat_{command}:calls=");
@@ -162,14 +162,14 @@ pub(crate) fn free_port() -> u16 {
     loop {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("an address").port();
-        // A cluster's servers talk to each other at a port 10,000 above.
+        // Servers of a cluster talk to each other at a port 10,000 above.
         if TcpListener::bind(("127.0.0.1", port.saturating_add(10_000))).is_ok() {
             return port;
         }
     }
 }
 
-/// Sends a process of ours a signal.
+/// Sends a signal to a process of the test.
 pub(crate) fn signal(name: &str, process: u32) {
     let sent = Command::new("kill")
         .args([name, &process.to_string()])

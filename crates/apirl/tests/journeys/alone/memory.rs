@@ -1,4 +1,4 @@
-//! `apirl fetch` takes no more memory for more lines.
+//! The memory of `apirl fetch` does not grow with the number of lines.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use api_ratelimiter_simulator::SimulatedApi;
 
-/// Lines after which it has all the memory that it needs, and lines at the end.
+/// Number of lines after which the program has all the memory that it needs, and number of lines at the end.
 const FIRST: u64 = 100_000;
 const ALL: u64 = 400_000;
 
-/// Growth that is not of the lines: a thread's or a connection's buffers that come late.
+/// Growth that lines do not cause: buffers of late threads and connections.
 const SLACK_KIB: u64 = 4 * 1024;
 
-/// The most memory that a process has had, in KiB.
+/// Returns the peak memory of a process in KiB.
 fn most_memory(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));
