@@ -94,7 +94,7 @@ fn limit(response: &RawResponse, policy: &Policy) -> String {
     }
     let count = policy
         .limit
-        .map_or_else(|| "an unknown number".to_owned(), |limit| limit.to_string());
+        .map_or_else(|| "an unknown number of".to_owned(), |limit| limit.to_string());
     let _ = write!(text, ": {count} {}", policy.unit.as_str());
     if let Some(window) = policy.window {
         let _ = write!(text, " per {}", spoken(window));
