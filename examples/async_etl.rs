@@ -3,8 +3,8 @@
 //! All tasks wait in one queue. Any number of tasks together is as fast as the API allows.
 //!
 //! ```text
-//! cargo run --example async_etl
-//! PAGES=300 LIMIT=token-bucket:50/s,burst=50 cargo run --example async_etl
+//! cargo run --features async --example async_etl
+//! PAGES=300 LIMIT=token-bucket:50/s,burst=50 cargo run --features async --example async_etl
 //! ```
 //!
 //! Set `API_BASE_URL` to use a real API. Without it, the example starts a simulated API that enforces

@@ -92,9 +92,10 @@ fn limit(response: &RawResponse, policy: &Policy) -> String {
     if let Some(name) = &policy.name {
         let _ = write!(text, " {name:?}");
     }
-    let count = policy
-        .limit
-        .map_or_else(|| "an unknown number".to_owned(), |limit| limit.to_string());
+    let count = policy.limit.map_or_else(
+        || "an unknown number of".to_owned(),
+        |limit| limit.to_string(),
+    );
     let _ = write!(text, ": {count} {}", policy.unit.as_str());
     if let Some(window) = policy.window {
         let _ = write!(text, " per {}", spoken(window));
