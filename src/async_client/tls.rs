@@ -17,19 +17,23 @@ pub(super) fn configure(
 ) -> Result<ClientBuilder> {
     match settings.tls {
         Tls::Rustls => with_rustls::configure(builder, settings),
-        Tls::Native => Ok(with_native_tls(builder)),
+        Tls::Native => Ok(with_native_tls::configure(builder)),
     }
 }
 
-/// Chooses the system's TLS library, with the system's roots.
+/// The system's TLS library, with the system's roots.
 #[cfg(feature = "native-tls")]
-fn with_native_tls(builder: ClientBuilder) -> ClientBuilder {
-    builder.tls_backend_native()
+mod with_native_tls {
+    pub(super) fn configure(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+        builder.tls_backend_native()
+    }
 }
 
 #[cfg(not(feature = "native-tls"))]
-fn with_native_tls(builder: ClientBuilder) -> ClientBuilder {
-    builder
+mod with_native_tls {
+    pub(super) fn configure(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+        builder
+    }
 }
 
 /// TLS by rustls with ring, so that no C library is built.
@@ -41,6 +45,7 @@ mod with_rustls {
     use rustls::crypto::{CryptoProvider, ring};
     use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 
+    use super::platform_roots;
     use crate::client::settings::{ClientSettings, Roots};
     use api_ratelimiter_core::error::{Error, Result};
 
@@ -54,7 +59,7 @@ mod with_rustls {
             .map_err(unusable)?;
         let config = match settings.roots {
             Roots::WebPki => with_built_in_roots(config),
-            Roots::Platform => with_platform_roots(config).map_err(unusable)?,
+            Roots::Platform => platform_roots::trusted(config).map_err(unusable)?,
         };
         Ok(builder.tls_backend_preconfigured(config))
     }
@@ -62,24 +67,6 @@ mod with_rustls {
     fn with_built_in_roots(config: ConfigBuilder<ClientConfig, WantsVerifier>) -> ClientConfig {
         let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         config.with_root_certificates(roots).with_no_client_auth()
-    }
-
-    /// Trusts the certificates of the operating system.
-    #[cfg(feature = "platform-verifier")]
-    fn with_platform_roots(
-        config: ConfigBuilder<ClientConfig, WantsVerifier>,
-    ) -> Result<ClientConfig, rustls::Error> {
-        use rustls_platform_verifier::BuilderVerifierExt;
-
-        Ok(config.with_platform_verifier()?.with_no_client_auth())
-    }
-
-    #[cfg(not(feature = "platform-verifier"))]
-    fn with_platform_roots(
-        _: ConfigBuilder<ClientConfig, WantsVerifier>,
-    ) -> Result<ClientConfig, rustls::Error> {
-        let problem = "needs the feature `platform-verifier`";
-        Err(rustls::Error::General(problem.into()))
     }
 
     /// Makes sure that a builder from the user finds a provider of cryptography: the process's, or ring if the
@@ -106,5 +93,30 @@ mod with_rustls {
 
     pub(in crate::async_client) fn provide(builder: ClientBuilder) -> ClientBuilder {
         builder
+    }
+}
+
+/// The certificates of the operating system, for rustls.
+#[cfg(feature = "platform-verifier")]
+mod platform_roots {
+    use rustls::{ClientConfig, ConfigBuilder, Error, WantsVerifier};
+    use rustls_platform_verifier::BuilderVerifierExt;
+
+    pub(super) fn trusted(
+        config: ConfigBuilder<ClientConfig, WantsVerifier>,
+    ) -> Result<ClientConfig, Error> {
+        Ok(config.with_platform_verifier()?.with_no_client_auth())
+    }
+}
+
+#[cfg(all(feature = "rustls", not(feature = "platform-verifier")))]
+mod platform_roots {
+    use rustls::{ClientConfig, ConfigBuilder, Error, WantsVerifier};
+
+    pub(super) fn trusted(
+        _: ConfigBuilder<ClientConfig, WantsVerifier>,
+    ) -> Result<ClientConfig, Error> {
+        let problem = "needs the feature `platform-verifier`";
+        Err(Error::General(problem.into()))
     }
 }

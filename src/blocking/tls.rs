@@ -1,36 +1,47 @@
 //! Configuration of ureq's TLS: provider and roots.
 
-use ureq::config::ConfigBuilder;
-use ureq::typestate::AgentScope;
+pub(super) use of_build::configure;
 
-use crate::client::settings::ClientSettings;
-
-/// Configures provider and roots of the transport.
+/// A build that has at least one TLS library.
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
-pub(super) fn configure(
-    builder: ConfigBuilder<AgentScope>,
-    settings: &ClientSettings,
-) -> ConfigBuilder<AgentScope> {
-    use crate::client::settings::{Roots, Tls};
+mod of_build {
+    use ureq::config::ConfigBuilder;
     use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+    use ureq::typestate::AgentScope;
 
-    let provider = match settings.tls {
-        Tls::Rustls => TlsProvider::Rustls,
-        Tls::Native => TlsProvider::NativeTls,
-    };
-    let roots = match settings.roots {
-        Roots::WebPki => RootCerts::WebPki,
-        Roots::Platform => RootCerts::PlatformVerifier,
-    };
-    let config = TlsConfig::builder().provider(provider).root_certs(roots);
-    builder.tls_config(config.build())
+    use crate::client::settings::{ClientSettings, Roots, Tls};
+
+    /// Configures provider and roots of the transport.
+    pub(in crate::blocking) fn configure(
+        builder: ConfigBuilder<AgentScope>,
+        settings: &ClientSettings,
+    ) -> ConfigBuilder<AgentScope> {
+        let provider = match settings.tls {
+            Tls::Rustls => TlsProvider::Rustls,
+            Tls::Native => TlsProvider::NativeTls,
+        };
+        let roots = match settings.roots {
+            Roots::WebPki => RootCerts::WebPki,
+            Roots::Platform => RootCerts::PlatformVerifier,
+        };
+        let config = TlsConfig::builder().provider(provider).root_certs(roots);
+        builder.tls_config(config.build())
+    }
 }
 
-/// Changes nothing in a build without TLS: `client::tls::check` rejects https.
+/// A build without TLS.
 #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
-pub(super) fn configure(
-    builder: ConfigBuilder<AgentScope>,
-    _: &ClientSettings,
-) -> ConfigBuilder<AgentScope> {
-    builder
+mod of_build {
+    use ureq::config::ConfigBuilder;
+    use ureq::typestate::AgentScope;
+
+    use crate::client::settings::ClientSettings;
+
+    /// Changes nothing: `client::tls::check` rejects https.
+    pub(in crate::blocking) fn configure(
+        builder: ConfigBuilder<AgentScope>,
+        _: &ClientSettings,
+    ) -> ConfigBuilder<AgentScope> {
+        builder
+    }
 }

@@ -148,7 +148,7 @@ pub(super) fn failure(error: ureq::Error) -> Failure {
             TransportKind::Tls
         }
         ureq::Error::Tls(_) | ureq::Error::TlsRequired => TransportKind::Tls,
-        other => match decoding_error(other) {
+        other => match decoder::error_in(other) {
             Some(error) if error.kind() == io::ErrorKind::UnexpectedEof => TransportKind::Closed,
             Some(_) => TransportKind::Protocol,
             None => TransportKind::Other,
@@ -160,19 +160,23 @@ pub(super) fn failure(error: ureq::Error) -> Failure {
     }
 }
 
-/// Returns the decoder's error about a body that is truncated or not compressed as its head announces.
 #[cfg(feature = "gzip")]
-fn decoding_error(error: &ureq::Error) -> Option<&io::Error> {
-    match error {
-        ureq::Error::Decompress(_, error) => Some(error),
-        _ => None,
+mod decoder {
+    /// Returns the decoder's error about a body that is truncated or not compressed as its head announces.
+    pub(super) fn error_in(error: &ureq::Error) -> Option<&std::io::Error> {
+        match error {
+            ureq::Error::Decompress(_, error) => Some(error),
+            _ => None,
+        }
     }
 }
 
-/// Returns `None`: a build without the feature has no decoder.
 #[cfg(not(feature = "gzip"))]
-fn decoding_error(_: &ureq::Error) -> Option<&io::Error> {
-    None
+mod decoder {
+    /// Returns `None`: a build without the feature has no decoder.
+    pub(super) fn error_in(_: &ureq::Error) -> Option<&std::io::Error> {
+        None
+    }
 }
 
 /// Returns the failure that an error while reading a body means.

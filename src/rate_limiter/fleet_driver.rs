@@ -166,7 +166,9 @@ impl FleetDriver {
         while !self.is_over.load(Ordering::Acquire) {
             self.rest(None, clock);
         }
-        if let Some(mut request) = self.final_request.lock().take() {
+        // Taken out first: the lock is not held during the visit.
+        let last = self.final_request.lock().take();
+        if let Some(mut request) = last {
             // There is no way to report a failure any more.
             let _ = self.visit(&mut request, clock);
         }
