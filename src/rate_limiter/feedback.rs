@@ -1,4 +1,4 @@
-//! What feedback does to the limiter, and to those that wait for it or observe it.
+//! Effects of feedback on the limiter, on waiting callers and on observers.
 
 use std::task::Waker;
 use std::time::Duration;

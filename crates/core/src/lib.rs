@@ -1,7 +1,7 @@
 //! The decisions of a client for rate-limited APIs, without any I/O.
 //!
 //! No function in here reads a clock, sleeps, locks, logs, draws a random number or opens a socket. Each one
-//! is told the time, the chance and what happened, and returns what to do next. The library
+//! gets the time, the chance and what happened, and returns what to do next. The library
 //! `dynamic-api-rate-limiter` drives these decisions with threads, tasks, files and sockets; for another
 //! transport, write a driver of your own.
 //!

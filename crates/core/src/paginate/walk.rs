@@ -36,7 +36,7 @@ pub struct Walk {
     last_items: Option<u64>,
     empty_pages: u32,
     broken_bodies: u32,
-    /// What the attempts with a broken body took, for the page under way.
+    /// Effort of the attempts with a broken body, for the page in progress.
     broken_effort: Effort,
     over: bool,
 }
@@ -181,7 +181,7 @@ impl Walk {
     ///
     /// # Errors
     ///
-    /// That of `page`, with the effort.
+    /// Those of `page`, with the effort.
     pub fn with_effort(&self, page: Result<Page>, effort: Effort) -> Result<Page> {
         let effort = self.broken_effort.plus(effort);
         page.map(|page| Page { effort, ..page })

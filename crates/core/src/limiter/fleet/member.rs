@@ -40,7 +40,7 @@ pub struct OutagePolicy {
     pub stops: bool,
 }
 
-/// What the driver of a [`Member`] does next.
+/// Next action of the driver of a [`Member`].
 #[derive(Debug)]
 pub enum Action {
     /// Visit the store.
