@@ -28,7 +28,7 @@
 //! 2. Poll the controller until it grants a permit, and send the request.
 //! 3. Give the response's head, and the body where the call asks for it, to the call. Report the feedback
 //!    that it returns to the controller.
-//! 4. Go on as the call says: deliver the response, or read its body away and begin again.
+//! 4. Go on as the call says: deliver the response, or read its body to the end and begin again.
 //!
 //! The example `own_client` (`cargo run -p api-ratelimiter-core --example own_client`) is a whole call
 //! with a scripted transport.

@@ -268,7 +268,7 @@ impl Walk {
         body: &[u8],
     ) -> Result<(Vec<Value>, PageStart), String> {
         let (Ok(plan), Some(request)) = (&self.plan, &self.under_way) else {
-            return Err("no request is under way".into());
+            return Err("no request is in flight".into());
         };
         // A page is a success with a JSON body.
         if !status.is_success() {

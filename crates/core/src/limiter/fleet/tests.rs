@@ -195,7 +195,7 @@ fn a_refusal_of_one_holds_all_at_their_next_visit() {
     let mut now = at(0.2);
     let first = next(&mut store, &mut other, &mut now, at(9.0)).expect("after the pause");
     assert!(now >= at(5.2) && first.canary);
-    // While the canary is under way, no other request goes.
+    // While the canary is in flight, no other request goes.
     assert_eq!(next(&mut store, &mut one, &mut at(5.3), at(6.0)), None);
     succeed(&mut other, at(6.0), &first);
     store
