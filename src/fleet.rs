@@ -26,7 +26,7 @@ pub use local::LocalStore;
 ///
 /// # Default
 ///
-/// While the store can't be reached, each worker goes on with its part of the last rate ([`OnOutage::GoOn`]). Before
+/// While the store can't be reached, each worker continues with its part of the last rate ([`OnOutage::GoOn`]). Before
 /// the first visit, a fleet is assumed to have 16 workers.
 ///
 /// ```
@@ -52,7 +52,7 @@ pub struct Fleet {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OnOutage {
-    /// Go on at once with the last rate divided by the last known number of workers, and learn alone until the store
+    /// Continue at once with the last rate divided by the last known number of workers, and learn alone until the store
     /// is back. The default.
     #[default]
     GoOn,

@@ -38,7 +38,7 @@ impl DynamicRateLimiter {
     /// # Errors
     ///
     /// [`Error::DeadlineTooShort`](crate::Error::DeadlineTooShort) at once, if the permit would take longer at the current rate or by the announced
-    /// limits (while responses are under way, one may announce that more is left, and the caller waits for it); and as
+    /// limits (while responses are in flight, one may announce that more is left, and the caller waits for it); and as
     /// for [`acquire`](Self::acquire).
     pub fn acquire_within(&self, within: Duration) -> Result<Permit> {
         self.acquire_by(1, Some(self.shared.clock.now() + within))

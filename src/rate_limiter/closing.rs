@@ -9,9 +9,9 @@ use super::waiting::Signal;
 
 impl DynamicRateLimiter {
     /// Closes the limiter for all clones: waiting and later callers get [`Error::Closed`](crate::Error::Closed) at once.
-    /// Returns the number of permits under way, without waiting for them.
+    /// Returns the number of permits in flight, without waiting for them.
     ///
-    /// Permits under way still take their outcome, and [`learned`](Self::learned) and [`snapshot`](Self::snapshot) still
+    /// Permits in flight still take their outcome, and [`learned`](Self::learned) and [`snapshot`](Self::snapshot) still
     /// work. A closed limiter can't be opened again.
     pub fn close(&self) -> usize {
         for (_, scope) in &self.shared.scopes {
@@ -27,7 +27,7 @@ impl DynamicRateLimiter {
     }
 
     /// Closes the limiter and waits, at most for `patience`, until the last permit is back. Returns the number of permits
-    /// still under way: 0 if all are back. See [`close`](Self::close).
+    /// still in flight: 0 if all are back. See [`close`](Self::close).
     ///
     /// A permit that the calling thread itself holds is never back in time.
     pub fn close_within(&self, patience: Duration) -> usize {
@@ -45,7 +45,7 @@ impl DynamicRateLimiter {
         }
     }
 
-    /// Returns the number of permits under way. `waker` is woken when the last of them is done.
+    /// Returns the number of permits in flight. `waker` is woken when the last of them is done.
     pub(super) fn left_to_land(&self, waker: &Waker) -> usize {
         let mut core = self.shared.core.lock();
         if !core.closers.iter().any(|known| known.will_wake(waker)) {

@@ -1,4 +1,4 @@
-//! What feedback does to the limiter, and to those that wait for it or observe it.
+//! Effects of feedback on the limiter, on waiting callers and on observers.
 
 use std::task::Waker;
 use std::time::Duration;
@@ -47,7 +47,7 @@ impl DynamicRateLimiter {
     /// Gives the engine feedback; then, without the lock, wakes callers and informs observers.
     ///
     /// If there is nothing to do after the lock, the permit has come to its end: returns the callers that waited for the
-    /// last one. Else the permit still counts as under way, so that a caller who waits for the last permit finds
+    /// last one. Else the permit still counts as in flight, so that a caller that waits for the last permit finds
     /// everything done.
     pub(super) fn feed(
         &self,
@@ -107,7 +107,7 @@ fn take_in(
     let after = core.engine.belief();
     let is_news = change != Change::Nothing || after != before;
 
-    // A pause begins, unless one is under way.
+    // A pause begins, unless one is in progress.
     let was_cooling = core.cooling_since.is_some();
     if let Change::Cut { .. } | Change::Held { .. } = change {
         core.cooling_since.get_or_insert(now);

@@ -31,7 +31,7 @@ struct Waiter {
     deadline: Option<Time>,
 }
 
-/// What a caller does next.
+/// Next action of a caller.
 #[derive(Debug)]
 pub(super) enum Turn {
     /// Send the request.

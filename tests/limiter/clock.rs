@@ -71,7 +71,7 @@ fn granting_and_ending_a_permit_read_the_clock_once_each() {
 }
 
 #[test]
-fn a_success_after_a_wait_and_a_refusal_read_the_clock_once_more() {
+fn a_success_after_a_wait_and_a_refusal_read_the_clock_once() {
     let (clock, limiter) = limiter(&ApiRateConfig::default());
     while let TryAcquire::Ready(permit) = limiter.try_acquire() {
         permit.success();

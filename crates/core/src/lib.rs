@@ -1,7 +1,7 @@
 //! The decisions of a client for rate-limited APIs, without any I/O.
 //!
 //! No function in here reads a clock, sleeps, locks, logs, draws a random number or opens a socket. Each one
-//! is told the time, the chance and what happened, and returns what to do next. The library
+//! gets the time, the chance and what happened, and returns what to do next. The library
 //! `dynamic-api-rate-limiter` drives these decisions with threads, tasks, files and sockets; for another
 //! transport, write a driver of your own.
 //!
@@ -28,8 +28,8 @@
 //! 2. Poll the controller until it grants a permit, and send the request.
 //! 3. Give the response's head, and the body where the call asks for it, to the call. Report the feedback
 //!    that it returns to the controller.
-//! 4. Go on as the call says: deliver the response, or read the beginning of its body first. A body may ask
-//!    for a longer pause, which the controller is told of.
+//! 4. Continue as the call says: deliver the response, or read the beginning of its body first. A body may ask
+//!    for a longer pause; report that to the controller, too.
 //!
 //! The example `own_client` (`cargo run -p api-ratelimiter-core --example own_client`) is a whole call
 //! with a scripted server.

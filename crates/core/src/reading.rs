@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 use crate::guidance::Guidance;
 use crate::verdict::{Reader, Verdict};
 
-/// What one response says about limits, and what the client makes of it.
+/// Limits and waits that one response announces, and the client's verdict on it.
 ///
 /// A client reads the head of each response once, and the whole response once if the body matters. The
 /// judgement, the limiter's feedback, events and errors all use this reading.
@@ -65,7 +65,7 @@ impl Reading {
         unix_now: Duration,
     ) -> Self {
         let guidance = reader.read(status, headers, body.unwrap_or_default(), unix_now);
-        // What another host refuses says nothing about this API's limit.
+        // A refusal by another host says nothing about this API's limit.
         let verdict = if is_at_home {
             reader.verdict(status, &guidance)
         } else {
@@ -123,7 +123,7 @@ impl Reading {
     }
 
     /// Returns how long to wait, counted from when the response arrived: after a refusal the pause that
-    /// the limiter is told of, else what the server asks for.
+    /// the limiter gets, else the wait that the server asks for.
     #[must_use]
     pub fn wait(&self) -> Option<Duration> {
         self.wait

@@ -33,7 +33,7 @@ pub struct RequestParts {
     pub timeout: Option<Duration>,
     /// When the whole call, with its waits, must be over.
     pub deadline: Option<Time>,
-    /// What observers are told about the request.
+    /// Label and context of the request, for observers.
     pub tags: Option<Arc<Tags>>,
     /// A function of the caller, called each time before the request is sent.
     pub before_send: Option<BeforeSend>,
@@ -43,7 +43,7 @@ pub struct RequestParts {
 pub(crate) type BeforeSend =
     Arc<dyn Fn() -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send + Sync>;
 
-/// What the caller tells observers about a request.
+/// Label and context of a request, for observers.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tags {
     /// The kind of request; observers see it instead of the URL.

@@ -33,7 +33,7 @@ pub struct Reader {
     not_processed: Vec<StatusCode>,
 }
 
-/// What a client does with a response.
+/// Judgement of a response, by which a client acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {

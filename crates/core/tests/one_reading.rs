@@ -50,7 +50,7 @@ fn scripted(vector: &Value) -> Scripted {
     }
 }
 
-/// What became of one response: the pause that the limiter was told of, if the response is a refusal, and
+/// Result of one response: the pause that the limiter got, if the response is a refusal, and
 /// the error that the caller gets.
 struct Outcome {
     told: Option<Option<Duration>>,
@@ -156,7 +156,7 @@ fn the_error_of_every_preset_and_vector_has_the_wait_that_the_limiter_was_told()
                     let is_delivered = matches!(error, Error::Status { .. });
                     delivered += u32::from(told.is_some() && is_delivered);
                 }
-                // The limiter is not told of a pause: the error says what the server asks for.
+                // The limiter gets no pause: the error contains the wait that the server asks for.
                 None => {
                     let Scripted {
                         status,

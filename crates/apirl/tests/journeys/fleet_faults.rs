@@ -476,7 +476,7 @@ fn faketime() -> Option<String> {
     found.to_str().map(str::to_owned)
 }
 
-/// A proxy to the store that delays every byte.
+/// A proxy to the store that delays everything.
 struct Way {
     port: u16,
     delay: Arc<AtomicU64>,

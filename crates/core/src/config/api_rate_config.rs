@@ -115,7 +115,7 @@ pub struct ApiRateConfig {
     /// How the API announces refusals. Defaults to the dialect of the vendor that has the configuration's
     /// name.
     pub dialect: DialectConfig,
-    /// What makes it harmless to send a request twice. Defaults to the request's method.
+    /// Rules for requests that the server may safely process twice. Defaults to the request's method.
     pub idempotency: IdempotencyConfig,
     /// Known quotas beside the learned limit, such as 1,000 requests an hour. A request needs room in all of
     /// them. They are never learned. Each quota lets a tenth of its requests go at once and spreads the rest,

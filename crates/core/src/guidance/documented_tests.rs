@@ -121,7 +121,7 @@ const ROWS: &[Row] = &[
     ("developer.vimeo.com: RFC 3339 with +00:00", "generic", 429, &["x-ratelimit-limit: 100", "x-ratelimit-remaining: 0", "x-ratelimit-reset: 2026-01-01T00:01:00+00:00"], "", (Some(60.0), Some(100), Some(0), None, Some(60.0))),
     ("Go's time.String", "generic", 429, &["x-ratelimit-limit: 100", "x-ratelimit-remaining: 0", "x-ratelimit-reset: 2026-01-01 00:00:30.25 +0000 UTC"], "", (Some(30.25), Some(100), Some(0), None, Some(30.25))),
     ("an HTTP date as reset", "generic", 429, &["x-ratelimit-limit: 100", "x-ratelimit-remaining: 0", "x-ratelimit-reset: Thu, 01 Jan 2026 00:00:30 GMT"], "", (Some(30.0), Some(100), Some(0), None, Some(30.0))),
-    ("reset in so long", "generic", 429, &["x-ratelimit-limit: 100", "x-ratelimit-remaining: 0", "x-ratelimit-reset-in: 11"], "", (Some(11.0), Some(100), Some(0), None, Some(11.0))),
+    ("seconds until the reset", "generic", 429, &["x-ratelimit-limit: 100", "x-ratelimit-remaining: 0", "x-ratelimit-reset-in: 11"], "", (Some(11.0), Some(100), Some(0), None, Some(11.0))),
     ("reset in milliseconds by its name", "generic", 429, &["x-rate-limit-limit: 100", "x-rate-limit-remaining: 0", "x-rate-limit-reset-ms: 1500"], "", (Some(1.5), Some(100), Some(0), None, Some(1.5))),
     ("developers.strava.com: a quarter of an hour and a day", "generic", 200, &["x-ratelimit-limit: 200,2000", "x-ratelimit-usage: 12,100"], "", (None, Some(200), Some(188), None, None)),
     ("unlimited", "generic", 200, &["x-ratelimit-limit: unlimited", "x-ratelimit-remaining: unlimited"], "", NOTHING),

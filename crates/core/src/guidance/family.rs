@@ -208,7 +208,7 @@ impl<'a> Family<'a> {
         amount: Option<Amount>,
         known: Option<&(&str, u64)>,
     ) -> Option<Policy> {
-        // Of limit, used and remaining amount, two give the third.
+        // Two of limit, used amount and remaining amount determine the third.
         let lists = &self.lists;
         let amount = amount.unwrap_or_default();
         let used = beside(&lists.used, at, amount.window);

@@ -139,7 +139,7 @@ pub(super) fn policy(quota: &Item) -> Policy {
 
 /// Completes a policy by the limit in force that it belongs to.
 ///
-/// That is the one with the same amount; of several, the one with the shortest window that the reset fits in
+/// The quota is the one with an equal amount; of several, the one with the shortest window that the reset fits in
 /// (draft 06: `10;w=1, 10;w=60`). A policy without an amount belongs to the only limit in force, if there is
 /// just one.
 pub(super) fn complete(policy: &mut Policy, quotas: &[Item], matched: &mut [bool]) {

@@ -1,4 +1,4 @@
-//! What the first success after a pause teaches about the limit.
+//! The lesson of the first success after a pause.
 
 use std::time::Duration;
 

@@ -90,7 +90,7 @@ impl Breaker {
         }
     }
 
-    /// Returns when a trial goes, or when the one under way counts as lost.
+    /// Returns when a trial goes, or when the one in flight counts as lost.
     pub(super) fn next_trial(&self) -> Option<Time> {
         match self.gate {
             Gate::Closed => None,
@@ -196,7 +196,7 @@ impl Breaker {
         self.rearm(grant, grant.issued_at);
     }
 
-    /// Lets another trial go at `next_trial`, if this grant was the trial under way.
+    /// Lets another trial go at `next_trial`, if this grant was the trial in flight.
     fn rearm(&mut self, grant: &Grant, next_trial: Time) {
         if let Gate::Trial { since, issued_at } = self.gate {
             if grant.trial && grant.turns == self.turns && grant.issued_at == issued_at {

@@ -3,7 +3,7 @@ use crate::limiter::announced::Announced;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Of every request.
+/// Round trip of every request.
 const TRIP: Duration = Duration::from_millis(100);
 
 fn at(seconds: f64) -> Time {
@@ -145,7 +145,7 @@ fn the_window_after_one_that_is_over_is_taken_to_be_as_long_until_an_answer_tell
     budgets.heard(at(0.0), 100, TRIP, &of(0, 5), Duration::ZERO);
     assert_eq!(budgets.lapse(at(5.0), 100), Some(at(5.0)));
     let due = |budgets: &Budgets, sent| budgets.due(&last(sent, 5.0), 0, &bounds());
-    // 100 in nine tenths of a minute, and no crowd before the first answer.
+    // 100 in nine tenths of a minute, and no burst before the first response.
     assert_eq!(due(&budgets, 100), at(5.54));
     assert_eq!(due(&budgets, 200), at(65.0));
     assert_eq!(budgets.tightest(at(5.0), 100), None, "no response said so");
@@ -285,7 +285,7 @@ fn a_limit_that_the_newest_answer_does_not_speak_of_counts_no_longer() {
         limit: Some(10),
         ..told(9, 30)
     };
-    // An older answer speaks of another limit: that is none to begin with.
+    // An older response announces another limit, which must not be used.
     let other: AnnouncedLimits = [other].into_iter().collect();
     let before = budgets;
     budgets.heard(at(0.1), 4, TRIP, &other, Duration::ZERO);

@@ -18,7 +18,7 @@ pub(crate) enum Canary {
     None,
     /// The next grant is the canary.
     Armed,
-    /// The canary is under way. No other request goes before its outcome is known, or it counts as lost.
+    /// The canary is in flight. No other request goes before its outcome is known, or it counts as lost.
     Out { lost_at: Time },
 }
 
@@ -29,7 +29,7 @@ impl Canary {
     }
 
     /// Takes in a canary that came back without a word about the limit. One that already counts as lost is ignored:
-    /// another may be under way.
+    /// another may be in flight.
     pub(crate) fn lost(&mut self, issued_at: Time) {
         if *self == Self::out(issued_at) {
             self.arm();

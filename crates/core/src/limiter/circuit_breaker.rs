@@ -145,6 +145,6 @@ pub enum BreakerPhase {
     Closed,
     /// Nothing passes before the next trial.
     Open,
-    /// A trial is under way, and the other callers wait for it.
+    /// A trial is in flight, and the other callers wait for it.
     HalfOpen,
 }

@@ -569,7 +569,7 @@ fn a_grant_needs_room_in_every_limit_and_only_the_first_learns() {
     assert!(!held_up.waited, "not the learned rate held it up");
     let _ = controller.success(third, &held_up);
     assert_eq!(controller.view(third).rate, before);
-    // What was not used comes back to all limits.
+    // An unused grant is returned to all limits.
     controller.unused(&held_up);
     assert!(matches!(controller.poll(third, 1, true), Poll::Grant(_)));
 }

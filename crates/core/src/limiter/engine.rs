@@ -122,7 +122,7 @@ impl Engine {
     pub fn has_all_responses(&self) -> bool {
         match self {
             Self::Own(own) => own.has_all_responses(),
-            // Other workers' requests may be under way.
+            // Other workers' requests may be in flight.
             Self::Fleet(_) => false,
         }
     }

@@ -13,7 +13,7 @@ const LAW_VERSION: u32 = 1;
 /// How long knowledge is used unchanged. A job that runs every day should start where it ended.
 const FRESH: Duration = Duration::from_secs(36 * 60 * 60);
 
-/// What a limiter has learned, to be stored until the next run: a small value without secrets.
+/// Learned state of a limiter, to be stored until the next run: a small value without secrets.
 ///
 /// ```
 /// use std::time::Duration;

@@ -58,7 +58,7 @@ pub(crate) struct Learner {
     /// Earliest time of the next probe.
     pub(super) hold_until: Time,
     pub(super) ledger: Ledger,
-    /// The pause under way, if any.
+    /// The pause in progress, if any.
     pub(super) epoch: Option<Epoch>,
     pub(super) refused_once: bool,
     /// Number of measurements put off since then.
@@ -138,7 +138,7 @@ impl Learner {
         }
     }
 
-    /// Returns the time until which the others wait for the canary, if it is under way.
+    /// Returns the time until which the others wait for the canary, if it is in flight.
     pub(crate) fn canary_awaited_until(&mut self, now: Time) -> Option<Time> {
         self.canary.awaited_until(now)
     }
@@ -177,7 +177,7 @@ impl Learner {
         self.probe = None;
     }
 
-    /// Takes note that others send for a while: the end of a pause under way will not be seen.
+    /// Takes note that others send for a while: the end of a pause in progress will not be seen.
     pub(crate) const fn interrupted(&mut self) {
         self.epoch = None;
         self.probe = None;

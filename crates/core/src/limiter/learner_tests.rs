@@ -33,7 +33,7 @@ fn at(seconds: f64) -> Time {
     Time::ZERO + Duration::from_secs_f64(seconds)
 }
 
-/// A controller with the time of its next step, and a server whose answers take a tenth of a second.
+/// A controller with the time of its next step, and a server whose responses take a tenth of a second.
 struct Run {
     controller: Controller,
     now: Time,
@@ -372,7 +372,7 @@ fn a_canary_that_ends_without_an_answer_or_is_lost_is_sent_again() {
     run.controller.unused(&unsent);
     let lost = run.granted();
     assert!(lost.canary);
-    // That one never gets a response: the named time is its deadline.
+    // This request never gets a response: the named time is its deadline.
     let Poll::AfterFeedback(deadline) = run.controller.poll(run.now, 1, true) else {
         panic!("a canary is out")
     };

@@ -1,4 +1,4 @@
-//! What holds for the learning controller whatever happens to it.
+//! Properties of the learning controller that hold for every sequence of events.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ enum Step {
     },
 }
 
-/// What a server may say, nonsense included.
+/// Generates the limits that a server may announce, also nonsense.
 fn told() -> impl Strategy<Value = AnnouncedLimits> {
     proptest::collection::vec(announced(), 1..6).prop_map(|limits| limits.into_iter().collect())
 }
@@ -270,7 +270,7 @@ Poll::Denied(Denial::CircuitOpen(_)) => panic!("there is no breaker"),
         answers in proptest::collection::vec((any::<usize>(), 0u64..12), 1..300),
         reset in 5u64..100,
     ) {
-        // Answers in any order, of one window that says no rate, mixed with everything else.
+        // Responses in any order, of one window that announces no rate, mixed with other events.
         let mut watched = Watched::new();
         let reset = Time::ZERO + Duration::from_secs(reset);
         let mut last: Option<(u64, u64)> = None;
@@ -336,7 +336,7 @@ Poll::Denied(Denial::CircuitOpen(_)) => panic!("there is no breaker"),
                 } else {
                     let _ = watched.controller.success(watched.now, &grant);
                 }
-                // What rises within a tick may be used within it.
+                // A rise within a tick may be used within this tick.
                 let risen = watched.controller.view(watched.now).rate.as_per_second();
                 allowed += (risen - rate).max(0.0) * tick.as_secs_f64();
             }

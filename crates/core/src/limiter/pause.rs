@@ -20,7 +20,7 @@ const REMEMBERED: u32 = 4;
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// Returns the first pause after a refusal: until the limit owes one request at the rate that failed, and at least
-/// the round trip of the refused request, in which all requests under way come back.
+/// the round trip of the refused request, in which all requests in flight come back.
 pub(crate) fn first(rate: Rate, round_trip: Duration, last_pause: Duration) -> Duration {
     rate.time_for(1.0)
         .max(round_trip)

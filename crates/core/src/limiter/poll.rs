@@ -28,7 +28,7 @@ pub enum Poll {
     At(Time),
     /// No. Poll again after the next reported outcome, or at this time at the latest.
     ///
-    /// A canary or a trial is under way, and counts as lost at this time; or a response may say that more is left of
+    /// A canary or a trial is in flight, and counts as lost at this time; or a response may say that more is left of
     /// an announced limit.
     AfterFeedback(Time),
     /// No, and the caller should not wait.

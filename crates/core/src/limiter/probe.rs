@@ -8,7 +8,7 @@ use super::law::Law;
 use crate::rate::Rate;
 use crate::time::Time;
 
-/// Maximum growth per success in a probe, per second. A larger one overshoots by the requests under way.
+/// Maximum growth per success in a probe, per second. A larger one overshoots by the requests in flight.
 const STEP: f64 = 0.1;
 
 /// How far above the ceiling a probe goes while it repeats the last one. There, a higher rate shows nothing new, and
@@ -28,7 +28,7 @@ const TOLERATED_SECONDS: f64 = 0.5;
 /// Part of a pause in which the server owes nothing. A longer pause belongs to the probe's time.
 const FREE_PAUSE: Duration = Duration::from_secs(1);
 
-/// A probe under way.
+/// A probe in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Probe {
     pub(crate) began: Time,

@@ -24,7 +24,7 @@ pub struct View {
     pub breaker: Option<BreakerPhase>,
     /// Rest of the announced limit until its reset; the tightest one of several.
     pub announced: Option<Allowance>,
-    /// Time of the next trial, or at which the one under way counts as lost. `None` while the breaker is closed.
+    /// Time of the next trial, or at which the one in flight counts as lost. `None` while the breaker is closed.
     pub next_trial: Option<Time>,
     /// The fleet that shares the limit, if there is one.
     pub fleet: Option<Membership>,

@@ -32,7 +32,7 @@ const JITTER: f64 = 0.1;
 struct Guess {
     /// A window began after this time.
     after: f64,
-    /// That window began before this time.
+    /// Time before which this window began.
     before: f64,
     /// Chance that random pauses would agree this well.
     by_chance: f64,

@@ -37,7 +37,7 @@ pub struct Walk {
     last_items: Option<u64>,
     empty_pages: u32,
     broken_bodies: u32,
-    /// What the attempts with a broken body took, for the page under way.
+    /// Effort of the attempts with a broken body, for the page in progress.
     broken_effort: Effort,
     over: bool,
 }
@@ -182,7 +182,7 @@ impl Walk {
     ///
     /// # Errors
     ///
-    /// That of `page`, with the effort.
+    /// Those of `page`, with the effort.
     pub fn with_effort(&self, page: Result<Page>, effort: Effort) -> Result<Page> {
         let effort = self.broken_effort.plus(effort);
         page.map(|page| Page { effort, ..page })
@@ -269,7 +269,7 @@ impl Walk {
         body: &[u8],
     ) -> Result<(Vec<Value>, PageStart), String> {
         let (Ok(plan), Some(request)) = (&self.plan, &self.under_way) else {
-            return Err("no request is under way".into());
+            return Err("no request is in flight".into());
         };
         // A page is a success with a JSON body.
         if !status.is_success() {

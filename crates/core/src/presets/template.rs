@@ -1,4 +1,4 @@
-//! What several presets are made from.
+//! Templates of presets.
 
 use crate::config::ApiRateConfig;
 

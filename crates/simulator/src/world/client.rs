@@ -13,7 +13,7 @@ pub(super) struct Client<S: Strategy> {
     pub(super) strategy: S,
     /// Idle workers.
     pub(super) idle: Vec<usize>,
-    /// Workers that want to send, in order, each with whether it was told to wait before.
+    /// Workers that want to send, in order, each with whether it had to wait before.
     pub(super) queue: VecDeque<(usize, bool)>,
     /// The permit of each worker's request in flight.
     pub(super) in_flight: Vec<Option<S::Permit>>,
@@ -55,7 +55,7 @@ impl<S: Strategy> Client<S> {
         }
     }
 
-    /// Notes that every queued worker has been told to wait. New workers stand at the end of the queue.
+    /// Records that every queued worker has to wait. New workers stand at the end of the queue.
     pub(super) fn mark_waited(&mut self) {
         self.queue
             .iter_mut()

@@ -20,7 +20,7 @@ pub trait Strategy {
     /// Data kept for each request in flight.
     type Permit;
 
-    /// Decides whether the next request may be sent now. `waited`: the request was told to wait before.
+    /// Decides whether the next request may be sent now. `waited`: the request had to wait before.
     fn poll(&mut self, now: Time, waited: bool) -> Decision<Self::Permit>;
 
     /// Records that a request succeeded.

@@ -1,4 +1,4 @@
-//! What the server announced: who waits for it, and what is said of it.
+//! Announced limits: the callers that wait for them, and their part of the state.
 
 use crate::limiter::law::Law;
 use crate::limiter::{Announced, Grant, Learned, Learning, Poll};

@@ -106,7 +106,7 @@ impl Controller {
     /// Returns when a request of this cost would be granted at the current rate, after others that cost `ahead`. `Err`:
     /// the caller should not wait.
     ///
-    /// Announced limits count if all responses are in: one that is under way may say that more is left.
+    /// Announced limits count if all responses are in: one that is in flight may say that more is left.
     pub(crate) fn projected(&self, now: Time, ahead: u64, cost: u32) -> Result<Time, Denial> {
         self.bearable_pause(now)?;
         let capacity = self.capacity();

@@ -1,4 +1,4 @@
-//! What outcomes of requests change.
+//! Changes by outcomes of requests.
 
 use std::time::Duration;
 

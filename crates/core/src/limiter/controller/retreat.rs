@@ -77,7 +77,7 @@ impl Controller {
         let from = self.change_rate(now, to);
         self.state.epoch = self.state.epoch.saturating_add(1);
         self.state.cuts_in_a_row = self.state.cuts_in_a_row.saturating_add(1);
-        // A longer pause that is already under way stays.
+        // A longer pause that is already in progress stays.
         let _ = self.hold(now, self.jittered(pause, chance));
         self.state
             .bucket
@@ -104,7 +104,7 @@ impl Controller {
             .min(self.settings.max_cooldown.max(pause))
     }
 
-    /// Pauses from now, unless a longer pause is under way.
+    /// Pauses from now, unless a longer pause is in progress.
     pub(super) fn hold(&mut self, now: Time, pause: Duration) -> Change {
         let until = now + pause;
         if until <= self.state.cooldown_until {

@@ -11,7 +11,7 @@ use crate::time::Time;
 
 const MILLI: Duration = Duration::from_millis(1);
 
-/// What the fleet may send, per second.
+/// Limit of the whole fleet, per second.
 const RATE: u32 = 40;
 
 /// How far the store's clock is ahead.
@@ -40,13 +40,13 @@ struct Fleet {
     now: Time,
     text: String,
     is_away: bool,
-    /// What is written is there, but the answer is lost.
+    /// Whether writes succeed but their responses are lost.
     is_mute: bool,
     /// Replacements are in vain.
     is_jammed: bool,
     members: Vec<Member>,
     rng: fastrand::Rng,
-    /// What was sent in each second.
+    /// Number of requests sent in each second.
     sent: Vec<u32>,
 }
 

@@ -40,7 +40,7 @@ pub struct OutagePolicy {
     pub stops: bool,
 }
 
-/// What the driver of a [`Member`] does next.
+/// Next action of the driver of a [`Member`].
 #[derive(Debug)]
 pub enum Action {
     /// Visit the store.
@@ -86,7 +86,7 @@ pub struct Member {
     /// Recent duration of visits, from the request to the end of the last write.
     visit: Duration,
     asked_at: Time,
-    /// Whether a visit is under way.
+    /// Whether a visit is in progress.
     is_out: bool,
     reports: Vec<TimedReport>,
     report_by: Option<Time>,

@@ -76,7 +76,7 @@ impl Record {
     }
 }
 
-/// What people are shown of a fleet.
+/// Summary of a fleet's record for people.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RecordSummary {
     /// Number of workers.

@@ -9,8 +9,8 @@ use crate::limiter::outcome::{Change, ManualReport, Outcome};
 use crate::rate::Rate;
 use crate::time::Time;
 
-/// Maximum number of writes that one visit tries. Each lost try means that another worker succeeded, so many losses in
-/// a row are rare, and the next visit comes soon.
+/// Maximum number of writes that one visit tries. Each lost try means that another worker succeeded. So several losses
+/// in a row are rare, and the next visit comes soon.
 pub const MOST_TRIES: u32 = 16;
 
 /// Maximum number of callers that one visit asks slots for.
@@ -34,7 +34,7 @@ pub(super) enum Report {
     },
     /// Feedback without a grant.
     Manual(ManualReport),
-    /// What an earlier run has learned, and its age. Counts only for a fleet that has learned nothing.
+    /// Learned limit of an earlier run, and its age. Counts only for a fleet that has learned nothing.
     Learned(Learned, Duration),
     /// A worker sent `sent` tokens' worth of requests on its own, since it left the state of lineage `left`.
     SentAlone { sent: u64, left: u64 },
@@ -96,7 +96,7 @@ pub struct SyncRequest {
     pub(super) lead: Duration,
     /// Recent duration of visits.
     pub(super) visit: Duration,
-    /// What this worker knows of the limit, for a store that knows nothing.
+    /// Limit that this worker has learned, for an empty store.
     pub(super) memory: Option<Learned>,
     /// Lineage of the state, if it has to begin anew.
     pub(super) lineage: u64,

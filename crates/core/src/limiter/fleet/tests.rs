@@ -50,7 +50,7 @@ fn steady() -> Settings {
     }
 }
 
-/// What a worker heard on a visit.
+/// Change that a worker got on a visit.
 #[derive(Debug)]
 struct Heard(Change);
 
@@ -195,7 +195,7 @@ fn a_refusal_of_one_holds_all_at_their_next_visit() {
     let mut now = at(0.2);
     let first = next(&mut store, &mut other, &mut now, at(9.0)).expect("after the pause");
     assert!(now >= at(5.2) && first.canary);
-    // While the canary is under way, no other request goes.
+    // While the canary is in flight, no other request goes.
     assert_eq!(next(&mut store, &mut one, &mut at(5.3), at(6.0)), None);
     succeed(&mut other, at(6.0), &first);
     store
@@ -706,7 +706,7 @@ fn calls(
             granted.push(now);
             succeed(member, now, &grant);
         }
-        // Who is turned away waits for nothing.
+        // A rejected caller does not wait.
         let waits = usize::from(matches!(poll, Poll::At(_) | Poll::AfterFeedback(_)));
         match member.next_action(now, &vec![1; waits], 7) {
             Action::Visit(ask) if is_down(step) => {
@@ -1047,7 +1047,7 @@ proptest! {
             match what {
                 // A worker is killed; another takes its place.
                 0 => all[who] = member(&settings),
-                // Its visit was seen by the store, but the answer was lost.
+                // The store got its visit, but the response was lost.
                 1 => {
                     if let Action::Visit(ask) = all[who].next_action(now, &[1, 1], 7) {
                         if let Settled::Write(record, _) = store.settle(now, &ask, &all[who]) {

@@ -92,7 +92,7 @@ impl Turns {
     }
 
     /// Takes note of a worker that comes back after being alone. Returns whether all workers were alone and this is
-    /// the first one back. They start together again, because each of them goes on with its part of the rate until it
+    /// the first one back. They start together again, because each of them continues with its part of the rate until it
     /// is back.
     pub(super) fn gather(&mut self, now: Time, alone_for: Duration, rate: Rate) -> bool {
         // A slow fleet writes rarely anyway.

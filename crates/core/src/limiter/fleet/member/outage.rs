@@ -61,7 +61,7 @@ impl Member {
         }
     }
 
-    /// Returns when the visit under way counts as hanging.
+    /// Returns when the visit in progress counts as hanging.
     pub(super) fn waited_for_until(&self) -> Time {
         if self.is_out {
             self.asked_at + LONGEST_VISIT

@@ -139,7 +139,7 @@ impl Member {
         let at = self.to_store(now);
         self.reports.push(TimedReport { at, report });
         self.forget_oldest();
-        // What can wait goes with the next visit for slots.
+        // Reports that are not urgent wait for the next visit for slots.
         let by = now
             + if is_urgent {
                 Duration::ZERO

@@ -90,7 +90,7 @@ impl Member {
         self.visit = (self.visit + took) / 2;
         let meets_at = offset.to_local(reply.meets_at);
         match &mut self.outage {
-            // The store is back, but not all other workers: until then each goes on with its part.
+            // The store is back, but not all other workers: until then each continues with its part.
             Some(outage) if outage.standalone.is_some() && received < meets_at => {
                 outage.next_try = meets_at;
                 outage.is_awaited = true;
