@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::Clock;
+use super::system::Clock;
 use api_ratelimiter_core::Time;
 
 /// A clock for tests that is moved by hand, or jumps by itself once all threads wait.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::{FleetKey, FleetStore, Replaced, StoreError, Stored};
+use super::store::{FleetKey, FleetStore, Replaced, StoreError, Stored};
 use crate::clock::{Clock, SystemClock};
 
 /// A store for workers of one process: for tests, and for several clients that should share a limit without sharing a

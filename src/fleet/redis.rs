@@ -6,7 +6,8 @@ use std::time::Duration;
 use ::redis::{Client, Cmd, Connection, ErrorKind, RedisError, RedisResult, Script};
 use parking_lot::Mutex;
 
-use super::{Fleet, FleetKey, FleetStore, Replaced, StoreError, Stored};
+use super::Fleet;
+use super::store::{FleetKey, FleetStore, Replaced, StoreError, Stored};
 use api_ratelimiter_core::error::{Error, Result};
 
 /// Longest time for a response. Workers come for slots a tenth of a second ahead.

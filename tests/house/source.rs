@@ -31,6 +31,8 @@ pub(crate) struct Module {
     uses: Vec<(String, Vec<String>)>,
     /// The paths in its code.
     paths: BTreeSet<Vec<String>>,
+    /// How many modules in braces the visitor stands in.
+    inline: usize,
 }
 
 /// The four packages.
@@ -121,6 +123,7 @@ fn read_module(root: &Path, file: &Path, place: Vec<String>, modules: &mut Vec<M
         types: Vec::new(),
         uses: Vec::new(),
         paths: BTreeSet::new(),
+        inline: 0,
     };
     for item in &items {
         module.code += &item.to_token_stream().to_string();
@@ -186,6 +189,18 @@ impl Module {
     }
 }
 
+/// Turns a path of code in `inline` modules in braces into one as seen from the file: they are its parts.
+fn leave_inline(path: &mut Vec<String>, inline: usize) {
+    for _ in 0..inline {
+        if path.first().is_some_and(|first| first == "super") {
+            path.remove(0);
+        }
+    }
+    if inline > 0 && path.is_empty() {
+        path.push("self".into());
+    }
+}
+
 impl<'ast> Visit<'ast> for Module {
     fn visit_item(&mut self, item: &'ast syn::Item) {
         let name = match item {
@@ -208,7 +223,18 @@ impl<'ast> Visit<'ast> for Module {
     }
 
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
+        let before = self.uses.len();
         self.use_tree(&item.tree, Vec::new());
+        let inline = self.inline;
+        for (_, path) in &mut self.uses[before..] {
+            leave_inline(path, inline);
+        }
+    }
+
+    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
+        self.inline += 1;
+        syn::visit::visit_item_mod(self, item);
+        self.inline -= 1;
     }
 
     /// `pub(crate)` imports nothing.
@@ -216,8 +242,12 @@ impl<'ast> Visit<'ast> for Module {
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let segments = path.segments.iter();
-        self.paths
-            .insert(segments.map(|segment| segment.ident.to_string()).collect());
+        let mut names: Vec<String> = segments.map(|segment| segment.ident.to_string()).collect();
+        leave_inline(&mut names, self.inline);
+        // One name alone is imported or defined here, or is a variable: the imports are read apart.
+        if names.len() > 1 {
+            self.paths.insert(names);
+        }
         syn::visit::visit_path(self, path);
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::clock_offset::ClockOffset;
 use super::fingerprint::fingerprint;
+use super::standalone::Outage;
 use super::sync::{SyncRequest, TimedReport};
 use crate::limiter::controller::Controller;
 use crate::limiter::grant::Grant;
@@ -47,22 +48,6 @@ pub enum Action {
     Visit(Box<SyncRequest>),
     /// Do nothing before this time, unless the queue or the reports change.
     Rest(Time),
-}
-
-/// An outage of the store.
-#[derive(Debug, Clone)]
-struct Outage {
-    /// The worker's own controller. `None`: callers get an error.
-    standalone: Option<Controller>,
-    /// Lineage of the fleet's state before the outage.
-    left: u64,
-    since: Time,
-    /// Whether the store is back, and other workers are still to come.
-    is_awaited: bool,
-    tries: u32,
-    next_try: Time,
-    /// Whether the outage was reported to the driver.
-    is_reported: bool,
 }
 
 /// One worker of a fleet. Has the methods of a [`Controller`], and more for its driver.

@@ -9,6 +9,22 @@ use crate::limiter::outcome::ManualReport;
 use crate::limiter::settings::Settings;
 use crate::time::Time;
 
+/// An outage of the store.
+#[derive(Debug, Clone)]
+pub(super) struct Outage {
+    /// The worker's own controller. `None`: callers get an error.
+    pub(super) standalone: Option<Controller>,
+    /// Lineage of the fleet's state before the outage.
+    pub(super) left: u64,
+    pub(super) since: Time,
+    /// Whether the store is back, and other workers are still to come.
+    pub(super) is_awaited: bool,
+    pub(super) tries: u32,
+    pub(super) next_try: Time,
+    /// Whether the outage was reported to the driver.
+    pub(super) is_reported: bool,
+}
+
 /// Returns a controller for one of `workers`, with that part of the fleet's rate, burst and known limits.
 ///
 /// `seen` is the fleet's controller as it was last seen, and `seen_now` its time. `pause` is the rest of the fleet's

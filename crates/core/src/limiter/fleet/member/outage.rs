@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Member, Outage};
+use super::Member;
 use crate::limiter::controller::Controller;
 use crate::limiter::fleet::standalone;
+use crate::limiter::fleet::standalone::Outage;
 use crate::limiter::fleet::sync::SyncRequest;
 use crate::time::Time;
 

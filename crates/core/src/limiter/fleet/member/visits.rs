@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Action, LEAD, Member, Outage, SLOT_KEEPS};
+use super::{Action, LEAD, Member, SLOT_KEEPS};
 use crate::limiter::fleet::clock_offset::ClockOffset;
+use crate::limiter::fleet::standalone::Outage;
 use crate::limiter::fleet::sync::{MOST_WANTED, Report, SyncReply, SyncRequest};
 use crate::limiter::outcome::{Change, Outcome};
 use crate::time::Time;
