@@ -9,7 +9,7 @@ use api_ratelimiter_core::Time;
 
 /// Source of time for a limiter, with which its callers wait.
 ///
-/// Programs use [`SystemClock`]. Tests, also your own, use [`ManualClock`].
+/// Programs use [`SystemClock`]. Tests, also your own, use [`ManualClock`](crate::ManualClock).
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// Returns the time that decides all waits: monotonic, and not changed by steps of the wall clock.
     fn now(&self) -> Time;
