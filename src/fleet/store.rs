@@ -33,7 +33,7 @@ impl FleetKey {
 
 /// A store that keeps a fleet's state: a text under each key, replaced only if it has not changed meanwhile.
 ///
-/// [`LocalStore`] serves the workers of one process. With the feature `redis`, `Fleet::redis` serves workers on many
+/// [`LocalStore`](crate::LocalStore) serves the workers of one process. With the feature `redis`, `Fleet::redis` serves workers on many
 /// machines. A slow visit delays new slots of the workers, so give up after about 50 ms.
 pub trait FleetStore: fmt::Debug + Send + Sync + 'static {
     /// Returns the text under `key` and the store's time, since 1970. All workers go by this one clock.
