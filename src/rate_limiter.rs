@@ -25,5 +25,4 @@ pub use shared::DynamicRateLimiter;
 pub use snapshot::{AnnouncedLimit, FleetSnapshot, Snapshot};
 
 #[cfg(test)]
-#[path = "rate_limiter/deadline_tests.rs"]
 mod deadline_tests;

@@ -60,5 +60,4 @@ pub(super) fn drive<R: UnreadResponse>(
 }
 
 #[cfg(test)]
-#[path = "drive_tests.rs"]
 mod tests;

@@ -121,5 +121,4 @@ impl Budgets {
 }
 
 #[cfg(test)]
-#[path = "budgets_tests.rs"]
 mod tests;

@@ -187,5 +187,4 @@ fn capacity(settings: &Settings, rate: Rate) -> f64 {
 }
 
 #[cfg(test)]
-#[path = "controller_tests.rs"]
 mod tests;

@@ -318,5 +318,4 @@ impl Learner {
 }
 
 #[cfg(test)]
-#[path = "learner_tests.rs"]
 mod tests;

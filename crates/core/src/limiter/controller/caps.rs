@@ -159,5 +159,4 @@ impl Controller {
 }
 
 #[cfg(test)]
-#[path = "caps_tests.rs"]
 mod tests;

@@ -880,7 +880,5 @@ fn a_deadline_before_the_next_trial_is_an_error_at_once() {
     assert_eq!(world.times(), [0.0]);
 }
 
-#[path = "body_tests.rs"]
 mod bodies;
-#[path = "scope_tests.rs"]
 mod scopes;
