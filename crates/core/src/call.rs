@@ -10,8 +10,8 @@
 //!
 //! Each state is a type, and each step consumes it, so that the steps can't be taken in another order.
 //! A driver loops: it acquires the permit that [`Call::wanted`] names, sends [`Outgoing::attempt`]'s
-//! request, tells the call what came, gives the limiter the feedback that comes back, and goes on until
-//! a response is delivered or an error ends the call.
+//! request, reports the result to the call, gives the feedback that comes back to the limiter, and repeats
+//! this until a response is delivered or an error ends the call.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,17 +52,17 @@ pub struct Arrived {
     unix_now: Duration,
 }
 
-/// What the limiter is told about a response, and what becomes of the call.
+/// Judgement of a response: feedback for the limiter, and the call's next state.
 #[derive(Debug)]
 #[must_use]
 pub struct Judged {
-    /// What the limiter is told.
+    /// Feedback for the limiter.
     pub feedback: Feedback,
-    /// What becomes of the call.
+    /// Next state of the call.
     pub next: Result<Next, GivenUp>,
 }
 
-/// What becomes of a response.
+/// Next step after a response.
 #[derive(Debug)]
 #[must_use]
 pub enum Next {
@@ -84,17 +84,17 @@ pub struct Draining {
     leads_on: bool,
 }
 
-/// What a body adds to what the limiter was told, and what becomes of the call.
+/// Result of reading a body: a longer pause for the limiter, and the call's next state.
 #[derive(Debug)]
 #[must_use]
 pub struct Drained {
-    /// What the limiter is told, if the body asks for a longer pause than the head did.
+    /// Pause to report to the limiter, if the body asks for a longer one than the head did.
     pub longer: Option<LongerPause>,
-    /// What becomes of the call.
+    /// Next state of the call.
     pub next: Result<Onward, GivenUp>,
 }
 
-/// What becomes of a call after the body of a [`Draining`] response was read.
+/// Next step of a call after the body of a [`Draining`] response was read.
 #[derive(Debug)]
 #[must_use]
 pub enum Onward {
@@ -123,14 +123,14 @@ impl Call {
         self.0.wanted()
     }
 
-    /// Goes on with a permit that came after `waited`. `on_trial` says whether the request is the trial
+    /// Continues with a permit that was granted after `waited`. `on_trial` says whether the request is the trial
     /// of an open circuit breaker.
     pub fn granted(mut self, waited: Duration, on_trial: bool) -> Outgoing {
         self.0.granted(waited, on_trial);
         Outgoing(self.0)
     }
 
-    /// Goes on without a permit, where [`Call::wanted`] names none.
+    /// Continues without a permit, where [`Call::wanted`] names none.
     pub fn without_permit(self) -> Outgoing {
         Outgoing(self.0)
     }
@@ -150,7 +150,7 @@ impl Outgoing {
         &self.0
     }
 
-    /// The head of a response arrived at `unix_now` by the client's wall clock.
+    /// Continues with the head of a response, which arrived at `unix_now` by the client's wall clock.
     pub fn answered(
         mut self,
         status: StatusCode,
@@ -168,7 +168,7 @@ impl Outgoing {
         }
     }
 
-    /// No response arrived. Returns the call if the request is sent again.
+    /// Continues after a request without a response. Returns the call if the request is sent again.
     ///
     /// # Errors
     ///
@@ -217,7 +217,7 @@ impl Arrived {
         let feedback = attempt.feedback(&reading);
         let next = match attempt.leads_on(&reading, headers) {
             Err(error) => Err(GivenUp::new(attempt, error)),
-            // The body of a refusal may ask for a longer pause, which the limiter has to hear of.
+            // The body of a refusal may ask for a longer pause, and the limiter must know it.
             Ok(leads_on) if leads_on || (reading.is_refusal() && !reading.is_whole()) => {
                 Ok(Next::Drain(Draining {
                     attempt,
@@ -240,7 +240,7 @@ impl Draining {
         !self.leads_on
     }
 
-    /// The beginning of the body was read: at most [`Reply::MOST_BODY`], and for no longer than the driver
+    /// Continues after the beginning of the body was read: at most [`Reply::MOST_BODY`], and for no longer than the driver
     /// waits. The call ends by [`Error::BackoffExhausted`] if it was refused too often.
     pub fn drained(self, headers: &HeaderMap, body: BodyStart) -> Drained {
         let Self {

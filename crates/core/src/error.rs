@@ -62,7 +62,7 @@ pub enum Error {
     InvalidRequest {
         /// The part of the request: path, header, body …
         part: Box<str>,
-        /// What is wrong, and what to do.
+        /// Problem and remedy.
         problem: Box<str>,
         /// Requests that the call sent, and how long it waited.
         effort: Effort,
@@ -74,7 +74,7 @@ pub enum Error {
     Transport {
         /// Method and URL without its query.
         request: Box<str>,
-        /// What happened.
+        /// Kind of the failure.
         kind: TransportKind,
         /// The transport's own error.
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -152,7 +152,7 @@ pub enum Error {
     #[error("the fleet grants nothing: {problem}")]
     #[non_exhaustive]
     Fleet {
-        /// What is wrong and what to do.
+        /// Problem and remedy.
         problem: Box<str>,
         /// Whether the same call may succeed later, because the store may be reachable again.
         may_pass: bool,
@@ -205,7 +205,7 @@ pub enum Error {
         request: Box<str>,
         /// The number of the page in this walk, from 1.
         page: u64,
-        /// What is wrong, without the body's contents.
+        /// Problem, without the body's contents.
         problem: Box<str>,
         /// Requests that the call sent, and how long it waited.
         effort: Effort,

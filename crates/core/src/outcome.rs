@@ -1,4 +1,4 @@
-//! What a call and its driver tell each other about one attempt.
+//! Messages between a call and its driver about one attempt.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub struct Wanted {
     pub scope: Option<Box<str>>,
 }
 
-/// What the limiter is told about an attempt.
+/// Feedback of an attempt for the limiter.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Feedback {
     /// The limit let the request through.
@@ -105,7 +105,7 @@ pub struct LongerPause {
 /// An attempt without a complete response.
 #[derive(Debug)]
 pub struct Failure {
-    /// What happened.
+    /// Kind of the failure.
     pub kind: TransportKind,
     /// The transport's own error.
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,

@@ -1,4 +1,4 @@
-//! What is left of a call whose response the caller gets, and the errors that are made of it.
+//! The end of a call by a response, and the errors that are made of that response.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::reading::Reading;
 use crate::reply::{BodyStart, Reply};
 use crate::settings::CallSettings;
 
-/// The end of a call by a response: what an error that is made of the response needs to know.
+/// The end of a call by a response. Keeps the facts that an error made of the response needs.
 #[derive(Debug)]
 pub struct Delivered {
     request: Box<str>,

@@ -1,4 +1,4 @@
-//! What is left of a call that ended by an error.
+//! The end of a call by an error.
 
 use crate::attempt::Attempt;
 use crate::error::Error;

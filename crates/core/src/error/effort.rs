@@ -1,8 +1,8 @@
-//! What a call had done when it failed.
+//! Effort of a call: requests sent and time waited.
 
 use std::time::Duration;
 
-/// What a call had done when it failed: requests sent, and time spent waiting for permits.
+/// Effort of a call until it failed: requests sent, and time spent waiting for permits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Effort {
     attempts: u32,

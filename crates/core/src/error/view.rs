@@ -1,4 +1,4 @@
-//! What a caller asks of an error.
+//! Questions that a caller can ask an error.
 
 use std::time::Duration;
 
