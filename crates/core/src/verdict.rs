@@ -141,7 +141,7 @@ impl Reader {
         }
     }
 
-    /// Returns whether only the body can tell if a response of this status, whose head is no refusal by
+    /// Returns whether only the body can tell if a response of this status, whose head is not a refusal by
     /// itself, is one. Throttles in bodies are JSON: no other body is waited for.
     pub(crate) fn hides_in_body(&self, status: StatusCode, headers: &HeaderMap) -> bool {
         (self.profile.hides_throttles(status) || self.has_rule_for(status)) && is_json(headers)

@@ -54,7 +54,7 @@ impl Delivered {
     /// Returns the error of a response with an error status, of which `body` was read.
     #[must_use]
     pub fn status_error(self, headers: HeaderMap, body: BodyStart) -> Error {
-        // A response that is no refusal has not told the limiter of a wait. Its body may name one.
+        // The limiter knows no wait of a response that is not a refusal. Its body may name one.
         let reader = &self.settings.reader;
         let head = &self.reading;
         let whole = head.with_body(reader, &headers, &body.bytes, self.unix_now);

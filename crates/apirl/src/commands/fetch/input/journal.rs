@@ -68,7 +68,7 @@ pub(crate) struct RefusalNotes {
     journal: Arc<Journal>,
     /// Statuses that mean that the request was not processed.
     not_processed: Vec<u16>,
-    /// Lines with a response that is no refusal, or without a response: the server may have processed these.
+    /// Lines with a response that is not a refusal, or without a response: the server may have processed these.
     maybe_processed: Mutex<LineSet>,
 }
 

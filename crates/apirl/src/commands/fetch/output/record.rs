@@ -58,7 +58,7 @@ pub(crate) fn response(label: &LineLabel, status: u16, body: Vec<u8>, effort: Ef
     write(label, Some(status), content(body), None, effort)
 }
 
-/// Returns the line of a request without a response, or with a `status` that is no page.
+/// Returns the line of a request without a response, or with a `status` other than a page's.
 pub(crate) fn failed(
     label: &LineLabel,
     status: Option<u16>,
