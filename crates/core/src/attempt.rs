@@ -278,7 +278,8 @@ impl Attempt {
 /// Returns the announced limits that count requests. Limits in other units do not say how many requests
 /// may be sent.
 fn announced_requests(reading: &Reading) -> AnnouncedLimits {
-    let policies = reading.guidance().policies.iter();
+    let guidance = reading.guidance();
+    let policies = guidance.policies.iter();
     let in_requests = policies.filter(|policy| policy.unit == Unit::Requests);
     in_requests
         .filter_map(|policy| {
@@ -286,7 +287,7 @@ fn announced_requests(reading: &Reading) -> AnnouncedLimits {
                 limit: policy.limit,
                 window: policy.window,
                 remaining: policy.remaining?,
-                reset_after: policy.reset_after?,
+                reset_after: guidance.reset_of(policy)?,
             })
         })
         .collect()

@@ -40,6 +40,8 @@ mod dialect_tests;
 #[cfg(test)]
 mod documented_tests;
 #[cfg(test)]
+mod precedence_tests;
+#[cfg(test)]
 mod property_tests;
 #[cfg(test)]
 mod vector_tests;
@@ -88,8 +90,8 @@ pub struct Guidance {
     pub scope: Option<Scope>,
     /// The server's own word for the limit or the reason of a refusal, at most 128 bytes, not escaped.
     pub reason: Option<Box<str>>,
-    /// Time until an exhausted limit resets, apart from any other wait: a server may send `Retry-After`
-    /// on every response.
+    /// How long nothing is left of an exhausted limit; `None` if no limit is exhausted. A server may send
+    /// `Retry-After` on every response: without an exhausted limit it counts for nothing here.
     pub(crate) nothing_left: Option<Duration>,
 }
 
@@ -112,6 +114,25 @@ impl Guidance {
     #[must_use]
     pub fn is_throttle(&self) -> bool {
         self.refusal == Some(Refusal::Limit)
+    }
+
+    /// Returns the time from the response until a limit resets, as far as it matters to the client.
+    ///
+    /// The wait that the response asks for in `Retry-After` (or the like, or in its body) takes precedence over the
+    /// reset of an exhausted limit, whether it is longer or shorter (draft-ietf-httpapi-ratelimit-headers-10).
+    /// [`Policy::reset_after`] is the reset as the server announced it.
+    pub(crate) fn reset_of(&self, policy: &Policy) -> Option<Duration> {
+        let announced = policy.reset_after?;
+        match self.asked().filter(|_| policy.is_exhausted()) {
+            Some(wait) => Some(wait),
+            None => Some(announced),
+        }
+    }
+
+    /// Returns the wait that the response itself asks for, and not the reset of a limit; zero asks for nothing.
+    fn asked(&self) -> Option<Duration> {
+        let is_asked = matches!(self.source, Some(WaitSource::Header | WaitSource::Body));
+        self.wait.filter(|wait| is_asked && !wait.is_zero())
     }
 }
 
@@ -199,9 +220,14 @@ pub fn read_with_rules(
     let binding = policy::binding(&policies);
     let asked = wait.filter(|(_, source)| matches!(source, WaitSource::Header | WaitSource::Body));
     let asked = asked.map(|(wait, _)| wait);
-    let nothing_left = policy_wait(&policies, &[], false)
-        .filter(|(_, source)| *source == WaitSource::Reset)
-        .map(|(wait, _)| wait);
+    // `Retry-After` says how long nothing is left of an exhausted limit, else its reset does.
+    let is_exhausted = policies.iter().any(Policy::is_exhausted);
+    let nothing_left = match asked.filter(|wait| is_exhausted && !wait.is_zero()) {
+        Some(wait) => Some(wait),
+        None => policy_wait(&policies, &[], false)
+            .filter(|(_, source)| *source == WaitSource::Reset)
+            .map(|(wait, _)| wait),
+    };
     let never = facts.never || is_ordinary_error(status, refusal, body_prefix, dialect);
     let announced = should_retry(headers);
     Guidance {
