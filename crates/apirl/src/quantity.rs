@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use api_ratelimiter_core::duration::parse;
 
-/// Reads a duration: a decimal number and a unit. Several of them are added up, as in `1h30m`.
+/// Reads a duration in any form that headers have, but not a number without a unit: `80ms`, `1h30m`,
+/// `2 minutes`, `PT30S`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     parse(text).ok_or_else(|| {
         format!(
@@ -61,6 +62,9 @@ mod tests {
             ("1.5s", 1500),
             ("10m", 600_000),
             ("2min", 120_000),
+            ("9 s", 9000),
+            ("1 min 30 sec", 90_000),
+            ("PT1M30.5S", 90_500),
         ] {
             assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
@@ -71,7 +75,7 @@ mod tests {
             "-1s",
             "1e3s",
             "infs",
-            "9 s",
+            "PT5",
             "5x",
             "18446744073709551615d",
         ] {

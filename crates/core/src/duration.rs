@@ -1,14 +1,16 @@
-//! Durations as text: `80ms`, `1.5s`, `6m0s`, `1d`, `10 minutes`.
+//! Durations as text: `80ms`, `1.5s`, `6m0s`, `1d`, `10 minutes`, `1 min 30 sec`, `PT1M30S`.
 //!
-//! The form is Go's `time.Duration`, which vendors such as OpenAI send in headers. Days, weeks, months,
+//! One form is Go's `time.Duration`, which vendors such as OpenAI send in headers. Days, weeks, months,
 //! years and the words for units are accepted beyond it: windows come as `600s` (Composio), as `1m`,
-//! `12h` or `1d` (AspNetCoreRateLimit), or as words.
+//! `12h` or `1d` (AspNetCoreRateLimit), or as words. The other form is that of ISO 8601. Both are read
+//! wherever a duration is: in headers, bodies, configurations and command lines.
 //!
-//! [`parse`] is strict, for texts that a user writes: command lines and configurations. The reader of
-//! responses takes what servers send more leniently: signs, blanks, and numbers that are too large.
+//! [`parse`] is strict, for texts that a user writes: it takes no sign, and no number that is too large. The
+//! reader of responses takes both.
 
 use std::time::Duration;
 
+use crate::headers::lines::BLANKS;
 use crate::number::{Number, SECOND};
 
 /// Seconds in a minute.
@@ -64,14 +66,15 @@ const UNITS: &[(&[&str], i128)] = &[
     (&["year", "years", "yearly"], YEAR * SECOND),
 ];
 
-/// Returns the duration that `text` names: one or more decimal numbers, each followed by its unit.
+/// Returns the duration that `text` names: one or more decimal numbers, each followed by its unit, or the form
+/// of ISO 8601 (`PT1M30.5S`, `P1D`). Quotes and blanks may stand around it, and blanks around units.
 ///
 /// Units are `ns`, `us`, `ms`, `s`, `m`, `h`, `d` and `w`, and the words for them, such as `min`, `sec` or
 /// `hours`; a month is 30 days and a year 365. Single letters keep their case. Fractions are exact to one
 /// nanosecond; later digits are dropped.
 ///
-/// Returns `None` if a number has no unit, if the text has a sign or a blank, or if the duration is
-/// longer than [`Duration::MAX`].
+/// Returns `None` if a number has no unit, if the text has a sign, or if the duration is longer than
+/// [`Duration::MAX`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -81,18 +84,24 @@ const UNITS: &[(&[&str], i128)] = &[
 /// assert_eq!(duration::parse("80ms"), Some(Duration::from_millis(80)));
 /// assert_eq!(duration::parse("1h30m"), Some(Duration::from_secs(90 * 60)));
 /// assert_eq!(duration::parse("0.5d"), Some(Duration::from_secs(12 * 60 * 60)));
+/// assert_eq!(duration::parse("2 minutes"), Some(Duration::from_secs(2 * 60)));
+/// assert_eq!(duration::parse("PT30S"), Some(Duration::from_secs(30)));
 /// assert_eq!(duration::parse("5"), None);
 /// ```
 #[must_use]
 pub fn parse(text: &str) -> Option<Duration> {
-    if text.starts_with('-') || text.contains(' ') {
-        return None;
-    }
-    let nanos = sum(text, |number, unit| {
+    let nanos = sum(bare(text), |number, unit| {
         // A number at the end of the range may have been a larger one.
         (number.whole() < u64::MAX).then(|| number.times(unit))
     })?;
     from_nanos(nanos)
+}
+
+/// Returns a text without the quotes and blanks around it.
+pub(crate) fn bare(text: &str) -> &str {
+    text.trim_matches(BLANKS)
+        .trim_matches('"')
+        .trim_matches(BLANKS)
 }
 
 /// Returns the length of one unit, by any of its names: `s`, `min`, `hours`.
@@ -112,9 +121,10 @@ pub fn unit(name: &str) -> Option<Duration> {
 
 /// Returns the nanoseconds that a server's text stands for, saturating; below zero after a minus sign.
 ///
-/// The form is Go's (`time.ParseDuration`): `["-"] 1*( number unit )`. Blanks may stand around units.
-/// Returns `None` unless every number has a unit.
+/// The form is Go's (`time.ParseDuration`), `["-"] 1*( number unit )`, or that of ISO 8601. Blanks may stand
+/// around units, quotes around all of it. Returns `None` unless every number has a unit.
 pub(crate) fn nanos(text: &str) -> Option<i128> {
+    let text = bare(text);
     match text.strip_prefix('-') {
         Some(rest) => lenient_sum(rest).map(|nanos| -nanos),
         None => lenient_sum(text),
@@ -143,22 +153,60 @@ fn lenient_sum(text: &str) -> Option<i128> {
 
 /// Adds up numbers with units. `product` makes nanoseconds of a number and the length of its unit.
 fn sum(text: &str, product: fn(Number, i128) -> Option<i128>) -> Option<i128> {
+    if let Some(designators) = text.strip_prefix(['P', 'p']) {
+        return iso_sum(designators, product);
+    }
     let mut rest = text;
     let mut sum = 0_i128;
     loop {
         // A number, then the letters behind it, which must be the name of a unit.
         let (number, after) = Number::take(rest)?;
-        let after = after.trim_start_matches(' ');
+        let after = after.trim_start_matches(BLANKS);
         let end = after
             .find(|c: char| !c.is_alphabetic())
             .unwrap_or(after.len());
         let (word, after) = after.split_at(end);
         sum = sum.saturating_add(product(number, unit_nanos(word)?)?);
-        rest = after.trim_start_matches(' ');
+        rest = after.trim_start_matches(BLANKS);
         if rest.is_empty() {
             return Some(sum);
         }
     }
+}
+
+/// Designators of ISO 8601 before and behind the `T`, in their order, each with its length in seconds.
+const DATE_DESIGNATORS: &[(char, i128)] = &[('Y', YEAR), ('M', MONTH), ('W', WEEK), ('D', DAY)];
+const TIME_DESIGNATORS: &[(char, i128)] = &[('H', HOUR), ('M', MINUTE), ('S', 1)];
+
+/// Adds up a duration of ISO 8601 behind its `P`: `1DT2H`, `T1M30.5S`, `2W` (RFC 3339, appendix A, and the
+/// standard's fractions, with a point or a comma).
+fn iso_sum(text: &str, product: fn(Number, i128) -> Option<i128>) -> Option<i128> {
+    let (date, time) = match text.split_once(['T', 't']) {
+        Some((date, time)) => (date, Some(time)),
+        None => (text, None),
+    };
+    // Each half has its own designators. One behind the `T` must have at least one number.
+    if time.map_or(date.is_empty(), str::is_empty) {
+        return None;
+    }
+    let halves = [
+        (date, DATE_DESIGNATORS),
+        (time.unwrap_or_default(), TIME_DESIGNATORS),
+    ];
+    let mut sum = 0_i128;
+    for (mut rest, mut allowed) in halves {
+        while !rest.is_empty() {
+            let (number, after) = Number::take_with_comma(rest)?;
+            let designator = after.chars().next()?.to_ascii_uppercase();
+            let at = allowed.iter().position(|(name, _)| *name == designator)?;
+            let seconds = allowed[at].1;
+            sum = sum.saturating_add(product(number, seconds * SECOND)?);
+            // Designators are ASCII: one byte each.
+            rest = &after[1..];
+            allowed = &allowed[at + 1..];
+        }
+    }
+    Some(sum)
 }
 
 /// Converts nanoseconds of at least zero; `None` beyond [`Duration::MAX`].
@@ -207,6 +255,50 @@ mod tests {
     }
 
     #[test]
+    fn durations_of_iso_8601_are_read() {
+        for (text, seconds) in [
+            ("PT30S", 30.0),
+            ("PT1M30.5S", 90.5),
+            ("PT1,5S", 1.5),
+            ("pt0.25h", 900.0),
+            ("P1D", 86_400.0),
+            ("P1DT12H", 129_600.0),
+            ("P2W", 1_209_600.0),
+            ("P1M", 30.0 * 86_400.0),
+            ("PT1M", 60.0),
+            ("P1Y", 365.0 * 86_400.0),
+            ("-PT5S", -5.0),
+            ("\"PT0S\"", 0.0),
+        ] {
+            let nanos = (seconds * SECOND as f64) as i128;
+            assert_eq!(super::nanos(text), Some(nanos), "{text:?}");
+        }
+        for text in [
+            "P",
+            "PT",
+            "T30S",
+            "PT30",
+            "P30S",
+            "P1DT",
+            "PT1S1M",
+            "PT1S1S",
+            "P-1D",
+            "PT.5S",
+            "P1H",
+            "PT1e3S",
+            "PTinfS",
+            "P 1D",
+            "PT1\u{b5}",
+            "Pt1\u{17f}",
+        ] {
+            assert_eq!(nanos(text), None, "{text:?}");
+        }
+        let huge = format!("P{}Y", "9".repeat(40));
+        assert!(nanos(&huge).is_some_and(|nanos| nanos > i128::from(u64::MAX)));
+        assert_eq!(parse(&huge), None);
+    }
+
+    #[test]
     fn huge_durations_saturate() {
         let text = format!("{0}w{0}w", "9".repeat(40));
         assert!(nanos(&text).is_some_and(|nanos| nanos > i128::from(u64::MAX)));
@@ -222,6 +314,10 @@ mod tests {
             ("1h30m", 5_400_000),
             ("0.5h", 1_800_000),
             ("0s", 0),
+            (" 9 s", 9_000),
+            ("\"30s\"", 30_000),
+            ("1 min 30 sec", 90_000),
+            ("PT1M30.5S", 90_500),
         ] {
             assert_eq!(parse(text), Some(Duration::from_millis(millis)), "{text}");
         }
@@ -233,7 +329,7 @@ mod tests {
     fn users_get_no_guess_for_what_is_not_a_duration() {
         let beyond = ["18446744073709551615d", "18446744073709551616ns"];
         let unclear = [
-            "", "5", "s", "-1s", "1e3s", "infs", "9 s", " 9s", "5x", "1M", "+1s",
+            "", "5", "\"5\"", "s", "-1s", "1e3s", "infs", "5x", "1M", "+1s", "-PT1S",
         ];
         for text in unclear.iter().chain(&beyond) {
             assert_eq!(parse(text), None, "{text:?}");

@@ -8,13 +8,16 @@
 //! knowing the vendor (a refusal hidden in a 200, a difference in milliseconds) are in a [`Profile`], which
 //! is a row of data.
 //!
-//! The wait comes from the first of these that has a value:
+//! The wait comes from the first of these that has a value above zero:
 //!
 //! - a header in milliseconds
 //! - `Retry-After`
-//! - `X-Retry-After` and `X-RateLimit-Retry-After`
+//! - `X-Retry-After`, `X-RateLimit-Retry-After`, and `Retry-After-` with the name of a limit
 //! - the body
 //! - the resets of exhausted limits
+//!
+//! A duration may have any form there: seconds with or without decimals, `30s`, `1 min 30 sec`, `PT30S`, in
+//! quotes or not.
 //!
 //! Nothing in here panics, whatever a server sends. Waits are at most 2^31 seconds (68 years), and memory is
 //! bounded: header lines of 8 KiB, 64 limits, 64 KiB of body.
@@ -34,6 +37,7 @@ mod rate_limit;
 mod reset;
 mod retry_after;
 mod structured;
+mod wait_name;
 
 #[cfg(test)]
 mod dialect_tests;
@@ -63,12 +67,12 @@ use crate::headers::lines::{lines, text};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Guidance {
-    /// How long the server asks to wait, at most 2^31 seconds; zero means "now". `None` if the response asks
-    /// for no wait.
+    /// How long the server asks to wait, at most 2^31 seconds. Zero means "now" and is no hint: every other
+    /// source of a wait was asked, too. `None` if the response asks for no wait.
     pub wait: Option<Duration>,
     /// Source of that wait. On a 2xx, `Retry-After` is a hint for polling, but an exhausted limit is not.
     pub source: Option<WaitSource>,
-    /// Minimum wait that the vendor documents, after a refusal that announces no wait.
+    /// Minimum wait that the vendor documents, after a refusal that announces no wait, or one of zero.
     pub least_wait: Option<Duration>,
     /// Amount that the binding limit allows per window.
     pub limit: Option<u64>,
@@ -127,6 +131,13 @@ impl Guidance {
             Some(wait) => Some(wait),
             None => Some(announced),
         }
+    }
+
+    /// Returns the pause after a refusal: the wait that the response announces, else the vendor's documented
+    /// minimum. Zero is no hint.
+    pub(crate) fn pause(&self) -> Option<Duration> {
+        let announced = self.wait.filter(|wait| !wait.is_zero());
+        announced.or(self.least_wait).or(self.wait)
     }
 
     /// Returns the wait that the response itself asks for, and not the reset of a limit; zero asks for nothing.
@@ -206,11 +217,16 @@ pub fn read_with_rules(
     let refusal = refusal(status, header_wait, &policies, facts.refusal, dialect);
     let throttled = refusal.is_some() || THROTTLES.contains(&status);
     let cost_wait = bucket.and_then(|(_, wait)| wait);
-    let body_wait = facts.wait.or(cost_wait).filter(|_| throttled);
-    let wait = header_wait
-        .map(|wait| (wait, WaitSource::Header))
-        .or(body_wait.map(|wait| (wait, WaitSource::Body)))
-        .or_else(|| policy_wait(&policies, &facts.violated, throttled));
+    let body_wait = facts.wait.max(cost_wait).filter(|_| throttled);
+    // A wait of zero is no hint: what comes after it is asked next.
+    let waits = [
+        header_wait.map(|wait| (wait, WaitSource::Header)),
+        body_wait.map(|wait| (wait, WaitSource::Body)),
+        policy_wait(&policies, &facts.violated, throttled),
+    ];
+    let mut known = waits.iter().flatten();
+    let above_zero = known.clone().find(|(wait, _)| !wait.is_zero());
+    let wait = above_zero.or_else(|| known.next()).copied();
 
     // The name of the limit, the binding limit, and whether to retry.
     let (reason, scope) = match refusal {
@@ -235,7 +251,7 @@ pub fn read_with_rules(
         source: wait.map(|(_, source)| source),
         least_wait: dialect
             .least_wait
-            .filter(|_| wait.is_none() && refusal == Some(Refusal::Limit)),
+            .filter(|_| above_zero.is_none() && refusal == Some(Refusal::Limit)),
         limit: binding.and_then(|policy| policy.limit),
         remaining: binding.and_then(|policy| policy.remaining),
         window: binding.and_then(|policy| policy.window),

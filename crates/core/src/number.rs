@@ -36,12 +36,21 @@ impl Number {
 
     /// Parses the number at the start of a text, without a sign; returns it and the rest of the text.
     pub(crate) fn take(text: &str) -> Option<(Self, &str)> {
+        Self::take_with(text, &['.'])
+    }
+
+    /// Parses as [`take`](Self::take), with a comma or a point before the fraction: ISO 8601 has both.
+    pub(crate) fn take_with_comma(text: &str) -> Option<(Self, &str)> {
+        Self::take_with(text, &['.', ','])
+    }
+
+    fn take_with<'a>(text: &'a str, points: &[char]) -> Option<(Self, &'a str)> {
         let (digits, rest) = split_digits(text)?;
         let whole = digits.bytes().fold(0_u64, |sum, digit| {
             sum.saturating_mul(10)
                 .saturating_add(u64::from(digit - b'0'))
         });
-        let fraction = rest.strip_prefix('.').and_then(split_digits);
+        let fraction = rest.strip_prefix(points).and_then(split_digits);
         let (billionths, rest) = match fraction {
             Some((digits, rest)) => (billionths(digits), rest),
             None => (0, rest),

@@ -122,7 +122,7 @@ impl Reader {
                 (_, true) => Resend::Always,
                 (_, false) => Resend::IfIdempotent,
             };
-            let pause = told.wait.or(told.least_wait);
+            let pause = told.pause();
             Verdict::Refused { pause, resend }
         } else {
             Self::without_limit(status, told)

@@ -53,6 +53,7 @@ mod tests {
         assert_eq!(millis("min"), Some(60_000));
         assert_eq!(millis(".5s"), Some(500));
         assert_eq!(millis("1m30s"), Some(90_000));
+        assert_eq!(millis("PT1M30S"), Some(90_000));
         for text in ["", ".", "5", "s5", "-1s", "1e3s"] {
             assert_eq!(millis(text), None, "{text:?}");
         }

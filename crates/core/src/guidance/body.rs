@@ -232,9 +232,5 @@ fn wait(key: &str, value: &Scalar<'_>, clock: &ServerClock) -> Option<Duration> 
         "" | "s" => SECOND,
         unit => duration::unit_nanos(unit).filter(|_| unit.len() > 1)?,
     };
-    if unit != SECOND {
-        return retry_after::units(&text, unit);
-    }
-    let with_unit = || duration::nanos(&text).filter(|nanos| *nanos >= 0).map(span);
-    retry_after::read_line(&text, clock).or_else(with_unit)
+    retry_after::in_unit(&text, unit, clock)
 }

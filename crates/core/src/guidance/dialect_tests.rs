@@ -88,16 +88,135 @@ mod retry_after {
             "0x1E",
             "5.",
             ".5",
-            "30s",
-            "PT30S",
+            "1e3s",
+            "-30s",
+            "30 apples",
+            "PT",
+            "P30S",
             ",",
             "null",
             "٣",
-            "30 seconds",
             "\u{fffd}",
         ] {
             assert_eq!(of(value), None, "{value}");
         }
+    }
+
+    #[test]
+    fn every_form_of_a_duration_is_read_in_headers_and_bodies() {
+        for (text, seconds) in [
+            ("30", 30.0),
+            ("30.5", 30.5),
+            ("\"30\"", 30.0),
+            ("30s", 30.0),
+            ("1m0s", 60.0),
+            ("1h2m3.5s", 3723.5),
+            ("20ms", 0.02),
+            ("30 seconds", 30.0),
+            ("2 minutes", 120.0),
+            ("1 min 30 sec", 90.0),
+            ("\"1 min 30 sec\"", 90.0),
+            ("PT30S", 30.0),
+            ("PT1M30.5S", 90.5),
+            ("P1D", 86_400.0),
+        ] {
+            assert_eq!(of(text), Some(seconds), "{text}");
+            for header in [
+                "x-retry-after",
+                "x-ratelimit-retry-after",
+                "retry-after-short",
+            ] {
+                assert_eq!(
+                    wait(&generic(429, &[(header, text)])),
+                    Some(seconds),
+                    "{header}: {text}"
+                );
+            }
+            let body = format!("{{\"retry_after\": {}}}", serde_json::json!(text));
+            assert_eq!(
+                wait(&answer("generic", 429, &[], &body)),
+                Some(seconds),
+                "{body}"
+            );
+            let spent = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", text)];
+            assert_eq!(wait(&generic(429, &spent)), Some(seconds), "reset: {text}");
+        }
+        // A text that names its unit is read by that, also where the name of the header has another.
+        assert_eq!(
+            wait(&generic(429, &[("retry-after-ms", "30s")])),
+            Some(30.0)
+        );
+        assert_eq!(of("1m0s, 20s"), Some(60.0));
+        assert_eq!(of(&format!("{}h", "9".repeat(40))), Some(2_147_483_648.0));
+    }
+
+    #[test]
+    fn a_name_behind_the_field_is_the_name_of_a_limit() {
+        let of = |headers: &[(&'static str, &str)]| wait(&generic(429, headers));
+        assert_eq!(of(&[("retry-after-medium", "10")]), Some(10.0));
+        assert_eq!(
+            of(&[("retry-after-medium", "10"), ("retry-after-short", "1")]),
+            Some(10.0)
+        );
+        assert_eq!(of(&[("retry-after-minutes", "2")]), Some(120.0));
+        assert_eq!(
+            of(&[("retry-after-medium", "10"), ("retry-after", "3")]),
+            Some(3.0)
+        );
+        for other in [
+            "retry-after-policy",
+            "retry-after-reason",
+            "retry-after-count",
+            "x-ratelimit-retry-after-reason",
+        ] {
+            assert_eq!(of(&[(other, "10")]), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn zero_hides_no_wait_that_comes_after_it() {
+        for zero in [
+            "0",
+            "0.0",
+            "0s",
+            "Thu, 01 Jan 2026 00:00:00 GMT",
+            "Wed, 31 Dec 2025 00:00:00 GMT",
+        ] {
+            let with = |others: &[(&'static str, &str)], body| {
+                let headers = [&[("retry-after", zero)], others].concat();
+                let told = answer("generic", 429, &headers, body);
+                (wait(&told), told.source)
+            };
+            let body = r#"{"retry_after":30}"#;
+            assert_eq!(
+                with(&[], body),
+                (Some(30.0), Some(WaitSource::Body)),
+                "{zero}"
+            );
+            let spent = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "40")];
+            assert_eq!(
+                with(&spent, ""),
+                (Some(40.0), Some(WaitSource::Reset)),
+                "{zero}"
+            );
+            assert_eq!(
+                with(&[("x-retry-after", "7")], ""),
+                (Some(7.0), Some(WaitSource::Header))
+            );
+            assert_eq!(
+                with(&[], r#"{"retry_after":0}"#),
+                (Some(0.0), Some(WaitSource::Header))
+            );
+        }
+        let exact = [
+            ("retry-after-ms", "0"),
+            ("x-ms-retry-after-ms", "0"),
+            ("retry-after", "5"),
+        ];
+        assert_eq!(wait(&generic(429, &exact)), Some(5.0));
+        let airtable = answer("airtable", 429, &[("retry-after", "0")], "");
+        assert_eq!(airtable.least_wait, Some(Duration::from_secs(30)));
+        assert_eq!(airtable.pause(), Some(Duration::from_secs(30)));
     }
 
     #[test]

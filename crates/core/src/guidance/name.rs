@@ -6,8 +6,9 @@
 //! prefix, the marker, and words after it. Some words name the field, some a unit or a window, and the others
 //! the *dimension*, which is what is limited.
 
-use crate::duration::{self, DAY, HOUR, MINUTE};
-use crate::number::{MILLISECOND, SECOND, split_digits};
+use super::wait_name::{self, unit_of};
+use crate::duration;
+use crate::number::{SECOND, split_digits};
 
 /// Words that mark a header as one about limits.
 const MARKERS: [&str; 3] = ["ratelimit", "rate-limit", "rate_limit"];
@@ -103,15 +104,6 @@ const INSTANTS: [&str; 9] = [
 /// Words after `reset` that make it a time from now.
 const DIFFERENCES: [&str; 2] = ["after", "in"];
 
-/// Words that name the unit of a time.
-const UNITS: &[(&[&str], i128)] = &[
-    (&["ms", "msec", "millis", "milliseconds"], MILLISECOND),
-    (&["s", "sec", "secs", "seconds"], SECOND),
-    (&["mins", "minutes"], MINUTE * SECOND),
-    (&["hours"], HOUR * SECOND),
-    (&["days"], DAY * SECOND),
-];
-
 /// A parsed name of a header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Name<'a> {
@@ -182,7 +174,9 @@ pub(super) fn read<'a>(name: &'a str, markers: &[&str]) -> Option<Name<'a>> {
             push(&mut read.dimension, word);
         }
     }
-    Some(read)
+    // `X-RateLimit-Retry-After-Reason` is about a wait, but is none.
+    let is_another = read.field == Field::RetryAfter && !wait_name::is_wait(behind);
+    (!is_another).then_some(read)
 }
 
 /// Splits a name into words. Some servers write underscores (GoCardless's `http_x_ratelimit_reset`).
@@ -262,14 +256,6 @@ fn is_reset(word: &str) -> bool {
     field_of(word) == Some(Field::Reset)
 }
 
-/// Returns the unit of a time that a word names, in nanoseconds.
-pub(super) fn unit_of(word: &str) -> Option<i128> {
-    UNITS
-        .iter()
-        .find(|(words, _)| words.contains(&word))
-        .map(|&(_, unit)| unit)
-}
-
 /// Returns the window that a word names: `second`, `daily`, `1m`, `24hour`. The plural of something that is
 /// counted is not a window (Groq limits `audio-seconds`).
 fn window_of(word: &str) -> Option<i128> {
@@ -291,6 +277,7 @@ fn push(words: &mut String, word: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::number::MILLISECOND;
 
     #[test]
     fn names_of_every_family_are_understood() {

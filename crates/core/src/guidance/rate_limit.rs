@@ -16,7 +16,7 @@ use super::reset::{LONGEST, ServerClock};
 use super::structured::{self, Item};
 use super::{quota, retry_after};
 use crate::headers::lines::{MOST_PARTS, text};
-use crate::number::{Number, SECOND};
+use crate::number::Number;
 
 /// Maximum number of limits that are kept of one response: ten times what the most verbose server sends.
 pub(super) const MOST_POLICIES: usize = 64;
@@ -72,10 +72,8 @@ pub(super) fn read(headers: &HeaderMap, clock: &ServerClock, dialect: &Dialect) 
         // The name says what the value is; without a word for it, the form of the value does.
         match name.field {
             Field::RetryAfter => {
-                let wait = match name.unit.unwrap_or(dialect.time_unit) {
-                    SECOND => retry_after::read_line(&text, clock),
-                    unit => retry_after::units(&text, unit),
-                };
+                let unit = name.unit.unwrap_or(dialect.time_unit);
+                let wait = retry_after::in_unit(&text, unit, clock);
                 limits.retry_after = limits.retry_after.max(wait);
             }
             Field::Policy => found.quotas.extend(quota::announced(&text)),

@@ -4,71 +4,71 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName};
 
-use super::name;
 use super::reset::{CREDIBLE, ServerClock, epoch, span};
+use super::wait_name::{self, FIELD, IN_MILLISECONDS};
+use crate::duration;
 use crate::headers::lines::{MOST_PARTS, lines, parts, text};
 use crate::number::{MILLISECOND, Number, SECOND};
 
-/// Headers with waits in milliseconds, which are the most exact and therefore come first: Azure's and
-/// openai-python's, Cosmos DB's, AWS's (milliseconds despite its name: botocore `retries/standard.py`).
-const IN_MILLISECONDS: [&str; 3] = ["retry-after-ms", "x-ms-retry-after-ms", "x-amz-retry-after"];
-
-/// The field of RFC 9110, which other names are made from.
-const FIELD: &str = "retry-after";
-
-/// Returns the wait of the most exact header. `others` is the wait found beside limits
+/// Returns the wait of the most exact header that asks for one. `others` is the wait found beside limits
 /// (`X-RateLimit-Retry-After`), which comes last.
+///
+/// A wait of zero, or until a time that has passed, hides no other: it is returned only if all are like that.
 pub(super) fn wait(
     headers: &HeaderMap,
     others: Option<Duration>,
     clock: &ServerClock,
 ) -> Option<Duration> {
     let milliseconds = || {
-        IN_MILLISECONDS.iter().find_map(|name| {
+        let waits = IN_MILLISECONDS.iter().map(|name| {
             lines(headers, name)
                 .filter_map(|line| counted(&line, MILLISECOND))
                 .max()
-        })
+        });
+        first_asked(waits)
     };
-    milliseconds()
-        .or_else(|| similar_headers(headers, clock, true))
-        .or_else(|| longest(headers, FIELD, clock))
-        .or_else(|| similar_headers(headers, clock, false).max(others))
+    let sources: [&dyn Fn() -> Option<Duration>; 4] = [
+        &milliseconds,
+        &|| similar_headers(headers, clock, true),
+        &|| longest(headers, FIELD, clock),
+        &|| similar_headers(headers, clock, false).max(others),
+    ];
+    first_asked(sources.into_iter().map(|wait| wait()))
+}
+
+/// Returns the first wait above zero; if there is none, zero if one of the waits is that.
+fn first_asked(waits: impl Iterator<Item = Option<Duration>>) -> Option<Duration> {
+    let mut zero = None;
+    for wait in waits.flatten() {
+        if !wait.is_zero() {
+            return Some(wait);
+        }
+        zero = Some(wait);
+    }
+    zero
 }
 
 /// Returns the longest wait of headers whose name contains the field's: of those in milliseconds if `exact`,
 /// else of the others.
 fn similar_headers(headers: &HeaderMap, clock: &ServerClock, exact: bool) -> Option<Duration> {
     let of_unit = |(name, value)| {
-        let unit = unit_of_similar(HeaderName::as_str(name))?;
+        let unit = wait_name::unit_of_similar(HeaderName::as_str(name))?;
         (exact == (unit < SECOND)).then_some((unit, value))
     };
     let named = headers.iter().filter_map(of_unit).take(MOST_PARTS);
-    let wait = |(unit, value)| match unit {
-        SECOND => read_line(&text(value)?, clock),
-        unit => counted(&text(value)?, unit),
-    };
+    let wait = |(unit, value)| in_unit(&text(value)?, unit, clock);
     named.filter_map(wait).max()
 }
 
-/// Returns the unit of a wait whose header name has a prefix or a unit around the field's name:
-/// `X-Retry-After`, `X-Retry-After-Ms`, `Retry-After-Seconds`.
-///
-/// Names with a limit in them are read with the limit. `Beta-*` announces future limits.
-fn unit_of_similar(name: &str) -> Option<i128> {
-    let (front, behind) = name.split_once(FIELD)?;
-    let is_other = name == FIELD || IN_MILLISECONDS.contains(&name) || front.contains("limit");
-    let is_part = !front.is_empty() && !front.ends_with('-');
-    if is_other || is_part || front.split('-').any(|word| word == "beta") {
-        return None;
-    }
-    match behind.strip_prefix('-') {
-        Some(unit) => name::unit_of(unit),
-        None => behind.is_empty().then_some(SECOND),
+/// Returns the longest wait of a line that counts in this unit.
+pub(super) fn in_unit(line: &str, unit: i128, clock: &ServerClock) -> Option<Duration> {
+    match unit {
+        SECOND => read_line(line, clock),
+        unit => counted(line, unit),
     }
 }
 
-/// Returns the longest wait of a line that counts in this unit.
+/// Returns the longest wait of a line that counts in this unit, which is not the second.
 fn counted(line: &str, unit: i128) -> Option<Duration> {
     parts(line).filter_map(|part| units(part, unit)).max()
 }
@@ -86,13 +86,15 @@ pub(super) fn read_line(line: &str, clock: &ServerClock) -> Option<Duration> {
     read(line, clock).or_else(|| parts(line).filter_map(|part| read(part, clock)).max())
 }
 
-/// Reads one wait: delay-seconds or a date (RFC 9110, section 10.2.3), and beyond it seconds with decimals.
+/// Reads one wait: delay-seconds or a date (RFC 9110, section 10.2.3), and beyond it seconds with decimals and
+/// every form of [`duration`].
 ///
-/// Signs, exponents, units and words are invalid. A date in the past is a wait of zero.
+/// Signs and exponents are invalid, and so are words that are not units. A date in the past is a wait of zero.
 fn read(text: &str, clock: &ServerClock) -> Option<Duration> {
+    let text = duration::bare(text);
     match Number::parse(text) {
         Some(number) => seconds(number, clock),
-        None => clock.date_ahead(text).map(span),
+        None => with_unit(text).or_else(|| clock.date_ahead(text).map(span)),
     }
 }
 
@@ -109,8 +111,17 @@ pub(super) fn seconds(number: Number, clock: &ServerClock) -> Option<Duration> {
     }
 }
 
-/// Reads a number of units, each `unit` nanoseconds long, with or without decimals.
+/// Reads a number of units, each `unit` nanoseconds long, with or without decimals. A text that names its own
+/// unit is read by that.
 pub(super) fn units(text: &str, unit: i128) -> Option<Duration> {
-    let number = Number::parse(text).filter(|number| !number.is_negative())?;
-    Some(span(number.times(unit)))
+    let text = duration::bare(text);
+    match Number::parse(text) {
+        Some(number) => (!number.is_negative()).then(|| span(number.times(unit))),
+        None => with_unit(text),
+    }
+}
+
+/// Reads a duration that names its units. A negative one is invalid.
+fn with_unit(text: &str) -> Option<Duration> {
+    duration::nanos(text).filter(|nanos| *nanos >= 0).map(span)
 }
