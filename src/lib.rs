@@ -92,8 +92,8 @@ pub use api_ratelimiter_core::limiter::{
     BreakerPhase, CircuitBreaker, Learned, Learning, LearningReason, Phase,
 };
 pub use api_ratelimiter_core::{
-    Effort, Error, Page, Position, Rate, Reader, Reply, Resend, Result, Time, TimeoutPhase,
-    TransportKind, Verdict,
+    DialectField, Effort, Error, FieldMeaning, Page, Position, Rate, Reader, Reply, Resend, Result,
+    Time, TimeForm, TimeUnit, TimeoutPhase, TransportKind, Verdict,
 };
 #[cfg(feature = "async")]
 pub use async_client::{

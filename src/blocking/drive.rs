@@ -40,9 +40,11 @@ pub(super) fn drive<R: UnreadResponse>(
             }
         };
         let arrived = outgoing.answered(response.status(), response.headers());
-        let body = arrived
-            .wants_body(response.headers())
-            .then(|| response.peek().bytes);
+        let body = match arrived.wants_body(response.headers()) {
+            true if arrived.keeps_body() => Some(response.peek().bytes),
+            true => Some(response.drain().bytes),
+            false => None,
+        };
         call = match arrived.judge(response.headers(), body.as_deref())? {
             Break(delivered) => return Ok((response, delivered)),
             Continue(draining) => {

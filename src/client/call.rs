@@ -151,9 +151,14 @@ impl<'a> DrivenCall<'a, Outgoing> {
 }
 
 impl<'a> DrivenCall<'a, Arrived> {
-    /// Returns whether the body must be read to decide if the response is a refusal.
+    /// Returns whether the body must be read before the response is judged.
     pub(crate) fn wants_body(&self, headers: &HeaderMap) -> bool {
         self.state.wants_body(headers)
+    }
+
+    /// Returns whether the caller gets the response if its body changes nothing.
+    pub(crate) fn keeps_body(&self) -> bool {
+        self.state.keeps_body()
     }
 
     /// Reports the response to the limiter and the observers. Breaks the loop with a response that the caller

@@ -154,11 +154,7 @@ impl Attempt {
     pub(crate) fn leads_on(&mut self, reading: &Reading, headers: &HeaderMap) -> Result<bool> {
         let status = reading.status();
         match reading.verdict() {
-            Verdict::Refused { resend, .. } => Ok(match resend {
-                Resend::Always => true,
-                Resend::IfIdempotent => self.parts.is_idempotent(),
-                Resend::Never => false,
-            }),
+            Verdict::Refused { .. } => Ok(self.is_sent_again(reading.verdict())),
             Verdict::Failed => Ok(false),
             Verdict::Success { .. } if status.is_informational() => {
                 Err(self.transport_error(TransportKind::Protocol))
@@ -187,6 +183,18 @@ impl Attempt {
                 self.token_renewed |= renews;
                 Ok(renews)
             }
+        }
+    }
+
+    /// Returns whether the request is sent again because its response is a refusal.
+    pub(crate) fn is_sent_again(&self, verdict: Verdict) -> bool {
+        match verdict {
+            Verdict::Refused { resend, .. } => match resend {
+                Resend::Always => true,
+                Resend::IfIdempotent => self.parts.is_idempotent(),
+                Resend::Never => false,
+            },
+            Verdict::Failed | Verdict::Success { .. } => false,
         }
     }
 

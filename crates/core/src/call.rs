@@ -26,6 +26,7 @@ use crate::reply::{BodyStart, Reply};
 use crate::request::RequestParts;
 use crate::settings::CallSettings;
 use crate::time::Time;
+use crate::verdict::Reader;
 
 mod delivered;
 mod given_up;
@@ -195,13 +196,25 @@ impl Arrived {
         self.reading.status()
     }
 
-    /// Returns whether only the body can tell if the response is a refusal.
+    /// Returns whether the body is read before the response is judged: only the body can tell if the response is a
+    /// refusal, or how long the server asks to wait after one.
     #[must_use]
     pub fn wants_body(&self, headers: &HeaderMap) -> bool {
         let reader = &self.attempt.settings().reader;
-        self.attempt.is_at_home()
-            && !self.reading.is_refusal()
-            && reader.hides_in_body(self.reading.status(), headers)
+        let is_asked = if self.reading.is_refusal() {
+            // The reset of a limit is not the wait if the body names another one.
+            self.reading.guidance().asked().is_none() && Reader::may_wait_in_body(headers)
+        } else {
+            reader.hides_in_body(self.reading.status(), headers)
+        };
+        self.attempt.is_at_home() && is_asked
+    }
+
+    /// Returns whether the caller gets the response if its body changes nothing. The transport must not break off
+    /// the body of such a response, however slow it is.
+    #[must_use]
+    pub fn keeps_body(&self) -> bool {
+        !self.attempt.is_sent_again(self.reading.verdict())
     }
 
     /// Judges the response. `body` is the beginning of its body, if [`Arrived::wants_body`].

@@ -36,7 +36,9 @@ mod quota;
 mod rate_limit;
 mod reset;
 mod retry_after;
+mod sentence;
 mod structured;
+mod taught;
 mod wait_name;
 
 #[cfg(test)]
@@ -58,9 +60,11 @@ pub use self::body::BodyRule;
 pub use self::dialect::{Refusal, Scope};
 pub use self::policy::{Policy, Unit};
 pub use self::profile::Profile;
+pub use self::taught::{DialectField, FieldMeaning, TimeForm, TimeUnit};
 
 use self::dialect::{Dialect, Means, ReasonLocation, When};
 use self::reset::ServerClock;
+use self::taught::Taught;
 use crate::headers::lines::{lines, text};
 
 /// Limits, waits and advice that one response contains.
@@ -141,7 +145,7 @@ impl Guidance {
     }
 
     /// Returns the wait that the response itself asks for, and not the reset of a limit; zero asks for nothing.
-    fn asked(&self) -> Option<Duration> {
+    pub(crate) fn asked(&self) -> Option<Duration> {
         let is_asked = matches!(self.source, Some(WaitSource::Header | WaitSource::Body));
         self.wait.filter(|wait| is_asked && !wait.is_zero())
     }
@@ -182,10 +186,22 @@ pub fn read(
     now_unix: Duration,
     profile: Profile,
 ) -> Guidance {
-    read_with_rules(status, headers, body_prefix, now_unix, profile, &[])
+    let rules = Rules::default();
+    read_with_rules(status, headers, body_prefix, now_unix, profile, &rules)
 }
 
-/// Reads a response as [`read`] does, with rules for refusals in bodies in addition to those of the profile.
+/// What a configuration knows about an API's responses, in addition to the profile.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rules<'a> {
+    /// Refusals in bodies.
+    pub bodies: &'a [BodyRule],
+    /// Headers and body values about limits.
+    pub fields: &'a [DialectField],
+    /// Statuses that are refusals.
+    pub refusals: &'a [StatusCode],
+}
+
+/// Reads a response as [`read`] does, with the rules of a configuration.
 #[must_use]
 pub fn read_with_rules(
     status: StatusCode,
@@ -193,15 +209,23 @@ pub fn read_with_rules(
     body_prefix: &[u8],
     now_unix: Duration,
     profile: Profile,
-    rules: &[BodyRule],
+    rules: &Rules<'_>,
 ) -> Guidance {
     // Read the parts: limits and waits in headers, then the body.
     let dialect = profile.dialect();
+    let is_configured = rules.refusals.contains(&status);
     let status = status.as_u16();
     let clock = ServerClock::new(now_unix, headers);
+    let taught = Taught::of_headers(rules.fields, headers, &clock);
+    let others = taught::without_taught(rules.fields, headers);
+    let headers = others.as_ref().unwrap_or(headers);
     let mut limits = rate_limit::read(headers, &clock, dialect);
-    let header_wait = retry_after::wait(headers, limits.retry_after, &clock);
-    let facts = body::read(status, body_prefix, &clock, dialect, rules);
+    let header_waits = [
+        taught.wait,
+        retry_after::wait(headers, limits.retry_after, &clock),
+    ];
+    let header_wait = retry_after::first_asked(header_waits.into_iter());
+    let mut facts = body::read(status, body_prefix, &clock, dialect, rules);
     let bucket = facts.bucket();
     if reset::age(headers) > 0 {
         // Limits in a response from a cache are out of date (draft-ietf-httpapi-ratelimit-headers-10, section
@@ -211,13 +235,21 @@ pub fn read_with_rules(
         limits.policies.truncate(rate_limit::MOST_POLICIES - 1);
         limits.policies.push(policy.clone());
     }
-    let policies = limits.policies;
+    let mut policies = limits.policies;
+    if let Some(policy) = taught.policy(&facts.taught) {
+        policies.truncate(rate_limit::MOST_POLICIES - 1);
+        policies.insert(0, policy);
+    }
 
     // The refusal, and the wait of the most exact source.
     let refusal = refusal(status, header_wait, &policies, facts.refusal, dialect);
-    let throttled = refusal.is_some() || THROTTLES.contains(&status);
+    let throttled = refusal.is_some() || is_configured || THROTTLES.contains(&status);
+    if throttled {
+        add_named(&mut policies, &mut facts.limits);
+    }
     let cost_wait = bucket.and_then(|(_, wait)| wait);
-    let body_wait = facts.wait.max(cost_wait).filter(|_| throttled);
+    let body_waits = [facts.taught.wait, facts.wait.max(cost_wait)];
+    let body_wait = retry_after::first_asked(body_waits.into_iter()).filter(|_| throttled);
     // A wait of zero is no hint: what comes after it is asked next.
     let waits = [
         header_wait.map(|wait| (wait, WaitSource::Header)),
@@ -267,6 +299,13 @@ pub fn read_with_rules(
         nothing_left,
         policies,
     }
+}
+
+/// Adds the limits that a sentence names to the announced ones, unless one of these has the same amount.
+fn add_named(policies: &mut Vec<Policy>, named: &mut Vec<Policy>) {
+    named.retain(|named| policies.iter().all(|known| known.limit != named.limit));
+    named.truncate(rate_limit::MOST_POLICIES - policies.len());
+    policies.append(named);
 }
 
 /// Returns whether and why a response is a refusal: by its status, or by one of the profile's signs.

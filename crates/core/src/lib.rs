@@ -65,7 +65,7 @@ pub use config::{
     LimitConfig, Pagination, ScopeConfig,
 };
 pub use error::{Effort, Error, Result, TimeoutPhase, TransportKind};
-pub use guidance::Guidance;
+pub use guidance::{DialectField, FieldMeaning, Guidance, TimeForm, TimeUnit};
 /// The vocabulary of methods, statuses and headers.
 pub use http;
 pub use limiter::{BreakerPhase, CircuitBreaker, Learned, Learning, LearningReason, Phase};

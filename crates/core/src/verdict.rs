@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode, header};
 
-use crate::guidance::{self, BodyRule, Guidance, Profile};
+use crate::guidance::{self, BodyRule, DialectField, Guidance, Profile, Rules};
 
 /// Reads and judges responses as a client with one configuration does; made by
 /// `ApiRateConfig::reader`.
@@ -29,6 +29,8 @@ pub struct Reader {
     profile: Profile,
     /// Throttles in bodies, in addition to those of the profile.
     body_rules: Vec<BodyRule>,
+    /// Headers and body values about limits, in addition to what is read by grammar.
+    fields: Vec<DialectField>,
     backoff_statuses: Vec<StatusCode>,
     not_processed: Vec<StatusCode>,
 }
@@ -69,12 +71,14 @@ impl Reader {
     pub(crate) fn new(
         profile: Profile,
         body_rules: Vec<BodyRule>,
+        fields: Vec<DialectField>,
         backoff_statuses: Vec<StatusCode>,
         not_processed: Vec<StatusCode>,
     ) -> Self {
         Self {
             profile,
             body_rules,
+            fields,
             backoff_statuses,
             not_processed,
         }
@@ -96,12 +100,12 @@ impl Reader {
         body_prefix: &[u8],
         unix_now: Duration,
     ) -> Guidance {
-        let Self {
-            profile,
-            body_rules,
-            ..
-        } = self;
-        guidance::read_with_rules(status, headers, body_prefix, unix_now, *profile, body_rules)
+        let rules = Rules {
+            bodies: &self.body_rules,
+            fields: &self.fields,
+            refusals: &self.backoff_statuses,
+        };
+        guidance::read_with_rules(status, headers, body_prefix, unix_now, self.profile, &rules)
     }
 
     /// Returns what a client does with a response that says this.
@@ -144,7 +148,21 @@ impl Reader {
     /// Returns whether only the body can tell if a response of this status, whose head is not a refusal by
     /// itself, is one. Throttles in bodies are JSON: no other body is waited for.
     pub(crate) fn hides_in_body(&self, status: StatusCode, headers: &HeaderMap) -> bool {
-        (self.profile.hides_throttles(status) || self.has_rule_for(status)) && is_json(headers)
+        let is_asked = self.profile.hides_throttles(status)
+            || self.has_rule_for(status)
+            || self.reads_limits_in_bodies();
+        is_asked && is_json(headers)
+    }
+
+    /// Returns whether the body of a refusal may name its wait. Waits in bodies are JSON.
+    pub(crate) fn may_wait_in_body(headers: &HeaderMap) -> bool {
+        is_json(headers)
+    }
+
+    /// Returns whether the configuration names values of bodies that say what is left of a limit.
+    fn reads_limits_in_bodies(&self) -> bool {
+        let mut fields = self.fields.iter();
+        fields.any(|field| field.path.is_some() && field.counts_on_success())
     }
 
     /// Returns whether a response with this status may be a throttle: GraphQL's 200, Linear's 400, GitHub's

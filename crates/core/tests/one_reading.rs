@@ -1,54 +1,19 @@
 //! Each response is read once, by the client's own dialect: the limiter and the error get one wait.
 
+#[path = "common/scripted.rs"]
+mod scripted;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use api_ratelimiter_core::call::{Call, Delivered, Drained, Draining, Judged, Next, Onward};
-use api_ratelimiter_core::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use api_ratelimiter_core::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use api_ratelimiter_core::outcome::Feedback;
 use api_ratelimiter_core::reply::BodyStart;
 use api_ratelimiter_core::settings::CallSettings;
 use api_ratelimiter_core::{ApiRateConfig, Error, presets};
-use serde_json::Value;
 
-/// A response of a vector.
-struct Scripted {
-    id: String,
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Vec<u8>,
-    unix_now: Duration,
-}
-
-fn vectors() -> Vec<Scripted> {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/data/header-dialects.json"
-    );
-    let text = std::fs::read_to_string(path).expect("the vectors are there");
-    let vectors: Vec<Value> = serde_json::from_str(&text).expect("the vectors are JSON");
-    vectors.iter().map(scripted).collect()
-}
-
-fn scripted(vector: &Value) -> Scripted {
-    let mut headers = HeaderMap::new();
-    for (name, value) in vector["headers"].as_object().expect("an object") {
-        let name = HeaderName::from_bytes(name.as_bytes()).expect("a header's name");
-        let one = std::slice::from_ref(value);
-        for line in value.as_array().map_or(one, Vec::as_slice) {
-            let line = line.as_str().expect("text").as_bytes();
-            headers.append(&name, HeaderValue::from_bytes(line).expect("a value"));
-        }
-    }
-    let status = vector["status"].as_u64().expect("a status") as u16;
-    Scripted {
-        id: vector["id"].as_str().expect("an id").to_owned(),
-        status: StatusCode::from_u16(status).expect("a status"),
-        headers,
-        body: vector["body"].as_str().unwrap_or_default().into(),
-        unix_now: Duration::from_secs_f64(vector["now_unix"].as_f64().expect("a time")),
-    }
-}
+use scripted::{Scripted, vectors, with_body};
 
 /// Result of one response: the pause that the limiter got, if the response is a refusal, and
 /// the error that the caller gets.
@@ -176,17 +141,6 @@ fn the_error_of_every_preset_and_vector_has_the_wait_that_the_limiter_was_told()
         refusals > 4000 && others > 400 && delivered > 100,
         "{refusals}, {others}, {delivered}"
     );
-}
-
-/// A response with this status and a body of JSON.
-fn with_body(status: StatusCode, body: &str) -> Scripted {
-    Scripted {
-        id: format!("{status} {body}"),
-        status,
-        headers: HeaderMap::new(),
-        body: body.into(),
-        unix_now: Duration::from_secs(1_767_225_600),
-    }
 }
 
 fn settings_of(preset: &str, retries: u32) -> Arc<CallSettings> {

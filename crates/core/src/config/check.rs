@@ -63,6 +63,7 @@ impl ApiRateConfig {
         Ok(Reader::new(
             profile.map_err(|problem| self.bad("dialect.profile", problem))?,
             self.dialect.rules(),
+            self.dialect.fields.clone(),
             statuses(&self.name, &self.backoff_status_codes)?,
             self.dialect.not_processed_statuses(),
         ))

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use crate::guidance::{BodyRule, Profile};
+use crate::guidance::{BodyRule, DialectField, Profile};
 
 /// Configures how the client recognizes refusals, and which requests it may retry after them.
 ///
@@ -30,6 +30,9 @@ pub struct DialectConfig {
     pub profile: Option<String>,
     /// Refusals that are announced in bodies, in addition to those that the profile knows. Defaults to none.
     pub throttles: Vec<BodyThrottle>,
+    /// Headers and values of bodies that name a wait or a limit, in addition to those that are read by the grammar
+    /// of names. Try them with `apirl explain --config FILE`. Defaults to none.
+    pub fields: Vec<DialectField>,
     /// Backoff statuses, from 400 to 599, which say that the request was not processed. It is then retried
     /// whatever its method. 429 is always one of them. Defaults to none.
     pub not_processed: Vec<u16>,
@@ -106,6 +109,23 @@ impl DialectConfig {
         self
     }
 
+    /// Adds a header or a value of bodies that names a wait or a limit.
+    ///
+    /// ```
+    /// use api_ratelimiter_core::{DialectConfig, DialectField, FieldMeaning, TimeForm, TimeUnit};
+    ///
+    /// let dialect = DialectConfig::default()
+    ///     .field(DialectField::header(FieldMeaning::Wait, "X-Cooldown").unit(TimeUnit::Milliseconds))
+    ///     .field(DialectField::header(FieldMeaning::Reset, "X-Next-Window").form(TimeForm::Epoch))
+    ///     .field(DialectField::body(FieldMeaning::Remaining, "usage.left"));
+    /// # let _ = dialect;
+    /// ```
+    #[must_use]
+    pub fn field(mut self, field: DialectField) -> Self {
+        self.fields.push(field);
+        self
+    }
+
     /// Sets the backoff statuses which say that the request was not processed.
     #[must_use]
     pub fn not_processed(mut self, statuses: impl IntoIterator<Item = u16>) -> Self {
@@ -165,6 +185,11 @@ impl DialectConfig {
             throttle
                 .check()
                 .map_err(|problem| ("dialect.throttles", problem))?;
+        }
+        for field in &self.fields {
+            field
+                .check()
+                .map_err(|problem| ("dialect.fields", problem))?;
         }
         let bad = |status: &&u16| !(400..600).contains(*status);
         match self.not_processed.iter().find(bad) {

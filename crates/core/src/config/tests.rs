@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::guidance::{DialectField, FieldMeaning, TimeForm, TimeUnit};
 use crate::limiter::CircuitBreaker;
 
 fn problem(change: impl FnOnce(&mut ApiRateConfig)) -> String {
@@ -147,7 +148,7 @@ fn bad_json_is_refused_by_the_name_of_the_field() {
 #[test]
 fn invalid_parts_of_a_configuration_are_errors_that_name_the_field() {
     type Change = fn(&mut ApiRateConfig);
-    let table: [(Change, &str); 12] = [
+    let table: [(Change, &str); 15] = [
         (
             |c| c.dialect = DialectConfig::default().profile("unknown"),
             "\"mine\", dialect.profile: \"unknown\" is not a valid profile (expected one of airtable, ",
@@ -169,6 +170,28 @@ fn invalid_parts_of_a_configuration_are_errors_that_name_the_field() {
                 c.dialect = DialectConfig::default().throttle(rule);
             },
             "dialect.throttles: has no words",
+        ),
+        (
+            |c| {
+                let field = DialectField::header(FieldMeaning::Wait, "x cooldown");
+                c.dialect = DialectConfig::default().field(field);
+            },
+            "dialect.fields: \"x cooldown\" is not a valid name of a header",
+        ),
+        (
+            |c| {
+                let mut field = DialectField::header(FieldMeaning::Wait, "x-cooldown");
+                field.path = Some("error.wait".into());
+                c.dialect = DialectConfig::default().field(field);
+            },
+            "dialect.fields: has no location or two (expected `header` or `path`)",
+        ),
+        (
+            |c| {
+                let field = DialectField::body(FieldMeaning::Limit, "limit").form(TimeForm::Delta);
+                c.dialect = DialectConfig::default().field(field);
+            },
+            "dialect.fields: has a unit or a form, but is not a time",
         ),
         (
             |c| c.default_headers = [("Api-Key".into(), "x".into())].into(),
@@ -251,6 +274,48 @@ fn nested_json_is_read_and_its_unknown_fields_are_refused() {
         assert!(
             shown.contains(expected),
             "{shown:?} should contain {expected:?}"
+        );
+    }
+}
+
+#[test]
+fn fields_of_a_dialect_go_through_json_and_unknown_ones_are_refused() {
+    let text = r#"{"dialect": {"fields": [
+        {"means": "wait", "header": "X-Cooldown", "unit": "ms"},
+        {"means": "reset", "path": "usage.resets", "form": "epoch"},
+        {"means": "remaining", "path": "usage.left"}]}}"#;
+    let config = ApiRateConfig::from_json(text).expect("valid");
+    let fields = [
+        DialectField::header(FieldMeaning::Wait, "X-Cooldown").unit(TimeUnit::Milliseconds),
+        DialectField::body(FieldMeaning::Reset, "usage.resets").form(TimeForm::Epoch),
+        DialectField::body(FieldMeaning::Remaining, "usage.left"),
+    ];
+    assert_eq!(config.dialect.fields, fields);
+    let again = ApiRateConfig::from_json(&config.to_json()).expect("valid");
+    assert_eq!(again.dialect, config.dialect);
+    for (field, problem) in [
+        (
+            r#"{"means": "wait", "header": "X-A", "units": "ms"}"#,
+            "units",
+        ),
+        (r#"{"means": "pause", "header": "X-A"}"#, "pause"),
+        (
+            r#"{"means": "wait", "header": "X-A", "unit": "fortnight"}"#,
+            "fortnight",
+        ),
+        (r#"{"means": "wait"}"#, "has no location"),
+        (
+            r#"{"means": "wait", "path": "a..b"}"#,
+            "is not a valid path",
+        ),
+    ] {
+        let text = format!(r#"{{"dialect": {{"fields": [{field}]}}}}"#);
+        let error = ApiRateConfig::from_json(&text)
+            .expect_err(field)
+            .to_string();
+        assert!(
+            error.contains(problem),
+            "{error:?} should contain {problem:?}"
         );
     }
 }

@@ -1,8 +1,8 @@
 //! Reads what the start of a body says about limits: waits, refusals under other statuses, and requests that
 //! must not be retried.
 //!
-//! A body that is not JSON says nothing, and a body may be truncated anywhere. Nothing of it is kept but what
-//! a rule asks for.
+//! A body that is not JSON says nothing, except for a limit in a sentence, and a body may be truncated
+//! anywhere. Nothing of it is kept but what a rule asks for.
 
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use super::dialects::COMMON;
 use super::json::{Scalar, walk};
 use super::policy::{Policy, Unit, start};
 use super::reset::{ServerClock, span};
-use super::retry_after;
+use super::taught::Taught;
+use super::{Rules, retry_after, sentence};
 use crate::duration;
 use crate::number::SECOND;
 
@@ -27,6 +28,10 @@ const MOST_VIOLATED: usize = 16;
 /// `retry_in_seconds` (monday), `retryDelay` (google.rpc.RetryInfo, `"13s"`). The name of a unit may follow;
 /// without one the unit is a second.
 const WAITS: [&str; 4] = ["retryafterin", "retryafter", "retryin", "retrydelay"];
+
+/// Name of a wait that must be followed by a unit: Discourse's `extras.wait_seconds` (discourse
+/// `application_controller.rb`, `RateLimiter::LimitExceeded`).
+const WAIT_IN_UNITS: &str = "wait";
 
 /// Facts that a body contains.
 #[derive(Debug, Default)]
@@ -43,6 +48,10 @@ pub(super) struct Facts {
     pub(super) reason: Option<Box<str>>,
     /// The scope that this name means.
     pub(super) scope: Option<Scope>,
+    /// Limits that a text names, which the request exceeded if it was refused.
+    pub(super) limits: Vec<Policy>,
+    /// What the configuration's fields say.
+    pub(super) taught: Taught,
     /// Numbers at the paths of the profile's [`Cost`], in their order.
     cost: [Option<f64>; 4],
 }
@@ -74,10 +83,15 @@ pub(super) fn read(
     body: &[u8],
     clock: &ServerClock,
     dialect: &Dialect,
-    rules: &[BodyRule],
+    rules: &Rules<'_>,
 ) -> Facts {
     let mut facts = Facts::default();
-    let is_ruled = || rules.iter().any(|rule| rule.statuses.contains(&status));
+    let is_ruled = || {
+        let mut bodies = rules.bodies.iter();
+        let mut fields = rules.fields.iter();
+        bodies.any(|rule| rule.statuses.contains(&status))
+            || fields.any(|field| field.path.is_some())
+    };
     if body.is_empty() || !(dialect.reads_body(status) || is_ruled()) {
         return facts;
     }
@@ -91,20 +105,43 @@ pub(super) fn read(
         .rposition(|byte| !in_number(byte))
         .map_or(0, |last| last + 1);
     let body = &body[..end];
+    let mut is_json = false;
     walk(body, &mut |path, value| {
+        is_json = true;
         facts.note(path, value, status, clock, dialect);
         let under_list = path.strip_prefix("*.").unwrap_or(path);
         let fits = |rule: &BodyRule| {
             rule.fits(status, path, value) || rule.fits(status, under_list, value)
         };
-        if rules.iter().any(fits) {
+        if rules.bodies.iter().any(fits) {
             facts.refusal = facts.refusal.or(Some(Refusal::Limit));
         }
+        for field in rules.fields {
+            let place = field.path.as_deref();
+            if place == Some(path) || place == Some(under_list) {
+                facts.taught.note(field, &value.text(), clock);
+            }
+        }
     });
+    let is_cut_json =
+        body.trim_ascii_start().starts_with(b"{") || body.trim_ascii_start().starts_with(b"[");
+    if !is_json && !is_cut_json {
+        facts.note_limits(&String::from_utf8_lossy(body));
+    }
     facts
 }
 
 impl Facts {
+    /// Takes the limits that a text names.
+    fn note_limits(&mut self, text: &str) {
+        let room = sentence::MOST_LIMITS - self.limits.len();
+        for limit in sentence::limits(text).take(room) {
+            if !self.limits.contains(&limit) {
+                self.limits.push(limit);
+            }
+        }
+    }
+
     /// Takes what a rule asks for from one value.
     fn note(
         &mut self,
@@ -131,6 +168,9 @@ impl Facts {
         let key = path.rsplit('.').next().unwrap_or(path);
         if let Some(wait) = wait(key, value, clock) {
             self.wait = self.wait.max(Some(wait));
+        }
+        if let Scalar::Text(text) = value {
+            self.note_limits(text);
         }
         if path == "violated-policies.*" && self.violated.len() < MOST_VIOLATED {
             self.violated.push(value.text().into());
@@ -214,10 +254,11 @@ impl Sign {
 /// Returns the wait that a value names, by its key.
 fn wait(key: &str, value: &Scalar<'_>, clock: &ServerClock) -> Option<Duration> {
     // A quick check first: every key of a wait begins so.
-    if !key
-        .get(..5)
-        .is_some_and(|start| start.eq_ignore_ascii_case("retry"))
-    {
+    let begins = |word: &str| {
+        key.get(..word.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(word))
+    };
+    if !(begins("retry") || begins(WAIT_IN_UNITS)) {
         return None;
     }
     let letters = key
@@ -226,9 +267,13 @@ fn wait(key: &str, value: &Scalar<'_>, clock: &ServerClock) -> Option<Duration> 
         .flat_map(char::to_lowercase);
     let key: String = letters.collect();
     let text = value.text();
-    let unit = WAITS.iter().find_map(|wait| key.strip_prefix(wait))?;
+    let in_units = || {
+        key.strip_prefix(WAIT_IN_UNITS)
+            .filter(|unit| unit.len() > 1)
+    };
+    let of_retry = WAITS.iter().find_map(|wait| key.strip_prefix(wait));
     // A single letter may belong to another word: `retry_ind`.
-    let unit = match unit {
+    let unit = match of_retry.or_else(in_units)? {
         "" | "s" => SECOND,
         unit => duration::unit_nanos(unit).filter(|_| unit.len() > 1)?,
     };

@@ -125,6 +125,14 @@ pub(super) static DIALECTS: &[Dialect] = &[
         named_by: Some("x-ratelimit-bucket"),
         ..GENERIC
     },
+    // 420 when the errors of a minute are used up; newer routes refuse by 429 (developers.eveonline.com, error
+    // limit and rate limiting).
+    Dialect {
+        name: "eve",
+        refusals: &[(429, Refusal::Limit), (420, Refusal::Limit)],
+        windows: &[("errors", 60)],
+        ..GENERIC
+    },
     // Documents nothing but the 429 (Fieldguide's OpenAPI).
     Dialect { name: "fieldguide", ..GENERIC },
     GENERIC,

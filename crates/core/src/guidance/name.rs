@@ -11,7 +11,14 @@ use crate::duration;
 use crate::number::{SECOND, split_digits};
 
 /// Words that mark a header as one about limits.
-const MARKERS: [&str; 3] = ["ratelimit", "rate-limit", "rate_limit"];
+const MARKERS: [&str; 4] = ["ratelimit", "rate-limit", "rate_limit", ERROR_MARKER];
+
+/// Marker of a limit that counts failed requests, not all of them: EVE's `X-Esi-Error-Limit-Remain`
+/// (developers.eveonline.com, error limit).
+const ERROR_MARKER: &str = "error-limit";
+
+/// Dimension of such a limit.
+const ERRORS: &str = "errors";
 
 /// Prefixes that name what is limited (Riot's `X-App-Rate-Limit`). Others name the vendor
 /// (`X-HubSpot-RateLimit-Max`).
@@ -80,7 +87,10 @@ const FIELDS: &[(&[&str], Field)] = &[
     (&["window", "period", "duration"], Field::Window),
     (&["interval"], Field::Interval),
     (&["fillrate"], Field::Refill),
-    (&["remaining", "left", "available"], Field::Remaining),
+    (
+        &["remaining", "remain", "left", "available"],
+        Field::Remaining,
+    ),
     (&["resettime", "resetat"], Field::ResetAt),
     (&["reset", "resets"], Field::Reset),
     (&["resetafter", "resetin"], Field::ResetAfter),
@@ -144,6 +154,9 @@ pub(super) fn read<'a>(name: &'a str, markers: &[&str]) -> Option<Name<'a>> {
         unit: None,
         window: None,
     };
+    if family.ends_with(ERROR_MARKER) {
+        read.dimension.push_str(ERRORS);
+    }
 
     // Each word is a field, alone or with the next word, or a unit; any other word is part of the dimension.
     let mut words = words(behind).peekable();
@@ -388,6 +401,18 @@ mod tests {
             ("x_rate_limit_reset", "x_rate_limit", "", Field::Reset),
             ("x-ratelimit-reset-utc", "x-ratelimit", "", Field::ResetAt),
             ("x-ratelimit-reset-unix", "x-ratelimit", "", Field::ResetAt),
+            (
+                "x-esi-error-limit-remain",
+                "x-esi-error-limit",
+                "errors",
+                Field::Remaining,
+            ),
+            (
+                "fastly-ratelimit-remaining",
+                "fastly-ratelimit",
+                "",
+                Field::Remaining,
+            ),
         ];
         for (name, family, dimension, field) in expected {
             let read = read(name, &[]).expect(name);

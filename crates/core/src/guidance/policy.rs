@@ -62,7 +62,7 @@ impl Unit {
     /// Returns the unit that the words of a dimension name, such as `input-tokens` or `tokens-minute`;
     /// requests if they name none.
     pub(super) fn of_dimension(dimension: &str) -> Self {
-        const COUNTED: [&str; 8] = [
+        const COUNTED: [&str; 9] = [
             "tokens",
             "complexity",
             "bytes",
@@ -71,6 +71,7 @@ impl Unit {
             "cost",
             "images",
             "units",
+            "errors",
         ];
         if dimension
             .split('-')

@@ -37,6 +37,15 @@ const USAGES: [(&str, Option<Duration>); 2] = [
     ("sforce-limit-info", Some(Duration::from_secs(86_400))),
 ];
 
+/// Returns whether a header contains `used/limit`, and the window of that limit.
+fn usage_window(header: &str) -> Option<Option<Duration>> {
+    // Shopify also documents the name of its variable, with underscores:
+    // `HTTP_X_SHOPIFY_SHOP_API_CALL_LIMIT` (shopify.dev, REST Admin API rate limits).
+    let header = header.replace('_', "-");
+    let found = USAGES.iter().find(|(end, _)| header.ends_with(end));
+    found.map(|&(_, window)| window)
+}
+
 /// Limits and waits in the headers.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
@@ -59,7 +68,7 @@ pub(super) fn read(headers: &HeaderMap, clock: &ServerClock, dialect: &Dialect) 
             continue;
         };
         // Headers that contain `used/limit` have names of their own.
-        if let Some(&(_, window)) = USAGES.iter().find(|(end, _)| header.ends_with(end)) {
+        if let Some(window) = usage_window(header) {
             found.usages.extend(quota::usages(&text, window));
             continue;
         }

@@ -116,7 +116,7 @@ pub(super) fn read(text: &str, unit: i128, clock: &ServerClock) -> Option<i128> 
 }
 
 /// Returns a time unless it is too far ahead.
-fn credible(ahead: i128) -> Option<i128> {
+pub(super) fn credible(ahead: i128) -> Option<i128> {
     (ahead <= CREDIBLE).then_some(ahead)
 }
 

@@ -37,7 +37,7 @@ pub(super) fn wait(
 }
 
 /// Returns the first wait above zero; if there is none, zero if one of the waits is that.
-fn first_asked(waits: impl Iterator<Item = Option<Duration>>) -> Option<Duration> {
+pub(super) fn first_asked(waits: impl Iterator<Item = Option<Duration>>) -> Option<Duration> {
     let mut zero = None;
     for wait in waits.flatten() {
         if !wait.is_zero() {

@@ -115,10 +115,7 @@ fn failures(vector: &Value) -> Vec<String> {
             guidance.retryable, expect["retryable"]
         ));
     }
-    let least = guidance
-        .wait
-        .or(guidance.least_wait)
-        .map(|wait| wait.as_secs_f64());
+    let least = guidance.pause().map(|wait| wait.as_secs_f64());
     if expect.get("fallback_min_wait_s").is_some()
         && expect["fallback_min_wait_s"].as_f64() != least
     {
