@@ -118,8 +118,12 @@ impl<'a> DrivenCall<'a, Outgoing> {
         status: StatusCode,
         headers: &HeaderMap,
     ) -> DrivenCall<'a, Arrived> {
-        let unix_now = self.limiter.clock().unix_now();
-        self.with(|state| state.answered(status, headers, unix_now))
+        let limiter = self.limiter;
+        let clock = limiter.clock();
+        let mut call = self.with(|state| state.answered(status, headers, clock.unix_now()));
+        let record = call.record.take();
+        call.record = record.map(|record| record.head_arrived(clock.now()));
+        call
     }
 
     /// Continues after a request without a response. Returns the call if the request is retried.
@@ -177,8 +181,7 @@ impl<'a> DrivenCall<'a, Arrived> {
         } = self;
         let status = state.status();
         let Judged { feedback, next } = state.judge(headers, body);
-        let now = limiter.clock().now();
-        let record = record.map(|record| record.answered(status, headers, feedback, now));
+        let record = record.map(|record| record.answered(status, headers, feedback));
         report(limiter, permit, feedback, record);
         match next {
             Ok(Next::Deliver(delivered)) => Ok(ControlFlow::Break(delivered)),

@@ -50,15 +50,20 @@ impl AttemptRecord {
         }
     }
 
-    /// Returns the event of a request that got a response. `feedback` is what the limiter gets.
+    /// Records that the head of the response arrived at `now`.
+    pub(crate) fn head_arrived(self, now: Time) -> Self {
+        let elapsed = now.saturating_since(self.began);
+        Self { elapsed, ..self }
+    }
+
+    /// Records the response, whose body may have been read since its head arrived. `feedback` is what the limiter
+    /// gets.
     pub(crate) fn answered(
         mut self,
         status: StatusCode,
         headers: &HeaderMap,
         feedback: Feedback,
-        now: Time,
     ) -> Self {
-        self.elapsed = now.saturating_since(self.began);
         self.refused = matches!(feedback, Feedback::Refused { .. });
         self.status = Some(status.as_u16());
         let length = headers.get(header::CONTENT_LENGTH);

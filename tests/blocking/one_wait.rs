@@ -4,7 +4,10 @@ use std::io::{Read, Write};
 use std::thread;
 use std::time::Instant;
 
-use api_ratelimiter::{API_RATE_CONFIGS, ApiRateConfig, Clock, Error};
+use api_ratelimiter::{
+    API_RATE_CONFIGS, ApiRateConfig, Clock, DialectConfig, DialectField, Error, FieldMeaning,
+    TimeUnit,
+};
 
 use crate::front::{DynamicAPIClient, Response};
 use crate::server::{After, Server, answer, flood};
@@ -29,6 +32,67 @@ fn a_wait_in_the_body_of_a_200_is_the_limiters_pause_and_the_errors_wait() {
     assert!(matches!(error, Error::BackoffExhausted { .. }), "{error:?}");
     assert_eq!(error.retry_after(), Some(secs(15)));
     assert_pause_of_15_s(&client);
+}
+
+/// Sends a request that the server refuses by a wait of 15 s, and checks that limiter and error have that wait.
+fn assert_refused_for_15_s(config: ApiRateConfig, status: u16, headers: &str, body: &str) {
+    let head = format!("Content-Type: application/json\r\n{headers}");
+    let server = Server::answers([answer(status, &head, body)]);
+    let config = ApiRateConfig {
+        base_url: server.url(),
+        ..config
+    };
+    let client = DynamicAPIClient::builder(config)
+        .no_proxy()
+        .timeouts(ample())
+        .max_retries_on_backoff(0)
+        .build()
+        .expect("valid");
+    let error = client.get("/").send().expect_err("refused");
+    assert!(matches!(error, Error::BackoffExhausted { .. }), "{error:?}");
+    assert_eq!(error.retry_after(), Some(secs(15)));
+    let reply = error.reply().expect("a reply");
+    assert_eq!(reply.retry_after(), Some(secs(15)));
+    assert_eq!(reply.body(), body.as_bytes());
+    assert_pause_of_15_s(&client);
+}
+
+fn preset(name: &str) -> ApiRateConfig {
+    ApiRateConfig::clone(&API_RATE_CONFIGS.get(name).expect("a preset"))
+}
+
+#[test]
+fn the_clients_own_dialect_reads_the_errors_wait() {
+    // Shopify's GraphQL API: (cost - available) / restore rate.
+    let shopify = r#"{"errors": [{"message": "Throttled", "extensions": {"code": "THROTTLED"}}], "extensions": {"cost": {"requestedQueryCost": 752, "throttleStatus": {"maximumAvailable": 1000.0, "currentlyAvailable": 2, "restoreRate": 50.0}}}}"#;
+    assert_refused_for_15_s(preset("shopify_graphql"), 200, "", shopify);
+    // Prisjakt counts in milliseconds.
+    let spent =
+        "X-RateLimit-Limit: 100\r\nX-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 15000\r\n";
+    let prisjakt = ApiRateConfig {
+        dialect: DialectConfig::default().profile("prisjakt"),
+        ..ApiRateConfig::default()
+    };
+    assert_refused_for_15_s(prisjakt, 429, spent, "{}");
+    // A dialect that only this configuration knows.
+    let field = DialectField::header(FieldMeaning::Wait, "X-Cooldown").unit(TimeUnit::Milliseconds);
+    let taught = ApiRateConfig {
+        dialect: DialectConfig::default().field(field),
+        ..ApiRateConfig::default()
+    };
+    assert_refused_for_15_s(taught, 429, "X-Cooldown: 15000\r\n", "{}");
+}
+
+#[test]
+fn a_wait_that_is_asked_for_replaces_a_far_reset() {
+    let spent = "X-RateLimit-Limit: 200\r\nX-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 3600\r\n";
+    let generic = ApiRateConfig::default;
+    let asked = format!("{spent}Retry-After: 15\r\n");
+    assert_refused_for_15_s(generic(), 429, &asked, "{}");
+    // The body is read before the limiter is told.
+    assert_refused_for_15_s(generic(), 429, spent, r#"{"retry_after": "PT15S"}"#);
+    let zero = format!("{spent}Retry-After: 0\r\n");
+    assert_refused_for_15_s(generic(), 429, &zero, r#"{"retry_after": 15}"#);
 }
 
 /// Checks that the client's limiter pauses for 15 s.

@@ -220,9 +220,11 @@ pub(crate) struct StoreFlags {
   curl -si https://api.github.com/rate_limit | apirl explain --api github
   apirl explain --status 429 --header 'Retry-After: 30'
   apirl explain response.txt --profile openai --json
+  apirl explain response.txt --config mine.json
   apirl explain --json-lines responses.jsonl
 
---json prints wait_s, limit, remaining, window_s, reset_at_unix, retryable and policies; null means unknown.")]
+--json prints wait_s, limit, remaining, window_s, reset_at_unix, retryable and policies; null means unknown.
+least_wait_s is the minimum that the vendor documents, if the response names no wait.")]
 pub(crate) struct ExplainFlags {
     /// File with the response, or with --json-lines the responses; `-` or nothing for standard input.
     pub(crate) file: Option<PathBuf>,
@@ -254,7 +256,7 @@ pub(crate) struct ExplainFlags {
     /// Preset with the client's settings. Default: the preset with the name of the profile.
     #[arg(long, value_name = "NAME", conflicts_with = "json_lines")]
     pub(crate) api: Option<String>,
-    /// File with the client's settings, see `apirl check`.
+    /// File with the client's settings, see `apirl check`. Its dialect may name headers and body values to read.
     #[arg(long, value_name = "FILE", conflicts_with = "json_lines")]
     pub(crate) config: Option<PathBuf>,
     /// Print the result as one JSON object.

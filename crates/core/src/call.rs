@@ -202,8 +202,7 @@ impl Arrived {
     pub fn wants_body(&self, headers: &HeaderMap) -> bool {
         let reader = &self.attempt.settings().reader;
         let is_asked = if self.reading.is_refusal() {
-            // The reset of a limit is not the wait if the body names another one.
-            self.reading.guidance().asked().is_none() && Reader::may_wait_in_body(headers)
+            Reader::may_wait_in_body(self.reading.guidance(), headers)
         } else {
             reader.hides_in_body(self.reading.status(), headers)
         };

@@ -154,9 +154,15 @@ impl Reader {
         is_asked && is_json(headers)
     }
 
-    /// Returns whether the body of a refusal may name its wait. Waits in bodies are JSON.
-    pub(crate) fn may_wait_in_body(headers: &HeaderMap) -> bool {
-        is_json(headers)
+    /// Returns whether the body of a refusal may name a wait that its head, which says `told`, does not.
+    ///
+    /// A head that asks for a wait has the last word. The reset of a limit is not the wait if the body names another
+    /// one. A head that says nothing is worth waiting for the body only if that is labelled as JSON: the limiter
+    /// should know of a refusal at once.
+    pub(crate) fn may_wait_in_body(told: &Guidance, headers: &HeaderMap) -> bool {
+        let is_labelled = headers.contains_key(header::CONTENT_TYPE);
+        let has_reset = told.wait.is_some_and(|wait| !wait.is_zero());
+        told.asked().is_none() && (has_reset || is_labelled) && is_json(headers)
     }
 
     /// Returns whether the configuration names values of bodies that say what is left of a limit.

@@ -2,14 +2,17 @@
 //!
 //! The input is a response as text: a line `<profile> <status> <now> <rule>…`, then lines `name: value`, an
 //! empty line and the body. `<now>` is the client's clock in seconds since 1970. A rule `path=word` is a
-//! refusal in bodies that the configuration names. The input may contain any bytes, so that a corpus is easy
+//! refusal in bodies that the configuration names. A rule `meaning@header` or `meaning#path` is a field that the
+//! configuration names, where the meaning may have a unit and a form: `wait.ms.delta@x-cooldown`. The input may contain any bytes, so that a corpus is easy
 //! to write and the fuzzer can change any part of it.
 
 #![no_main]
 
 use std::time::Duration;
 
-use api_ratelimiter_core::guidance::{self, BodyRule, Profile};
+use api_ratelimiter_core::guidance::{
+    self, BodyRule, DialectField, FieldMeaning, Profile, Rules, TimeForm, TimeUnit,
+};
 use api_ratelimiter_core::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use libfuzzer_sys::fuzz_target;
 
@@ -49,7 +52,9 @@ fuzz_target!(|input: &[u8]| {
             words: vec![word.to_lowercase()],
         })
     };
-    let rules: Vec<BodyRule> = words.filter_map(rule).take(MOST_RULES).collect();
+    let words: Vec<&str> = words.take(MOST_RULES).collect();
+    let rules: Vec<BodyRule> = words.iter().filter_map(|word| rule(word)).collect();
+    let fields: Vec<DialectField> = words.iter().filter_map(|word| field(word)).collect();
 
     // Header lines up to the empty one; invalid names and values are skipped.
     let mut headers = HeaderMap::new();
@@ -74,7 +79,12 @@ fuzz_target!(|input: &[u8]| {
     let body = input.get(taken..).unwrap_or_default();
 
     // Everything that is read is bounded.
-    let read = guidance::read_with_rules(status, &headers, body, now, profile, &rules);
+    let all = Rules {
+        bodies: &rules,
+        fields: &fields,
+        refusals: &[],
+    };
+    let read = guidance::read_with_rules(status, &headers, body, now, profile, &all);
     assert!(read.wait.is_none_or(|wait| wait <= LONGEST));
     assert!(read.window.is_none_or(|window| window <= LONGEST));
     assert!(read.reset_after.is_none_or(|reset| reset <= LONGEST));
@@ -84,6 +94,32 @@ fuzz_target!(|input: &[u8]| {
     assert!(short(&read.reason) && read.policies.iter().all(|policy| short(&policy.name)));
     // Rules add refusals and never remove one.
     let plain = guidance::read(status, &headers, body, now, profile);
-    assert!(!rules.is_empty() || plain == read);
-    assert!(plain.refusal.is_none() || read.refusal.is_some());
+    assert!(!rules.is_empty() || !fields.is_empty() || plain == read);
+    // A header that a field names is not read otherwise, so that only rules keep every refusal.
+    assert!(!fields.is_empty() || plain.refusal.is_none() || read.refusal.is_some());
 });
+
+/// Reads a field of the configuration.
+fn field(word: &str) -> Option<DialectField> {
+    let (what, place) = word.split_once(['@', '#'])?;
+    let means = match what.split('.').next()? {
+        "wait" => FieldMeaning::Wait,
+        "limit" => FieldMeaning::Limit,
+        "remaining" => FieldMeaning::Remaining,
+        _ => FieldMeaning::Reset,
+    };
+    let mut field = if word.contains('@') {
+        DialectField::header(means, place)
+    } else {
+        DialectField::body(means, place)
+    };
+    if what.contains(".ms") {
+        field = field.unit(TimeUnit::Milliseconds);
+    }
+    if what.contains(".delta") {
+        field = field.form(TimeForm::Delta);
+    } else if what.contains(".epoch") {
+        field = field.form(TimeForm::Epoch);
+    }
+    Some(field)
+}

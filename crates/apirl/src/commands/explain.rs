@@ -179,7 +179,7 @@ fn facts(guidance: &Guidance, now: Duration) -> Value {
             })
         })
         .collect();
-    json!({
+    let mut facts = json!({
         "wait_s": seconds(guidance.wait),
         "limit": guidance.limit,
         "remaining": guidance.remaining,
@@ -187,5 +187,10 @@ fn facts(guidance: &Guidance, now: Duration) -> Value {
         "reset_at_unix": seconds(guidance.reset_after.map(reset_at)),
         "retryable": guidance.retryable,
         "policies": policies,
-    })
+    });
+    // Only some vendors document a minimum, for refusals that name no wait.
+    if guidance.least_wait.is_some() {
+        facts["least_wait_s"] = seconds(guidance.least_wait);
+    }
+    facts
 }

@@ -182,3 +182,31 @@ fn the_dialect_of_a_configuration_explains_the_response() {
     assert!(run.out.contains("read with the profile github"), "{run:?}");
     assert!(run.out.contains("counts it as a refusal"), "{run:?}");
 }
+
+#[test]
+fn headers_and_values_that_a_configuration_names_are_read() {
+    let config = std::env::temp_dir().join(format!("apirl-explain-{}.json", std::process::id()));
+    let text = r#"{"name": "mine", "dialect": {"fields": [
+        {"means": "wait", "header": "X-Cooldown", "unit": "ms"},
+        {"means": "remaining", "path": "usage.left"},
+        {"means": "reset", "path": "usage.next", "form": "epoch"}]}}"#;
+    std::fs::write(&config, text).expect("a file");
+    let path = config.to_str().expect("text");
+    let flags = ["explain", "--now", "1000", "--json", "--config", path];
+    let facts = |response: &str| apirl_with(&flags, response.as_bytes()).json();
+    let body = r#"{"usage": {"left": 0, "next": 1060}}"#;
+    let refusal = facts(&format!("HTTP/1.1 429 \r\nX-Cooldown: 4500\r\n\r\n{body}"));
+    assert_eq!(refusal["wait_s"], json!(4.5));
+    assert_eq!(
+        (&refusal["remaining"], &refusal["reset_at_unix"]),
+        (&json!(0), &json!(1060))
+    );
+    let success = facts(&format!("HTTP/1.1 200 \r\n\r\n{body}"));
+    assert_eq!(
+        (&success["wait_s"], &success["remaining"]),
+        (&json!(60), &json!(0))
+    );
+    std::fs::write(&config, r#"{"dialect": {"fields": [{"means": "wait"}]}}"#).expect("a file");
+    apirl_with(&flags, b"HTTP/1.1 200 \r\n\r\n").refuses(2, "dialect.fields: has no location");
+    std::fs::remove_file(&config).expect("the file is there");
+}

@@ -2,6 +2,7 @@
 
 mod check;
 mod explain;
+mod one_wait;
 mod presets;
 mod run;
 mod serve;

@@ -66,14 +66,19 @@ fn no_reset_before(now: &Value, expect: &mut Value) {
     }
 }
 
-#[test]
-fn every_vector_is_explained_as_its_source_documents() {
+/// Returns all vectors.
+pub(crate) fn vectors() -> Vec<Value> {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../core/tests/data/header-dialects.json"
     );
     let text = std::fs::read_to_string(path).expect("the vectors are there");
-    let vectors: Vec<Value> = serde_json::from_str(&text).expect("the vectors are JSON");
+    serde_json::from_str(&text).expect("the vectors are JSON")
+}
+
+#[test]
+fn every_vector_is_explained_as_its_source_documents() {
+    let vectors = vectors();
     assert!(vectors.len() >= 190, "only {} vectors", vectors.len());
     let mut input = String::new();
     for vector in &vectors {

@@ -8,7 +8,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::{Guidance, Profile, read};
+use super::{
+    DialectField, FieldMeaning, Guidance, Profile, Rules, TimeForm, TimeUnit, read, read_with_rules,
+};
 
 /// 2026-01-01T00:00:00Z in seconds.
 const NOW: u64 = 1_767_225_600;
@@ -29,6 +31,11 @@ fn guidance(
     now: Duration,
     profile: Profile,
 ) -> Guidance {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    read(status, &map(headers), body, now, profile)
+}
+
+fn map(headers: &[(String, Vec<u8>)]) -> HeaderMap {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         let name = HeaderName::from_bytes(name.as_bytes());
@@ -36,8 +43,7 @@ fn guidance(
             map.append(name, value);
         }
     }
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
-    read(status, &map, body, now, profile)
+    map
 }
 
 fn one(headers: &[(&str, &str)]) -> Guidance {
@@ -83,6 +89,13 @@ fn name() -> impl Strategy<Value = String> {
         "hubspot",
         "fillrate",
         "userremaining",
+        "error-limit",
+        "remain",
+        "medium",
+        "seconds",
+        "reason",
+        "fastly",
+        "esi",
     ]);
     let whole = select(vec![
         "retry-after",
@@ -98,6 +111,13 @@ fn name() -> impl Strategy<Value = String> {
         "x-ratelimit-resource",
         "x-ratelimit-scope",
         "requestlimit-write-retryafter",
+        "retry-after-medium",
+        "retry-after-policy",
+        "retry-after-minutes",
+        "http_x_shopify_shop_api_call_limit",
+        "x-esi-error-limit-reset",
+        "x-cooldown",
+        "x-left",
     ]);
     prop_oneof![
         3 => vec(word, 1..6).prop_map(|words| words.join("-")),
@@ -160,6 +180,17 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
         ")",
         "%",
         "unlimited",
+        "PT",
+        "P",
+        "T",
+        "Y",
+        "M",
+        "D",
+        "S",
+        "PT1M30.5S",
+        "min",
+        "sec",
+        "30 seconds",
         ".",
         "e9",
         "+",
@@ -168,7 +199,7 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         4 => vec(piece, 0..12).prop_map(|pieces| pieces.concat().into_bytes()),
         1 => vec(any::<u8>(), 0..40),
-        1 => (0_usize..20_000, select(vec!["9", "1,", "\"a\";r=0,", ";", "a=1,", "Thu,", "1h", "(", "-"]))
+        1 => (0_usize..20_000, select(vec!["9", "1,", "\"a\";r=0,", ";", "a=1,", "Thu,", "1h", "(", "-", "P9Y", "PT9S", "1 h ", "\""]))
             .prop_map(|(times, piece)| piece.repeat(times / piece.len()).into_bytes()),
     ]
 }
@@ -204,6 +235,16 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
         "\"cost\":",
         "\"throttleStatus\":",
         "\"restoreRate\":",
+        "\"extras\":",
+        "\"wait_seconds\":",
+        "\"pause\":",
+        "\"left\":",
+        "\"PT30S\"",
+        "\"10 per 1 minute\"",
+        "99999999999999999999 per 99999999999999999999 years",
+        " per ",
+        "per",
+        "1,000",
         "0",
         "\\u0000",
         "\\",
@@ -213,12 +254,42 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
         3 => vec(piece, 0..30).prop_map(|pieces| pieces.concat().into_bytes()),
         1 => vec(any::<u8>(), 0..200),
         1 => (0_usize..100_000).prop_map(|depth| b"[".repeat(depth)),
+        1 => (0_usize..2_000).prop_map(|times| b"1 per 1 s ".repeat(times)),
     ]
 }
 
 fn profile() -> impl Strategy<Value = Profile> {
     select(Profile::names().collect::<Vec<_>>())
         .prop_map(|name| Profile::named(name).unwrap_or_default())
+}
+
+/// Fields that a configuration may teach, of every meaning, unit and form.
+fn field() -> impl Strategy<Value = DialectField> {
+    use FieldMeaning::{Limit, Remaining, Reset, Wait};
+    use TimeUnit::{Hours, Milliseconds, Minutes, Seconds};
+    let form = select(vec![None, Some(TimeForm::Delta), Some(TimeForm::Epoch)]);
+    let means = select(vec![Wait, Limit, Remaining, Reset]);
+    let unit = select(vec![Milliseconds, Seconds, Minutes, Hours]);
+    let header = select(vec![
+        "X-Cooldown",
+        "X-Left",
+        "Retry-After",
+        "x-ratelimit-reset",
+    ]);
+    let path = select(vec!["pause", "errors.*.left", "retry_after", "*"]);
+    (means, header, path, unit, form, any::<bool>()).prop_map(
+        |(means, header, path, unit, form, is_header)| {
+            let field = if is_header {
+                DialectField::header(means, header)
+            } else {
+                DialectField::body(means, path)
+            };
+            DialectField {
+                form,
+                ..field.unit(unit)
+            }
+        },
+    )
 }
 
 fn clock() -> impl Strategy<Value = Duration> {
@@ -245,6 +316,70 @@ proptest! {
         prop_assert!(guidance.policies.len() <= MOST_POLICIES);
         prop_assert!(guidance.policies.iter().all(|policy| policy.name.as_ref().is_none_or(|name| name.len() <= 128)));
         prop_assert!(guidance.reason.is_none_or(|reason| reason.len() <= 128));
+    }
+
+    #[test]
+    fn taught_fields_panic_never_and_are_bounded(
+        status in select(vec![200_u16, 403, 420, 429, 503]),
+        headers in vec((name(), value()), 0..8),
+        body in body(),
+        now in clock(),
+        fields in vec(field(), 0..5),
+    ) {
+        let map = map(&headers);
+        let status = StatusCode::from_u16(status).expect("a status");
+        let rules = Rules { fields: &fields, refusals: &[status], ..Rules::default() };
+        let guidance = read_with_rules(status, &map, &body, now, Profile::default(), &rules);
+        let longest = Duration::from_secs(LONGEST);
+        prop_assert!(guidance.wait.is_none_or(|wait| wait <= longest), "{guidance:?}");
+        prop_assert!(guidance.policies.len() <= MOST_POLICIES);
+        for policy in &guidance.policies {
+            let times = [policy.reset_after, policy.window, guidance.reset_of(policy)];
+            prop_assert!(times.iter().flatten().all(|time| *time <= longest), "{policy:?}");
+        }
+    }
+
+    #[test]
+    fn a_retry_after_wins_over_every_reset_and_body(
+        seconds in 1_u64..1_000_000,
+        status in select(vec![200_u16, 403, 429, 503]),
+        others in vec((name(), value()), 0..8),
+        body in body(),
+        now in clock(),
+    ) {
+        // Only a wait in milliseconds is more exact than `Retry-After`.
+        let mut headers: Vec<_> = others.into_iter().filter(|(name, _)| !name.contains("retry")).collect();
+        headers.push(("retry-after".to_owned(), seconds.to_string().into_bytes()));
+        let guidance = guidance(status, &headers, &body, now, Profile::default());
+        let wait = Some(Duration::from_secs(seconds));
+        prop_assert_eq!((guidance.wait, guidance.pause()), (wait, wait));
+        prop_assert!(guidance.nothing_left.is_none_or(|left| Some(left) == wait), "{guidance:?}");
+        for policy in guidance.policies.iter().filter(|policy| policy.is_exhausted()) {
+            prop_assert!(guidance.reset_of(policy).is_none_or(|reset| Some(reset) == wait), "{policy:?}");
+        }
+    }
+
+    #[test]
+    fn every_form_of_a_wait_is_the_same_wait(seconds in 1_u64..CREDIBLE) {
+        let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        let forms = [
+            format!("{seconds}"), format!("{seconds}.0"), format!("\"{seconds}\""), format!("{seconds}s"),
+            format!("{hours}h{minutes}m{rest}s"), format!("{hours} hours {minutes} min {rest} sec"),
+            format!("{seconds} seconds"), format!("{seconds}000ms"), format!("PT{seconds}S"),
+            format!("PT{hours}H{minutes}M{rest}.0S"), format!("P{}DT{}S", seconds / 86_400, seconds % 86_400),
+        ];
+        let wait = Some(Duration::from_secs(seconds));
+        for form in forms {
+            for header in ["retry-after", "x-retry-after", "x-ratelimit-retry-after", "retry-after-medium"] {
+                prop_assert_eq!(one(&[(header, &form)]).wait, wait, "{}: {}", header, form);
+            }
+            let body = format!("{{\"retry_after\":{}}}", serde_json::json!(form));
+            let told = guidance(429, &[], body.as_bytes(), Duration::from_secs(NOW), Profile::default());
+            prop_assert_eq!(told.wait, wait, "{}", body);
+            if !form.starts_with('"') && !form.ends_with(|c: char| c.is_ascii_digit()) {
+                prop_assert_eq!(crate::duration::parse(&form), wait, "{}", form);
+            }
+        }
     }
 
     #[test]
