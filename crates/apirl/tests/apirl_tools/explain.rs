@@ -206,7 +206,11 @@ fn headers_and_values_that_a_configuration_names_are_read() {
         (&success["wait_s"], &success["remaining"]),
         (&json!(60), &json!(0))
     );
-    std::fs::write(&config, r#"{"dialect": {"fields": [{"means": "wait"}]}}"#).expect("a file");
+    std::fs::write(
+        &config,
+        r#"{"name": "mine", "dialect": {"fields": [{"means": "wait"}]}}"#,
+    )
+    .expect("a file");
     apirl_with(&flags, b"HTTP/1.1 200 \r\n\r\n").refuses(2, "dialect.fields: has no location");
     std::fs::remove_file(&config).expect("the file is there");
 }

@@ -45,6 +45,9 @@ fn respond(mut stream: &TcpStream, vectors: &[Value]) -> std::io::Result<()> {
             write!(stream, "{name}: {}\r\n", line.as_str().expect("text"))?;
         }
     }
+    if body.starts_with(['{', '[']) {
+        stream.write_all(b"Content-Type: application/json\r\n")?;
+    }
     write!(
         stream,
         "Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
@@ -124,7 +127,11 @@ fn is_wait(pause: Option<Duration>, wait: f64) -> bool {
 
 #[test]
 fn explanation_client_event_and_error_have_one_wait() {
-    let vectors = Arc::new(vectors());
+    // A redirect leads to another response.
+    let is_last =
+        |vector: &Value| !(300..400).contains(&vector["status"].as_u64().expect("a status"));
+    let vectors: Vec<Value> = vectors().into_iter().filter(is_last).collect();
+    let vectors = Arc::new(vectors);
     let url = serve(vectors.clone());
     let input: String = vectors.iter().map(|vector| format!("{vector}\n")).collect();
     let run = apirl_with(&["explain", "--json-lines"], input.as_bytes());
@@ -134,39 +141,37 @@ fn explanation_client_event_and_error_have_one_wait() {
         .map(|line| serde_json::from_str(line).expect("a line of JSON"))
         .collect();
     assert_eq!(explained.len(), vectors.len());
-    let mut refusals = 0;
+    let (mut refusals, mut failing) = (0, Vec::new());
     for (number, (vector, explained)) in vectors.iter().zip(&explained).enumerate() {
         let reaction = react(&url, number, vector);
-        let what = format!("{}: {explained}", vector["id"]);
         // Zero is no hint: the vendor's documented minimum counts then.
         let wait = explained["wait_s"].as_f64().filter(|wait| *wait > 0.0);
         let asked = wait.or_else(|| explained["least_wait_s"].as_f64());
-        let said = reaction.error.as_ref().and_then(Error::retry_after);
-        match asked {
+        let said = seconds(reaction.error.as_ref().and_then(Error::retry_after));
+        let agrees = match asked {
             Some(asked) if reaction.is_refusal => {
-                assert!(
-                    is_wait(reaction.pause, asked),
-                    "{what}: {:?}",
-                    reaction.pause
-                );
-                assert!(is_wait(reaction.told, asked), "{what}: {:?}", reaction.told);
-                assert_eq!(seconds(said), (asked * 1e6).round() / 1e6, "{what}");
                 refusals += 1;
+                is_wait(reaction.pause, asked)
+                    && is_wait(reaction.told, asked)
+                    && (said - asked).abs() < 1e-6
             }
-            None if reaction.is_refusal => assert_eq!(seconds(said), 0.0, "{what}"),
+            None if reaction.is_refusal => said == 0.0,
             // A success pauses only for a limit of which nothing is left.
             asked => {
-                if let Some(pause) = reaction.pause.filter(|pause| !pause.is_zero()) {
-                    assert!(
-                        is_wait(Some(pause), asked.unwrap_or(0.0)),
-                        "{what}: {pause:?}"
-                    );
-                }
-                if reaction.error.is_some() {
-                    assert_eq!(seconds(said), wait.unwrap_or(0.0), "{what}");
-                }
+                let pause = reaction.pause.filter(|pause| !pause.is_zero());
+                let wait = wait.unwrap_or(0.0);
+                let has_said = reaction.error.is_none() || (said - wait).abs() < 1e-6;
+                has_said && pause.is_none_or(|pause| is_wait(Some(pause), asked.unwrap_or(0.0)))
             }
+        };
+        if !agrees {
+            let Reaction { pause, told, .. } = reaction;
+            let id = &vector["id"];
+            failing.push(format!(
+                "{id}: explained {asked:?}, paused {pause:?}, told {told:?}, said {said}"
+            ));
         }
     }
+    assert!(failing.is_empty(), "{}", failing.join("\n"));
     assert!(refusals > 70, "only {refusals} refusals");
 }
