@@ -36,6 +36,21 @@ impl AnnouncedLimits {
         let mut limits = self.0.iter().flatten();
         limits.any(|told| told.remaining == 0 && told.reset_after.is_zero())
     }
+
+    /// Returns these limits, where the response asks for a wait until something is left again: the reset of an
+    /// exhausted limit is no later. A server that sends `Retry-After` beside a later reset means that wait
+    /// (draft-ietf-httpapi-ratelimit-headers-10, section 6: Retry-After takes precedence).
+    pub(super) fn exhausted_for(mut self, wait: Option<Duration>) -> Self {
+        let Some(wait) = wait.filter(|wait| !wait.is_zero()) else {
+            return self;
+        };
+        for told in self.0.iter_mut().flatten() {
+            if told.remaining == 0 {
+                told.reset_after = told.reset_after.min(wait);
+            }
+        }
+        self
+    }
 }
 
 impl FromIterator<Announced> for AnnouncedLimits {

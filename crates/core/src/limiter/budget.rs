@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::announced::Announced;
+use super::grant::Grant;
 use super::rtt::RoundTrips;
 use super::view::Allowance;
 use crate::rate::Rate;
@@ -75,7 +76,15 @@ pub(super) struct Budget {
     pub(super) said: (u64, u64),
     /// Whether the window is assumed: the one before is over, and no response has announced this one.
     pub(super) assumed: bool,
+    /// When the last response announced the limit; for an assumed window, when it began.
+    pub(super) heard_at: Time,
+    /// Number of successes since then whose requests were sent later, and whose responses announced nothing.
+    pub(super) silent: u32,
 }
+
+/// Number of such successes after which a limit counts no longer. Some servers leave the announcement out of a
+/// few kinds of responses, and one that has stopped announcing must not pace us for hours.
+const MOST_SILENT: u32 = 3;
 
 impl Budget {
     /// Takes in the response to the grant of this number. `grace` is added to the reset.
@@ -99,6 +108,8 @@ impl Budget {
             anew: None,
             said: (number, told.remaining),
             assumed: false,
+            heard_at: now,
+            silent: 0,
         };
         let Some(before) = before.filter(|before| now < before.until) else {
             return next;
@@ -141,8 +152,22 @@ impl Budget {
             newest: sent,
             remaining,
             assumed: true,
+            heard_at: self.until,
+            silent: 0,
             ..*self
         })
+    }
+
+    /// Takes in a success whose response announced nothing. Returns `None` if the limit counts no longer: the window
+    /// was only assumed, nothing should have been left for this request, or too many responses in a row say nothing.
+    pub(super) fn unconfirmed(self, grant: &Grant) -> Option<Self> {
+        if grant.number <= self.newest || grant.issued_at < self.heard_at {
+            return Some(self);
+        }
+        let silent = self.silent.saturating_add(1);
+        let is_beyond = !self.paces() && self.left(grant.number.saturating_sub(1)) == 0;
+        let counts = !self.assumed && !is_beyond && silent < MOST_SILENT;
+        counts.then_some(Self { silent, ..self })
     }
 
     /// Returns the rest after `sent` grants.
@@ -163,6 +188,10 @@ impl Budget {
         trips: Option<RoundTrips>,
         bounds: &Bounds,
     ) -> Time {
+        // The first request of a window that was only assumed goes at once, and its response tells.
+        if self.assumed && last.at < self.heard_at && ahead == 0 {
+            return last.at;
+        }
         let left = self.left(last.number);
         match self.interval(last, trips, bounds.slowest) {
             Some(interval) if self.paces() || ahead < left => {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::announced::{AnnouncedLimits, MOST};
 use super::budget::{Bounds, Budget, Last, ROUNDING};
+use super::grant::Grant;
 use super::rtt::RoundTrips;
 use super::view::Allowance;
 use crate::rate::Rate;
@@ -49,6 +50,13 @@ impl Budgets {
         let mut untold = before.into_iter().flatten().filter(|_| is_late);
         let free = self.limits.iter_mut().filter(|place| place.is_none());
         free.for_each(|place| *place = untold.next());
+    }
+
+    /// Takes in a success whose response announced nothing. See [`Budget::unconfirmed`].
+    pub(crate) fn unconfirmed(&mut self, grant: &Grant) {
+        for place in &mut self.limits {
+            *place = place.and_then(|budget| budget.unconfirmed(grant));
+        }
     }
 
     /// Replaces windows that are over by assumed ones, after `sent` grants, or forgets them. Returns when the last of

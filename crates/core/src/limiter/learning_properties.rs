@@ -291,6 +291,8 @@ Poll::Denied(Denial::CircuitOpen(_)) => panic!("there is no breaker"),
                     let told = [told].into_iter().collect();
                     watched.controller.announced(watched.now, &grant, &told);
                 }
+                // A response without the announcement may end it.
+                Step::Success { nth } => watched.step(Step::Neutral { nth }),
                 step => watched.step(step),
             }
             let granted = watched.open.get(before..).and_then(<[Grant]>::first);

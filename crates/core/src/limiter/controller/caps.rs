@@ -101,6 +101,13 @@ impl Controller {
         budgets.heard(now, grant.number, trip, announced, *grace);
     }
 
+    /// Takes in a success whose response announced nothing.
+    pub(super) fn unconfirmed(&mut self, grant: &Grant) {
+        if let Some(budgets) = &mut self.state.budgets {
+            budgets.unconfirmed(grant);
+        }
+    }
+
     /// Forgets announced windows that are over.
     pub(super) fn lapse(&mut self, now: Time) {
         let State {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Controller;
+use crate::limiter::announced::AnnouncedLimits;
 use crate::limiter::grant::Grant;
 use crate::limiter::learner::Pace;
 use crate::limiter::outcome::{Change, ManualReport, Outcome};
@@ -17,7 +18,10 @@ impl Controller {
                 exhausted,
                 chance,
             } => {
-                self.announced_by(now, grant, &announced);
+                self.announced_by(now, grant, &announced.exhausted_for(exhausted));
+                if announced == AnnouncedLimits::default() {
+                    self.unconfirmed(grant);
+                }
                 let change = self.succeeded(now, grant);
                 match exhausted {
                     Some(wait) => change.or_graver(self.pause_exhausted(now, wait, chance)),
@@ -29,7 +33,7 @@ impl Controller {
                 hint,
                 chance,
             } => {
-                self.announced_by(now, grant, &announced);
+                self.announced_by(now, grant, &announced.exhausted_for(hint));
                 self.refused(now, grant, hint, chance)
             }
             Outcome::Failed => {
