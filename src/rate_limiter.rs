@@ -12,6 +12,7 @@ mod fleet_visits;
 mod permit;
 mod permits;
 mod queue;
+mod routes;
 mod shared;
 mod snapshot;
 #[cfg(feature = "async")]

@@ -56,6 +56,8 @@ pub struct BodyRule {
     pub path: String,
     /// Words of which the text contains one, in lower case.
     pub words: Vec<String>,
+    /// Whether the refusal covers everything that this client sends.
+    pub pauses_all: bool,
 }
 
 impl BodyRule {
@@ -100,6 +102,9 @@ pub(super) fn read(
         if rules.iter().any(fits) {
             facts.refusal = facts.refusal.or(Some(Refusal::Limit));
         }
+        if rules.iter().any(|rule| rule.pauses_all && fits(rule)) {
+            facts.scope = facts.scope.or(Some(Scope::Everything));
+        }
     });
     facts
 }
@@ -123,7 +128,10 @@ impl Facts {
             .filter(|sign| sign.is_for(status) && sign.fits(path, value))
         {
             match sign.means {
-                Means::Refused(refusal) => self.refusal = self.refusal.or(Some(refusal)),
+                Means::Refused(refusal) => {
+                    self.refusal = self.refusal.or(Some(refusal));
+                    self.scope = self.scope.or(sign.scope);
+                }
                 Means::NeverAgain => self.never = true,
             }
         }

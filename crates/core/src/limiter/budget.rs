@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::announced::Announced;
+use super::announced::{Announced, LimitName};
 use super::grant::Grant;
 use super::rtt::RoundTrips;
 use super::view::Allowance;
@@ -24,6 +24,8 @@ pub(crate) struct Last {
 pub(crate) struct Bounds {
     pub(crate) slowest: Rate,
     pub(crate) longest: Duration,
+    /// Whether the rest may be used at once, instead of being spread over the time until the reset.
+    pub(crate) at_once: bool,
 }
 
 /// Maximum difference of two readings of one reset. Most servers announce resets in whole seconds, and responses take
@@ -57,6 +59,7 @@ const LATELY: u64 = 500;
 /// Rest of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Budget {
+    pub(super) name: Option<LimitName>,
     /// Time of the reset: the earliest reading of the responses in this window.
     pub(super) until: Time,
     /// Highest number of a grant whose response announced this window, and the lowest rest that any response
@@ -80,6 +83,8 @@ pub(super) struct Budget {
     pub(super) heard_at: Time,
     /// Number of successes since then whose requests were sent later, and whose responses announced nothing.
     pub(super) silent: u32,
+    /// Longest time until a reset that was announced.
+    pub(super) longest: Duration,
 }
 
 /// Number of such successes after which a limit counts no longer. Some servers leave the announcement out of a
@@ -98,6 +103,7 @@ impl Budget {
         grace: Duration,
     ) -> Self {
         let next = Self {
+            name: told.name,
             until: now + told.reset_after + grace,
             newest: number,
             remaining: told.remaining,
@@ -110,6 +116,7 @@ impl Budget {
             assumed: false,
             heard_at: now,
             silent: 0,
+            longest: told.reset_after,
         };
         let Some(before) = before.filter(|before| now < before.until) else {
             return next;
@@ -124,6 +131,7 @@ impl Budget {
             emptied: next.emptied.max(before.emptied),
             anew: is_anew.then_some(number).max(before.anew),
             said: next.said.max(before.said),
+            longest: next.longest.max(before.longest),
             ..next
         };
         let later = next.until.saturating_since(before.until) > ROUNDING;
@@ -144,9 +152,11 @@ impl Budget {
         }
     }
 
-    /// Returns the window after this one, if its length and limit are known and this one was announced.
-    pub(super) fn renewed(&self, sent: u64) -> Option<Self> {
-        let (remaining, window) = (self.limit?, self.window?);
+    /// Returns the window after this one, if its length and limit are known and this one was announced. `guesses` says
+    /// whether the longest time until a reset that was announced stands for an unknown length.
+    pub(super) fn renewed(&self, sent: u64, guesses: bool) -> Option<Self> {
+        let guessed = || (guesses && !self.longest.is_zero()).then_some(self.longest);
+        let (remaining, window) = (self.limit?, self.window.or_else(guessed)?);
         (!self.assumed).then_some(Self {
             until: self.until + window,
             newest: sent,
@@ -193,6 +203,9 @@ impl Budget {
             return last.at;
         }
         let left = self.left(last.number);
+        if bounds.at_once && !self.paces() && ahead < left {
+            return last.at;
+        }
         match self.interval(last, trips, bounds.slowest) {
             Some(interval) if self.paces() || ahead < left => {
                 let amount = ahead.saturating_add(u64::from(last.cost));
@@ -256,7 +269,7 @@ impl Budget {
 
     /// Returns whether `told` is about the limit of this window.
     pub(super) fn is_of(&self, told: &Announced) -> bool {
-        (self.limit, self.window) == (told.limit, told.window)
+        (self.name, self.limit, self.window) == (told.name, told.limit, told.window)
     }
 
     /// Returns the rest after `sent` grants, for people.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::announced::AnnouncedLimits;
 use super::controller::Controller;
 use super::fleet::member::Member;
 use super::grant::Grant;
@@ -133,6 +134,14 @@ impl Engine {
             Self::Own(own) => own.disagreement(now),
             // The worker whose visit finds a disagreement gets it with the reply.
             Self::Fleet(_) => None,
+        }
+    }
+
+    /// Returns the announced limits as they stand now, and forgets them. A fleet keeps them for its other workers.
+    pub fn take_announced(&mut self, now: Time) -> AnnouncedLimits {
+        match self {
+            Self::Own(own) => own.take_announced(now),
+            Self::Fleet(_) => AnnouncedLimits::default(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::template::{per_minute, preset};
 use crate::config::Pagination;
-use crate::config::{ApiRateConfig, DialectConfig, LimitConfig, ScopeConfig};
+use crate::config::{ApiRateConfig, ByRouteConfig, DialectConfig, LimitConfig, ScopeConfig};
 
 /// Returns the presets of this kind.
 pub(super) fn all() -> Vec<ApiRateConfig> {
@@ -73,6 +73,8 @@ fn slack() -> ApiRateConfig {
                 .into(),
         ),
         scopes: SLACK_METHODS.iter().map(scope).collect(),
+        // Documented: "per method, per workspace". A method is a path of its own.
+        by_route: Some(ByRouteConfig::default()),
         // From memory, not checked against the documentation. The location of the items depends on the method.
         pagination: Some(Pagination::cursor("cursor", "response_metadata.next_cursor").in_query()),
         ..Default::default()
@@ -81,13 +83,17 @@ fn slack() -> ApiRateConfig {
 
 /// Source: docs.discord.com, rate limits.
 fn discord() -> ApiRateConfig {
-    preset(
-        "discord",
-        "https://discord.com/api/v10",
-        50.0,
-        "50 requests per second per bot over all routes, and buckets by route that only headers announce; 429 with \
-         Retry-After and its scope in a header; 10,000 invalid requests in 10 minutes lead to a ban.",
-    )
+    ApiRateConfig {
+        // Documented: limits per route, whose bucket a header names; channels, guilds and webhooks are counted apart.
+        by_route: Some(ByRouteConfig::default().owners(["channels", "guilds", "webhooks"])),
+        ..preset(
+            "discord",
+            "https://discord.com/api/v10",
+            50.0,
+            "50 requests per second per bot over all routes, and buckets by route that only headers announce; 429 with \
+             Retry-After and its scope in a header; 10,000 invalid requests in 10 minutes lead to a ban.",
+        )
+    }
 }
 
 /// Source: twilio.com/docs/api/errors/20429.
@@ -138,6 +144,8 @@ fn zendesk(name: &str, requests: f64, plan: &str) -> ApiRateConfig {
         )],
         // From memory, not checked against the documentation. The location of the items depends on the path.
         pagination: Some(Pagination::next_url("links.next").more_if("meta.has_more")),
+        // Documented: limits of endpoints beside the account's, announced in headers of the endpoint's own name.
+        by_route: Some(ByRouteConfig::default()),
         ..preset(
             name,
             "",

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::Controller;
-use crate::limiter::announced::AnnouncedLimits;
 use crate::limiter::grant::Grant;
 use crate::limiter::learner::Pace;
 use crate::limiter::outcome::{Change, ManualReport, Outcome};
@@ -19,7 +18,7 @@ impl Controller {
                 chance,
             } => {
                 self.announced_by(now, grant, &announced.exhausted_for(exhausted));
-                if announced == AnnouncedLimits::default() {
+                if announced.is_silent() {
                     self.unconfirmed(grant);
                 }
                 let change = self.succeeded(now, grant);
@@ -68,6 +67,10 @@ impl Controller {
             }
             ManualReport::Refused { hint, chance } => self.cut(now, hint, chance),
             ManualReport::Exhausted { wait, chance } => self.pause_exhausted(now, wait, chance),
+            ManualReport::Announced(limits) => {
+                self.announced_elsewhere(now, &limits);
+                Change::Nothing
+            }
         }
     }
 

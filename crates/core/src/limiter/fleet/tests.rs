@@ -682,6 +682,7 @@ fn accepted(announced: AnnouncedLimits) -> Outcome {
 
 fn announced(remaining: u64) -> AnnouncedLimits {
     let told = Announced {
+        name: None,
         limit: Some(100),
         window: Some(60 * SECOND),
         remaining,

@@ -35,6 +35,7 @@ fn settings() -> Settings {
         probe_interval: 60 * SECOND,
         breaker: None,
         fixed: Vec::new(),
+        spends_at_once: false,
     }
 }
 
@@ -48,6 +49,7 @@ fn grant(controller: &mut Controller, seconds: f64) -> Grant {
 /// Reports a response to `grant` with the requests left until 30 s.
 fn left(controller: &mut Controller, seconds: f64, grant: &Grant, remaining: u64) {
     let told = Announced {
+        name: None,
         limit: None,
         window: None,
         remaining,
@@ -136,6 +138,7 @@ fn a_disagreement_is_told_once_when_it_has_lasted_for_a_minute() {
     let mut says = |seconds: u32, limits: &[u64]| {
         let now = at(f64::from(seconds));
         let limits = limits.iter().map(|limit| Announced {
+            name: None,
             limit: Some(*limit),
             window: Some(60 * SECOND),
             remaining: 100,
@@ -157,6 +160,7 @@ fn a_disagreement_is_told_once_when_it_has_lasted_for_a_minute() {
 /// Returns a refusal with `Retry-After: 4` beside an exhausted limit whose reset is this many seconds away.
 fn asked_for_four(reset: u64, limit: Option<u64>, window: Option<u64>) -> Outcome {
     let told = Announced {
+        name: None,
         limit,
         window: window.map(Duration::from_secs),
         remaining: 0,
@@ -205,6 +209,7 @@ fn the_wait_that_a_refusal_asks_for_overrides_the_reset_beside_it() {
 fn a_limit_that_responses_stop_announcing_counts_no_longer() {
     let mut controller = Controller::new(settings(), at(0.0));
     let told = Announced {
+        name: None,
         limit: None,
         window: None,
         remaining: 50,
@@ -230,6 +235,7 @@ fn a_limit_that_responses_stop_announcing_counts_no_longer() {
 fn a_request_that_gets_through_where_nothing_was_left_ends_the_announced_limit() {
     let mut controller = Controller::new(settings(), at(0.0));
     let told = Announced {
+        name: None,
         limit: Some(200),
         window: None,
         remaining: 0,

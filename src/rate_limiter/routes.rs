@@ -1,0 +1,118 @@
+//! The limiters of limits that responses keep apart, by route.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::feedback::Origin;
+use super::shared::{Core, DynamicRateLimiter, Shared};
+use crate::observe::Cause;
+use api_ratelimiter_core::config::ApiRateConfig;
+use api_ratelimiter_core::error::Result;
+use api_ratelimiter_core::limiter::{
+    AnnouncedLimits, Change, Controller, Engine, ManualReport, Place, Routes, Settings,
+};
+use api_ratelimiter_core::outcome::Feedback;
+use api_ratelimiter_core::route::Route;
+
+/// Limiters that are made as responses tell of limits apart from the client's own.
+///
+/// All of them have one name, so that logs and metrics do not grow with the number of buckets. They are of this process
+/// also for the worker of a fleet: every response says what is left, whoever used it.
+pub(super) struct RouteLimiters {
+    name: Box<str>,
+    settings: Settings,
+    table: Mutex<Routes<DynamicRateLimiter>>,
+}
+
+impl RouteLimiters {
+    /// Returns an empty table for an API.
+    pub(super) fn new(config: &ApiRateConfig) -> Result<Self> {
+        let of_route = config.of_route();
+        Ok(Self {
+            name: of_route.name.as_str().into(),
+            settings: of_route.settings()?.spending_at_once(),
+            table: Mutex::new(Routes::new(config.by_route.is_some())),
+        })
+    }
+}
+
+impl DynamicRateLimiter {
+    /// Returns the limiter apart that the next request of this route counts in, as far as is known.
+    pub(super) fn limiter_of(&self, route: Route) -> Option<Self> {
+        let routes = self.shared.routes.as_ref()?;
+        routes.table.lock().limit_of(route, || self.apart(routes))
+    }
+
+    /// Takes in what the response to a request of this route announced. Returns the limiter apart that the response is
+    /// about; `None` for this one.
+    pub(super) fn limiter_told(&self, route: Route, announced: &AnnouncedLimits) -> Option<Self> {
+        let routes = self.shared.routes.as_ref()?;
+        let place = routes
+            .table
+            .lock()
+            .heard(route, announced, || self.apart(routes));
+        match place {
+            Place::Home => None,
+            Place::Apart(limiter) => Some(limiter),
+            Place::FirstApart { limit, before } => {
+                before.report_manually(ManualReport::Announced(self.take_announced()));
+                Some(limit)
+            }
+        }
+    }
+
+    /// Returns all limiters apart.
+    pub(super) fn limiters_apart(&self) -> Vec<Self> {
+        let routes = self.shared.routes.as_ref();
+        routes.map_or_else(Vec::new, |routes| {
+            routes.table.lock().limits().cloned().collect()
+        })
+    }
+
+    /// Takes in the response to a request that another limiter granted.
+    pub(super) fn hear(&self, feedback: Feedback) {
+        let reports = {
+            let mut core = self.shared.core.lock();
+            feedback.reports(|| core.jitter.f64())
+        };
+        for report in reports {
+            self.report_manually(report);
+        }
+    }
+
+    fn report_manually(&self, report: ManualReport) {
+        self.feed(Origin::Manual, Cause::default(), |core, now| {
+            core.engine.report_manually(now, report)
+        });
+    }
+
+    /// Returns the announced limits, and forgets them.
+    fn take_announced(&self) -> AnnouncedLimits {
+        let mut taken = AnnouncedLimits::default();
+        self.feed(Origin::Manual, Cause::default(), |core, now| {
+            taken = core.engine.take_announced(now);
+            Change::Nothing
+        });
+        taken
+    }
+
+    /// Makes a limiter apart, with the observers of this one.
+    fn apart(&self, routes: &RouteLimiters) -> Self {
+        let clock = Arc::clone(&self.shared.clock);
+        let controller = Controller::new(routes.settings.clone(), clock.now());
+        let jitter = self.shared.core.lock().jitter.fork();
+        let shared = Shared {
+            name: routes.name.clone(),
+            clock,
+            core: Mutex::new(Core::new(Engine::Own(Box::new(controller)), jitter)),
+            audience: Arc::clone(&self.shared.audience),
+            scopes: Box::default(),
+            routes: None,
+            fleet_driver: None,
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+}
