@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::routes::RouteLimiters;
+use super::route_table::RouteTable;
 use super::shared::{Core, DynamicRateLimiter, Shared};
 use crate::clock::{Clock, SystemClock};
 use crate::fleet::Fleet;
@@ -62,7 +62,7 @@ impl DynamicRateLimiter {
             core: Mutex::new(core),
             audience: Arc::new(Dispatcher::default()),
             scopes,
-            routes: Some(RouteLimiters::new(config)?),
+            routes: Some(RouteTable::new(config)?),
             fleet_driver,
         };
         Ok(Self {

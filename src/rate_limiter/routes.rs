@@ -5,37 +5,14 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::feedback::Origin;
+use super::route_table::RouteTable;
 use super::shared::{Core, DynamicRateLimiter, Shared};
 use crate::observe::Cause;
-use api_ratelimiter_core::config::ApiRateConfig;
-use api_ratelimiter_core::error::Result;
 use api_ratelimiter_core::limiter::{
-    AnnouncedLimits, Change, Controller, Engine, ManualReport, Place, Routes, Settings,
+    AnnouncedLimits, Change, Controller, Engine, ManualReport, Place,
 };
 use api_ratelimiter_core::outcome::Feedback;
 use api_ratelimiter_core::route::Route;
-
-/// Limiters that are made as responses tell of limits apart from the client's own.
-///
-/// All of them have one name, so that logs and metrics do not grow with the number of buckets. They are of this process
-/// also for the worker of a fleet: every response says what is left, whoever used it.
-pub(super) struct RouteLimiters {
-    name: Box<str>,
-    settings: Settings,
-    table: Mutex<Routes<DynamicRateLimiter>>,
-}
-
-impl RouteLimiters {
-    /// Returns an empty table for an API.
-    pub(super) fn new(config: &ApiRateConfig) -> Result<Self> {
-        let of_route = config.of_route();
-        Ok(Self {
-            name: of_route.name.as_str().into(),
-            settings: of_route.settings()?.spending_at_once(),
-            table: Mutex::new(Routes::new(config.by_route.is_some())),
-        })
-    }
-}
 
 impl DynamicRateLimiter {
     /// Returns the limiter apart that the next request of this route counts in, as far as is known.
@@ -98,7 +75,7 @@ impl DynamicRateLimiter {
     }
 
     /// Makes a limiter apart, with the observers of this one.
-    fn apart(&self, routes: &RouteLimiters) -> Self {
+    fn apart(&self, routes: &RouteTable<Self>) -> Self {
         let clock = Arc::clone(&self.shared.clock);
         let controller = Controller::new(routes.settings.clone(), clock.now());
         let jitter = self.shared.core.lock().jitter.fork();

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::fleet_driver::FleetDriver;
 use super::queue::Queue;
-use super::routes::RouteLimiters;
+use super::route_table::RouteTable;
 use crate::clock::Clock;
 use crate::observe::{Dispatcher, EventSource};
 use api_ratelimiter_core::Time;
@@ -50,7 +50,7 @@ pub(super) struct Shared {
     /// The limiters of parts of the API, by name.
     pub(super) scopes: Box<[(Box<str>, DynamicRateLimiter)]>,
     /// The limiters of limits that responses keep apart; `None` for such a limiter itself.
-    pub(super) routes: Option<RouteLimiters>,
+    pub(super) routes: Option<RouteTable<DynamicRateLimiter>>,
     /// Visits the store of the fleet, if there is one.
     pub(super) fleet_driver: Option<Arc<FleetDriver>>,
 }
