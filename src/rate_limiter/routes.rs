@@ -8,9 +8,7 @@ use super::feedback::Origin;
 use super::route_table::RouteTable;
 use super::shared::{Core, DynamicRateLimiter, Shared};
 use crate::observe::Cause;
-use api_ratelimiter_core::limiter::{
-    AnnouncedLimits, Change, Controller, Engine, ManualReport, Place,
-};
+use api_ratelimiter_core::limiter::{AnnouncedLimits, Change, Controller, Engine, Place};
 use api_ratelimiter_core::outcome::Feedback;
 use api_ratelimiter_core::route::Route;
 
@@ -33,7 +31,11 @@ impl DynamicRateLimiter {
             Place::Home => None,
             Place::Apart(limiter) => Some(limiter),
             Place::FirstApart { limit, before } => {
-                before.report_manually(ManualReport::Announced(self.take_announced()));
+                let taken = self.take_announced();
+                before.feed(Origin::Manual, Cause::default(), |core, now| {
+                    core.engine.announced_elsewhere(now, &taken);
+                    Change::Nothing
+                });
                 Some(limit)
             }
         }
@@ -49,18 +51,17 @@ impl DynamicRateLimiter {
 
     /// Takes in the response to a request that another limiter granted.
     pub(super) fn hear(&self, feedback: Feedback) {
-        let reports = {
-            let mut core = self.shared.core.lock();
-            feedback.reports(|| core.jitter.f64())
+        let cause = Cause {
+            status: feedback.refused_status(),
+            tags: None,
         };
-        for report in reports {
-            self.report_manually(report);
-        }
-    }
-
-    fn report_manually(&self, report: ManualReport) {
-        self.feed(Origin::Manual, Cause::default(), |core, now| {
-            core.engine.report_manually(now, report)
+        self.feed(Origin::Manual, cause, |core, now| {
+            let (announced, report) = feedback.beside(|| core.jitter.f64());
+            core.engine.announced_elsewhere(now, &announced);
+            match report {
+                Some(report) => core.engine.report_manually(now, report),
+                None => Change::Nothing,
+            }
         });
     }
 

@@ -79,36 +79,35 @@ impl Feedback {
         }
     }
 
-    /// Returns what a limiter is told that did not grant the request. `chance` draws a random number in `0.0..1.0`.
+    /// Returns what a limiter is told that did not grant the request: the announced limits, and a report. `chance` draws a
+    /// random number in `0.0..1.0`.
     #[must_use]
-    pub fn reports(self, mut chance: impl FnMut() -> f64) -> Vec<ManualReport> {
-        let (announced, last) = match self {
+    pub fn beside(self, chance: impl FnOnce() -> f64) -> (AnnouncedLimits, Option<ManualReport>) {
+        match self {
             Self::Success {
                 announced,
                 exhausted,
                 ..
             } => {
-                let exhausted = exhausted.map(|wait| ManualReport::Exhausted {
+                let report = exhausted.map(|wait| ManualReport::Exhausted {
                     wait,
                     chance: chance(),
                 });
-                (announced, exhausted)
+                (announced.exhausted_for(exhausted), report)
             }
             Self::Refused {
                 announced,
                 retry_after: hint,
                 ..
             } => {
-                let refused = ManualReport::Refused {
+                let report = ManualReport::Refused {
                     hint,
                     chance: chance(),
                 };
-                (announced.exhausted_for(hint), Some(refused))
+                (announced.exhausted_for(hint), Some(report))
             }
-            Self::Failed => return Vec::new(),
-        };
-        let told = (!announced.is_empty()).then_some(ManualReport::Announced(announced));
-        told.into_iter().chain(last).collect()
+            Self::Failed => (AnnouncedLimits::default(), None),
+        }
     }
 
     /// Returns the status of a refusal.

@@ -137,6 +137,14 @@ impl Engine {
         }
     }
 
+    /// Takes in limits that the response to a request of another limiter announced. A fleet takes in none.
+    pub fn announced_elsewhere(&mut self, now: Time, announced: &AnnouncedLimits) {
+        match self {
+            Self::Own(own) => own.announced_elsewhere(now, announced),
+            Self::Fleet(_) => {}
+        }
+    }
+
     /// Returns the announced limits as they stand now, and forgets them. A fleet keeps them for its other workers.
     pub fn take_announced(&mut self, now: Time) -> AnnouncedLimits {
         match self {

@@ -90,8 +90,6 @@ pub enum ManualReport {
         /// Random number in `0.0..1.0` for the jitter.
         chance: f64,
     },
-    /// A response to a request of another limiter announced limits that this one is about.
-    Announced(AnnouncedLimits),
 }
 
 /// Effect of feedback on the limiter.

@@ -104,8 +104,11 @@ impl Controller {
     }
 
     /// Takes in limits that the response to a request of another controller announced.
-    pub(super) fn announced_elsewhere(&mut self, now: Time, announced: &AnnouncedLimits) {
+    pub fn announced_elsewhere(&mut self, now: Time, announced: &AnnouncedLimits) {
         self.lapse(now);
+        if announced.is_empty() {
+            return;
+        }
         let State {
             budgets,
             grace,

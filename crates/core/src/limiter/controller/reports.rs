@@ -67,10 +67,6 @@ impl Controller {
             }
             ManualReport::Refused { hint, chance } => self.cut(now, hint, chance),
             ManualReport::Exhausted { wait, chance } => self.pause_exhausted(now, wait, chance),
-            ManualReport::Announced(limits) => {
-                self.announced_elsewhere(now, &limits);
-                Change::Nothing
-            }
         }
     }
 
