@@ -82,8 +82,8 @@ mod rate_limiter;
 mod registry;
 
 pub use api_ratelimiter_core::config::{
-    ApiRateConfig, BodyThrottle, BucketConfig, DialectConfig, FieldPath, IdempotencyConfig,
-    LimitConfig, Pagination, ScopeConfig,
+    ApiRateConfig, BodyThrottle, BucketConfig, ByRouteConfig, DialectConfig, FieldPath,
+    IdempotencyConfig, LimitConfig, Pagination, ScopeConfig,
 };
 pub use api_ratelimiter_core::guidance;
 /// Types for methods, statuses and headers.

@@ -12,6 +12,8 @@ mod fleet_visits;
 mod permit;
 mod permits;
 mod queue;
+mod route_table;
+mod routes;
 mod shared;
 mod snapshot;
 #[cfg(feature = "async")]

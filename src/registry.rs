@@ -211,6 +211,7 @@ mod tests {
         ("asana_paid", 1500.0 / 60.0, &[429], "asana", "search", false),
         ("datadog", 20.0, &[429], "datadog", "", false),
         ("discord", 50.0, &[429], "discord", "", false),
+        ("eve", 20.0, &[420, 429], "generic", "", false),
         ("fieldguide", 8.0, &[429], "fieldguide", "", false),
         ("github", 5000.0 / 3600.0, &[429], "github", "search,code_search,writes,graphql", false),
         ("github_anonymous", 60.0 / 3600.0, &[429], "github", "search,code_search,writes,graphql", false),
@@ -228,6 +229,7 @@ mod tests {
         ("okta", 600.0 / 60.0, &[429], "okta", "", true),
         ("openai", 10.0, &[429, 503], "openai", "", false),
         ("pagerduty", 960.0 / 60.0, &[429], "pagerduty", "", false),
+        ("reddit", 100.0 / 60.0, &[429], "reddit", "", false),
         ("salesforce", 100000.0 / 86400.0, &[429, 503], "salesforce", "", true),
         ("servicenow", 20.0, &[429], "servicenow", "", true),
         ("shopify", 2.0, &[429], "shopify", "", true),
@@ -274,6 +276,20 @@ mod tests {
             let again = ApiRateConfig::from_json(&config.to_json()).expect("it reads back");
             assert_eq!(again, *config, "{name}");
         }
+    }
+
+    #[test]
+    fn presets_say_which_vendors_count_by_route() {
+        let registry = ApiRateConfigs::with_presets();
+        let by_route: Vec<_> = registry
+            .iter()
+            .filter(|config| config.by_route.is_some())
+            .map(|config| config.name.clone())
+            .collect();
+        assert_eq!(
+            by_route.join(" "),
+            "datadog discord eve okta slack x zendesk zendesk_enterprise zendesk_enterprise_plus zendesk_professional"
+        );
     }
 
     #[test]

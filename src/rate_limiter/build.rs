@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::queue::Queue;
-use super::shared::{Core, DynamicRateLimiter, Shared, Totals};
+use super::route_table::RouteTable;
+use super::shared::{Core, DynamicRateLimiter, Shared};
 use crate::clock::{Clock, SystemClock};
 use crate::fleet::Fleet;
 use crate::observe::{self, Dispatcher, Observer};
@@ -54,23 +54,15 @@ impl DynamicRateLimiter {
                 (Engine::Own(Box::new(controller)), None)
             }
         };
-        let core = Core {
-            engine,
-            queue: Queue::default(),
-            totals: Totals::default(),
-            jitter: fastrand::Rng::new(),
-            cooling_since: None,
-            in_flight: 0,
-            closed: false,
-            closers: Vec::new(),
-        };
+        let core = Core::new(engine, fastrand::Rng::new());
         observe::created(config);
         let shared = Shared {
             name: config.name.as_str().into(),
             clock,
             core: Mutex::new(core),
-            audience: Dispatcher::default(),
+            audience: Arc::new(Dispatcher::default()),
             scopes,
+            routes: Some(RouteTable::new(config)?),
             fleet_driver,
         };
         Ok(Self {

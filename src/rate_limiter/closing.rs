@@ -17,6 +17,9 @@ impl DynamicRateLimiter {
         for (_, scope) in &self.shared.scopes {
             scope.close();
         }
+        for apart in self.limiters_apart() {
+            apart.close();
+        }
         let (waiting, under_way) = {
             let mut core = self.shared.core.lock();
             core.closed = true;

@@ -11,7 +11,7 @@ use api_ratelimiter_core::Time;
 use api_ratelimiter_core::config::{ApiRateConfig, BucketConfig};
 use api_ratelimiter_core::error::{Error, Result};
 use api_ratelimiter_core::limiter::{Announced, Learning};
-use api_ratelimiter_core::outcome::Feedback;
+use api_ratelimiter_core::outcome::{Concerns, Feedback};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -33,6 +33,7 @@ fn limiter() -> (ManualClock, DynamicRateLimiter) {
 /// Returns an announcement of this many requests for a minute.
 fn left(remaining: u64) -> Feedback {
     let told = Announced {
+        name: None,
         limit: None,
         window: None,
         remaining,
@@ -41,7 +42,7 @@ fn left(remaining: u64) -> Feedback {
     Feedback::Success {
         exhausted: None,
         announced: [told].into_iter().collect(),
-        all: true,
+        concerns: Concerns::Client,
     }
 }
 

@@ -76,6 +76,23 @@ impl Permit {
         });
     }
 
+    /// Reports that the limit let the request through, whose response was about another limit.
+    pub(crate) fn success_beside(mut self) {
+        self.end(Origin::Request(self.grant), None, |_| {
+            Outcome::success_beside()
+        });
+    }
+
+    /// Returns whether this limiter granted it.
+    pub(crate) fn is_of(&self, limiter: &DynamicRateLimiter) -> bool {
+        self.limiter.is_same(limiter)
+    }
+
+    /// Returns the limiter that granted it.
+    pub(crate) fn limiter(&self) -> &DynamicRateLimiter {
+        &self.limiter
+    }
+
     /// Reports what came of a call's request.
     pub(crate) fn give(mut self, feedback: Feedback) {
         let status = feedback.refused_status();

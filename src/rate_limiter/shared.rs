@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use super::fleet_driver::FleetDriver;
 use super::queue::Queue;
+use super::route_table::RouteTable;
 use crate::clock::Clock;
 use crate::observe::{Dispatcher, EventSource};
 use api_ratelimiter_core::Time;
@@ -44,9 +45,12 @@ pub(super) struct Shared {
     pub(super) name: Box<str>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) core: Mutex<Core>,
-    pub(super) audience: Dispatcher,
+    /// Shared with the limiters of routes.
+    pub(super) audience: Arc<Dispatcher>,
     /// The limiters of parts of the API, by name.
     pub(super) scopes: Box<[(Box<str>, DynamicRateLimiter)]>,
+    /// The limiters of limits that responses keep apart; `None` for such a limiter itself.
+    pub(super) routes: Option<RouteTable<DynamicRateLimiter>>,
     /// Visits the store of the fleet, if there is one.
     pub(super) fleet_driver: Option<Arc<FleetDriver>>,
 }
@@ -78,6 +82,20 @@ pub(super) struct Totals {
 }
 
 impl Core {
+    /// Returns the state of a limiter that has granted nothing.
+    pub(super) fn new(engine: Engine, jitter: fastrand::Rng) -> Self {
+        Self {
+            engine,
+            queue: Queue::default(),
+            totals: Totals::default(),
+            jitter,
+            cooling_since: None,
+            in_flight: 0,
+            closed: false,
+            closers: Vec::new(),
+        }
+    }
+
     /// Returns whether the fleet's store has to be visited sooner than its driver plans.
     pub(super) fn needs_visit(&self, now: Time) -> bool {
         self.engine

@@ -113,14 +113,16 @@ impl DynamicRateLimiter {
     pub(crate) async fn acquire_for_async(&self, wanted: &Wanted) -> Result<Permits> {
         let Wanted { cost, deadline, .. } = *wanted;
         let mut waited = Duration::ZERO;
-        let narrow = wanted.scope.as_deref().and_then(|name| self.scope(name));
         loop {
-            let held = match narrow {
-                Some(narrow) => Held::new(narrow.acquire_by_async(cost, deadline).await?),
-                None => Held::default(),
-            };
+            let mut held = Held::default();
+            if let Some(scope) = self.scope_of(wanted) {
+                held.scope(scope.acquire_by_async(cost, deadline).await?);
+            }
+            if let Some(apart) = self.limiter_of(wanted.route) {
+                held.apart(apart.acquire_by_async(cost, deadline).await?);
+            }
             let wide = self.acquire_by_async(cost, deadline).await?;
-            match Permits::pair(held, wide, waited) {
+            match held.with(wide, wanted.route, waited) {
                 Ok(permits) => return Ok(permits),
                 Err(so_far) => waited = so_far,
             }

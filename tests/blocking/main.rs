@@ -13,6 +13,7 @@ mod gzip;
 mod helpers;
 mod hostile;
 mod limits;
+mod limits_apart;
 mod one_wait;
 mod presets;
 mod proxies;

@@ -19,6 +19,8 @@ mod helpers;
 mod hostile;
 #[path = "../blocking/limits.rs"]
 mod limits;
+#[path = "../blocking/limits_apart.rs"]
+mod limits_apart;
 #[path = "../blocking/one_wait.rs"]
 mod one_wait;
 #[path = "../blocking/presets.rs"]

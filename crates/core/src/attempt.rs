@@ -8,12 +8,13 @@ use http::{HeaderMap, StatusCode, header};
 use crate::config::{ScopeRule, narrowest};
 use crate::error::{Effort, Error, Result, TimeoutPhase, TransportKind};
 use crate::guidance::{Scope, Unit};
-use crate::limiter::{Announced, AnnouncedLimits};
-use crate::outcome::{Failure, Feedback, LongerPause, Wanted};
+use crate::limiter::{Announced, AnnouncedLimits, LimitName};
+use crate::outcome::{Concerns, Failure, Feedback, LongerPause, Wanted};
 use crate::reading::Reading;
 use crate::redirect::Redirects;
 use crate::reply::Reply;
 use crate::request::RequestParts;
+use crate::route::Route;
 use crate::settings::CallSettings;
 use crate::time::Time;
 use crate::verdict::{Resend, Verdict};
@@ -100,6 +101,7 @@ impl Attempt {
             cost: self.parts.cost,
             deadline: self.parts.deadline,
             scope: self.scope().map(|scope| scope.name.clone()),
+            route: self.route(),
         })
     }
 
@@ -128,19 +130,19 @@ impl Attempt {
     /// Returns what the limiter is told about a response.
     pub(crate) fn feedback(&self, reading: &Reading) -> Feedback {
         let announced = announced_requests(reading);
-        let all = self.concerns_all(reading);
+        let concerns = self.concerned(reading);
         match reading.verdict() {
             Verdict::Refused { pause, .. } => Feedback::Refused {
                 status: reading.status(),
                 retry_after: pause,
                 announced,
-                all,
+                concerns,
             },
             Verdict::Failed => Feedback::Failed,
             Verdict::Success { pause } => Feedback::Success {
                 exhausted: pause,
                 announced,
-                all,
+                concerns,
             },
         }
     }
@@ -218,13 +220,17 @@ impl Attempt {
         Ok(())
     }
 
-    /// Returns the pause that a body asks for beyond the one that the limiter was told of.
+    /// Returns the pause that a body asks for beyond the one that the limiter was told of: a longer one, or one of the
+    /// whole client where only a part of it was told.
     pub(crate) fn longer_pause(&self, by_head: &Reading, whole: &Reading) -> Option<LongerPause> {
-        let wait = whole.wait().filter(|wait| Some(*wait) > by_head.wait())?;
-        let scope = self.scope().filter(|_| !self.concerns_all(whole));
-        Some(LongerPause {
-            wait,
-            scope: scope.map(|scope| scope.name.clone()),
+        let concerns = self.concerned(whole);
+        let is_wider = concerns == Concerns::Client && self.concerned(by_head) != Concerns::Client;
+        let longest = whole.wait().max(by_head.wait())?;
+        (is_wider || Some(longest) > by_head.wait()).then(|| LongerPause {
+            wait: longest,
+            concerns,
+            scope: self.scope().map(|scope| scope.name.clone()),
+            route: self.route(),
         })
     }
 
@@ -268,13 +274,30 @@ impl Attempt {
         narrowest(&self.settings.scopes, method, address, &self.settings.base)
     }
 
-    /// Whether what a response says about the limit concerns the whole client: the server decides, else
-    /// the configuration.
-    fn concerns_all(&self, reading: &Reading) -> bool {
+    /// The route of the request.
+    fn route(&self) -> Route {
+        let RequestParts {
+            method,
+            address,
+            tags,
+            ..
+        } = &self.parts;
+        let label = tags.as_ref().and_then(|tags| tags.route.as_deref());
+        let path = address.path_under(&self.settings.base);
+        let path = path.unwrap_or(address.path());
+        Route::of(method, path, label, &self.settings.owners)
+    }
+
+    /// The limit that a response is about: the server decides, else the configuration.
+    fn concerned(&self, reading: &Reading) -> Concerns {
+        let scope = self.scope();
         match reading.guidance().scope {
-            Some(Scope::Everything) => true,
-            Some(Scope::Endpoint) => false,
-            None => self.settings.pause_all || self.scope().is_none_or(|scope| scope.pause_all),
+            Some(Scope::Everything) => Concerns::Client,
+            Some(Scope::Endpoint) if scope.is_some() => Concerns::Scope,
+            Some(Scope::Endpoint) => Concerns::Route,
+            None if self.settings.pause_all => Concerns::Client,
+            None if scope.is_some_and(|scope| !scope.pause_all) => Concerns::Scope,
+            None => Concerns::Route,
         }
     }
 
@@ -289,14 +312,17 @@ fn announced_requests(reading: &Reading) -> AnnouncedLimits {
     let guidance = reading.guidance();
     let policies = guidance.policies.iter();
     let in_requests = policies.filter(|policy| policy.unit == Unit::Requests);
-    in_requests
+    let announced: AnnouncedLimits = in_requests
         .filter_map(|policy| {
             Some(Announced {
+                name: policy.name.as_deref().map(LimitName::of),
                 limit: policy.limit,
                 window: policy.window,
                 remaining: policy.remaining?,
                 reset_after: guidance.reset_of(policy)?,
             })
         })
-        .collect()
+        .collect();
+    let bucket = reading.guidance().bucket.as_deref();
+    announced.in_bucket(bucket.map(LimitName::of))
 }

@@ -2,6 +2,7 @@
 
 mod api_rate_config;
 mod bucket;
+mod by_route;
 mod check;
 mod dialect;
 pub(crate) mod field_path;
@@ -16,6 +17,7 @@ mod tests;
 
 pub use api_rate_config::ApiRateConfig;
 pub use bucket::BucketConfig;
+pub use by_route::ByRouteConfig;
 pub use dialect::{BodyThrottle, DialectConfig};
 pub use field_path::FieldPath;
 pub use idempotency::{Idempotency, IdempotencyConfig};

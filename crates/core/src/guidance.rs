@@ -96,6 +96,10 @@ pub struct Guidance {
     pub refusal: Option<Refusal>,
     /// How much of the API the refusal covers, if the server says so.
     pub scope: Option<Scope>,
+    /// The server's name for the limits that the response announces, at most 128 bytes, not escaped: Discord's
+    /// `X-RateLimit-Bucket`, GitHub's `X-RateLimit-Resource`, Datadog's `X-RateLimit-Name`. Requests that are answered
+    /// with another name count in other limits.
+    pub bucket: Option<Box<str>>,
     /// The server's own word for the limit or the reason of a refusal, at most 128 bytes, not escaped.
     pub reason: Option<Box<str>>,
     /// How long nothing is left of an exhausted limit; `None` if no limit is exhausted. A server may send
@@ -295,6 +299,7 @@ pub fn read_with_rules(
         },
         refusal,
         scope,
+        bucket: dialect.bucket(headers),
         reason,
         nothing_left,
         policies,

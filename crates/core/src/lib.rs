@@ -54,6 +54,7 @@ mod reading;
 mod redirect;
 pub mod reply;
 pub mod request;
+pub mod route;
 pub mod seconds;
 pub mod settings;
 mod time;
@@ -61,8 +62,8 @@ pub mod url;
 pub mod verdict;
 
 pub use config::{
-    ApiRateConfig, BodyThrottle, BucketConfig, DialectConfig, FieldPath, IdempotencyConfig,
-    LimitConfig, Pagination, ScopeConfig,
+    ApiRateConfig, BodyThrottle, BucketConfig, ByRouteConfig, DialectConfig, FieldPath,
+    IdempotencyConfig, LimitConfig, Pagination, ScopeConfig,
 };
 pub use error::{Effort, Error, Result, TimeoutPhase, TransportKind};
 pub use guidance::{DialectField, FieldMeaning, Guidance, TimeForm, TimeUnit};

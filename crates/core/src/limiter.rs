@@ -28,13 +28,14 @@ mod pause;
 mod phase;
 mod poll;
 mod probe;
+mod routes;
 mod rtt;
 mod settings;
 mod state;
 mod view;
 mod window;
 
-pub use announced::{Announced, AnnouncedLimits};
+pub use announced::{Announced, AnnouncedLimits, LimitName};
 pub use circuit_breaker::{BreakerPhase, CircuitBreaker};
 pub use controller::Controller;
 pub use engine::Engine;
@@ -49,6 +50,7 @@ pub use learned::Learned;
 pub use outcome::{Change, ManualReport, Outcome};
 pub use phase::{LearningReason, Phase};
 pub use poll::{Denial, FleetUnavailable, Poll};
+pub use routes::{Place, Routes};
 pub use settings::{Learning, Settings};
 pub use view::{Allowance, Belief, Membership, View};
 

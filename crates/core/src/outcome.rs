@@ -5,7 +5,8 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::error::{Error, TransportKind};
-use crate::limiter::{AnnouncedLimits, Outcome};
+use crate::limiter::{AnnouncedLimits, ManualReport, Outcome};
+use crate::route::Route;
 use crate::time::Time;
 
 /// The permit that a request needs before it may be sent.
@@ -17,6 +18,19 @@ pub struct Wanted {
     pub deadline: Option<Time>,
     /// The part of the API, with a limit of its own, that the request falls under.
     pub scope: Option<Box<str>>,
+    /// The route of the request, by which announced limits are kept apart.
+    pub route: Route,
+}
+
+/// The part of a client's limits that a response is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Concerns {
+    /// The limit of the whole client.
+    Client,
+    /// The configured scope that the request falls under.
+    Scope,
+    /// The limit that the server counts requests of this route in: one apart, if there is one, else the client's.
+    Route,
 }
 
 /// Feedback of an attempt for the limiter.
@@ -28,8 +42,8 @@ pub enum Feedback {
         exhausted: Option<Duration>,
         /// The limits that the server announced.
         announced: AnnouncedLimits,
-        /// Whether this concerns the whole client, and not only the scope of the request.
-        all: bool,
+        /// The limit that this is about.
+        concerns: Concerns,
     },
     /// The limit refused the request.
     Refused {
@@ -39,20 +53,60 @@ pub enum Feedback {
         retry_after: Option<Duration>,
         /// The limits that the server announced.
         announced: AnnouncedLimits,
-        /// Whether this concerns the whole client, and not only the scope of the request.
-        all: bool,
+        /// The limit that this is about.
+        concerns: Concerns,
     },
     /// There was no response, or a 5xx that is not a refusal. It says nothing about the limit.
     Failed,
 }
 
 impl Feedback {
-    /// Returns whether this is about the limit of the whole client, and not only about a scope's.
+    /// Returns which limit this is about, and what the response announced. `None` if it says nothing about a limit.
     #[must_use]
-    pub fn concerns_all(&self) -> bool {
+    pub fn about(&self) -> Option<(Concerns, &AnnouncedLimits)> {
         match self {
-            Self::Success { all, .. } | Self::Refused { all, .. } => *all,
-            Self::Failed => false,
+            Self::Success {
+                concerns,
+                announced,
+                ..
+            }
+            | Self::Refused {
+                concerns,
+                announced,
+                ..
+            } => Some((*concerns, announced)),
+            Self::Failed => None,
+        }
+    }
+
+    /// Returns what a limiter is told that did not grant the request: the announced limits, and a report. `chance` draws a
+    /// random number in `0.0..1.0`.
+    #[must_use]
+    pub fn beside(self, chance: impl FnOnce() -> f64) -> (AnnouncedLimits, Option<ManualReport>) {
+        match self {
+            Self::Success {
+                announced,
+                exhausted,
+                ..
+            } => {
+                let report = exhausted.map(|wait| ManualReport::Exhausted {
+                    wait,
+                    chance: chance(),
+                });
+                (announced.exhausted_for(exhausted), report)
+            }
+            Self::Refused {
+                announced,
+                retry_after: hint,
+                ..
+            } => {
+                let report = ManualReport::Refused {
+                    hint,
+                    chance: chance(),
+                };
+                (announced.exhausted_for(hint), Some(report))
+            }
+            Self::Failed => (AnnouncedLimits::default(), None),
         }
     }
 
@@ -93,13 +147,18 @@ impl Feedback {
     }
 }
 
-/// A pause that a body asks for, longer than the one that its response's head asked for.
+/// A pause that a body asks for: longer than the one that its response's head asked for, or of the whole client instead
+/// of a part.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LongerPause {
     /// How long the pause lasts, from now.
     pub wait: Duration,
-    /// The scope that pauses; `None` means the whole client.
+    /// The limit that pauses.
+    pub concerns: Concerns,
+    /// The scope of the request, if there is one.
     pub scope: Option<Box<str>>,
+    /// The route of the request.
+    pub route: Route,
 }
 
 /// An attempt without a complete response.

@@ -62,6 +62,11 @@ impl Rate {
         Self(self.0.min(other.0))
     }
 
+    /// Returns the rate in the middle between two.
+    pub(crate) fn middle(self, other: Self) -> Self {
+        Self(self.0 / 2.0 + other.0 / 2.0)
+    }
+
     /// Returns the greater of two rates.
     pub(crate) fn max(self, other: Self) -> Self {
         Self(self.0.max(other.0))

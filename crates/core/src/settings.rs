@@ -21,6 +21,8 @@ pub struct CallSettings {
     pub pause_all: bool,
     /// The parts of the API that have a limit of their own.
     pub scopes: Vec<ScopeRule>,
+    /// Segments of paths behind which each id has limits of its own.
+    pub owners: Vec<String>,
     /// Idempotency keys, and which POST requests only read.
     pub idempotency: Idempotency,
     /// The base URL that paths are joined to.
@@ -64,6 +66,11 @@ impl CallSettings {
             reader: config.reader()?,
             pause_all: config.dialect.pause_all,
             scopes: config.scope_rules()?,
+            owners: config
+                .by_route
+                .as_ref()
+                .map(|by_route| by_route.owners.clone())
+                .unwrap_or_default(),
             idempotency: config.idempotency()?,
             base,
             headers: config.header_map()?,

@@ -881,4 +881,5 @@ fn a_deadline_before_the_next_trial_is_an_error_at_once() {
 }
 
 mod bodies;
+mod routes;
 mod scopes;

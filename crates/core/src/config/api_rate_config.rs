@@ -7,6 +7,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::bucket::BucketConfig;
+use super::by_route::ByRouteConfig;
 use super::dialect::DialectConfig;
 use super::idempotency::IdempotencyConfig;
 use super::limit::LimitConfig;
@@ -123,6 +124,10 @@ pub struct ApiRateConfig {
     pub limits: Vec<LimitConfig>,
     /// Parts of the API with a limit of their own. Defaults to none.
     pub scopes: Vec<ScopeConfig>,
+    /// Whether the API counts the requests of each route by itself. Defaults to none: what responses announce is about
+    /// the whole client, unless they name different limits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_route: Option<ByRouteConfig>,
 }
 
 impl Default for ApiRateConfig {
@@ -149,6 +154,7 @@ impl Default for ApiRateConfig {
             idempotency: IdempotencyConfig::default(),
             limits: Vec::new(),
             scopes: Vec::new(),
+            by_route: None,
         }
     }
 }

@@ -49,6 +49,10 @@ impl ApiRateConfig {
         self.dialect.check(&self.name).map_err(problem)?;
         self.idempotency().map(drop)?;
         self.scope_rules().map(drop)?;
+        if let Some(by_route) = &self.by_route {
+            let checked = by_route.check();
+            checked.map_err(|problem| self.bad("by_route.owners", problem))?;
+        }
         statuses(&self.name, &self.backoff_status_codes).map(drop)
     }
 
@@ -175,6 +179,26 @@ impl ApiRateConfig {
         }
     }
 
+    /// Returns the configuration of a limiter for one of several limits that responses keep apart: this one, without
+    /// its known quotas, scopes and circuit breaker. It paces as the client does until it is refused.
+    #[must_use]
+    pub fn of_route(&self) -> Self {
+        Self {
+            name: format!("{}/route", self.name),
+            initial_rate: self.initial_rate,
+            min_rate: self.min_rate,
+            max_rate: self.max_rate,
+            increase_step: self.increase_step,
+            decrease_factor: self.decrease_factor,
+            default_cooldown: self.default_cooldown,
+            max_cooldown: self.max_cooldown,
+            learning: self.learning,
+            probe_interval: self.probe_interval,
+            bucket: self.bucket,
+            ..Self::default()
+        }
+    }
+
     /// Returns the settings that a limiter runs on, checked.
     ///
     /// # Errors
@@ -195,6 +219,7 @@ impl ApiRateConfig {
             probe_interval: self.probe_interval,
             breaker: self.breaker,
             fixed: self.fixed()?,
+            spends_at_once: false,
         })
     }
 

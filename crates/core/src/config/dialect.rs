@@ -58,6 +58,10 @@ pub struct BodyThrottle {
     pub path: String,
     /// Words that announce the refusal: the text contains one of them. The case of letters does not matter.
     pub words: Vec<String>,
+    /// Whether the refusal pauses the whole client, and not only the scope or the route of the request: the API counts
+    /// this limit by credential. Defaults to `false`.
+    #[serde(default)]
+    pub pause_all: bool,
 }
 
 impl BodyThrottle {
@@ -73,7 +77,15 @@ impl BodyThrottle {
             statuses: statuses.into_iter().collect(),
             path: path.into(),
             words: words.into_iter().map(Into::into).collect(),
+            pause_all: false,
         }
+    }
+
+    /// Lets the refusal pause the whole client, whatever scope or route the request is in.
+    #[must_use]
+    pub const fn pause_all(mut self) -> Self {
+        self.pause_all = true;
+        self
     }
 
     /// Checks the rule.
@@ -169,6 +181,7 @@ impl DialectConfig {
                 .iter()
                 .map(|word| word.to_lowercase())
                 .collect(),
+            pauses_all: throttle.pause_all,
         };
         self.throttles.iter().map(rule).collect()
     }

@@ -65,6 +65,8 @@ pub struct BodyRule {
     pub path: String,
     /// Words of which the text contains one, in lower case.
     pub words: Vec<String>,
+    /// Whether the refusal covers everything that this client sends.
+    pub pauses_all: bool,
 }
 
 impl BodyRule {
@@ -116,6 +118,9 @@ pub(super) fn read(
         if rules.bodies.iter().any(fits) {
             facts.refusal = facts.refusal.or(Some(Refusal::Limit));
         }
+        if rules.bodies.iter().any(|rule| rule.pauses_all && fits(rule)) {
+            facts.scope = facts.scope.or(Some(Scope::Everything));
+        }
         for field in rules.fields {
             let place = field.path.as_deref();
             if place == Some(path) || place == Some(under_list) {
@@ -160,7 +165,10 @@ impl Facts {
             .filter(|sign| sign.is_for(status) && sign.fits(path, value))
         {
             match sign.means {
-                Means::Refused(refusal) => self.refusal = self.refusal.or(Some(refusal)),
+                Means::Refused(refusal) => {
+                    self.refusal = self.refusal.or(Some(refusal));
+                    self.scope = self.scope.or(sign.scope);
+                }
                 Means::NeverAgain => self.never = true,
             }
         }

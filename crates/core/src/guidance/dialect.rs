@@ -45,7 +45,7 @@ pub(super) struct Dialect {
     /// Windows in seconds that the vendor documents but does not send, by the name of the limit. The empty
     /// name stands for the limit without a name.
     pub(super) windows: &'static [(&'static str, u64)],
-    /// Header that names a limit which has no name otherwise.
+    /// Header that names the limits of a response, and each limit which has no name otherwise.
     pub(super) named_by: Option<&'static str>,
     /// Name of such a limit if no header names it.
     pub(super) unnamed: Option<&'static str>,
@@ -81,6 +81,8 @@ pub(super) struct Sign {
     pub(super) when: When,
     /// Meaning of the sign.
     pub(super) means: Means,
+    /// How much of the API such a refusal covers, if the vendor documents it.
+    pub(super) scope: Option<Scope>,
 }
 
 /// Appearance of a sign.
@@ -137,7 +139,27 @@ impl ReasonSource {
 /// Longest name of a limit and longest reason that is kept, in bytes. They are displayed and compared.
 pub(super) const LONGEST_WORD: usize = 128;
 
+/// Headers by which any server may name the limits of a response: those of Discord, GitHub, Datadog and EVE Online.
+const BUCKETS: [&str; 4] = [
+    "x-ratelimit-bucket",
+    "x-ratelimit-resource",
+    "x-ratelimit-name",
+    "x-ratelimit-group",
+];
+
+/// Returns the first line of a header that is not empty, shortened.
+fn first_word(headers: &HeaderMap, name: &str) -> Option<Box<str>> {
+    let line = lines(headers, name).find(|line| !line.is_empty())?;
+    Some(start(&line, LONGEST_WORD).into())
+}
+
 impl Dialect {
+    /// Returns the server's name for the limits that a response announces.
+    pub(super) fn bucket(&self, headers: &HeaderMap) -> Option<Box<str>> {
+        let mut names = self.named_by.into_iter().chain(BUCKETS);
+        names.find_map(|name| first_word(headers, name))
+    }
+
     /// Adds to a limit what the vendor documents but does not send.
     pub(super) fn complete(&self, policy: &mut Policy, headers: &HeaderMap) {
         let general = policy.name.is_none();
@@ -149,13 +171,8 @@ impl Dialect {
             policy.name = Some(start(name, LONGEST_WORD).into());
         }
         if general {
-            let named = self
-                .named_by
-                .and_then(|header| lines(headers, header).find(|line| !line.is_empty()));
-            policy.name = named
-                .as_deref()
-                .or(self.unnamed)
-                .map(|name| start(name, LONGEST_WORD).into());
+            let named = self.named_by.and_then(|header| first_word(headers, header));
+            policy.name = named.or_else(|| self.unnamed.map(Into::into));
         }
         if policy.window.is_none() {
             let of = |wanted: &str| {

@@ -25,6 +25,15 @@ const fn limit(statuses: &'static [u16], when: When) -> Sign {
         statuses,
         when,
         means: Means::Refused(Refusal::Limit),
+        scope: None,
+    }
+}
+
+/// Returns the sign of a refusal that the vendor counts by credential: everything that the client sends pauses.
+const fn of_credential(statuses: &'static [u16], when: When) -> Sign {
+    Sign {
+        scope: Some(ALL),
+        ..limit(statuses, when)
     }
 }
 
@@ -34,6 +43,7 @@ const fn never(when: When) -> Sign {
         statuses: &[],
         when,
         means: Means::NeverAgain,
+        scope: None,
     }
 }
 
@@ -137,16 +147,18 @@ pub(super) static DIALECTS: &[Dialect] = &[
     Dialect { name: "fieldguide", ..GENERIC },
     GENERIC,
     // 403 or 429 with Retry-After; else remaining 0 and the reset; else a minute at least. GraphQL responds
-    // with 200 and RATE_LIMITED. Search counts per minute, the rest per hour (docs.github.com, REST and
-    // GraphQL rate limits; octokit plugin-throttling looks for the message).
+    // with 200 and RATE_LIMITED. Search counts per minute, the rest per hour. The secondary limit is one for REST
+    // and GraphQL together (docs.github.com, REST and GraphQL rate limits; octokit plugin-throttling looks for the
+    // message).
     Dialect {
         name: "github",
         signs: &[
             limit(&[403], When::Exhausted),
             limit(&[403], When::RetryAfter),
-            limit(&[403], When::Contains("message", &["secondary rate", "abuse detection", "rate limit exceeded"])),
+            of_credential(&[403, 429], When::Contains("message", &["secondary rate", "abuse detection"])),
+            limit(&[403], When::Contains("message", &["rate limit exceeded"])),
             limit(&[200, 403], When::Is("errors.*.type", &["RATE_LIMITED", "RATE_LIMIT"])),
-            limit(&[200, 403], When::Contains("errors.*.message", &["secondary rate limit"])),
+            of_credential(&[200, 403, 429], When::Contains("errors.*.message", &["secondary rate limit"])),
         ],
         reasons: &[header("x-ratelimit-resource", &[])],
         least_wait: Some(Duration::from_secs(60)),
@@ -172,7 +184,7 @@ pub(super) static DIALECTS: &[Dialect] = &[
     },
     // A rolling interval of 10 s beside the day; the secondly headers are deprecated (developers.hubspot.com,
     // usage details).
-    Dialect { name: "hubspot", reasons: &[body("policyName", &[])], dropped: &["secondly"], ..GENERIC },
+    Dialect { name: "hubspot", reasons: &[body("policyName", &[("TEN_SECONDLY", ALL), ("DAILY", ALL)])], dropped: &["secondly"], ..GENERIC },
     // The quota of a minute is distributed in slices of 10 s (developers.intercom.com, rate limiting).
     Dialect { name: "intercom", windows: &[("", 10)], ..GENERIC },
     // The reason names the scope (developer.atlassian.com, Jira rate limiting).

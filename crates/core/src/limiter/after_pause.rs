@@ -114,9 +114,12 @@ impl Learner {
             // A short pause after a steep search is not part of what the limit allows. The average over the whole
             // search looks beyond a sliding window, which at first mirrors the slow beginning: the average is too low
             // because of that beginning, but often higher than the mirrored rate.
-            let sending = self
-                .ledger
-                .estimate_while_sending(lesson.resumed, lesson.pause);
+            let without = |part| self.ledger.estimate_without(lesson.resumed, part);
+            let most = without(lesson.pause);
+            // In a pause that was longer than needed a token bucket fills up, and the burst that follows is no part of the
+            // limit. Without a burst only time was lost. The limit lies between the rate with that time and without it.
+            let least = without(lesson.pause.saturating_sub(lesson.epoch.surplus));
+            let sending = least.zip(most).map(|(least, most)| least.middle(most));
             (sending, self.ledger.estimate_overall(lesson.resumed))
         };
         let ceiling = Ceiling::learned(measured.unwrap_or(failed_at), overall, failed_at);

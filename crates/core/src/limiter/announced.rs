@@ -2,12 +2,35 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use crate::hash::Fnv64;
+
 /// Maximum number of limits that are kept of one response. Vendors announce one, two or three in requests.
 pub(super) const MOST: usize = 4;
+
+/// A server's name for a limit, kept as a hash: names are compared and nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LimitName(u64);
+
+impl LimitName {
+    /// Returns what stands for this name.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        Self(Fnv64::of(name.as_bytes()).value())
+    }
+
+    /// Returns the hash.
+    pub(super) const fn value(self) -> u64 {
+        self.0
+    }
+}
 
 /// One limit that a response announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Announced {
+    /// The server's name for it, if it has one.
+    pub name: Option<LimitName>,
     /// Requests allowed per window, if announced.
     pub limit: Option<u64>,
     /// Length of the window, if announced.
@@ -27,14 +50,76 @@ impl Announced {
 
 /// All limits that a response announced, at most four; the tightest ones of more. Collect them from an iterator.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct AnnouncedLimits(pub(super) [Option<Announced>; MOST]);
+pub struct AnnouncedLimits {
+    limits: [Option<Announced>; MOST],
+    bucket: Option<LimitName>,
+    /// Whether what the response announced is about another limit.
+    elsewhere: bool,
+}
 
 impl AnnouncedLimits {
+    /// Sets the server's name for all of them together.
+    #[must_use]
+    pub fn in_bucket(self, bucket: Option<LimitName>) -> Self {
+        Self { bucket, ..self }
+    }
+
+    /// Returns what a limiter is told of a response that is about another limit.
+    pub(super) fn told_elsewhere() -> Self {
+        Self {
+            elsewhere: true,
+            ..Self::default()
+        }
+    }
+
+    /// Returns whether the response is about this limit and announced nothing.
+    pub(super) fn is_silent(&self) -> bool {
+        self.is_empty() && !self.elsewhere
+    }
+
+    /// Returns the server's name for all of them together.
+    pub(super) fn bucket(&self) -> Option<LimitName> {
+        self.bucket
+    }
+
+    /// Returns the name of all of them together, else the names of each.
+    pub(super) fn names(&self) -> Vec<LimitName> {
+        match self.bucket {
+            Some(bucket) => vec![bucket],
+            None => self.iter().filter_map(|told| told.name).collect(),
+        }
+    }
+
+    /// Returns whether the response announced no limit.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.limits.iter().all(Option::is_none)
+    }
+
+    /// Returns the limits.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Announced> {
+        self.limits.iter().flatten()
+    }
+
     /// Returns whether the response says that nothing is left and that this changes now. A server that says so rounds
     /// its resets down.
     pub(crate) fn is_rounded_down(&self) -> bool {
-        let mut limits = self.0.iter().flatten();
-        limits.any(|told| told.remaining == 0 && told.reset_after.is_zero())
+        self.iter()
+            .any(|told| told.remaining == 0 && told.reset_after.is_zero())
+    }
+
+    /// Returns these limits, where the response asks for a wait until something is left again: the reset of an
+    /// exhausted limit is no later. A server that sends `Retry-After` beside a later reset means that wait
+    /// (draft-ietf-httpapi-ratelimit-headers-10, section 6: Retry-After takes precedence).
+    pub(crate) fn exhausted_for(mut self, wait: Option<Duration>) -> Self {
+        let Some(wait) = wait.filter(|wait| !wait.is_zero()) else {
+            return self;
+        };
+        for told in self.limits.iter_mut().flatten() {
+            if told.remaining == 0 {
+                told.reset_after = told.reset_after.min(wait);
+            }
+        }
+        self
     }
 }
 
@@ -45,7 +130,7 @@ impl FromIterator<Announced> for AnnouncedLimits {
         for one in limits {
             // An empty place counts as the loosest limit.
             let pace = |place: &Option<Announced>| place.map_or(f64::INFINITY, |it| it.pace());
-            let loosest = told.0.iter_mut().rev();
+            let loosest = told.limits.iter_mut().rev();
             let place = loosest.max_by(|a, b| pace(a).total_cmp(&pace(b)));
             if let Some(place) = place.filter(|place| one.pace() < pace(place)) {
                 *place = Some(one);

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::announced::Announced;
+use super::announced::{Announced, LimitName};
+use super::grant::Grant;
 use super::rtt::RoundTrips;
 use super::view::Allowance;
 use crate::rate::Rate;
@@ -23,6 +24,8 @@ pub(crate) struct Last {
 pub(crate) struct Bounds {
     pub(crate) slowest: Rate,
     pub(crate) longest: Duration,
+    /// Whether the rest may be used at once, instead of being spread over the time until the reset.
+    pub(crate) at_once: bool,
 }
 
 /// Maximum difference of two readings of one reset. Most servers announce resets in whole seconds, and responses take
@@ -56,6 +59,7 @@ const LATELY: u64 = 500;
 /// Rest of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Budget {
+    pub(super) name: Option<LimitName>,
     /// Time of the reset: the earliest reading of the responses in this window.
     pub(super) until: Time,
     /// Highest number of a grant whose response announced this window, and the lowest rest that any response
@@ -75,7 +79,17 @@ pub(super) struct Budget {
     pub(super) said: (u64, u64),
     /// Whether the window is assumed: the one before is over, and no response has announced this one.
     pub(super) assumed: bool,
+    /// When the last response announced the limit; for an assumed window, when it began.
+    pub(super) heard_at: Time,
+    /// Number of successes since then whose requests were sent later, and whose responses announced nothing.
+    pub(super) silent: u32,
+    /// Longest time until a reset that was announced.
+    pub(super) longest: Duration,
 }
+
+/// Number of such successes after which a limit counts no longer. Some servers leave the announcement out of a
+/// few kinds of responses, and one that has stopped announcing must not pace us for hours.
+const MOST_SILENT: u32 = 3;
 
 impl Budget {
     /// Takes in the response to the grant of this number. `grace` is added to the reset.
@@ -89,6 +103,7 @@ impl Budget {
         grace: Duration,
     ) -> Self {
         let next = Self {
+            name: told.name,
             until: now + told.reset_after + grace,
             newest: number,
             remaining: told.remaining,
@@ -99,6 +114,9 @@ impl Budget {
             anew: None,
             said: (number, told.remaining),
             assumed: false,
+            heard_at: now,
+            silent: 0,
+            longest: told.reset_after,
         };
         let Some(before) = before.filter(|before| now < before.until) else {
             return next;
@@ -113,6 +131,7 @@ impl Budget {
             emptied: next.emptied.max(before.emptied),
             anew: is_anew.then_some(number).max(before.anew),
             said: next.said.max(before.said),
+            longest: next.longest.max(before.longest),
             ..next
         };
         let later = next.until.saturating_since(before.until) > ROUNDING;
@@ -133,16 +152,32 @@ impl Budget {
         }
     }
 
-    /// Returns the window after this one, if its length and limit are known and this one was announced.
-    pub(super) fn renewed(&self, sent: u64) -> Option<Self> {
-        let (remaining, window) = (self.limit?, self.window?);
+    /// Returns the window after this one, if its length and limit are known and this one was announced. `guesses` says
+    /// whether the longest time until a reset that was announced stands for an unknown length.
+    pub(super) fn renewed(&self, sent: u64, guesses: bool) -> Option<Self> {
+        let guessed = || (guesses && !self.longest.is_zero()).then_some(self.longest);
+        let (remaining, window) = (self.limit?, self.window.or_else(guessed)?);
         (!self.assumed).then_some(Self {
             until: self.until + window,
             newest: sent,
             remaining,
             assumed: true,
+            heard_at: self.until,
+            silent: 0,
             ..*self
         })
+    }
+
+    /// Takes in a success whose response announced nothing. Returns `None` if the limit counts no longer: the window
+    /// was only assumed, nothing should have been left for this request, or too many responses in a row say nothing.
+    pub(super) fn unconfirmed(self, grant: &Grant) -> Option<Self> {
+        if grant.number <= self.newest || grant.issued_at < self.heard_at {
+            return Some(self);
+        }
+        let silent = self.silent.saturating_add(1);
+        let is_beyond = !self.paces() && self.left(grant.number.saturating_sub(1)) == 0;
+        let counts = !self.assumed && !is_beyond && silent < MOST_SILENT;
+        counts.then_some(Self { silent, ..self })
     }
 
     /// Returns the rest after `sent` grants.
@@ -163,7 +198,14 @@ impl Budget {
         trips: Option<RoundTrips>,
         bounds: &Bounds,
     ) -> Time {
+        // The first request of a window that was only assumed goes at once, and its response tells.
+        if self.assumed && last.at < self.heard_at && ahead == 0 {
+            return last.at;
+        }
         let left = self.left(last.number);
+        if bounds.at_once && !self.paces() && ahead < left {
+            return last.at;
+        }
         match self.interval(last, trips, bounds.slowest) {
             Some(interval) if self.paces() || ahead < left => {
                 let amount = ahead.saturating_add(u64::from(last.cost));
@@ -227,7 +269,7 @@ impl Budget {
 
     /// Returns whether `told` is about the limit of this window.
     pub(super) fn is_of(&self, told: &Announced) -> bool {
-        (self.limit, self.window) == (told.limit, told.window)
+        (self.name, self.limit, self.window) == (told.name, told.limit, told.window)
     }
 
     /// Returns the rest after `sent` grants, for people.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::announced::{AnnouncedLimits, MOST};
+use super::announced::{Announced, AnnouncedLimits, MOST};
 use super::budget::{Bounds, Budget, Last, ROUNDING};
+use super::grant::Grant;
 use super::rtt::RoundTrips;
 use super::view::Allowance;
 use crate::rate::Rate;
@@ -19,7 +20,7 @@ pub(crate) struct Budgets {
 }
 
 impl Budgets {
-    /// Takes in the response to the grant of this number, whose round trip took `trip`. `grace` is added to each
+    /// Takes in the response to the grant of this number, whose round trip took `trip`, if that is known. `grace` is added to each
     /// reset.
     ///
     /// A limit that the newest response does not announce is dropped: it belongs to other requests. An older response
@@ -28,17 +29,19 @@ impl Budgets {
         &mut self,
         now: Time,
         number: u64,
-        trip: Duration,
+        trip: Option<Duration>,
         told: &AnnouncedLimits,
         grace: Duration,
     ) {
-        if *told == AnnouncedLimits::default() {
+        if told.is_empty() {
             return;
         }
-        self.trips = Some(RoundTrips::seen(self.trips, trip));
+        if let Some(trip) = trip {
+            self.trips = Some(RoundTrips::seen(self.trips, trip));
+        }
         let is_late = self.iter().any(|known| number < known.newest);
         let mut before = std::mem::take(&mut self.limits);
-        for (place, told) in self.limits.iter_mut().zip(told.0.iter().flatten()) {
+        for (place, told) in self.limits.iter_mut().zip(told.iter()) {
             let mut known = before.iter_mut();
             let known = known.find(|known| known.is_some_and(|known| known.is_of(told)));
             let known = known.and_then(Option::take);
@@ -51,9 +54,16 @@ impl Budgets {
         free.for_each(|place| *place = untold.next());
     }
 
+    /// Takes in a success whose response announced nothing. See [`Budget::unconfirmed`].
+    pub(crate) fn unconfirmed(&mut self, grant: &Grant) {
+        for place in &mut self.limits {
+            *place = place.and_then(|budget| budget.unconfirmed(grant));
+        }
+    }
+
     /// Replaces windows that are over by assumed ones, after `sent` grants, or forgets them. Returns when the last of
-    /// them ended.
-    pub(crate) fn lapse(&mut self, now: Time, sent: u64) -> Option<Time> {
+    /// them ended. For `guesses` see [`Budget::renewed`].
+    pub(crate) fn lapse(&mut self, now: Time, sent: u64, guesses: bool) -> Option<Time> {
         let over = self.iter().filter(|budget| !budget.holds(now));
         let ended = over.map(|budget| budget.until).max()?;
         for place in &mut self.limits {
@@ -61,7 +71,7 @@ impl Budgets {
                 if budget.holds(now) {
                     Some(budget)
                 } else {
-                    budget.renewed(sent).filter(|next| next.holds(now))
+                    budget.renewed(sent, guesses).filter(|next| next.holds(now))
                 }
             };
             *place = place.and_then(next);
@@ -103,6 +113,19 @@ impl Budgets {
         standing
             .map(|budget| budget.shown(sent))
             .min_by(|one, other| pace(one).total_cmp(&pace(other)))
+    }
+
+    /// Returns the limits that were announced as they stand after `sent` grants.
+    pub(crate) fn announced(&self, now: Time, sent: u64) -> AnnouncedLimits {
+        let told = self.iter().filter(|budget| !budget.assumed);
+        told.map(|budget| Announced {
+            name: budget.name,
+            limit: budget.limit,
+            window: budget.window,
+            remaining: budget.left(sent),
+            reset_after: budget.until.saturating_since(now),
+        })
+        .collect()
     }
 
     /// Returns the announced rate that is closest to `rate`, and the ratio of the two, at least 1.

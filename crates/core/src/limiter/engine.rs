@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::announced::AnnouncedLimits;
 use super::controller::Controller;
 use super::fleet::member::Member;
 use super::grant::Grant;
@@ -133,6 +134,22 @@ impl Engine {
             Self::Own(own) => own.disagreement(now),
             // The worker whose visit finds a disagreement gets it with the reply.
             Self::Fleet(_) => None,
+        }
+    }
+
+    /// Takes in limits that the response to a request of another limiter announced. A fleet takes in none.
+    pub fn announced_elsewhere(&mut self, now: Time, announced: &AnnouncedLimits) {
+        match self {
+            Self::Own(own) => own.announced_elsewhere(now, announced),
+            Self::Fleet(_) => {}
+        }
+    }
+
+    /// Returns the announced limits as they stand now, and forgets them. A fleet keeps them for its other workers.
+    pub fn take_announced(&mut self, now: Time) -> AnnouncedLimits {
+        match self {
+            Self::Own(own) => own.take_announced(now),
+            Self::Fleet(_) => AnnouncedLimits::default(),
         }
     }
 

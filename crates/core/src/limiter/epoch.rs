@@ -40,6 +40,9 @@ pub(crate) struct Epoch {
     pub(crate) failed_at: Rate,
     /// The last pause, without its jitter.
     pub(crate) pause: Duration,
+    /// Time by which the server, or the configuration, made the pause longer than the limiter's own would have been.
+    /// `Retry-After` comes in whole seconds, however soon a token is there.
+    pub(crate) surplus: Duration,
     /// Whether a request that was sent after a pause was refused, too.
     pub(crate) blocked: bool,
 }

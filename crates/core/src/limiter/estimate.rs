@@ -108,8 +108,8 @@ impl Ledger {
         since.saturating_sub(pause)
     }
 
-    /// Returns the rate since the last resumption for the time of sending only, without the pause that ended now.
-    pub(crate) fn estimate_while_sending(&self, resumed: Time, pause: Duration) -> Option<Rate> {
+    /// Returns the rate since the last resumption without the part `pause` of the pause that ended now.
+    pub(crate) fn estimate_without(&self, resumed: Time, pause: Duration) -> Option<Rate> {
         self.since(&self.marks[1], resumed, 0, pause)
     }
 
@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(ledger.estimate(at(30), 0), Some(rate(2.0)));
         assert_eq!(ledger.estimate(at(30), 2), Some(rate(2.1)));
         assert_eq!(
-            ledger.estimate_while_sending(at(30), 10 * SECOND),
+            ledger.estimate_without(at(30), 10 * SECOND),
             Some(rate(4.0))
         );
         assert_eq!(ledger.estimate_overall(at(47)), Some(rate(1.0)));

@@ -289,7 +289,8 @@ impl Learner {
             };
         }
         let round_trip = now.saturating_since(grant.issued_at);
-        let pause = named.unwrap_or_else(|| pause::first(rate, round_trip, self.last_pause));
+        let own = pause::first(rate, round_trip, self.last_pause);
+        let pause = named.unwrap_or(own);
         let cause = self.cause();
         self.epoch = Some(Epoch {
             cause,
@@ -297,6 +298,7 @@ impl Learner {
             began: now,
             failed_at: rate,
             pause,
+            surplus: pause.saturating_sub(own),
             blocked: false,
         });
         let to = match &self.ceiling {

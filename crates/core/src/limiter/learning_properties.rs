@@ -53,6 +53,7 @@ fn announced() -> impl Strategy<Value = Announced> {
     let window = proptest::option::of(prop_oneof![0u64..120, Just(1 << 31)]);
     (proptest::option::of(count.clone()), window, count, seconds).prop_map(
         |(limit, window, remaining, reset)| Announced {
+            name: None,
             limit,
             window: window.map(Duration::from_secs),
             remaining,
@@ -99,6 +100,7 @@ fn settings() -> Settings {
         probe_interval: Duration::from_secs(60),
         breaker: None,
         fixed: Vec::new(),
+        spends_at_once: false,
     }
 }
 
@@ -283,6 +285,7 @@ Poll::Denied(Denial::CircuitOpen(_)) => panic!("there is no breaker"),
                     let (newest, least) = last.unwrap_or((0, u64::MAX));
                     last = Some((newest.max(grant.number), least.min(remaining)));
                     let told = Announced {
+                        name: None,
                         limit: None,
                         window: None,
                         remaining,
@@ -291,6 +294,8 @@ Poll::Denied(Denial::CircuitOpen(_)) => panic!("there is no breaker"),
                     let told = [told].into_iter().collect();
                     watched.controller.announced(watched.now, &grant, &told);
                 }
+                // A response without the announcement may end it.
+                Step::Success { nth } => watched.step(Step::Neutral { nth }),
                 step => watched.step(step),
             }
             let granted = watched.open.get(before..).and_then(<[Grant]>::first);

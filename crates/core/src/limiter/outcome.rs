@@ -49,6 +49,16 @@ impl Outcome {
         }
     }
 
+    /// Returns a success whose response was about another limit than this one.
+    #[must_use]
+    pub fn success_beside() -> Self {
+        Self::Success {
+            announced: AnnouncedLimits::told_elsewhere(),
+            exhausted: None,
+            chance: 0.0,
+        }
+    }
+
     /// Returns a refusal whose response announced no limits.
     #[must_use]
     pub fn refused(hint: Option<Duration>, chance: f64) -> Self {

@@ -34,6 +34,20 @@ pub struct Settings {
     pub(crate) breaker: Option<CircuitBreaker>,
     /// Known limits beside the learned one. Every grant takes a token of each.
     pub(crate) fixed: Vec<FixedLimit>,
+    /// Whether the rest of an announced limit may be used at once, instead of being spread over the time until the
+    /// reset.
+    pub(crate) spends_at_once: bool,
+}
+
+impl Settings {
+    /// Lets the rest of an announced limit be used at once.
+    #[must_use]
+    pub fn spending_at_once(self) -> Self {
+        Self {
+            spends_at_once: true,
+            ..self
+        }
+    }
 }
 
 /// Whether the limiter learns where the limit is.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::template::{per_minute, preset};
 use crate::config::Pagination;
-use crate::config::{ApiRateConfig, LimitConfig, ScopeConfig};
+use crate::config::{ApiRateConfig, ByRouteConfig, LimitConfig, ScopeConfig};
 
 /// Returns the presets of this kind.
 pub(super) fn all() -> Vec<ApiRateConfig> {
@@ -75,6 +75,8 @@ fn linear() -> ApiRateConfig {
 /// Source: docs.datadoghq.com, rate limits.
 fn datadog() -> ApiRateConfig {
     ApiRateConfig {
+        // Documented: limits by endpoint, whose name a header gives.
+        by_route: Some(ByRouteConfig::default()),
         initial_rate: 2.0,
         min_rate: 0.05,
         max_rate: 20.0,
@@ -104,6 +106,8 @@ fn pagerduty() -> ApiRateConfig {
 /// Source: developer.okta.com, rate limit best practices.
 fn okta() -> ApiRateConfig {
     ApiRateConfig {
+        // Documented: each endpoint has a limit.
+        by_route: Some(ByRouteConfig::default()),
         // The header is documented. It is from memory that every collection sends it.
         pagination: Some(Pagination::link_header()),
         ..preset(
@@ -120,6 +124,8 @@ fn okta() -> ApiRateConfig {
 /// Source: docs.x.com, rate limits.
 fn x() -> ApiRateConfig {
     ApiRateConfig {
+        // Documented: each endpoint has a limit.
+        by_route: Some(ByRouteConfig::default()),
         initial_rate: 0.3,
         min_rate: 0.01,
         max_rate: 5.0,

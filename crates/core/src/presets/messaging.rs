@@ -1,14 +1,20 @@
-//! Presets for chats, calls and support.
+//! Presets for chats, communities, calls and support.
+
+use std::time::Duration;
 
 use super::template::{per_minute, preset};
 use crate::config::Pagination;
-use crate::config::{ApiRateConfig, DialectConfig, LimitConfig, ScopeConfig};
+use crate::config::{
+    ApiRateConfig, BodyThrottle, ByRouteConfig, DialectConfig, LimitConfig, ScopeConfig,
+};
 
 /// Returns the presets of this kind.
 pub(super) fn all() -> Vec<ApiRateConfig> {
     vec![
         slack(),
         discord(),
+        reddit(),
+        eve(),
         twilio(),
         intercom(),
         zendesk("zendesk", 200.0, "the Team plan"),
@@ -73,6 +79,8 @@ fn slack() -> ApiRateConfig {
                 .into(),
         ),
         scopes: SLACK_METHODS.iter().map(scope).collect(),
+        // Documented: "per method, per workspace". A method is a path of its own.
+        by_route: Some(ByRouteConfig::default()),
         // From memory, not checked against the documentation. The location of the items depends on the method.
         pagination: Some(Pagination::cursor("cursor", "response_metadata.next_cursor").in_query()),
         ..Default::default()
@@ -81,13 +89,60 @@ fn slack() -> ApiRateConfig {
 
 /// Source: docs.discord.com, rate limits.
 fn discord() -> ApiRateConfig {
-    preset(
-        "discord",
-        "https://discord.com/api/v10",
-        50.0,
-        "50 requests per second per bot over all routes, and buckets by route that only headers announce; 429 with \
-         Retry-After and its scope in a header; 10,000 invalid requests in 10 minutes lead to a ban.",
-    )
+    ApiRateConfig {
+        // Documented: limits per route, whose bucket a header names; channels, guilds and webhooks are counted apart.
+        by_route: Some(ByRouteConfig::default().owners(["channels", "guilds", "webhooks"])),
+        ..preset(
+            "discord",
+            "https://discord.com/api/v10",
+            50.0,
+            "50 requests per second per bot over all routes, and buckets by route that only headers announce; 429 with \
+             Retry-After and its scope in a header; 10,000 invalid requests in 10 minutes lead to a ban.",
+        )
+    }
+}
+
+/// Source: support.reddithelp.com, Reddit Data API wiki; the headers are described by Reddit's staff. They count the
+/// requests of an OAuth client, whatever its endpoints, so that the limits are not by route.
+fn reddit() -> ApiRateConfig {
+    ApiRateConfig {
+        max_cooldown: Duration::from_secs(11 * 60),
+        // From memory, not checked against the documentation.
+        pagination: Some(Pagination::cursor("after", "data.after").items("data.children")),
+        ..preset(
+            "reddit",
+            "https://oauth.reddit.com",
+            per_minute(100.0),
+            "100 requests a minute per OAuth client, averaged over 10 minutes (10 without one); 429, and \
+             X-Ratelimit headers with the seconds until the reset; a User-Agent that names the program.",
+        )
+    }
+}
+
+/// Source: developers.eveonline.com, ESI rate limiting and error limit.
+fn eve() -> ApiRateConfig {
+    // The error limit is one for all routes.
+    let errors = BodyThrottle::new([420], "error", ["error limit", "error limited"]).pause_all();
+    ApiRateConfig {
+        initial_rate: 5.0,
+        min_rate: 0.1,
+        max_rate: 20.0,
+        increase_step: 0.4,
+        documented_limit_desc: Some(
+            "Documented: groups of routes with a number of tokens in a floating window (a success costs 2), \
+             announced in X-Ratelimit headers; 429 with Retry-After; an error limit for all routes of an address, \
+             100 errors a minute, refused by 420. Guesses: all rates."
+                .into(),
+        ),
+        backoff_status_codes: vec![420, 429],
+        dialect: DialectConfig::default().throttle(errors).not_processed([420]),
+        // Documented: each route is of a group, which a header names.
+        by_route: Some(ByRouteConfig::default()),
+        max_cooldown: Duration::from_secs(16 * 60),
+        // From memory, not checked against the documentation. The pages of a list are counted in a header.
+        pagination: Some(Pagination::page_number("page")),
+        ..preset("eve", "https://esi.evetech.net", 20.0, "")
+    }
 }
 
 /// Source: twilio.com/docs/api/errors/20429.
@@ -138,6 +193,8 @@ fn zendesk(name: &str, requests: f64, plan: &str) -> ApiRateConfig {
         )],
         // From memory, not checked against the documentation. The location of the items depends on the path.
         pagination: Some(Pagination::next_url("links.next").more_if("meta.has_more")),
+        // Documented: limits of endpoints beside the account's, announced in headers of the endpoint's own name.
+        by_route: Some(ByRouteConfig::default()),
         ..preset(
             name,
             "",

@@ -24,6 +24,7 @@ impl LimitState {
     /// Returns the state as the controller takes it.
     pub(crate) fn to_announced(self) -> Announced {
         Announced {
+            name: None,
             limit: Some(self.limit.into()),
             window: Some(self.window),
             remaining: self.remaining.into(),

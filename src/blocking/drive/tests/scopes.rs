@@ -5,7 +5,8 @@ use std::thread;
 
 use super::*;
 use api_ratelimiter_core::config::{DialectConfig, LimitConfig, ScopeConfig};
-use api_ratelimiter_core::outcome::{Feedback, Wanted};
+use api_ratelimiter_core::outcome::{Concerns, Feedback, Wanted};
+use api_ratelimiter_core::route::Route;
 
 /// Returns a limiter of ten requests per second, of which one in ten seconds may go to `/a`.
 fn scoped(name: &str, change: impl FnOnce(&mut ApiRateConfig)) -> World {
@@ -31,6 +32,7 @@ fn wanted(clock: &ManualClock, scope: Option<&str>, within: Option<Duration>) ->
         cost: 1,
         deadline: within.map(|within| clock.now() + within),
         scope: scope.map(Into::into),
+        route: Route::default(),
     }
 }
 
@@ -174,6 +176,7 @@ fn a_pause_of_the_scope_during_the_wait_returns_both_permits() {
             cost: 1,
             deadline: None,
             scope: Some("slow".into()),
+            route: Route::default(),
         };
         limiter
             .acquire_for(&wanted)
@@ -277,7 +280,11 @@ fn sixteen_threads_with_refusals_lose_no_request_and_never_stall() {
                             announced: api_ratelimiter_core::limiter::AnnouncedLimits::default(),
                             status: StatusCode::TOO_MANY_REQUESTS,
                             retry_after: Some(SECOND),
-                            all: number % 4 == 0,
+                            concerns: if number % 4 == 0 {
+                                Concerns::Client
+                            } else {
+                                Concerns::Scope
+                            },
                         });
                     } else if turn % 7 == 5 {
                         permits.unused();
@@ -286,7 +293,7 @@ fn sixteen_threads_with_refusals_lose_no_request_and_never_stall() {
                         permits.give(Feedback::Success {
                             announced: api_ratelimiter_core::limiter::AnnouncedLimits::default(),
                             exhausted: None,
-                            all: false,
+                            concerns: Concerns::Scope,
                         });
                     }
                 }

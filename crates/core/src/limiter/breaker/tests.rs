@@ -30,6 +30,7 @@ fn controller(breaker: CircuitBreaker, learning: Learning) -> Controller {
         probe_interval: 60 * SECOND,
         breaker: Some(breaker),
         fixed: Vec::new(),
+        spends_at_once: false,
     };
     Controller::new(settings, Time::ZERO)
 }

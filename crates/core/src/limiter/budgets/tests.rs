@@ -22,6 +22,7 @@ fn bounds() -> Bounds {
     Bounds {
         slowest: Rate::per_second(0.1).expect("a valid rate"),
         longest: 300 * SECOND,
+        at_once: false,
     }
 }
 
@@ -31,6 +32,7 @@ fn next(budget: &Budget, number: u64, seconds: f64) -> Time {
 
 fn told(remaining: u64, reset: u64) -> Announced {
     Announced {
+        name: None,
         limit: Some(100),
         window: Some(60 * SECOND),
         remaining,
@@ -142,21 +144,21 @@ fn the_window_after_one_that_is_over_is_taken_to_be_as_long_until_an_answer_tell
             .into_iter()
             .collect::<AnnouncedLimits>()
     };
-    budgets.heard(at(0.0), 100, TRIP, &of(0, 5), Duration::ZERO);
-    assert_eq!(budgets.lapse(at(5.0), 100), Some(at(5.0)));
+    budgets.heard(at(0.0), 100, Some(TRIP), &of(0, 5), Duration::ZERO);
+    assert_eq!(budgets.lapse(at(5.0), 100, false), Some(at(5.0)));
     let due = |budgets: &Budgets, sent| budgets.due(&last(sent, 5.0), 0, &bounds());
     // 100 in nine tenths of a minute, and no burst before the first response.
     assert_eq!(due(&budgets, 100), at(5.54));
     assert_eq!(due(&budgets, 200), at(65.0));
     assert_eq!(budgets.tightest(at(5.0), 100), None, "no response said so");
     // A late response describes the window before; the response to a later request describes this one.
-    budgets.heard(at(5.1), 99, TRIP, &of(1, 1), Duration::ZERO);
+    budgets.heard(at(5.1), 99, Some(TRIP), &of(1, 1), Duration::ZERO);
     assert_eq!(due(&budgets, 200), at(65.0));
-    budgets.heard(at(5.2), 101, TRIP, &of(3, 60), Duration::ZERO);
+    budgets.heard(at(5.2), 101, Some(TRIP), &of(3, 60), Duration::ZERO);
     assert_eq!(due(&budgets, 104), at(65.2));
     // One window is taken for granted, and no more.
-    assert_eq!(budgets.lapse(at(65.2), 104), Some(at(65.2)));
-    assert_eq!(budgets.lapse(at(125.2), 104), Some(at(125.2)));
+    assert_eq!(budgets.lapse(at(65.2), 104, false), Some(at(65.2)));
+    assert_eq!(budgets.lapse(at(125.2), 104, false), Some(at(125.2)));
     assert_eq!(due(&budgets, 104), Time::ZERO);
 }
 
@@ -168,9 +170,9 @@ fn a_window_that_was_used_before_it_began_is_found_out() {
             .into_iter()
             .collect::<AnnouncedLimits>()
     };
-    budgets.heard(at(0.0), 100, TRIP, &of(0, 5), Duration::ZERO);
-    budgets.lapse(at(5.0), 100);
-    budgets.heard(at(5.1), 101, TRIP, &of(0, 1), Duration::ZERO);
+    budgets.heard(at(0.0), 100, Some(TRIP), &of(0, 5), Duration::ZERO);
+    budgets.lapse(at(5.0), 100, false);
+    budgets.heard(at(5.1), 101, Some(TRIP), &of(0, 1), Duration::ZERO);
     let due = budgets.due(&last(101, 5.0), 0, &bounds());
     assert_eq!(due, at(6.1));
 }
@@ -178,6 +180,7 @@ fn a_window_that_was_used_before_it_began_is_found_out() {
 #[test]
 fn round_trips_that_differ_make_room_in_a_short_window_of_which_nothing_was_left() {
     let second = |remaining| Announced {
+        name: None,
         limit: Some(10),
         window: Some(SECOND),
         remaining,
@@ -188,9 +191,9 @@ fn round_trips_that_differ_make_room_in_a_short_window_of_which_nothing_was_left
         for (number, remaining) in (1..).zip(left.iter().cycle().take(400)) {
             let now = at(number as f64 / 10.0);
             let trip = Duration::from_millis(100 + 80 * (number % 2));
-            budgets.lapse(now, number);
+            budgets.lapse(now, number, false);
             let told = [second(*remaining)].into_iter().collect();
-            budgets.heard(now, number, trip, &told, Duration::ZERO);
+            budgets.heard(now, number, Some(trip), &told, Duration::ZERO);
         }
         let due = budgets.due(&last(400, 40.0), 0, &bounds());
         due.saturating_since(at(40.0)).as_secs_f64()
@@ -219,6 +222,7 @@ fn only_who_says_that_nothing_is_left_for_no_time_rounds_down() {
 #[test]
 fn no_announcement_paces_below_the_lowest_rate() {
     let told = Announced {
+        name: None,
         limit: None,
         ..told(3, u64::from(u32::MAX))
     };
@@ -229,6 +233,7 @@ fn no_announcement_paces_below_the_lowest_rate() {
 
 fn minute_and_day(minute: u64, day: u64, reset: u64) -> AnnouncedLimits {
     let day = Announced {
+        name: None,
         limit: Some(5000),
         window: Some(86_400 * SECOND),
         ..told(day, 3600)
@@ -242,17 +247,23 @@ fn each_of_several_limits_is_a_cap_of_its_own() {
     budgets.heard(
         at(0.0),
         1,
-        TRIP,
+        Some(TRIP),
         &minute_and_day(50, 50, 30),
         Duration::ZERO,
     );
     // 50 in nine tenths of an hour are slower than the lowest rate, which goes on.
     let next = |budgets: &Budgets, sent| budgets.due(&last(sent, 1.0), 0, &bounds());
     assert_eq!(next(&budgets, 1), at(11.0));
-    budgets.heard(at(1.0), 2, TRIP, &minute_and_day(0, 49, 29), Duration::ZERO);
+    budgets.heard(
+        at(1.0),
+        2,
+        Some(TRIP),
+        &minute_and_day(0, 49, 29),
+        Duration::ZERO,
+    );
     assert_eq!(next(&budgets, 2), at(30.0));
     // When the minute is over, the day's is left.
-    assert_eq!(budgets.lapse(at(30.0), 2), Some(at(30.0)));
+    assert_eq!(budgets.lapse(at(30.0), 2, false), Some(at(30.0)));
     assert_eq!(next(&budgets, 2), at(11.0));
     assert_eq!(
         budgets.tightest(at(30.0), 2).map(|it| it.remaining),
@@ -269,7 +280,7 @@ fn limits_that_take_turns_at_being_the_tightest_are_not_taken_for_a_rolling_one(
         budgets.heard(
             now,
             number,
-            TRIP,
+            Some(TRIP),
             &minute_and_day(minute, 3000, 60),
             Duration::ZERO,
         );
@@ -280,22 +291,29 @@ fn limits_that_take_turns_at_being_the_tightest_are_not_taken_for_a_rolling_one(
 #[test]
 fn a_limit_that_the_newest_answer_does_not_speak_of_counts_no_longer() {
     let mut budgets = Budgets::default();
-    budgets.heard(at(0.0), 5, TRIP, &minute_and_day(0, 50, 30), Duration::ZERO);
+    budgets.heard(
+        at(0.0),
+        5,
+        Some(TRIP),
+        &minute_and_day(0, 50, 30),
+        Duration::ZERO,
+    );
     let other = Announced {
+        name: None,
         limit: Some(10),
         ..told(9, 30)
     };
     // An older response announces another limit, which must not be used.
     let other: AnnouncedLimits = [other].into_iter().collect();
     let before = budgets;
-    budgets.heard(at(0.1), 4, TRIP, &other, Duration::ZERO);
+    budgets.heard(at(0.1), 4, Some(TRIP), &other, Duration::ZERO);
     assert_eq!(budgets.iter().count(), 2);
     assert!(
         before
             .iter()
             .all(|known| budgets.iter().any(|it| it == known))
     );
-    budgets.heard(at(0.2), 6, TRIP, &other, Duration::ZERO);
+    budgets.heard(at(0.2), 6, Some(TRIP), &other, Duration::ZERO);
     assert_eq!(
         budgets.tightest(at(0.2), 6).map(|it| it.limit),
         Some(Some(10))
@@ -307,7 +325,7 @@ fn a_limit_that_the_newest_answer_does_not_speak_of_counts_no_longer() {
 fn of_more_limits_than_are_told_apart_the_tightest_count() {
     let many = (0..10).map(|remaining| told(20 - remaining, 10));
     let told: AnnouncedLimits = many.collect();
-    let mut left: Vec<u64> = told.0.iter().flatten().map(|it| it.remaining).collect();
+    let mut left: Vec<u64> = told.iter().map(|it| it.remaining).collect();
     left.sort_unstable();
     assert_eq!(left, [11, 12, 13, 14]);
 }
@@ -320,9 +338,9 @@ fn the_pause_for_a_used_up_window_ends_when_an_earlier_answer_said() {
             .into_iter()
             .collect::<AnnouncedLimits>()
     };
-    budgets.heard(at(0.0), 1, TRIP, &of(5, 5), Duration::ZERO);
+    budgets.heard(at(0.0), 1, Some(TRIP), &of(5, 5), Duration::ZERO);
     // Half a second before the reset, in whole seconds: one.
-    budgets.heard(at(4.5), 6, TRIP, &of(0, 1), Duration::ZERO);
+    budgets.heard(at(4.5), 6, Some(TRIP), &of(0, 1), Duration::ZERO);
     assert_eq!(budgets.pause(at(4.5), SECOND), SECOND / 2);
     // Another limit, of other units, is used up for longer.
     assert_eq!(budgets.pause(at(4.5), 30 * SECOND), 30 * SECOND);

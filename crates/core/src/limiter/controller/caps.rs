@@ -67,10 +67,12 @@ impl Controller {
             return Time::ZERO;
         };
         let mut budgets = **budgets;
-        budgets.lapse(now, self.state.last.number);
+        let at_once = self.settings.spends_at_once;
+        budgets.lapse(now, self.state.last.number, at_once);
         let bounds = Bounds {
             slowest: self.settings.law.min,
             longest: self.settings.max_cooldown,
+            at_once,
         };
         budgets.due(&self.state.last, ahead, &bounds)
     }
@@ -83,7 +85,7 @@ impl Controller {
     /// Takes in the limits that the response to `grant`'s request announced.
     pub(super) fn announced_by(&mut self, now: Time, grant: &Grant, announced: &AnnouncedLimits) {
         self.lapse(now);
-        if *announced == AnnouncedLimits::default() {
+        if announced.is_empty() {
             return;
         }
         let State {
@@ -96,9 +98,41 @@ impl Controller {
             *grace = ROUNDED_DOWN;
         }
         *announced_by = grant.number;
-        let trip = now.saturating_since(grant.issued_at);
+        let trip = Some(now.saturating_since(grant.issued_at));
         let budgets = budgets.get_or_insert_default();
         budgets.heard(now, grant.number, trip, announced, *grace);
+    }
+
+    /// Takes in limits that the response to a request of another controller announced.
+    pub fn announced_elsewhere(&mut self, now: Time, announced: &AnnouncedLimits) {
+        self.lapse(now);
+        if announced.is_empty() {
+            return;
+        }
+        let State {
+            budgets,
+            grace,
+            last,
+            ..
+        } = &mut self.state;
+        let budgets = budgets.get_or_insert_default();
+        budgets.heard(now, last.number, None, announced, *grace);
+    }
+
+    /// Returns the announced limits as they stand now, and forgets them.
+    #[must_use]
+    pub fn take_announced(&mut self, now: Time) -> AnnouncedLimits {
+        self.lapse(now);
+        let budgets = self.state.budgets.take();
+        let sent = self.state.last.number;
+        budgets.map_or_else(AnnouncedLimits::default, |it| it.announced(now, sent))
+    }
+
+    /// Takes in a success whose response announced nothing.
+    pub(super) fn unconfirmed(&mut self, grant: &Grant) {
+        if let Some(budgets) = &mut self.state.budgets {
+            budgets.unconfirmed(grant);
+        }
     }
 
     /// Forgets announced windows that are over.
@@ -109,7 +143,10 @@ impl Controller {
             reset_at,
             ..
         } = &mut self.state;
-        let ended = budgets.as_mut().and_then(|it| it.lapse(now, last.number));
+        let guesses = self.settings.spends_at_once;
+        let ended = budgets
+            .as_mut()
+            .and_then(|it| it.lapse(now, last.number, guesses));
         if let Some(ended) = ended {
             *reset_at = ended;
         }

@@ -17,7 +17,10 @@ impl Controller {
                 exhausted,
                 chance,
             } => {
-                self.announced_by(now, grant, &announced);
+                self.announced_by(now, grant, &announced.exhausted_for(exhausted));
+                if announced.is_silent() {
+                    self.unconfirmed(grant);
+                }
                 let change = self.succeeded(now, grant);
                 match exhausted {
                     Some(wait) => change.or_graver(self.pause_exhausted(now, wait, chance)),
@@ -29,7 +32,7 @@ impl Controller {
                 hint,
                 chance,
             } => {
-                self.announced_by(now, grant, &announced);
+                self.announced_by(now, grant, &announced.exhausted_for(hint));
                 self.refused(now, grant, hint, chance)
             }
             Outcome::Failed => {

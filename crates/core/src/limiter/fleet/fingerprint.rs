@@ -25,6 +25,8 @@ pub(super) fn fingerprint(settings: &Settings) -> u64 {
         probe_interval,
         breaker,
         fixed,
+        // Never set for a fleet.
+        spends_at_once: _,
     } = settings;
     let Law {
         min,

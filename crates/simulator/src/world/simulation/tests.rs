@@ -154,3 +154,38 @@ fn a_restart_with_memory_reaches_the_limit_at_once() {
     );
     assert!(report.accepted(Duration::ZERO, MINUTE) > 2800);
 }
+
+#[test]
+fn a_wait_that_is_rounded_up_to_a_second_hardly_misleads_the_search() {
+    // A token is back after 17 ms, but `Retry-After` says 1 s, in which the bucket fills up. The ideal is 1,800
+    // requests. Four refusals cost about 170 of them, and the search from 2/s about 230.
+    let trip = Trip {
+        there: Duration::from_micros(500),
+        there_jitter: Duration::from_millis(1),
+        service: Duration::from_millis(1),
+        back: Duration::from_micros(500),
+        back_jitter: Duration::from_millis(1),
+        ..Trip::default()
+    };
+    let scenario = Scenario {
+        hint: LimitHint::RetryAfter,
+        trip,
+        length: MINUTE / 2,
+        ..Scenario::new([limit("token-bucket:60/s,burst=20")])
+    };
+    let config = ApiRateConfig {
+        max_rate: 300.0,
+        ..Default::default()
+    };
+    for seed in 1..=5 {
+        let (report, _) = run(
+            &scenario,
+            vec![learned(&config).expect("valid rates")],
+            seed,
+        );
+        let accepted = report.accepted(Duration::ZERO, scenario.length);
+        assert!(accepted >= 1310, "{accepted} with seed {seed}");
+        let refused = report.arrivals().len() as u64 - accepted as u64;
+        assert!(refused <= 6, "{refused} refusals with seed {seed}");
+    }
+}

@@ -1,7 +1,7 @@
 //! Announced limits: the callers that wait for them, and their part of the state.
 
 use crate::limiter::law::Law;
-use crate::limiter::{Announced, Grant, Learned, Learning, Poll};
+use crate::limiter::{Announced, Grant, Learned, Learning, Outcome, Poll};
 use crate::limiter::{Controller, Settings};
 use crate::rate::Rate;
 use crate::time::Time;
@@ -35,6 +35,7 @@ fn settings() -> Settings {
         probe_interval: 60 * SECOND,
         breaker: None,
         fixed: Vec::new(),
+        spends_at_once: false,
     }
 }
 
@@ -48,6 +49,7 @@ fn grant(controller: &mut Controller, seconds: f64) -> Grant {
 /// Reports a response to `grant` with the requests left until 30 s.
 fn left(controller: &mut Controller, seconds: f64, grant: &Grant, remaining: u64) {
     let told = Announced {
+        name: None,
         limit: None,
         window: None,
         remaining,
@@ -136,6 +138,7 @@ fn a_disagreement_is_told_once_when_it_has_lasted_for_a_minute() {
     let mut says = |seconds: u32, limits: &[u64]| {
         let now = at(f64::from(seconds));
         let limits = limits.iter().map(|limit| Announced {
+            name: None,
             limit: Some(*limit),
             window: Some(60 * SECOND),
             remaining: 100,
@@ -152,4 +155,106 @@ fn a_disagreement_is_told_once_when_it_has_lasted_for_a_minute() {
     assert_eq!(says(201, &[600, 300]), None);
     assert_eq!(says(202, &[600]), None);
     assert_eq!(says(262, &[600]), Some((rate(10.0), rate(5.0))));
+}
+
+/// Returns a refusal with `Retry-After: 4` beside an exhausted limit whose reset is this many seconds away.
+fn asked_for_four(reset: u64, limit: Option<u64>, window: Option<u64>) -> Outcome {
+    let told = Announced {
+        name: None,
+        limit,
+        window: window.map(Duration::from_secs),
+        remaining: 0,
+        reset_after: Duration::from_secs(reset),
+    };
+    Outcome::Refused {
+        announced: [told].into_iter().collect(),
+        hint: Some(4 * SECOND),
+        chance: 0.0,
+    }
+}
+
+#[test]
+fn the_wait_that_a_refusal_asks_for_overrides_the_reset_beside_it() {
+    // Draft-ietf-httpapi-ratelimit-headers-10, section 6: Retry-After takes precedence over the reset.
+    for learning in [Learning::Off, Learning::On] {
+        for (reset, limit, window) in [
+            (3600, Some(200), None),
+            (3600, Some(200), Some(3600)),
+            (40, Some(200), None),
+            (40, None, None),
+        ] {
+            let settings = Settings {
+                learning,
+                ..settings()
+            };
+            let mut controller = Controller::new(settings, at(0.0));
+            let first = grant(&mut controller, 0.0);
+            let _ = controller.report(at(0.1), &first, asked_for_four(reset, limit, window));
+            assert_eq!(controller.poll(at(0.2), 1, true), Poll::At(at(4.1)));
+            // No later response announces anything: the pace is that of the rate, at least 2.5/s here.
+            let mut now = 4.1;
+            for _ in 0..10 {
+                let next = match controller.poll(at(now), 1, true) {
+                    Poll::Grant(grant) => grant,
+                    other => panic!("{other:?} at {now} s after a reset in {reset} s"),
+                };
+                let _ = controller.success(at(now + 0.01), &next);
+                now += 0.4;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_limit_that_responses_stop_announcing_counts_no_longer() {
+    let mut controller = Controller::new(settings(), at(0.0));
+    let told = Announced {
+        name: None,
+        limit: None,
+        window: None,
+        remaining: 50,
+        reset_after: 3600 * SECOND,
+    };
+    let first = grant(&mut controller, 0.0);
+    controller.announced(at(0.1), &first, &[told].into_iter().collect());
+    let _ = controller.success(at(0.1), &first);
+    // 50 in an hour are slower than the lowest rate: one in ten seconds.
+    assert_eq!(controller.projected(at(0.2), 0, 1), Ok(at(10.0)));
+    for seconds in [10.0, 20.0, 30.0] {
+        assert_eq!(
+            controller.projected(at(seconds - 1.0), 0, 1),
+            Ok(at(seconds))
+        );
+        let silent = grant(&mut controller, seconds);
+        let _ = controller.success(at(seconds + 0.1), &silent);
+    }
+    let _ = grant(&mut controller, 30.2);
+}
+
+#[test]
+fn a_request_that_gets_through_where_nothing_was_left_ends_the_announced_limit() {
+    let mut controller = Controller::new(settings(), at(0.0));
+    let told = Announced {
+        name: None,
+        limit: Some(200),
+        window: None,
+        remaining: 0,
+        reset_after: 3600 * SECOND,
+    };
+    let first = grant(&mut controller, 0.0);
+    controller.announced(at(0.1), &first, &[told].into_iter().collect());
+    let _ = controller.success(at(0.1), &first);
+    // The longest wait that any announcement causes.
+    let second = grant(&mut controller, 300.0);
+    let _ = controller.success(at(300.1), &second);
+    let _ = grant(&mut controller, 300.2);
+}
+
+#[test]
+fn a_response_to_a_request_from_before_the_announcement_confirms_nothing_and_ends_nothing() {
+    let mut controller = Controller::new(settings(), at(0.0));
+    let (first, second) = (grant(&mut controller, 0.0), grant(&mut controller, 0.0));
+    left(&mut controller, 0.1, &first, 0);
+    let _ = controller.success(at(0.2), &second);
+    assert_eq!(controller.poll(at(0.3), 1, true), Poll::At(at(30.0)));
 }

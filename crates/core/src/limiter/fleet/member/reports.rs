@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::{Member, SLOT_KEEPS};
-use crate::limiter::announced::AnnouncedLimits;
 use crate::limiter::fleet::sync::{Report, TimedReport};
 use crate::limiter::grant::Grant;
 use crate::limiter::learned::Learned;
@@ -83,7 +82,7 @@ impl Member {
             matches!(
                 outcome,
                 Outcome::Success { announced, exhausted: None, .. }
-                    if *announced == AnnouncedLimits::default()
+                    if announced.is_empty()
             )
         };
         let at = self.to_store(now);
