@@ -1,7 +1,7 @@
 //! URLs: paths joined under a base, links resolved, origins compared, and secrets hidden.
 //!
 //! This follows RFC 3986 as far as http(s) needs it. Anything that could leave the base, or that two programs
-//! could read differently (`..`, `\`, userinfo, control characters), is an error and never repaired.
+//! could read differently (`.`, `..`, `\`, userinfo, control characters), is an error and never repaired.
 
 mod encode;
 mod path;
@@ -13,7 +13,8 @@ use std::fmt;
 use http::Uri;
 
 pub use encode::{encoded, form_encode};
-use path::{check_characters, is_parent, split_query, without_dots, without_dots_in_path};
+pub use path::check_segment;
+use path::{check_characters, check_dots, split_query, without_dots, without_dots_in_path};
 
 /// A parsed [`ApiRateConfig::base_url`](crate::ApiRateConfig::base_url): origin and path, without a slash at
 /// the end.
@@ -162,11 +163,9 @@ const HTTP_PORT: u16 = 80;
 const HTTPS_PORT: u16 = 443;
 
 impl Address {
-    /// Creates an address from checked parts; `..` is an error.
+    /// Creates an address from checked parts; `.` and `..` are errors.
     fn new(origin: Origin, path: &str, query: Option<&str>) -> Result<Self, String> {
-        if path.split('/').any(is_parent) {
-            return Err("contains `..`, which could leave the base: write the path out".into());
-        }
+        path.split('/').try_for_each(check_dots)?;
         Ok(Self {
             origin,
             path: encoded(path),
