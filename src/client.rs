@@ -3,6 +3,7 @@
 pub(crate) mod builder;
 pub(crate) mod call;
 pub(crate) mod core;
+pub(crate) mod gzip;
 pub(crate) mod methods;
 pub(crate) mod request;
 pub(crate) mod settings;

@@ -11,6 +11,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use super::timeout::within;
 use super::tls as front_tls;
 use super::upload::Upload;
+use crate::client::gzip;
 use crate::client::settings::ClientSettings;
 use crate::client::tls;
 use crate::client::transport::{MOST_IDLE_CONNECTIONS, io_kind};
@@ -59,6 +60,12 @@ pub(super) fn client(
     let client = builder
         .redirect(Policy::none())
         .retry(reqwest::retry::never())
+        // The codings are the client's own business, also in a build in which reqwest has decoders: those end
+        // silently after the first member of a body.
+        .no_gzip()
+        .no_brotli()
+        .no_zstd()
+        .no_deflate()
         .referer(false)
         .connect_timeout(settings.timeouts.connect)
         .build()
@@ -94,6 +101,7 @@ pub(super) async fn send(
     // Make the request's head.
     let mut request = reqwest::Request::new(parts.method.clone(), url);
     *request.headers_mut() = parts.headers.clone();
+    gzip::ask(request.headers_mut());
     if let Some(token) = token {
         request.headers_mut().insert(header::AUTHORIZATION, token);
     }
@@ -168,6 +176,14 @@ pub(super) fn body_failure(error: reqwest::Error) -> Failure {
         kind => kind,
     };
     Failure { kind, ..failure }
+}
+
+/// Returns the failure that an error of the decoder means.
+pub(super) fn undecodable(error: io::Error) -> Failure {
+    Failure {
+        kind: gzip::kind(&error),
+        source: Some(Box::new(error)),
+    }
 }
 
 /// Returns the kind of the innermost error that is known.

@@ -13,6 +13,7 @@ use super::patience::PatientConnector;
 use super::proxy;
 use super::resolver::{BoundedResolver, Unresolved};
 use super::tls as front_tls;
+use crate::client::gzip;
 use crate::client::settings::ClientSettings;
 use crate::client::tls;
 use crate::client::transport::{MOST_IDLE_CONNECTIONS, io_kind};
@@ -32,6 +33,8 @@ pub(super) fn agent(settings: &ClientSettings) -> Result<Agent> {
         .max_redirects(0)
         .max_redirects_will_error(false)
         .allow_non_standard_methods(true)
+        // The codings are the client's own business, also in a build in which ureq has a decoder.
+        .accept_encoding("")
         .timeout_resolve(countable(timeouts.connect))
         .timeout_connect(countable(timeouts.connect))
         .timeout_send_request(countable(timeouts.send))
@@ -87,6 +90,7 @@ pub(super) fn send(
     *request.method_mut() = parts.method.clone();
     *request.uri_mut() = uri;
     *request.headers_mut() = parts.headers.clone();
+    gzip::ask(request.headers_mut());
     if let Some(token) = token {
         request
             .headers_mut()
@@ -148,11 +152,7 @@ pub(super) fn failure(error: ureq::Error) -> Failure {
             TransportKind::Tls
         }
         ureq::Error::Tls(_) | ureq::Error::TlsRequired => TransportKind::Tls,
-        other => match decoder::error_in(other) {
-            Some(error) if error.kind() == io::ErrorKind::UnexpectedEof => TransportKind::Closed,
-            Some(_) => TransportKind::Protocol,
-            None => TransportKind::Other,
-        },
+        _ => TransportKind::Other,
     };
     Failure {
         kind,
@@ -160,29 +160,22 @@ pub(super) fn failure(error: ureq::Error) -> Failure {
     }
 }
 
-#[cfg(feature = "gzip")]
-mod decoder {
-    /// Returns the decoder's error about a body that is truncated or not compressed as its head announces.
-    pub(super) fn error_in(error: &ureq::Error) -> Option<&std::io::Error> {
-        match error {
-            ureq::Error::Decompress(_, error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-#[cfg(not(feature = "gzip"))]
-mod decoder {
-    /// Returns `None`: a build without the feature has no decoder.
-    pub(super) fn error_in(_: &ureq::Error) -> Option<&std::io::Error> {
-        None
-    }
-}
-
 /// Returns the failure that an error while reading a body means.
 pub(super) fn body_failure(error: io::Error) -> Failure {
-    failure(ureq::Error::from(error))
+    let is_decoders = error.kind() == DECODER_ERROR;
+    let failure = failure(ureq::Error::from(error));
+    Failure {
+        kind: if is_decoders {
+            TransportKind::Protocol
+        } else {
+            failure.kind
+        },
+        ..failure
+    }
 }
+
+/// Kind of the decoder's errors about a body that is not gzip. Sockets report none of this kind.
+pub(super) const DECODER_ERROR: io::ErrorKind = io::ErrorKind::InvalidInput;
 
 fn phase(timeout: ureq::Timeout) -> TimeoutPhase {
     match timeout {
