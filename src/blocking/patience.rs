@@ -1,4 +1,8 @@
-//! Timeouts of reads, where ureq's own timeouts do not fit.
+//! Timeouts of waits, where ureq's own timeouts do not fit.
+//!
+//! ureq waits for each piece of a proxy's response to CONNECT as long as connecting may take as a whole, so a proxy
+//! that sends a byte now and then would never be given up. Here every wait ends when the time to connect is
+//! over, whichever step of connecting it belongs to.
 //!
 //! ureq's timeout for each read also applies while the client waits for the head of a response. There only
 //! `first_byte` should apply, so the timeout for each read is off from the last write until the first
@@ -13,9 +17,13 @@
 use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use ureq::Timeout;
-use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
+use ureq::unversioned::transport::time::{Duration as UreqDuration, Instant as UreqInstant};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport,
+};
 
 use crate::client::transport::io_kind;
 use crate::clock::Clock;
@@ -40,9 +48,64 @@ pub(super) fn until<T>(clock: &Arc<dyn Clock>, end: Time, read: impl FnOnce() ->
     read()
 }
 
-/// Connector that wraps the transport of the chain.
-#[derive(Debug)]
-pub(super) struct PatientConnector;
+/// End of connecting.
+#[derive(Clone)]
+struct ConnectEnd {
+    at: Instant,
+    /// The timeout that ends it.
+    reason: Timeout,
+    clock: Arc<dyn Fn() -> UreqInstant + Send + Sync>,
+}
+
+thread_local! {
+    /// End of connecting, while this thread connects.
+    static CONNECT_END: RefCell<Option<ConnectEnd>> = const { RefCell::new(None) };
+}
+
+impl ConnectEnd {
+    fn of(details: &ConnectionDetails<'_>) -> Option<Self> {
+        let (UreqInstant::Exact(start), UreqDuration::Exact(length)) =
+            (details.now, details.timeout.after)
+        else {
+            return None;
+        };
+        Some(Self {
+            at: start.checked_add(length)?,
+            reason: details.timeout.reason,
+            clock: Arc::clone(&details.current_time) as _,
+        })
+    }
+
+    /// Returns the time that is left.
+    fn left(&self) -> Result<UreqDuration, ureq::Error> {
+        let UreqInstant::Exact(now) = (self.clock)() else {
+            return Ok(UreqDuration::NotHappening);
+        };
+        let left = self.at.saturating_duration_since(now);
+        if left.is_zero() {
+            return Err(ureq::Error::Timeout(self.reason));
+        }
+        Ok(left.into())
+    }
+}
+
+/// Shortens a timeout to the time that is left for connecting, while this thread connects.
+fn within_connecting(mut timeout: NextTimeout) -> Result<NextTimeout, ureq::Error> {
+    if let Some(end) = CONNECT_END.with_borrow(Clone::clone) {
+        let left = end.left()?;
+        if timeout.after > left {
+            timeout.after = left;
+            timeout.reason = end.reason;
+        }
+    }
+    Ok(timeout)
+}
+
+/// ureq's connectors, which all end in time. A proxy's connector calls this one for the connection to the proxy.
+#[derive(Debug, Default)]
+pub(super) struct PatientConnector {
+    inner: DefaultConnector,
+}
 
 /// Transport that knows whether the first byte of the response has arrived.
 #[derive(Debug)]
@@ -51,15 +114,42 @@ pub(super) struct Patient<T> {
     awaits_first_byte: bool,
 }
 
-impl<In: Transport> Connector<In> for PatientConnector {
-    type Out = Patient<In>;
+impl Connector<()> for PatientConnector {
+    type Out = Patient<Box<dyn Transport>>;
 
     fn connect(
         &self,
-        _: &ConnectionDetails<'_>,
-        chained: Option<In>,
+        details: &ConnectionDetails<'_>,
+        chained: Option<()>,
     ) -> Result<Option<Self::Out>, ureq::Error> {
-        Ok(chained.map(|inner| Patient {
+        /// Puts the end of the outer connector back.
+        struct Restore(Option<ConnectEnd>);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                CONNECT_END.set(self.0.take());
+            }
+        }
+        let end = ConnectEnd::of(details);
+        let mut timeout = details.timeout;
+        if let Some(end) = &end {
+            timeout.after = end.left()?;
+        }
+        let _restore = Restore(CONNECT_END.replace(end));
+        // The connection to a proxy has what resolving the proxy's name has left.
+        let left = ConnectionDetails {
+            uri: details.uri,
+            addrs: details.addrs.clone(),
+            config: details.config,
+            request_level: details.request_level,
+            resolver: details.resolver,
+            now: (details.current_time)(),
+            timeout,
+            current_time: Arc::clone(&details.current_time),
+            run_connector: Arc::clone(&details.run_connector),
+            register_shutdown: Arc::clone(&details.register_shutdown),
+        };
+        let connection = self.inner.connect(&left, chained)?;
+        Ok(connection.map(|inner| Patient {
             inner,
             awaits_first_byte: false,
         }))
@@ -73,6 +163,7 @@ impl<T: Transport> Transport for Patient<T> {
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
         self.awaits_first_byte = true;
+        let timeout = within_connecting(timeout)?;
         self.inner.transmit_output(amount, timeout).map_err(cut_off)
     }
 
@@ -92,6 +183,7 @@ impl<T: Transport> Transport for Patient<T> {
                 timeout.reason = Timeout::RecvBody;
             }
         }
+        let timeout = within_connecting(timeout)?;
         let came = self.inner.await_input(timeout).map_err(cut_off)?;
         self.awaits_first_byte = false;
         Ok(came)

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use http::{Method, Request};
 use ureq::config::Config;
-use ureq::unversioned::transport::{Connector, DefaultConnector};
 use ureq::{Agent, AsSendBody, Body};
 
 use super::patience::PatientConnector;
@@ -42,6 +41,8 @@ pub(super) fn agent(settings: &ClientSettings) -> Result<Agent> {
         .timeout_recv_response(countable(timeouts.first_byte))
         .timeout_per_read(countable(timeouts.between_bytes))
         .timeout_per_write(countable(timeouts.send))
+        // A write to a server that reads slowly ends only between two pieces.
+        .output_buffer_size(PIECE)
         .max_idle_connections(MOST_IDLE_CONNECTIONS)
         .max_idle_connections_per_host(MOST_IDLE_CONNECTIONS);
     // A server on this machine is reached without a proxy.
@@ -50,13 +51,15 @@ pub(super) fn agent(settings: &ClientSettings) -> Result<Agent> {
     }
     let config = front_tls::configure(config, settings).build();
     proxy::check(&config, settings)?;
-    let connector = ().chain(DefaultConnector::new()).chain(PatientConnector);
     Ok(Agent::with_parts(
         config,
-        connector,
+        PatientConnector::default(),
         BoundedResolver::default(),
     ))
 }
+
+/// Number of bytes of a request that are written at once.
+const PIECE: usize = 16 * 1024;
 
 /// Returns a timeout that ureq can add to the current time. ureq panics where that overflows.
 fn countable(timeout: Duration) -> Option<Duration> {

@@ -14,6 +14,7 @@ mod helpers;
 mod hostile;
 mod limits;
 mod one_wait;
+mod phases;
 mod presets;
 mod proxies;
 mod redirects;

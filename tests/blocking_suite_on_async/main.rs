@@ -21,6 +21,8 @@ mod hostile;
 mod limits;
 #[path = "../blocking/one_wait.rs"]
 mod one_wait;
+#[path = "../blocking/phases.rs"]
+mod phases;
 #[path = "../blocking/presets.rs"]
 mod presets;
 #[path = "../blocking/proxies.rs"]
