@@ -6,7 +6,6 @@ mod client;
 mod drive;
 mod pages;
 mod patience;
-mod proxy;
 mod request;
 mod resolver;
 mod response;

@@ -9,10 +9,10 @@ use ureq::config::Config;
 use ureq::{Agent, AsSendBody, Body};
 
 use super::patience::PatientConnector;
-use super::proxy;
 use super::resolver::{BoundedResolver, Unresolved};
 use super::tls as front_tls;
 use crate::client::gzip;
+use crate::client::proxy;
 use crate::client::settings::ClientSettings;
 use crate::client::tls;
 use crate::client::transport::{MOST_IDLE_CONNECTIONS, io_kind};
@@ -21,6 +21,7 @@ use api_ratelimiter_core::error::{Error, Result, TimeoutPhase, TransportKind};
 use api_ratelimiter_core::outcome::Failure;
 use api_ratelimiter_core::outcome::NoResponse::{self, Failed, Unsent};
 use api_ratelimiter_core::request::RequestParts;
+use api_ratelimiter_core::url::Origin;
 
 /// Returns a transport with the settings' timeouts. It follows no redirects and treats no status as an
 /// error.
@@ -45,17 +46,23 @@ pub(super) fn agent(settings: &ClientSettings) -> Result<Agent> {
         .output_buffer_size(PIECE)
         .max_idle_connections(MOST_IDLE_CONNECTIONS)
         .max_idle_connections_per_host(MOST_IDLE_CONNECTIONS);
-    // A server on this machine is reached without a proxy.
-    if !settings.proxy_from_environment || settings.call.base.origin().is_loopback() {
-        config = config.proxy(None);
-    }
+    // The transport reads no variable of the environment itself.
+    config = config.proxy(route(settings, settings.call.base.origin())?);
     let config = front_tls::configure(config, settings).build();
-    proxy::check(&config, settings)?;
     Ok(Agent::with_parts(
         config,
         PatientConnector::default(),
         BoundedResolver::default(),
     ))
+}
+
+/// Returns the proxy for requests to an origin.
+fn route(settings: &ClientSettings, origin: &Origin) -> Result<Option<ureq::Proxy>> {
+    let proxy = proxy::route(settings, origin)?;
+    let proxy = proxy.map(|proxy| ureq::Proxy::new(proxy.url()));
+    proxy
+        .transpose()
+        .map_err(|_| Error::config(&settings.call.name, "proxy", "can't be used"))
 }
 
 /// Number of bytes of a request that are written at once.
@@ -107,28 +114,38 @@ pub(super) fn send(
         }
         body => body,
     };
+    // A redirect to another origin may lead through another proxy, or through none.
+    let origin = parts.address.origin();
+    let is_abroad = origin != settings.call.base.origin();
+    let proxy = is_abroad.then(|| route(settings, origin)).transpose();
+    let proxy = proxy.map_err(Unsent)?;
     // Send it, within the time that is left of the attempt.
     let left = parts.time_left(now);
     let answer = match body {
-        Some(body) => agent.run(limited(agent, request.map(|()| body), left)),
-        None => agent.run(limited(agent, request, left)),
+        Some(body) => agent.run(configured(agent, request.map(|()| body), left, proxy)),
+        None => agent.run(configured(agent, request, left, proxy)),
     };
     answer.map_err(|error| Failed(failure(error)))
 }
 
-fn limited<S: AsSendBody>(
+fn configured<S: AsSendBody>(
     agent: &Agent,
     request: Request<S>,
     left: Option<Duration>,
+    proxy: Option<Option<ureq::Proxy>>,
 ) -> Request<S> {
-    match left {
-        // Only where the request has a time limit: this copies the whole configuration.
-        Some(left) => agent
-            .configure_request(request)
-            .timeout_global(countable(left))
-            .build(),
-        None => request,
+    // Only where the request needs it: this copies the whole configuration.
+    if left.is_none() && proxy.is_none() {
+        return request;
     }
+    let mut config = agent.configure_request(request);
+    if let Some(left) = left {
+        config = config.timeout_global(countable(left));
+    }
+    if let Some(proxy) = proxy {
+        config = config.proxy(proxy);
+    }
+    config.build()
 }
 
 /// Returns the failure that an error of ureq means. The error stays as its source.

@@ -4,6 +4,7 @@
 //! could read differently (`.`, `..`, `\`, userinfo, control characters), is an error and never repaired.
 
 mod encode;
+mod host;
 mod path;
 #[cfg(test)]
 mod tests;
@@ -12,7 +13,9 @@ use std::fmt;
 
 use http::Uri;
 
+use encode::encoded_query;
 pub use encode::{encoded, form_encode};
+pub(crate) use host::host_and_port;
 pub use path::check_segment;
 use path::{check_characters, check_dots, split_query, without_dots, without_dots_in_path};
 
@@ -133,6 +136,16 @@ impl Origin {
                 .is_ok_and(|address| address.is_loopback())
     }
 
+    /// Returns the host, in lower case; an IPv6 address in brackets.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Returns the port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Returns whether the scheme is https.
     #[must_use]
     pub fn is_https(&self) -> bool {
@@ -169,7 +182,7 @@ impl Address {
         Ok(Self {
             origin,
             path: encoded(path),
-            query: query.map(encoded),
+            query: query.map(encoded_query),
         })
     }
 
@@ -198,21 +211,9 @@ impl Address {
                     .into(),
             );
         }
-        // `http` parses the grammar of hosts and ports.
-        let authority: http::uri::Authority =
-            authority.parse().map_err(|_| "has an invalid host")?;
-        let port = match authority.as_str().strip_prefix(authority.host()) {
-            Some("" | ":") => Some(if https { HTTPS_PORT } else { HTTP_PORT }),
-            _ => authority.port_u16(),
-        };
-        let port = port
-            .filter(|_| !authority.host().is_empty())
-            .ok_or("has an invalid host or port")?;
-        let origin = Origin {
-            https,
-            host: authority.host().to_ascii_lowercase().into(),
-            port,
-        };
+        let (host, port) = host_and_port(authority)?;
+        let port = port.unwrap_or(if https { HTTPS_PORT } else { HTTP_PORT });
+        let origin = Origin { https, host, port };
         let (path, query) = path
             .split_once('?')
             .map_or((path, None), |(path, query)| (path, Some(query)));
@@ -243,7 +244,7 @@ impl Address {
             .map_or((reference, None), |(path, query)| (path, Some(query)));
         // A reference without a path keeps the path; a relative one replaces its last segment.
         if path.is_empty() {
-            let query = query.map(encoded).or_else(|| self.query.clone());
+            let query = query.map(encoded_query).or_else(|| self.query.clone());
             return Ok(Self {
                 query,
                 ..self.clone()
