@@ -3,7 +3,9 @@
 pub(crate) mod builder;
 pub(crate) mod call;
 pub(crate) mod core;
+pub(crate) mod gzip;
 pub(crate) mod methods;
+pub(crate) mod proxy;
 pub(crate) mod request;
 pub(crate) mod settings;
 pub(crate) mod tls;

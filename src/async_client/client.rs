@@ -11,6 +11,7 @@ use crate::client::core::ClientCore;
 use crate::client::settings::ClientSettings;
 use crate::rate_limiter::DynamicRateLimiter;
 use api_ratelimiter_core::attempt::Attempt;
+use api_ratelimiter_core::coding;
 use api_ratelimiter_core::error::Result;
 use api_ratelimiter_core::outcome::NoResponse;
 use api_ratelimiter_core::request::RequestParts;
@@ -111,7 +112,14 @@ impl Wire for AsyncClient {
         let ends = parts.time_left(now).map(|left| now + left);
         let response = transport::send(http, &core.settings, parts, token, now).await?;
         let between_bytes = core.settings.timeouts.between_bytes;
-        Ok(AsyncIncoming::new(response, clock, ends, between_bytes))
+        let has_body = coding::has_body(&parts.method, response.status());
+        Ok(AsyncIncoming::new(
+            response,
+            has_body,
+            clock,
+            ends,
+            between_bytes,
+        ))
     }
 }
 

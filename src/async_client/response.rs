@@ -8,10 +8,11 @@ use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::drive::AsyncUnreadResponse;
+use super::gunzip::Gunzip;
 use super::timeout::within;
 use super::transport;
 use crate::client::settings::ClientSettings;
-use crate::client::transport::DRAIN_FOR;
+use crate::client::transport::{DRAIN_FOR, keep, text};
 use crate::clock::Clock;
 use api_ratelimiter_core::Time;
 use api_ratelimiter_core::call::Delivered;
@@ -38,10 +39,38 @@ pub(super) struct AsyncIncoming {
     /// Time at which the request's own `timeout` or `deadline` ends the response.
     ends: Option<Time>,
     between_bytes: Duration,
+    /// Decoder of a compressed body.
+    gunzip: Option<Gunzip>,
     /// Bytes that were read and that the caller has not received yet.
     seen: Vec<u8>,
     /// Result of the body's last read, once the body has ended.
     end: Option<Result<(), Failure>>,
+}
+
+/// Piece of a body.
+enum Piece<R> {
+    /// As it arrived.
+    Raw(R),
+    /// Decoded.
+    Decoded(Vec<u8>),
+}
+
+impl<R: AsRef<[u8]>> Piece<R> {
+    fn into_vec(self) -> Vec<u8> {
+        match self {
+            Self::Raw(bytes) => bytes.as_ref().to_vec(),
+            Self::Decoded(bytes) => bytes,
+        }
+    }
+}
+
+impl<R: AsRef<[u8]>> AsRef<[u8]> for Piece<R> {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Raw(bytes) => bytes.as_ref(),
+            Self::Decoded(bytes) => bytes,
+        }
+    }
 }
 
 /// Result of reading a body up to a limit.
@@ -119,9 +148,7 @@ impl AsyncResponse {
     /// [`Error::BodyTooLarge`](crate::Error::BodyTooLarge) beyond `max_body`; [`Error::Transport`](crate::Error::Transport) if the
     /// body is truncated or takes longer than the timeouts allow.
     pub async fn text(self) -> Result<String> {
-        let bytes = self.bytes().await?;
-        Ok(String::from_utf8(bytes)
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+        self.bytes().await.map(text)
     }
 
     /// Reads the body as JSON.
@@ -171,8 +198,8 @@ impl AsyncResponse {
         if !self.incoming.seen.is_empty() {
             return Ok(Some(std::mem::take(&mut self.incoming.seen)));
         }
-        match self.incoming.chunk().await {
-            Ok(chunk) => Ok(chunk.map(|chunk| chunk.as_ref().to_vec())),
+        match self.incoming.piece().await {
+            Ok(piece) => Ok(piece.map(Piece::into_vec)),
             Err(failure) => Err(self.delivered.body_failed(failure)),
         }
     }
@@ -180,13 +207,17 @@ impl AsyncResponse {
 
 impl AsyncIncoming {
     pub(super) fn new(
-        response: reqwest::Response,
+        mut response: reqwest::Response,
+        has_body: bool,
         clock: &Arc<dyn Clock>,
         ends: Option<Time>,
         between_bytes: Duration,
     ) -> Self {
+        let status = response.status();
+        let gunzip = has_body.then(|| Gunzip::of(status, response.headers_mut()));
         Self {
             response,
+            gunzip: gunzip.flatten(),
             clock: Arc::clone(clock),
             ends,
             between_bytes,
@@ -195,7 +226,8 @@ impl AsyncIncoming {
         }
     }
 
-    async fn chunk(&mut self) -> Result<Option<impl AsRef<[u8]> + use<>>, Failure> {
+    /// Returns the next piece of the body, decoded; `None` at its end.
+    async fn piece(&mut self) -> Result<Option<Piece<impl AsRef<[u8]> + use<>>>, Failure> {
         match self.end.take() {
             Some(Ok(())) => {
                 self.end = Some(Ok(()));
@@ -204,17 +236,34 @@ impl AsyncIncoming {
             Some(Err(failure)) => return Err(failure),
             None => {}
         }
-        let left = self
-            .ends
-            .map(|ends| ends.saturating_since(self.clock.now()));
-        let most = self.between_bytes;
-        let next = self.response.chunk();
-        let came = within(most, TimeoutPhase::BetweenBytes, left, next).await?;
-        let chunk = came.map_err(transport::body_failure)?;
-        if chunk.is_none() {
-            self.end = Some(Ok(()));
+        loop {
+            // Decode what has arrived.
+            let decoded = self.gunzip.as_mut().map(Gunzip::piece).transpose();
+            match decoded.map_err(transport::undecodable)?.flatten() {
+                Some(end) if end.is_empty() => {
+                    self.end = Some(Ok(()));
+                    return Ok(None);
+                }
+                Some(decoded) => return Ok(Some(Piece::Decoded(decoded))),
+                None => {}
+            }
+            // Read more.
+            let left = self
+                .ends
+                .map(|ends| ends.saturating_since(self.clock.now()));
+            let most = self.between_bytes;
+            let next = self.response.chunk();
+            let came = within(most, TimeoutPhase::BetweenBytes, left, next).await?;
+            let raw = came.map_err(transport::body_failure)?;
+            match (&mut self.gunzip, raw) {
+                (Some(gunzip), raw) => gunzip.give(raw),
+                (None, Some(raw)) => return Ok(Some(Piece::Raw(raw))),
+                (None, None) => {
+                    self.end = Some(Ok(()));
+                    return Ok(None);
+                }
+            }
         }
-        Ok(chunk)
     }
 
     /// Reads to the end or beyond the limit, for at most `patience`.
@@ -224,8 +273,8 @@ impl AsyncIncoming {
                 if self.seen.len() as u64 > limit {
                     return Ok(Filled::TooLong);
                 }
-                match self.chunk().await? {
-                    Some(chunk) => self.seen.extend_from_slice(chunk.as_ref()),
+                match self.piece().await? {
+                    Some(piece) => keep(&mut self.seen, piece.as_ref(), limit),
                     None => return Ok(Filled::Complete),
                 }
             }

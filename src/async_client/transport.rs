@@ -5,12 +5,15 @@ use std::error::Error as StdError;
 use std::io;
 
 use http::{HeaderValue, Method, header};
+use reqwest::Url;
 use reqwest::redirect::Policy;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::timeout::within;
 use super::tls as front_tls;
 use super::upload::Upload;
+use crate::client::gzip;
+use crate::client::proxy;
 use crate::client::settings::ClientSettings;
 use crate::client::tls;
 use crate::client::transport::{MOST_IDLE_CONNECTIONS, io_kind};
@@ -19,6 +22,7 @@ use api_ratelimiter_core::error::{Error, Result, TimeoutPhase, TransportKind};
 use api_ratelimiter_core::outcome::Failure;
 use api_ratelimiter_core::outcome::NoResponse::{self, Failed, Unsent};
 use api_ratelimiter_core::request::RequestParts;
+use api_ratelimiter_core::url::Base;
 
 /// The HTTP transport.
 #[derive(Debug)]
@@ -26,6 +30,8 @@ pub(super) struct Http {
     client: reqwest::Client,
     /// Whether https is supported. True for a builder from the user, which decides itself.
     speaks_https: bool,
+    /// Whether the environment's proxies are used. False for a builder from the user, which decides itself.
+    reads_environment: bool,
 }
 
 /// Returns a transport with the settings' timeouts, made from the user's builder if there is one. It follows
@@ -36,29 +42,29 @@ pub(super) fn client(
 ) -> Result<Http> {
     // Take the user's builder with its own TLS, or configure one.
     let speaks_https = brought.is_some() || tls::is_available(settings.tls);
+    let reads_environment = brought.is_none();
     let builder = match brought {
         Some(builder) => front_tls::provide(builder),
         None => {
             tls::check(settings)?;
             let builder = reqwest::Client::builder().pool_max_idle_per_host(MOST_IDLE_CONNECTIONS);
-            // A server on this machine is reached without a proxy.
-            let builder = if settings.call.base.origin().is_loopback() {
-                builder.no_proxy()
-            } else {
-                builder
-            };
-            front_tls::configure(builder, settings)?
+            front_tls::configure(through_proxies(builder, settings)?, settings)?
         }
     };
-    // Leave redirects and retries to the call: they go through the limiter.
-    let builder = if settings.proxy_from_environment {
-        builder
-    } else {
-        builder.no_proxy()
+    let builder = match settings.proxies {
+        Some(_) => builder,
+        None => builder.no_proxy(),
     };
+    // Leave redirects and retries to the call: they go through the limiter.
     let client = builder
         .redirect(Policy::none())
         .retry(reqwest::retry::never())
+        // The codings are the client's own business, also in a build in which reqwest has decoders: those end
+        // silently after the first member of a body.
+        .no_gzip()
+        .no_brotli()
+        .no_zstd()
+        .no_deflate()
         .referer(false)
         .connect_timeout(settings.timeouts.connect)
         .build()
@@ -66,7 +72,25 @@ pub(super) fn client(
     Ok(Http {
         client,
         speaks_https,
+        reads_environment,
     })
+}
+
+/// Sends each request through the proxy that the environment names for its origin. The transport reads no variable
+/// itself.
+fn through_proxies(
+    builder: reqwest::ClientBuilder,
+    settings: &ClientSettings,
+) -> Result<reqwest::ClientBuilder> {
+    proxy::route(settings, settings.call.base.origin())?;
+    let proxies = settings.proxies.clone();
+    let of = move |url: &Url| {
+        // An address that core has made parses again.
+        let base = Base::parse(&url.origin().ascii_serialization()).ok()?;
+        let proxy = proxies.as_ref()?.of(base.origin())?;
+        Some(proxy.url().to_owned())
+    };
+    Ok(builder.no_proxy().proxy(reqwest::Proxy::custom(of)))
 }
 
 /// Sends one request and returns as soon as the head of its response has arrived.
@@ -84,16 +108,17 @@ pub(super) async fn send(
             source: None,
         }));
     }
-    let url = parts
-        .address
-        .to_uri()
-        .map_err(|problem| Unsent(Error::request("path", problem)))?
-        .to_string()
-        .parse()
-        .map_err(|_| Unsent(Error::request("path", "is not a valid URL")))?;
+    let uri = parts.address.to_uri();
+    let uri = uri.map_err(|problem| Unsent(Error::request("path", problem)))?;
+    let url = url_of(&uri).map_err(Unsent)?;
+    // A redirect to another origin may lead through another proxy.
+    if http.reads_environment && parts.address.origin() != settings.call.base.origin() {
+        proxy::route(settings, parts.address.origin()).map_err(Unsent)?;
+    }
     // Make the request's head.
     let mut request = reqwest::Request::new(parts.method.clone(), url);
     *request.headers_mut() = parts.headers.clone();
+    gzip::ask(request.headers_mut());
     if let Some(token) = token {
         request.headers_mut().insert(header::AUTHORIZATION, token);
     }
@@ -122,6 +147,15 @@ pub(super) async fn send(
     answer
         .map_err(Failed)?
         .map_err(|error| Failed(failure(error)))
+}
+
+/// Returns the URL for the transport, whose URLs repair what they take: nothing but the address itself is sent.
+fn url_of(uri: &http::Uri) -> Result<Url> {
+    let text = uri.to_string();
+    text.parse()
+        .ok()
+        .filter(|url: &Url| url.as_str() == text)
+        .ok_or_else(|| Error::request("path", "is not a URL that all programs read alike"))
 }
 
 /// Lets a single-threaded runtime check its sockets, which it can't while its thread is busy. Otherwise a
@@ -168,6 +202,18 @@ pub(super) fn body_failure(error: reqwest::Error) -> Failure {
         kind => kind,
     };
     Failure { kind, ..failure }
+}
+
+/// Returns the failure that an error of the decoder means: the compressed data ended too early, or is not gzip.
+pub(super) fn undecodable(error: io::Error) -> Failure {
+    let kind = match error.kind() {
+        io::ErrorKind::UnexpectedEof => TransportKind::Closed,
+        _ => TransportKind::Protocol,
+    };
+    Failure {
+        kind,
+        source: Some(Box::new(error)),
+    }
 }
 
 /// Returns the kind of the innermost error that is known.

@@ -5,6 +5,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::patience;
+use crate::client::transport;
 use crate::clock::Clock;
 use api_ratelimiter_core::Time;
 
@@ -18,7 +19,7 @@ pub(super) struct Body {
 }
 
 enum Rest {
-    Open(Box<ureq::BodyReader<'static>>),
+    Open(Box<dyn Read + Send + Sync>),
     Complete,
     /// The body broke off; every further read returns this error.
     Broken(io::Error),
@@ -35,11 +36,11 @@ pub(super) enum BodyEnd {
 }
 
 impl Body {
-    pub(super) fn new(body: ureq::Body) -> Self {
+    pub(super) fn new(reader: Box<dyn Read + Send + Sync>) -> Self {
         // All reads share one reader: a new decoder could not start in the middle.
         Self {
             seen: Vec::new(),
-            rest: Rest::Open(Box::new(body.into_reader())),
+            rest: Rest::Open(reader),
         }
     }
 
@@ -73,9 +74,9 @@ impl Body {
         let end = match rest {
             Rest::Complete => Ok(BodyEnd::Complete),
             Rest::Broken(error) => Err(mem::replace(error, again(error))),
-            Rest::Open(reader) => {
-                patience::until(clock, hard, || read(reader, clock, soft, limit, seen))
-            }
+            Rest::Open(reader) => patience::until(clock, hard, || {
+                read(&mut **reader, clock, soft, limit, seen)
+            }),
         };
         match &end {
             Ok(BodyEnd::Complete) => self.rest = Rest::Complete,
@@ -92,7 +93,7 @@ impl Body {
 
 /// Reads to the end, beyond the limit, or until a read ends after `soft`.
 fn read(
-    reader: &mut ureq::BodyReader<'static>,
+    reader: &mut dyn Read,
     clock: &Arc<dyn Clock>,
     soft: Time,
     limit: u64,
@@ -111,7 +112,7 @@ fn read(
         if count == 0 {
             return Ok(BodyEnd::Complete);
         }
-        bytes.extend_from_slice(&chunk[..count]);
+        transport::keep(bytes, &chunk[..count], limit);
         // The time is checked after the read: data that had arrived in time is never left.
         if clock.now() > soft {
             return Ok(BodyEnd::Late);
@@ -141,10 +142,18 @@ impl Read for Body {
             self.seen.drain(..count);
             return Ok(count);
         }
-        match &mut self.rest {
+        let read = match &mut self.rest {
             Rest::Open(reader) => reader.read(buffer),
             Rest::Complete => Ok(0),
             Rest::Broken(error) => Err(mem::replace(error, again(error))),
+        };
+        // A decoder reports an error once, and its end after that.
+        match &read {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                self.rest = Rest::Broken(again(error));
+            }
+            _ => {}
         }
+        read
     }
 }

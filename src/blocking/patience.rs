@@ -1,4 +1,8 @@
-//! Timeouts of reads, where ureq's own timeouts do not fit.
+//! Timeouts of waits, where ureq's own timeouts do not fit.
+//!
+//! ureq waits for each piece of a proxy's response to CONNECT as long as connecting may take as a whole, so a proxy
+//! that sends a byte now and then would never be given up. Here every wait ends when the time to connect is
+//! over, whichever step of connecting it belongs to.
 //!
 //! ureq's timeout for each read also applies while the client waits for the head of a response. There only
 //! `first_byte` should apply, so the timeout for each read is off from the last write until the first
@@ -11,11 +15,16 @@
 //! No other module uses ureq's `unversioned` interface, which is the reason for `~3.5` in Cargo.toml.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use ureq::Timeout;
-use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
+use ureq::unversioned::transport::time::{Duration as UreqDuration, Instant as UreqInstant};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport,
+};
 
 use crate::client::transport::io_kind;
 use crate::clock::Clock;
@@ -40,28 +49,138 @@ pub(super) fn until<T>(clock: &Arc<dyn Clock>, end: Time, read: impl FnOnce() ->
     read()
 }
 
-/// Connector that wraps the transport of the chain.
-#[derive(Debug)]
-pub(super) struct PatientConnector;
+/// ureq's clock.
+type UreqClock = Arc<dyn Fn() -> UreqInstant + Send + Sync>;
+
+/// Number of bytes of a request that are written at once. A write to a server that reads slowly ends only between
+/// two pieces.
+const PIECE: usize = 16 * 1024;
+
+/// End of connecting.
+#[derive(Clone)]
+struct ConnectEnd {
+    at: Instant,
+    /// The timeout that ends it.
+    reason: Timeout,
+    clock: UreqClock,
+}
+
+thread_local! {
+    /// End of connecting, while this thread connects.
+    static CONNECT_END: RefCell<Option<ConnectEnd>> = const { RefCell::new(None) };
+}
+
+impl ConnectEnd {
+    fn of(details: &ConnectionDetails<'_>) -> Option<Self> {
+        let (UreqInstant::Exact(start), UreqDuration::Exact(length)) =
+            (details.now, details.timeout.after)
+        else {
+            return None;
+        };
+        Some(Self {
+            at: start.checked_add(length)?,
+            reason: details.timeout.reason,
+            clock: Arc::clone(&details.current_time) as _,
+        })
+    }
+
+    /// Returns the time that is left.
+    fn left(&self) -> Result<UreqDuration, ureq::Error> {
+        let UreqInstant::Exact(now) = (self.clock)() else {
+            return Ok(UreqDuration::NotHappening);
+        };
+        let left = self.at.saturating_duration_since(now);
+        if left.is_zero() {
+            return Err(ureq::Error::Timeout(self.reason));
+        }
+        Ok(left.into())
+    }
+}
+
+/// Shortens a timeout to the time that is left for connecting, while this thread connects.
+fn within_connecting(mut timeout: NextTimeout) -> Result<NextTimeout, ureq::Error> {
+    if let Some(end) = CONNECT_END.with_borrow(Clone::clone) {
+        let left = end.left()?;
+        if timeout.after > left {
+            timeout.after = left;
+            timeout.reason = end.reason;
+        }
+    }
+    Ok(timeout)
+}
+
+/// ureq's connectors, which all end in time. A proxy's connector calls this one for the connection to the proxy.
+#[derive(Debug, Default)]
+pub(super) struct PatientConnector {
+    inner: DefaultConnector,
+}
 
 /// Transport that knows whether the first byte of the response has arrived.
-#[derive(Debug)]
 pub(super) struct Patient<T> {
     inner: T,
     awaits_first_byte: bool,
+    clock: UreqClock,
 }
 
-impl<In: Transport> Connector<In> for PatientConnector {
-    type Out = Patient<In>;
+impl<T> Patient<T> {
+    /// Returns what is left of a timeout that began at `start`.
+    fn left(&self, mut timeout: NextTimeout, start: UreqInstant) -> NextTimeout {
+        if let (UreqDuration::Exact(length), UreqInstant::Exact(start), UreqInstant::Exact(now)) =
+            (timeout.after, start, (self.clock)())
+        {
+            timeout.after = length
+                .saturating_sub(now.saturating_duration_since(start))
+                .into();
+        }
+        timeout
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Patient<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Patient").field(&self.inner).finish()
+    }
+}
+
+impl Connector<()> for PatientConnector {
+    type Out = Patient<Box<dyn Transport>>;
 
     fn connect(
         &self,
-        _: &ConnectionDetails<'_>,
-        chained: Option<In>,
+        details: &ConnectionDetails<'_>,
+        chained: Option<()>,
     ) -> Result<Option<Self::Out>, ureq::Error> {
-        Ok(chained.map(|inner| Patient {
+        /// Puts the end of the outer connector back.
+        struct Restore(Option<ConnectEnd>);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                CONNECT_END.set(self.0.take());
+            }
+        }
+        let end = ConnectEnd::of(details);
+        let mut timeout = details.timeout;
+        if let Some(end) = &end {
+            timeout.after = end.left()?;
+        }
+        let _restore = Restore(CONNECT_END.replace(end));
+        // The connection to a proxy has what resolving the proxy's name has left.
+        let left = ConnectionDetails {
+            uri: details.uri,
+            addrs: details.addrs.clone(),
+            config: details.config,
+            request_level: details.request_level,
+            resolver: details.resolver,
+            now: (details.current_time)(),
+            timeout,
+            current_time: Arc::clone(&details.current_time),
+            run_connector: Arc::clone(&details.run_connector),
+            register_shutdown: Arc::clone(&details.register_shutdown),
+        };
+        let connection = self.inner.connect(&left, chained)?;
+        Ok(connection.map(|inner| Patient {
             inner,
             awaits_first_byte: false,
+            clock: Arc::clone(&details.current_time) as _,
         }))
     }
 }
@@ -73,7 +192,22 @@ impl<T: Transport> Transport for Patient<T> {
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
         self.awaits_first_byte = true;
-        self.inner.transmit_output(amount, timeout).map_err(cut_off)
+        let start = (self.clock)();
+        let mut sent = 0;
+        while sent < amount {
+            let piece = (amount - sent).min(PIECE);
+            if sent > 0 {
+                // The inner transport writes from the start of the buffer.
+                let output = self.inner.buffers().output();
+                output.copy_within(sent..sent + piece, 0);
+            }
+            let timeout = within_connecting(self.left(timeout, start))?;
+            self.inner
+                .transmit_output(piece, timeout)
+                .map_err(cut_off)?;
+            sent += piece;
+        }
+        Ok(())
     }
 
     fn await_input(&mut self, mut timeout: NextTimeout) -> Result<bool, ureq::Error> {
@@ -92,6 +226,7 @@ impl<T: Transport> Transport for Patient<T> {
                 timeout.reason = Timeout::RecvBody;
             }
         }
+        let timeout = within_connecting(timeout)?;
         let came = self.inner.await_input(timeout).map_err(cut_off)?;
         self.awaits_first_byte = false;
         Ok(came)
@@ -156,6 +291,7 @@ mod tests {
         let mut transport = Patient {
             inner: Cut(LazyBuffers::new(1, 1)),
             awaits_first_byte: false,
+            clock: Arc::new(|| UreqInstant::AlreadyHappened),
         };
         let timeout = || NextTimeout {
             after: Duration::from_secs(1),

@@ -10,11 +10,13 @@ use serde::de::DeserializeOwned;
 
 use super::body::{Body, BodyEnd};
 use super::drive::UnreadResponse;
+use super::gunzip::decoded;
 use super::transport::body_failure;
 use crate::client::settings::ClientSettings;
-use crate::client::transport::DRAIN_FOR;
+use crate::client::transport::{DRAIN_FOR, text};
 use crate::clock::Clock;
 use api_ratelimiter_core::call::Delivered;
+use api_ratelimiter_core::coding;
 use api_ratelimiter_core::error::{Effort, Result};
 use api_ratelimiter_core::headers::HeaderNames;
 use api_ratelimiter_core::reply::{BodyStart, Reply};
@@ -100,9 +102,7 @@ impl Response {
     /// [`Error::BodyTooLarge`](crate::Error::BodyTooLarge) beyond `max_body`; [`Error::Transport`](crate::Error::Transport) if the
     /// body is truncated or takes longer than the timeouts allow.
     pub fn text(self) -> Result<String> {
-        let bytes = self.bytes()?;
-        Ok(String::from_utf8(bytes)
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+        self.bytes().map(text)
     }
 
     /// Reads the body as JSON.
@@ -175,9 +175,10 @@ impl Incoming {
         clock: &Arc<dyn Clock>,
         settings: &ClientSettings,
     ) -> Self {
-        let (head, body) = response.into_parts();
-        let body = if has_body(method, head.status) {
-            Body::new(body)
+        let (mut head, body) = response.into_parts();
+        let body = if coding::has_body(method, head.status) {
+            let reader = body.into_reader();
+            Body::new(decoded(&mut head, reader))
         } else {
             Body::none()
         };
@@ -201,13 +202,6 @@ impl Incoming {
             truncated: !matches!(end, Ok(BodyEnd::Complete)),
         }
     }
-}
-
-/// Returns whether a response has a body (RFC 9112, section 6.3). The head of a response without a body may
-/// still name a content coding, and a decoder would report the empty body as truncated.
-fn has_body(method: &Method, status: StatusCode) -> bool {
-    let is_empty = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status);
-    *method != Method::HEAD && !is_empty
 }
 
 impl UnreadResponse for Incoming {

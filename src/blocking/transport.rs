@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use http::{Method, Request};
 use ureq::config::Config;
-use ureq::unversioned::transport::{Connector, DefaultConnector};
 use ureq::{Agent, AsSendBody, Body};
 
 use super::patience::PatientConnector;
-use super::proxy;
 use super::resolver::{BoundedResolver, Unresolved};
 use super::tls as front_tls;
+use crate::client::gzip;
+use crate::client::proxy;
 use crate::client::settings::ClientSettings;
 use crate::client::tls;
 use crate::client::transport::{MOST_IDLE_CONNECTIONS, io_kind};
@@ -21,6 +21,7 @@ use api_ratelimiter_core::error::{Error, Result, TimeoutPhase, TransportKind};
 use api_ratelimiter_core::outcome::Failure;
 use api_ratelimiter_core::outcome::NoResponse::{self, Failed, Unsent};
 use api_ratelimiter_core::request::RequestParts;
+use api_ratelimiter_core::url::Origin;
 
 /// Returns a transport with the settings' timeouts. It follows no redirects and treats no status as an
 /// error.
@@ -32,6 +33,8 @@ pub(super) fn agent(settings: &ClientSettings) -> Result<Agent> {
         .max_redirects(0)
         .max_redirects_will_error(false)
         .allow_non_standard_methods(true)
+        // The codings are the client's own business, also in a build in which ureq has a decoder.
+        .accept_encoding("")
         .timeout_resolve(countable(timeouts.connect))
         .timeout_connect(countable(timeouts.connect))
         .timeout_send_request(countable(timeouts.send))
@@ -41,18 +44,23 @@ pub(super) fn agent(settings: &ClientSettings) -> Result<Agent> {
         .timeout_per_write(countable(timeouts.send))
         .max_idle_connections(MOST_IDLE_CONNECTIONS)
         .max_idle_connections_per_host(MOST_IDLE_CONNECTIONS);
-    // A server on this machine is reached without a proxy.
-    if !settings.proxy_from_environment || settings.call.base.origin().is_loopback() {
-        config = config.proxy(None);
-    }
+    // The transport reads no variable of the environment itself.
+    config = config.proxy(route(settings, settings.call.base.origin())?);
     let config = front_tls::configure(config, settings).build();
-    proxy::check(&config, settings)?;
-    let connector = ().chain(DefaultConnector::new()).chain(PatientConnector);
     Ok(Agent::with_parts(
         config,
-        connector,
+        PatientConnector::default(),
         BoundedResolver::default(),
     ))
+}
+
+/// Returns the proxy for requests to an origin.
+fn route(settings: &ClientSettings, origin: &Origin) -> Result<Option<ureq::Proxy>> {
+    let proxy = proxy::route(settings, origin)?;
+    let proxy = proxy.map(|proxy| ureq::Proxy::new(proxy.url()));
+    proxy
+        .transpose()
+        .map_err(|_| Error::config(&settings.call.name, "proxy", "can't be used"))
 }
 
 /// Returns a timeout that ureq can add to the current time. ureq panics where that overflows.
@@ -87,6 +95,7 @@ pub(super) fn send(
     *request.method_mut() = parts.method.clone();
     *request.uri_mut() = uri;
     *request.headers_mut() = parts.headers.clone();
+    gzip::ask(request.headers_mut());
     if let Some(token) = token {
         request
             .headers_mut()
@@ -100,28 +109,38 @@ pub(super) fn send(
         }
         body => body,
     };
+    // A redirect to another origin may lead through another proxy, or through none.
+    let origin = parts.address.origin();
+    let is_abroad = origin != settings.call.base.origin();
+    let proxy = is_abroad.then(|| route(settings, origin)).transpose();
+    let proxy = proxy.map_err(Unsent)?;
     // Send it, within the time that is left of the attempt.
     let left = parts.time_left(now);
     let answer = match body {
-        Some(body) => agent.run(limited(agent, request.map(|()| body), left)),
-        None => agent.run(limited(agent, request, left)),
+        Some(body) => agent.run(configured(agent, request.map(|()| body), left, proxy)),
+        None => agent.run(configured(agent, request, left, proxy)),
     };
     answer.map_err(|error| Failed(failure(error)))
 }
 
-fn limited<S: AsSendBody>(
+fn configured<S: AsSendBody>(
     agent: &Agent,
     request: Request<S>,
     left: Option<Duration>,
+    proxy: Option<Option<ureq::Proxy>>,
 ) -> Request<S> {
-    match left {
-        // Only where the request has a time limit: this copies the whole configuration.
-        Some(left) => agent
-            .configure_request(request)
-            .timeout_global(countable(left))
-            .build(),
-        None => request,
+    // Only where the request needs it: this copies the whole configuration.
+    if left.is_none() && proxy.is_none() {
+        return request;
     }
+    let mut config = agent.configure_request(request);
+    if let Some(left) = left {
+        config = config.timeout_global(countable(left));
+    }
+    if let Some(proxy) = proxy {
+        config = config.proxy(proxy);
+    }
+    config.build()
 }
 
 /// Returns the failure that an error of ureq means. The error stays as its source.
@@ -148,11 +167,7 @@ pub(super) fn failure(error: ureq::Error) -> Failure {
             TransportKind::Tls
         }
         ureq::Error::Tls(_) | ureq::Error::TlsRequired => TransportKind::Tls,
-        other => match decoder::error_in(other) {
-            Some(error) if error.kind() == io::ErrorKind::UnexpectedEof => TransportKind::Closed,
-            Some(_) => TransportKind::Protocol,
-            None => TransportKind::Other,
-        },
+        _ => TransportKind::Other,
     };
     Failure {
         kind,
@@ -160,29 +175,22 @@ pub(super) fn failure(error: ureq::Error) -> Failure {
     }
 }
 
-#[cfg(feature = "gzip")]
-mod decoder {
-    /// Returns the decoder's error about a body that is truncated or not compressed as its head announces.
-    pub(super) fn error_in(error: &ureq::Error) -> Option<&std::io::Error> {
-        match error {
-            ureq::Error::Decompress(_, error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-#[cfg(not(feature = "gzip"))]
-mod decoder {
-    /// Returns `None`: a build without the feature has no decoder.
-    pub(super) fn error_in(_: &ureq::Error) -> Option<&std::io::Error> {
-        None
-    }
-}
-
 /// Returns the failure that an error while reading a body means.
 pub(super) fn body_failure(error: io::Error) -> Failure {
-    failure(ureq::Error::from(error))
+    let is_decoders = error.kind() == DECODER_ERROR;
+    let failure = failure(ureq::Error::from(error));
+    Failure {
+        kind: if is_decoders {
+            TransportKind::Protocol
+        } else {
+            failure.kind
+        },
+        ..failure
+    }
 }
+
+/// Kind of the decoder's errors about a body that is not gzip. Sockets report none of this kind.
+pub(super) const DECODER_ERROR: io::ErrorKind = io::ErrorKind::InvalidInput;
 
 fn phase(timeout: ureq::Timeout) -> TimeoutPhase {
     match timeout {

@@ -166,11 +166,16 @@ impl<F> ClientBuilder<F> {
         self.with(|draft| draft.max_body = bytes)
     }
 
-    /// Ignores the proxy variables of the environment. They are always ignored for a base URL on this
-    /// machine (`localhost`, `127.0.0.0/8`, `[::1]`).
+    /// Ignores the proxy variables of the environment.
     ///
-    /// The client never ignores a proxy because a feature is off: if the variables name a SOCKS proxy and
-    /// `socks-proxy` is off, `build()` fails (in the async client each call fails).
+    /// Without it, requests by http go through the proxy of `http_proxy` or `HTTP_PROXY`, requests by https
+    /// through that of `https_proxy` or `HTTPS_PROXY`, and those that have none through that of `all_proxy` or
+    /// `ALL_PROXY`. Requests to this machine (`localhost`, `127.0.0.0/8`, `[::1]`) and to the hosts and networks
+    /// of `no_proxy` or `NO_PROXY` are sent directly.
+    ///
+    /// The client never ignores a proxy because of a typo or a feature that is off: `build()` fails if one of
+    /// these variables is set and is not a valid proxy, also if it would not be used, and if the base URL's
+    /// proxy needs a feature.
     pub fn no_proxy(self) -> Self {
         self.with(|draft| draft.proxy_from_environment = false)
     }

@@ -12,6 +12,7 @@ use api_ratelimiter_core::config::ApiRateConfig;
 use api_ratelimiter_core::config::Pagination;
 use api_ratelimiter_core::error::{Error, Result};
 use api_ratelimiter_core::limiter::CircuitBreaker;
+use api_ratelimiter_core::proxy::Proxies;
 
 /// Timeouts of the parts of a request.
 ///
@@ -185,7 +186,8 @@ pub(crate) struct ClientSettings {
     pub(crate) token_source: Option<TokenSource>,
     pub(crate) timeouts: Timeouts,
     pub(crate) max_body: u64,
-    pub(crate) proxy_from_environment: bool,
+    /// Proxies of the environment; `None` if it is ignored.
+    pub(crate) proxies: Option<Proxies>,
     pub(crate) tls: Tls,
     pub(crate) roots: Roots,
     pub(crate) pagination: Option<Pagination>,
@@ -240,6 +242,12 @@ impl Draft {
                 headers::bearer(token).map_err(|error| Error::header_of(name, error))?,
             );
         }
+        // The proxies of the environment, unless it is ignored.
+        let from_environment = self.proxy_from_environment;
+        let proxies = from_environment.then(|| Proxies::read(|name| std::env::var_os(name)));
+        let proxies = proxies
+            .transpose()
+            .map_err(|problem| Error::config(name, "proxy", problem))?;
         // The rules of a call, and the rest.
         call.has_token_source = self.token_source.is_some();
         call.max_retries_on_backoff = self.max_retries_on_backoff;
@@ -250,7 +258,7 @@ impl Draft {
             token_source: self.token_source,
             timeouts: self.timeouts,
             max_body: self.max_body,
-            proxy_from_environment: self.proxy_from_environment,
+            proxies,
             tls: self.tls,
             roots: self.roots,
             pagination: config.pagination.clone(),

@@ -1,6 +1,6 @@
 //! Compressed bodies, also harmful ones.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::time::Duration;
 
 use api_ratelimiter::{Error, TimeoutPhase, TransportKind};
@@ -26,7 +26,7 @@ fn a_compressed_body_is_requested_and_decoded() {
     assert!(front::REUSED.contains(&server.connections()));
 }
 
-/// One stored block with its checksum (CRC-32, RFC 1952, section 8) and length.
+/// One member: a stored block with its checksum (CRC-32, RFC 1952, section 8) and length.
 fn stored(text: &str) -> Vec<u8> {
     let crc = !text.bytes().fold(!0_u32, |crc, byte| {
         (0..8).fold(crc ^ u32::from(byte), |crc, _| {
@@ -145,6 +145,172 @@ fn invalid_or_truncated_gzip_ends_in_an_error() {
         let server = Server::answers([compressed(&bytes)]);
         assert_eq!(failure(whole_body(&client(&server.url()))), kind);
     }
+}
+
+/// Many members, as pigz, bgzip and appended logs write them: "A gzip file consists of a series of members"
+/// (RFC 1952, section 2.2).
+#[test]
+fn all_members_of_a_body_are_decoded() {
+    let members: Vec<Vec<u8>> = (0..40)
+        .map(|member| stored(&format!("[{member}] ").repeat(2_500)))
+        .collect();
+    let whole: String = (0..40)
+        .map(|member| format!("[{member}] ").repeat(2_500))
+        .collect();
+    let server = Server::answers([
+        compressed(&members.concat()),
+        chunked(&members),
+        compressed(
+            &[
+                stored(""),
+                stored("one"),
+                stored(""),
+                stored("two"),
+                stored(""),
+            ]
+            .concat(),
+        ),
+    ]);
+    let client = client(&server.url());
+    for _ in 0..2 {
+        assert!(whole_body(&client).expect("a body") == whole);
+    }
+    assert_eq!(whole_body(&client).expect("a body"), "onetwo");
+    // Also where the caller reads piece by piece.
+    let server = Server::answers([compressed(&members.concat())]);
+    let response = crate::client(&server.url()).get("/").send();
+    let mut text = String::new();
+    let mut reader = response.expect("a response").into_reader();
+    reader.read_to_string(&mut text).expect("a body");
+    assert!(text == whole);
+}
+
+/// Returns a response in chunks.
+fn chunked(chunks: &[Vec<u8>]) -> Vec<u8> {
+    let head = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let mut bytes = head.as_bytes().to_vec();
+    for chunk in chunks {
+        bytes.extend(format!("{:x}\r\n", chunk.len()).into_bytes());
+        bytes.extend([&chunk[..], b"\r\n"].concat());
+    }
+    bytes.extend(b"0\r\n\r\n");
+    bytes
+}
+
+#[test]
+fn a_body_that_arrives_byte_by_byte_is_decoded() {
+    let bytes = [stored("one, "), stored(""), stored("two")].concat();
+    let bytes: Vec<Vec<u8>> = bytes.into_iter().map(|byte| vec![byte]).collect();
+    let server = Server::of(move |_, _, stream| {
+        for piece in chunked(&bytes).chunks(7) {
+            stream.write_all(piece)?;
+            std::thread::sleep(ms(1));
+        }
+        Ok(After::Keep)
+    });
+    let body = whole_body(&client(&server.url()));
+    assert_eq!(body.expect("a body"), "one, two");
+}
+
+/// "The members simply appear one after another in the file, with no additional information before, between, or
+/// after them" (RFC 1952, section 2.2).
+#[test]
+fn a_rest_that_is_no_member_is_an_error() {
+    let whole = stored("rows");
+    let mut wrong_sum = whole.clone();
+    let mut wrong_length = whole.clone();
+    let end = whole.len();
+    wrong_sum[end - 8] ^= 1;
+    wrong_length[end - 4] ^= 1;
+    let cut_member = &whole[..end - 1];
+    for (rest, kind) in [
+        (&b"\0"[..], TransportKind::Closed),
+        (&[0; 512], TransportKind::Protocol),
+        (b"garbage after the end", TransportKind::Protocol),
+        (&GZIP_HEADER[..1], TransportKind::Closed),
+        (&GZIP_HEADER, TransportKind::Closed),
+        (cut_member, TransportKind::Closed),
+        (&wrong_sum, TransportKind::Protocol),
+        (&wrong_length, TransportKind::Protocol),
+    ] {
+        let bytes = [&whole[..], rest].concat();
+        let server = Server::answers([compressed(&bytes)]);
+        let found = failure(whole_body(&client(&server.url())));
+        assert_eq!(found, kind, "{rest:?}");
+        // A reader that was told once is told again, and never that this was the end.
+        let server = Server::answers([compressed(&bytes)]);
+        let response = client(&server.url()).get("/").send();
+        let mut reader = response.expect("a response").into_reader();
+        let mut rows = Vec::new();
+        reader.read_to_end(&mut rows).expect_err("a rest");
+        assert!(
+            rows.is_empty() || rows == b"rows" || rows == b"rowsrows",
+            "{rows:?}"
+        );
+    }
+}
+
+#[test]
+fn an_empty_body_is_empty_with_any_coding() {
+    let coded = "Content-Encoding: gzip\r\n";
+    let empty_chunks = "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    let server = Server::answers([
+        format!("HTTP/1.1 200 OK\r\n{coded}Content-Length: 0\r\n\r\n"),
+        format!("HTTP/1.1 201 Created\r\n{coded}{empty_chunks}"),
+        format!("HTTP/1.1 400 Bad Request\r\n{coded}Content-Length: 0\r\n\r\n"),
+        format!("HTTP/1.1 429 Slow\r\n{coded}Retry-After: 0\r\n{empty_chunks}"),
+        ok("done"),
+    ]);
+    let client = client(&server.url());
+    for method in ["GET", "POST"] {
+        let response = client.request(method, "/").send().expect("a response");
+        assert_eq!(response.attempts(), 1);
+        assert_eq!(response.bytes().expect("a body"), b"");
+    }
+    let refused = client.post("/").send().expect("a response");
+    let error = refused.error_for_status().expect_err("400");
+    assert!(!error.reply().expect("it was kept").is_truncated());
+    let response = client.get("/").send().expect("a response");
+    assert_eq!(response.attempts(), 2);
+    assert_eq!(response.text().expect("a body"), "done");
+    // Also where the end of the connection is the end of the body.
+    let server = Server::answers_and_closes([format!("HTTP/1.1 200 OK\r\n{coded}\r\n")]);
+    let body = whole_body(&crate::client(&server.url()));
+    assert_eq!(body.expect("a body"), "");
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn codings_that_the_client_does_not_decode_stay_with_their_name() {
+    let gzip = stored("rows");
+    let body = String::from_utf8_lossy(&gzip).into_owned();
+    assert!(body.contains("rows"));
+    for (status, coding) in [(200, "br"), (200, "gzip, gzip"), (206, "gzip")] {
+        let length = gzip.len();
+        let head = format!(
+            "HTTP/1.1 {status} OK\r\nContent-Encoding: {coding}\r\nContent-Length: {length}\r\n\r\n"
+        );
+        let server = Server::answers([[head.as_bytes(), &gzip].concat()]);
+        let response = client(&server.url())
+            .get("/")
+            .header("Accept-Encoding", "br, gzip")
+            .send()
+            .expect("a response");
+        assert_eq!(response.header("content-encoding"), Some(coding));
+        assert_eq!(response.bytes().expect("a body"), gzip);
+        let asked = server.requests()[0].header("accept-encoding");
+        assert_eq!(asked.as_deref(), Some("br, gzip"));
+    }
+    // The other name of gzip, and a part of a body, of which no coding is requested.
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Encoding: X-Gzip\r\nContent-Length: {}\r\n\r\n",
+        gzip.len()
+    );
+    let server = Server::answers([[head.as_bytes(), &gzip].concat()]);
+    let request = client(&server.url()).get("/").header("Range", "bytes=0-");
+    let response = request.send().expect("a response");
+    assert_eq!(response.text().expect("a body"), "rows");
+    assert_eq!(server.requests()[0].header("accept-encoding"), None);
 }
 
 #[test]

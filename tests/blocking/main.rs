@@ -14,7 +14,10 @@ mod helpers;
 mod hostile;
 mod limits;
 mod limits_apart;
+#[cfg(target_os = "linux")]
+mod memory;
 mod one_wait;
+mod phases;
 mod presets;
 mod proxies;
 mod redirects;

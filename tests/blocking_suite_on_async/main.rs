@@ -21,8 +21,13 @@ mod hostile;
 mod limits;
 #[path = "../blocking/limits_apart.rs"]
 mod limits_apart;
+#[cfg(target_os = "linux")]
+#[path = "../blocking/memory.rs"]
+mod memory;
 #[path = "../blocking/one_wait.rs"]
 mod one_wait;
+#[path = "../blocking/phases.rs"]
+mod phases;
 #[path = "../blocking/presets.rs"]
 mod presets;
 #[path = "../blocking/proxies.rs"]

@@ -16,6 +16,7 @@
 //! | [`paginate`] | the request of the next page, and the end of a walk |
 //! | [`config`], [`presets`] | what is known about an API, checked |
 //! | [`settings`], [`request`], [`url`], [`headers`] | the checked settings of a client, and a request as data |
+//! | [`coding`], [`proxy`] | whether a body is decoded, and through which proxy a request goes |
 //! | [`outcome`], [`attempt`] | what a call and its driver tell each other, and what the call has done |
 //! | [`error`], [`reply`] | the one error type, and the response that an error keeps |
 //!
@@ -38,6 +39,7 @@
 
 pub mod attempt;
 pub mod call;
+pub mod coding;
 pub mod config;
 pub mod duration;
 pub mod error;
@@ -49,6 +51,7 @@ mod number;
 pub mod outcome;
 pub mod paginate;
 pub mod presets;
+pub mod proxy;
 mod rate;
 mod reading;
 mod redirect;

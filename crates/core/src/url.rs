@@ -1,9 +1,10 @@
 //! URLs: paths joined under a base, links resolved, origins compared, and secrets hidden.
 //!
 //! This follows RFC 3986 as far as http(s) needs it. Anything that could leave the base, or that two programs
-//! could read differently (`..`, `\`, userinfo, control characters), is an error and never repaired.
+//! could read differently (`.`, `..`, `\`, userinfo, control characters), is an error and never repaired.
 
 mod encode;
+mod host;
 mod path;
 #[cfg(test)]
 mod tests;
@@ -12,8 +13,11 @@ use std::fmt;
 
 use http::Uri;
 
+use encode::encoded_query;
 pub use encode::{encoded, form_encode};
-use path::{check_characters, is_parent, split_query, without_dots, without_dots_in_path};
+pub(crate) use host::host_and_port;
+pub use path::check_segment;
+use path::{check_characters, check_dots, split_query, without_dots, without_dots_in_path};
 
 /// A parsed [`ApiRateConfig::base_url`](crate::ApiRateConfig::base_url): origin and path, without a slash at
 /// the end.
@@ -132,6 +136,16 @@ impl Origin {
                 .is_ok_and(|address| address.is_loopback())
     }
 
+    /// Returns the host, in lower case; an IPv6 address in brackets.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Returns the port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Returns whether the scheme is https.
     #[must_use]
     pub fn is_https(&self) -> bool {
@@ -162,15 +176,13 @@ const HTTP_PORT: u16 = 80;
 const HTTPS_PORT: u16 = 443;
 
 impl Address {
-    /// Creates an address from checked parts; `..` is an error.
+    /// Creates an address from checked parts; `.` and `..` are errors.
     fn new(origin: Origin, path: &str, query: Option<&str>) -> Result<Self, String> {
-        if path.split('/').any(is_parent) {
-            return Err("contains `..`, which could leave the base: write the path out".into());
-        }
+        path.split('/').try_for_each(check_dots)?;
         Ok(Self {
             origin,
             path: encoded(path),
-            query: query.map(encoded),
+            query: query.map(encoded_query),
         })
     }
 
@@ -199,21 +211,9 @@ impl Address {
                     .into(),
             );
         }
-        // `http` parses the grammar of hosts and ports.
-        let authority: http::uri::Authority =
-            authority.parse().map_err(|_| "has an invalid host")?;
-        let port = match authority.as_str().strip_prefix(authority.host()) {
-            Some("" | ":") => Some(if https { HTTPS_PORT } else { HTTP_PORT }),
-            _ => authority.port_u16(),
-        };
-        let port = port
-            .filter(|_| !authority.host().is_empty())
-            .ok_or("has an invalid host or port")?;
-        let origin = Origin {
-            https,
-            host: authority.host().to_ascii_lowercase().into(),
-            port,
-        };
+        let (host, port) = host_and_port(authority)?;
+        let port = port.unwrap_or(if https { HTTPS_PORT } else { HTTP_PORT });
+        let origin = Origin { https, host, port };
         let (path, query) = path
             .split_once('?')
             .map_or((path, None), |(path, query)| (path, Some(query)));
@@ -244,7 +244,7 @@ impl Address {
             .map_or((reference, None), |(path, query)| (path, Some(query)));
         // A reference without a path keeps the path; a relative one replaces its last segment.
         if path.is_empty() {
-            let query = query.map(encoded).or_else(|| self.query.clone());
+            let query = query.map(encoded_query).or_else(|| self.query.clone());
             return Ok(Self {
                 query,
                 ..self.clone()

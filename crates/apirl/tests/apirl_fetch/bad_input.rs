@@ -23,7 +23,7 @@ fn an_invalid_line_becomes_an_error_in_its_place_and_the_others_are_sent() {
     for (n, said) in [
         (2, "JSON"),
         (3, "leads to https://example.com"),
-        (4, "could leave the base"),
+        (4, "the segment `.` or `..`"),
         (5, "unknown field `what`"),
         (6, "UTF-8"),
         (7, "neither a string nor a number"),

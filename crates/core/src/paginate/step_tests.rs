@@ -590,7 +590,7 @@ fn github_links_to_the_next_page_in_a_header() {
         ),
         (
             &[r#"</v1/%2e%2e/x>; rel="next""#],
-            "error: the link to the next page contains `..`",
+            "error: the link to the next page contains the segment `.` or `..`",
         ),
         (
             &[r#"</v1\a>; rel="next""#],

@@ -14,6 +14,10 @@ const FORBIDDEN: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
+/// ASCII characters that no query of an http(s) URL may contain. `'` may be in one, but not all programs leave it
+/// there (WHATWG URL, "special-query percent-encode set").
+const FORBIDDEN_IN_QUERY: &AsciiSet = &FORBIDDEN.add(b'\'');
+
 /// ASCII characters that are encoded in forms: all but the unreserved ones (RFC 3986, section 2.3).
 const FORM: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -33,6 +37,11 @@ const FORM: &AsciiSet = &NON_ALPHANUMERIC
 #[must_use]
 pub fn encoded(text: &str) -> String {
     utf8_percent_encode(text, FORBIDDEN).to_string()
+}
+
+/// Percent-encodes the characters that a query may not contain, or that programs write differently there.
+pub(super) fn encoded_query(text: &str) -> String {
+    utf8_percent_encode(text, FORBIDDEN_IN_QUERY).to_string()
 }
 
 /// Appends `text` to `out` as `application/x-www-form-urlencoded` has it, with `%20` for a space.

@@ -81,6 +81,14 @@ fn paths_that_could_leave_the_base_are_refused() {
         "/%2e%2e%2fx",
         "/a%2f..%2fb",
         "/..;x/y",
+        "/users/.",
+        "/users/%2e",
+        "/users/%2E.",
+        "/users/%252e%252E",
+        "/./x",
+        ".",
+        "/.;x",
+        "/a%2f.%2fb",
         "/..%5c",
         "/a\\b",
         "/a\nb",
@@ -182,5 +190,30 @@ fn loopback_is_this_machine_only() {
         ("http://10.0.0.1", false),
     ] {
         assert_eq!(base(url).origin().is_loopback(), expected, "{url}");
+    }
+}
+
+#[test]
+fn an_id_is_one_segment_that_stays_in_the_path() {
+    for id in ["42", "a b", "a/b", "...", ".x", "x.", "%2ex", "ü", "-"] {
+        assert_eq!(check_segment(id), Ok(()), "{id:?}");
+    }
+    for id in [
+        "",
+        ".",
+        "..",
+        "%2e",
+        "%2E.",
+        ".%2e",
+        "%252e",
+        "%25252E%2e",
+        "../x",
+        "x/.",
+        "x%2f..",
+        "..;a",
+        ".%3Ba",
+        "..\\x",
+    ] {
+        assert!(check_segment(id).is_err(), "{id:?}");
     }
 }
