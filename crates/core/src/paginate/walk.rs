@@ -14,7 +14,6 @@ use super::step::ReceivedPage;
 use crate::config::field_path::FieldPath;
 use crate::config::pagination::Pagination;
 use crate::error::{Effort, Error, Result, TransportKind};
-use crate::hash::Fnv64;
 use crate::request::RequestParts;
 use crate::time::Time;
 

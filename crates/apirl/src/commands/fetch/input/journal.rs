@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufRead, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 
 use api_ratelimiter::{Event, Observer};
@@ -15,12 +15,13 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::line_set::LineSet;
+use crate::commands::fetch::line_file::LineFile;
 
 /// Version of the file's format.
 pub(crate) const VERSION: u32 = 1;
 
 /// The error of another file, as the end of a sentence that begins with its name.
-const NO_JOURNAL: &str = "is not a journal of apirl";
+pub(crate) const NO_JOURNAL: &str = "is not a journal of apirl";
 
 /// A line of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,21 +39,30 @@ pub(crate) enum JournalEntry {
 
 /// A journal that is open for more entries.
 #[derive(Debug)]
-pub(crate) struct Journal(Mutex<File>);
+pub(crate) struct Journal(Mutex<LineFile>);
 
 impl Journal {
     /// Continues a file after its first `bytes` bytes. The rest is cut off.
-    pub(crate) fn after(mut file: File, bytes: u64) -> io::Result<Self> {
-        file.set_len(bytes)?;
-        file.seek(SeekFrom::Start(bytes))?;
-        Ok(Self(Mutex::new(file)))
+    pub(crate) fn after(file: File, bytes: u64) -> io::Result<Self> {
+        Ok(Self(Mutex::new(LineFile::after(file, bytes)?)))
     }
 
+    /// Adds an entry. After an error it is not there, and others can be added.
     pub(crate) fn note(&self, entry: &JournalEntry) -> io::Result<()> {
         let mut line = serde_json::to_vec(entry)?;
         line.push(b'\n');
-        self.0.lock().write_all(&line)
+        self.0.lock().add(|out| out.write_all(&line))
     }
+}
+
+/// The beginning of every journal.
+const BEGINNING: &[u8] = b"{\"run\":{\"version\":";
+
+/// Whether a file may be overwritten by a journal: it is empty, a journal, or the beginning of one.
+pub(crate) fn may_be_replaced(file: impl Read) -> io::Result<bool> {
+    let mut start = Vec::new();
+    file.take(BEGINNING.len() as u64).read_to_end(&mut start)?;
+    Ok(BEGINNING.starts_with(&start))
 }
 
 /// Key in the context of a request that may not be sent twice. The value is the number of its line.
@@ -266,6 +276,25 @@ mod tests {
             assert_eq!(
                 serde_json::from_str::<JournalEntry>(&text).expect("an entry"),
                 entry
+            );
+        }
+    }
+
+    #[test]
+    fn only_a_journal_may_be_replaced() {
+        for (text, expected) in [
+            ("", true),
+            (RUN, true),
+            ("{\"run\":{\"ver", true),
+            ("{\"run\":{\"version\":2,\"more\":1}}\n{\"read\":", true),
+            ("precious", false),
+            ("{\"run\":{\"fast\":true}}", false),
+            (READ, false),
+        ] {
+            assert_eq!(
+                may_be_replaced(text.as_bytes()).ok(),
+                Some(expected),
+                "{text}"
             );
         }
     }
