@@ -41,7 +41,7 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
 
 /// Returns a number of bytes in the largest unit of which it is a multiple.
 pub(crate) fn shown_size(bytes: u64) -> String {
-    let mut units = SIZES.iter().filter(|(_, unit)| bytes % unit == 0);
+    let mut units = SIZES.iter().filter(|(_, unit)| bytes.is_multiple_of(*unit));
     let (name, unit) = units.next().unwrap_or(&("B", 1));
     format!("{} {name}", bytes / unit)
 }

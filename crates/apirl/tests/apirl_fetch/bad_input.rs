@@ -103,10 +103,11 @@ fn a_file_with_the_name_of_the_journal_is_not_overwritten() {
     for text in ["precious\n", "precious", "{\"run\":{\"fast\":true}}\n"] {
         let job = Job::of_pages(&api.base_url(), 1);
         job.put("output.apirl", text);
-        for more in [&[][..], &["--resume"]] {
-            let run = job.run_files(&[&["--path", "/pages/{}"], more].concat());
-            run.refuses(2, "output.apirl is not a journal of apirl");
-        }
+        let args = ["--path", "/pages/{}"];
+        job.run_files(&args)
+            .refuses(2, "output.apirl is not a journal of apirl");
+        job.run_files(&[&args[..], &["--resume"]].concat())
+            .refuses(2, "output.apirl is not a journal of apirl");
         assert_eq!(job.text("output.apirl"), text);
     }
     assert_eq!(api.stats().accepted, 0);

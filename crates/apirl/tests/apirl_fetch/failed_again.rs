@@ -68,7 +68,7 @@ fn lines_that_fail_here_and_there_suggest_no_limit() {
     let served = Arc::new(AtomicUsize::new(0));
     let server = Server::start(move |_, _| {
         let n = served.fetch_add(1, Ordering::SeqCst);
-        Some(if n % 5 == 0 { FORBIDDEN } else { OK })
+        Some(if n.is_multiple_of(5) { FORBIDDEN } else { OK })
     });
     let job = Job::of_pages(&server.base_url, 60);
     let run = job.run_files(&PATH);

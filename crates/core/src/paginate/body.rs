@@ -122,8 +122,8 @@ fn at<'a>(raw: &'a RawValue, path: &[String]) -> Option<&'a RawValue> {
 
 /// Returns a member of an object. If the object has the key several times, the last one counts, as in a [`Value`].
 fn member<'a>(raw: &'a RawValue, key: &str) -> Option<&'a RawValue> {
-    struct Wanted<'k>(&'k str);
-    impl<'de> Visitor<'de> for Wanted<'_> {
+    struct WantedMember<'k>(&'k str);
+    impl<'de> Visitor<'de> for WantedMember<'_> {
         type Value = Option<&'de RawValue>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -143,7 +143,7 @@ fn member<'a>(raw: &'a RawValue, key: &str) -> Option<&'a RawValue> {
         }
     }
     let mut text = serde_json::Deserializer::from_str(raw.get());
-    text.deserialize_map(Wanted(key)).ok().flatten()
+    text.deserialize_map(WantedMember(key)).ok().flatten()
 }
 
 /// The items of a list as text, one after the other.
@@ -182,13 +182,13 @@ struct Readable;
 
 impl<'de> Deserialize<'de> for Readable {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(Reading)
+        from.deserialize_any(ReadableVisitor)
     }
 }
 
-struct Reading;
+struct ReadableVisitor;
 
-impl<'de> Visitor<'de> for Reading {
+impl<'de> Visitor<'de> for ReadableVisitor {
     type Value = Readable;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -225,7 +225,7 @@ impl<'de> Visitor<'de> for Reading {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Readable, A::Error> {
-        while let Some(key) = map.next_key::<Key>()? {
+        while let Some(key) = map.next_key::<MemberKey>()? {
             // `serde_json` gives this key a meaning of its own, and reads no `Value` from such an object.
             if key.is_private {
                 return Err(A::Error::custom("a key that stands for raw text"));
@@ -237,24 +237,24 @@ impl<'de> Visitor<'de> for Reading {
 }
 
 /// A key of an object.
-struct Key {
+struct MemberKey {
     /// Whether it is one that `serde_json` uses itself.
     is_private: bool,
 }
 
-impl<'de> Deserialize<'de> for Key {
+impl<'de> Deserialize<'de> for MemberKey {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct Text;
         impl Visitor<'_> for Text {
-            type Value = Key;
+            type Value = MemberKey;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a key")
             }
 
-            fn visit_str<E>(self, key: &str) -> Result<Key, E> {
+            fn visit_str<E>(self, key: &str) -> Result<MemberKey, E> {
                 let is_private = key.starts_with("$serde_json::private::");
-                Ok(Key { is_private })
+                Ok(MemberKey { is_private })
             }
         }
         from.deserialize_str(Text)

@@ -5,4 +5,5 @@ pub(crate) mod line_sink;
 pub(crate) mod ordered_writer;
 pub(crate) mod output_target;
 pub(crate) mod record;
+mod rewriting;
 pub(crate) mod summary;

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead};
 use std::sync::Arc;
 
 use api_ratelimiter::{Event, Observer};
@@ -21,7 +21,7 @@ use crate::commands::fetch::line_file::LineFile;
 pub(crate) const VERSION: u32 = 1;
 
 /// The error of another file, as the end of a sentence that begins with its name.
-pub(crate) const NO_JOURNAL: &str = "is not a journal of apirl";
+const NO_JOURNAL: &str = "is not a journal of apirl";
 
 /// A line of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,14 +56,7 @@ impl Journal {
 }
 
 /// The beginning of every journal.
-const BEGINNING: &[u8] = b"{\"run\":{\"version\":";
-
-/// Whether a file may be overwritten by a journal: it is empty, a journal, or the beginning of one.
-pub(crate) fn may_be_replaced(file: impl Read) -> io::Result<bool> {
-    let mut start = Vec::new();
-    file.take(BEGINNING.len() as u64).read_to_end(&mut start)?;
-    Ok(BEGINNING.starts_with(&start))
-}
+pub(crate) const BEGINNING: &[u8] = b"{\"run\":{\"version\":";
 
 /// Key in the context of a request that may not be sent twice. The value is the number of its line.
 pub(crate) const ONCE: &str = "once";
@@ -276,25 +269,6 @@ mod tests {
             assert_eq!(
                 serde_json::from_str::<JournalEntry>(&text).expect("an entry"),
                 entry
-            );
-        }
-    }
-
-    #[test]
-    fn only_a_journal_may_be_replaced() {
-        for (text, expected) in [
-            ("", true),
-            (RUN, true),
-            ("{\"run\":{\"ver", true),
-            ("{\"run\":{\"version\":2,\"more\":1}}\n{\"read\":", true),
-            ("precious", false),
-            ("{\"run\":{\"fast\":true}}", false),
-            (READ, false),
-        ] {
-            assert_eq!(
-                may_be_replaced(text.as_bytes()).ok(),
-                Some(expected),
-                "{text}"
             );
         }
     }

@@ -25,6 +25,9 @@ pub(crate) struct ExistingOutput {
     pub(crate) whole: u64,
 }
 
+/// The beginning of every output.
+pub(crate) const BEGINNING: &[u8] = b"{\"n\":";
+
 /// The members of a line of output that are needed here.
 #[derive(Deserialize)]
 struct OutputLine {
@@ -110,6 +113,19 @@ pub(crate) fn copy(
             to.write_all(&text)?;
         }
     }
+}
+
+/// Whether the lines of an output are in the order of the input.
+pub(crate) fn is_sorted(from: impl BufRead) -> bool {
+    let mut before = 0;
+    let read = for_each_line(from, |_, line| match before <= line.n {
+        true => {
+            before = line.n;
+            Ok(())
+        }
+        false => Err(String::new()),
+    });
+    read.is_ok()
 }
 
 /// Copies all lines in the order of the input. It keeps 16 bytes for each line in memory.
@@ -236,6 +252,7 @@ mod tests {
         copy_in_order(io::Cursor::new(text), &mut copied).expect("memory has room");
         let sorted = [(1, 1), (1, 2), (2, 1), (3, 1), (3, 2)];
         let expected: String = sorted.iter().map(|(n, page)| line(*n, *page)).collect();
+        assert!(is_sorted(copied.as_slice()));
         assert!(String::from_utf8(copied).expect("text") == expected);
     }
 

@@ -205,11 +205,12 @@ impl WriterState {
         outcome: Option<LineOutcome>,
         stop: &StopSignal,
     ) {
-        if !records.is_empty() && !self.lost.contains(&turn) {
-            if let Err(error) = self.out.add(records) {
-                stop.give(StopReason::Output(error));
-                self.lost.insert(turn);
-            }
+        if !records.is_empty()
+            && !self.lost.contains(&turn)
+            && let Err(error) = self.out.add(records)
+        {
+            stop.give(StopReason::Output(error));
+            self.lost.insert(turn);
         }
         if let Some(outcome) = outcome.filter(|_| self.lost.remove(&turn)) {
             *self.counts.of(outcome) -= 1;

@@ -3,14 +3,15 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufReader, BufWriter, Seek as _, SeekFrom};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::existing_output::{self, ExistingOutput};
 use super::line_sink::LineSink;
+use super::rewriting::{self, clean, refuse_other};
 use crate::commands::fetch::input::journal::{
-    Checkpoint, Journal, JournalContent, JournalEntry, NO_JOURNAL, VERSION, may_be_replaced,
+    BEGINNING, Checkpoint, Journal, JournalContent, JournalEntry, VERSION,
 };
 use crate::commands::fetch::input::line_set::LineSet;
 use crate::commands::fetch::line_file::LineFile;
@@ -222,17 +223,8 @@ fn lock(journal: &File, output: &Path) -> Result<(), Failure> {
 
 /// Starts a new output and its journal.
 fn begin(output: &Path, mut file: File, settings: &str) -> Result<OutputTarget, Failure> {
-    // Another file of that name is not overwritten.
     let path = journal_beside(output);
-    let is_file = file.metadata().is_ok_and(|about| about.is_file());
-    let from_start = file.seek(SeekFrom::Start(0));
-    let is_ours = from_start.and_then(|_| may_be_replaced(&file));
-    if !is_file || !is_ours.map_err(|error| unreadable(&path, &error))? {
-        return Err(Failure::usage(format_args!("{} {NO_JOURNAL}", path.display())).hint(
-            "`apirl fetch` writes that file next to its output; move it away, or give another --output",
-        ));
-    }
-
+    refuse_other(&path, &mut file, "a journal", BEGINNING)?;
     let out = open_output(output)?;
     let entry = JournalEntry::Run {
         version: VERSION,
@@ -330,48 +322,7 @@ fn forget_failed(
     Ok(())
 }
 
-/// Removes from the output what is not `found`. A truncated last line is cut off. Pages of an unfinished collection
-/// stand between other lines, so the output is copied without them.
-fn clean(output: &Path, found: &ExistingOutput) -> Result<(), Failure> {
-    let bytes = fs::metadata(output).map_or(0, |about| about.len());
-    if found.has_fragments {
-        replace(output, |from, to| {
-            existing_output::copy(BufReader::new(from), &found.present, to)
-        })
-    } else if found.whole < bytes {
-        let out = OpenOptions::new().write(true).open(output);
-        let cut = out.and_then(|out| out.set_len(found.whole));
-        cut.map_err(unwritable(output))
-    } else {
-        Ok(())
-    }
-}
-
 /// Puts the lines of an output in the order of the input, after the run that wrote the last of them.
 pub(crate) fn put_in_order(output: &Path) -> Result<(), Failure> {
-    let output = &real(output);
-    replace(output, |from, to| existing_output::copy_in_order(from, to))
-}
-
-/// Replaces the output by a copy that `write` makes, in one step that a kill can't interrupt halfway.
-fn replace(
-    output: &Path,
-    write: impl FnOnce(&File, &mut BufWriter<File>) -> io::Result<()>,
-) -> Result<(), Failure> {
-    let mut copy = OsString::from(output);
-    copy.push(".apirl-copy");
-    let copy = PathBuf::from(copy);
-    let replaced = File::open(output).and_then(|from| {
-        let mut to = BufWriter::new(File::create(&copy)?);
-        write(&from, &mut to)?;
-        let to = to.into_inner().map_err(io::IntoInnerError::into_error)?;
-        to.set_permissions(from.metadata()?.permissions())?;
-        to.sync_all()?;
-        fs::rename(&copy, output)
-    });
-    replaced.map_err(|error| {
-        // The copy is incomplete, and the disk may be full.
-        let _ = fs::remove_file(&copy);
-        unwritable(&copy)(error)
-    })
+    rewriting::put_in_order(&real(output))
 }
