@@ -24,7 +24,9 @@ use api_ratelimiter_core::request::RequestParts;
 /// once, or not at all.
 ///
 /// The iterator ends after an error. [`position`](Self::position) is then the start of the page that
-/// failed, and [`resume_from`](Self::resume_from) tries that page again.
+/// failed, and [`resume_from`](Self::resume_from) tries that page again. A page with items that does not say where
+/// the next one starts is delivered, and the next call returns the error; `resume_from` would then deliver that
+/// page again.
 ///
 /// # Errors
 ///

@@ -11,7 +11,7 @@ use api_ratelimiter_simulator::{Fault, Hint, Limit, Shape};
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::quantity::duration;
+use crate::quantity::{duration, size};
 use values::{Change, Pacing, limit, round_trip};
 
 /// Call rate-limited APIs at the speed they allow.
@@ -69,10 +69,15 @@ Examples:
   apirl fetch notion … --fleet redis://10.0.0.5:6379 --fleet-key notion/workspace-42
 
 Interruptions: Ctrl-C finishes the requests in flight; a second Ctrl-C stops at once. The same command with \
---resume continues, also after a kill: lines that the output contains are not fetched again. Each response is \
-written once. The server may receive a request twice, but never a POST or PATCH: if its outcome is unknown, it \
-becomes an error, unless --idempotent says that it may be sent again. The file OUTPUT.apirl keeps the data that \
---resume needs.
+--resume continues, also after a kill: lines that the output contains are not fetched again, unless they failed and \
+--retry-failed is given. Each response is written once. The server may receive a request twice, but never a POST or \
+PATCH, also not with --paginate or --items: if its outcome is unknown, it becomes an error, unless --idempotent says \
+that it may be sent again, or the settings of the API mark it as one that only reads or give it an idempotency key. The \
+file OUTPUT.apirl keeps the data that --resume needs.
+
+Limits: a server may refuse requests over its limit with a status that means something else, such as 403. If nothing \
+but such responses follow a stretch of successes, a warning and the summary say so. --backoff-status 403,429 then waits \
+as for any refusal, and --resume --retry-failed fetches the failed lines again.
 
 Exit codes: 0 all succeeded, 1 some failed (an error, or a status of 400 or more; failed lines of an earlier run \
 count), 2 wrong usage, 130 interrupted.")]
@@ -104,6 +109,9 @@ pub(crate) struct FetchFlags {
     /// Continue where an earlier run with this output ended.
     #[arg(long, help_heading = "Input and output", conflicts_with = "dry_run")]
     pub(crate) resume: bool,
+    /// With --resume: fetch lines that failed again. A POST or PATCH is sent again if it got a response.
+    #[arg(long, help_heading = "Input and output", requires = "resume")]
+    pub(crate) retry_failed: bool,
     /// Write responses as they arrive, not in the order of the input.
     #[arg(long, help_heading = "Input and output")]
     pub(crate) unordered: bool,
@@ -134,6 +142,10 @@ pub(crate) struct FetchFlags {
     /// Allow sending any request twice, also POST and PATCH.
     #[arg(long, help_heading = "Requests")]
     pub(crate) idempotent: bool,
+    /// Maximum length of a response's body, decoded. Responses that wait for their turn in the order of the input take as
+    /// much memory in all.
+    #[arg(long, help_heading = "Requests", value_name = "SIZE", default_value = "64MiB", value_parser = size)]
+    pub(crate) max_body: u64,
     /// Maximum number of requests in flight.
     #[arg(long, help_heading = "Pace", value_name = "N", default_value_t = 8, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) concurrency: u16,

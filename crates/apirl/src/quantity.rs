@@ -1,4 +1,4 @@
-//! Durations and rates as people write them: `80ms`, `10m`, `4/s`, `180/min`.
+//! Durations, rates and sizes as people write them: `80ms`, `10m`, `4/s`, `180/min`, `64MiB`.
 
 use std::time::Duration;
 
@@ -12,6 +12,39 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
             "{text:?} is not a valid duration (expected a number with ms, s, m, h or d, like 80ms or 10m)"
         )
     })
+}
+
+/// Units of sizes. Those with an `i` are powers of 1024 (IEC 80000-13), the others of 1000.
+const SIZES: [(&str, u64); 7] = [
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("GB", 1_000_000_000),
+    ("MB", 1_000_000),
+    ("kB", 1_000),
+    ("B", 1),
+];
+
+/// Reads a number of bytes: a decimal number and a unit, whose case does not matter.
+pub(crate) fn size(text: &str) -> Result<u64, String> {
+    let lower = text.to_ascii_lowercase();
+    let unit = SIZES
+        .iter()
+        .find(|(unit, _)| lower.ends_with(&unit.to_ascii_lowercase()));
+    let bytes = unit.and_then(|(unit, bytes)| {
+        let number = decimal(&text[..text.len() - unit.len()])?;
+        Some((number * *bytes as f64).round()).filter(|bytes| (1.0..=9e15).contains(bytes))
+    });
+    bytes.map(|bytes| bytes as u64).ok_or_else(|| {
+        format!("{text:?} is not a valid size (expected a number with B, kB, KiB, MB, MiB, GB or GiB, like 16MiB)")
+    })
+}
+
+/// Returns a number of bytes in the largest unit of which it is a multiple.
+pub(crate) fn shown_size(bytes: u64) -> String {
+    let mut units = SIZES.iter().filter(|(_, unit)| bytes.is_multiple_of(*unit));
+    let (name, unit) = units.next().unwrap_or(&("B", 1));
+    format!("{} {name}", bytes / unit)
 }
 
 /// Returns the requests per second of a rate like `4/s`, `180/min` or `100/60s`.
@@ -86,6 +119,35 @@ mod tests {
         assert_eq!(rate("100/50s"), Some(2.0));
         for text in ["", "4", "0/s", "4/0s", "-4/s", "inf/s", "4/x"] {
             assert_eq!(rate(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_read_and_shown_with_their_units() {
+        for (text, bytes, shown) in [
+            ("64MiB", 64 << 20, "64 MiB"),
+            ("64mib", 64 << 20, "64 MiB"),
+            ("1.5KiB", 1536, "1536 B"),
+            ("100KiB", 102_400, "100 KiB"),
+            ("2MB", 2_000_000, "2 MB"),
+            ("7B", 7, "7 B"),
+        ] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+            assert_eq!(shown_size(bytes), shown);
+        }
+        for text in [
+            "",
+            "5",
+            "MiB",
+            "-1B",
+            "0B",
+            "1e3B",
+            "1 KiB",
+            "infB",
+            "9999999999GiB",
+            "é",
+        ] {
+            assert!(size(text).is_err(), "{text:?}");
         }
     }
 

@@ -8,6 +8,7 @@
 //!     └─ None: the walk is over, by its end or by an error
 //! ```
 
+mod body;
 mod link;
 mod page;
 mod params;

@@ -5,6 +5,7 @@
 //!   of the input. The main thread shows the progress and waits for the end.
 
 mod input;
+mod line_file;
 mod output;
 mod run;
 mod stop_reason;
@@ -23,11 +24,12 @@ use crate::terminal::{announce_typing, say};
 use input::input_lines::InputLines;
 use input::journal::RefusalNotes;
 use output::ordered_writer::OrderedWriter;
-use output::output_target::{self, OutputTarget};
+use output::output_target::{self, Existing, OutputTarget};
 use output::summary::{SummaryFile, counted};
 use run::job::{Granularity, Job, JournalOfRun};
 use run::live_page;
 use run::progress::Progress;
+use run::reading_posts::ReadingPosts;
 use run::settings::Settings;
 use run::traffic::Traffic;
 use run::warnings::WarningCollector;
@@ -37,7 +39,7 @@ use stop_reason::{StopReason, StopSignal};
 pub(crate) fn run(flags: FetchFlags) -> Result<(), Failure> {
     // The client, and warnings about credentials on the command line.
     let settings = Settings::of(&flags)?;
-    let traffic = Arc::new(Traffic::default());
+    let traffic = Arc::new(Traffic::of(&settings.config.backoff_status_codes));
     let warnings = Arc::new(WarningCollector::default());
     let client = settings.client(
         &flags,
@@ -65,14 +67,21 @@ pub(crate) fn run(flags: FetchFlags) -> Result<(), Failure> {
 
     // The files of the run. All are opened before the first request, so that a file that can't be written costs none.
     output_target::refuse_input(&flags.input, &flags.output)?;
-    let target = output_target::open(&flags.output, flags.resume, &settings.fingerprint(&flags))?;
+    let existing = match (flags.resume, flags.retry_failed) {
+        (false, _) => Existing::Refuse,
+        (true, false) => Existing::Continue,
+        (true, true) => Existing::RetryFailed {
+            any: flags.idempotent,
+        },
+    };
+    let target = output_target::open(&flags.output, existing, &settings.fingerprint(&flags))?;
     let summary_file = summary_file(&flags)?;
     let total = InputLines::count(&flags.input, &target.checkpoints, &target.present)?;
     if flags.resume && !flags.quiet {
         say_what_is_present(&target);
     }
     let can_resume = target.journal.is_some();
-    let failed_before = target.failed;
+    let (failed_before, has_gaps) = (target.failed, target.has_gaps);
     let journal = target.journal.as_ref().map(|journal| {
         let not_processed = &settings.config.dialect.not_processed;
         let refusals = Arc::new(RefusalNotes::in_journal(journal, not_processed));
@@ -90,7 +99,12 @@ pub(crate) fn run(flags: FetchFlags) -> Result<(), Failure> {
                 .after(&target.checkpoints, &target.present)
                 .noted_in(target.journal.as_ref()),
         ),
-        writer: OrderedWriter::new(target.out, !flags.unordered, flags.concurrency.into()),
+        writer: OrderedWriter::new(
+            target.out,
+            !flags.unordered,
+            flags.concurrency.into(),
+            usize::try_from(flags.max_body).unwrap_or(usize::MAX),
+        ),
         template: settings.template,
         stop,
         journal,
@@ -101,6 +115,7 @@ pub(crate) fn run(flags: FetchFlags) -> Result<(), Failure> {
             (false, true) => Granularity::Items,
         },
         idempotent: flags.idempotent,
+        reading_posts: ReadingPosts::of(&settings.config),
         fail_fast: flags.fail_fast,
         client,
     });
@@ -116,7 +131,11 @@ pub(crate) fn run(flags: FetchFlags) -> Result<(), Failure> {
     }
     let written = summary_file.map_or(Ok(()), |file| file.write(&summary));
     let failed = failed_before + summary.failed;
-    ending::result(&job, &flags, can_resume, failed).and(written)
+    let result = ending::result(&job, &flags, can_resume, failed);
+    if has_gaps && !flags.unordered && ending::is_complete(&job) {
+        output_target::put_in_order(&flags.output)?;
+    }
+    result.and(written)
 }
 
 /// Warns of secrets on the command line: other users of the machine can list processes with their arguments.

@@ -76,6 +76,71 @@ fn an_invalid_line_keeps_its_id() {
 }
 
 #[test]
+fn a_line_that_takes_its_segment_away_or_names_another_host_is_not_sent() {
+    let api = api();
+    let job = Job::new(&api.base_url());
+    let lines = [
+        r#"{"id": "", "method": "DELETE"}"#,
+        r#"{"id": ".", "method": "DELETE"}"#,
+        r#"{"id": "%2e%2E", "method": "DELETE"}"#,
+        "..",
+        r#"{"id": "5", "headers": {"Host": "evil.example"}}"#,
+        r#"{"id": "5", "headers": {"transfer-encoding": "chunked"}}"#,
+    ];
+    job.put("input", &lines.join("\n"));
+    let run = job.run_files(&["--path", "/users/{}"]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    job.has_each_once(6);
+    for line in job.output() {
+        assert!(line["error"].is_string(), "{line}");
+    }
+    assert_eq!(api.stats().accepted, 0);
+}
+
+#[test]
+fn a_file_with_the_name_of_the_journal_is_not_overwritten() {
+    let api = api();
+    for text in ["precious\n", "precious", "{\"run\":{\"fast\":true}}\n"] {
+        let job = Job::of_pages(&api.base_url(), 1);
+        job.put("output.apirl", text);
+        let args = ["--path", "/pages/{}"];
+        job.run_files(&args)
+            .refuses(2, "output.apirl is not a journal of apirl");
+        job.run_files(&[&args[..], &["--resume"]].concat())
+            .refuses(2, "output.apirl is not a journal of apirl");
+        assert_eq!(job.text("output.apirl"), text);
+    }
+    assert_eq!(api.stats().accepted, 0);
+
+    // The journal of an output that was removed is replaced.
+    let job = Job::of_pages(&api.base_url(), 1);
+    assert_eq!(job.run_files(&["--path", "/pages/{}"]).code, Some(0));
+    std::fs::remove_file(job.path("output")).expect("removed");
+    assert_eq!(job.run_files(&["--path", "/pages/{}"]).code, Some(0));
+    job.has_each_once(1);
+}
+
+#[test]
+#[cfg(unix)]
+fn an_output_that_is_a_link_to_a_missing_file_is_written_there_and_resumed() {
+    use std::os::unix::fs::symlink;
+    let api = api();
+    let job = Job::of_pages(&api.base_url(), 3);
+    std::fs::create_dir(job.path("deep")).expect("a directory");
+    symlink("deep", job.path("directory")).expect("a link");
+    symlink("directory/target", job.path("second")).expect("a link");
+    symlink("second", job.path("output")).expect("a link");
+    assert_eq!(job.run_files(&["--path", "/pages/{}"]).code, Some(0));
+    job.put("input", "1\n2\n3\n4\n");
+    let run = job.run_files(&["--path", "/pages/{}", "--resume"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    job.has_each_once(4);
+    assert_eq!(job.text("deep/target"), job.text("output"));
+    assert!(!job.text("deep/target.apirl").is_empty());
+    assert_eq!(api.stats().accepted, 4);
+}
+
+#[test]
 fn errors_name_flags_and_not_items_of_the_library() {
     let api = api();
     let job = Job::new(&api.base_url());
@@ -156,14 +221,23 @@ fn a_tls_error_names_its_cause_and_a_too_long_body_the_maximum() {
         let body = "x".repeat(64 * 1024 * 1024 + 1);
         Some(String::leak(format!("{head}{body}")))
     });
-    let error_of = |base_url: &str| {
+    let error_with = |base_url: &str, more: &[&str]| {
         let job = Job::of_pages(base_url, 1);
-        assert_eq!(job.run_files(&["--path", "/{}"]).code, Some(1));
+        assert_eq!(
+            job.run_files(&[&["--path", "/{}"], more].concat()).code,
+            Some(1)
+        );
         job.output()[0]["error"]
             .as_str()
             .expect("an error")
             .to_owned()
     };
+    let error_of = |base_url: &str| error_with(base_url, &[]);
+    let error = error_with(&server.base_url, &["--max-body", "100KiB"]);
+    assert!(
+        error.ends_with("/1: the body is longer than 100 KiB"),
+        "{error}"
+    );
     let error = error_of(&server.base_url);
     assert!(
         error.ends_with("/1: the body is longer than 64 MiB"),
@@ -215,6 +289,8 @@ fn invalid_flags_are_refused_with_a_sentence() {
         (&["--initial-rate", "11"], "hint: raise --max-rate"),
         (&["--backoff-status", "20"], "20"),
         (&["--paginate"], "no pagination is known"),
+        (&["--max-body", "64"], "is not a valid size"),
+        (&["--max-body", "0B"], "is not a valid size"),
         (&["--paginate", "--items"], "cannot be used with"),
         (&["--resume"], "only a file can be resumed"),
         (

@@ -2,11 +2,14 @@
 
 mod bad_input;
 mod collections;
+mod failed_again;
 mod fleet;
 mod interrupted;
 mod job;
 mod lines;
 mod live_page;
+mod memory;
+mod no_room;
 mod order;
 mod outage;
 mod resumed;
@@ -17,3 +20,4 @@ mod run;
 mod server;
 mod terminal;
 mod together;
+mod walks;

@@ -22,7 +22,7 @@ pub struct FieldPath(Vec<String>);
 
 impl FieldPath {
     /// Returns the keys, outermost first.
-    pub(super) fn keys(&self) -> &[String] {
+    pub(crate) fn keys(&self) -> &[String] {
         &self.0
     }
 
@@ -46,18 +46,6 @@ impl FieldPath {
             }
         }
         Ok((!found.is_null()).then_some(found))
-    }
-
-    /// Takes the array out of this location; an empty one if there is no array.
-    pub(crate) fn take_array(&self, body: &mut Value) -> Vec<Value> {
-        let mut place = Some(body);
-        for key in &self.0 {
-            place = place.and_then(|place| place.get_mut(key));
-        }
-        match place.map(Value::take) {
-            Some(Value::Array(items)) => items,
-            _ => Vec::new(),
-        }
     }
 
     /// Sets the value at this location, and creates missing objects on the way.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pattern::Pattern;
 use crate::request::RequestParts;
-use crate::url::Base;
+use crate::url::{Address, Base};
 
 /// Configures what makes it harmless to send a request twice: keys, and POSTs that only read.
 ///
@@ -99,6 +99,13 @@ pub struct Idempotency {
 }
 
 impl Idempotency {
+    /// Returns whether the configuration marks the request as a POST that only reads.
+    #[must_use]
+    pub fn is_reading_post(&self, method: &Method, address: &Address, base: &Base) -> bool {
+        let mut reading = self.reading_posts.iter();
+        *method == Method::POST && reading.any(|path| path.covers(method, address, base))
+    }
+
     /// Marks the request as repeatable if it only reads or carries an idempotency key.
     ///
     /// If the configuration asks for keys and the request has none, a key is made from `random`, 128 random
@@ -106,10 +113,9 @@ impl Idempotency {
     pub fn mark(&self, parts: &mut RequestParts, base: &Base, random: u128) {
         let RequestParts {
             method, address, ..
-        } = parts;
+        } = &*parts;
         let is_write = matches!(*method, Method::POST | Method::PATCH);
-        let mut reading = self.reading_posts.iter();
-        if *method == Method::POST && reading.any(|path| path.covers(method, address, base)) {
+        if self.is_reading_post(method, address, base) {
             parts.repeatable = true;
             return;
         }

@@ -1,18 +1,24 @@
 //! A page, whole or item by item.
 
 use std::fmt;
+use std::ops::Range;
+use std::sync::OnceLock;
 use std::time::Duration;
-use std::vec;
 
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
+use super::body::ItemTexts;
 use super::position::Position;
 use crate::error::{Effort, Error, Result};
 use crate::headers::HeaderNames;
 
 /// One whole page of a collection.
+///
+/// It keeps the body's text. [`items`](Self::items) and [`into_items`](Self::into_items) make trees of it, which
+/// take several times its memory; [`item_texts`](Self::item_texts) makes none.
 ///
 /// `Debug` shows counts and the names of headers, never contents.
 pub struct Page {
@@ -23,9 +29,13 @@ pub struct Page {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
-    /// Items, taken out of the body's JSON.
-    pub(super) items: Vec<Value>,
-    /// Where the next page starts.
+    /// Where the list of items stands in the body; empty without a list.
+    pub(super) list: Range<usize>,
+    /// Number of items.
+    pub(super) count: usize,
+    /// The items, once they were asked for.
+    pub(super) items: OnceLock<Vec<Value>>,
+    /// Where the next page starts; if that is unknown, where this one does.
     pub(super) next: Position,
     pub(super) effort: Effort,
 }
@@ -41,13 +51,34 @@ impl Page {
     /// Returns the items. An empty page need not be the last.
     #[must_use]
     pub fn items(&self) -> &[Value] {
-        &self.items
+        self.items.get_or_init(|| self.parsed())
     }
 
     /// Returns the items by value.
     #[must_use]
-    pub fn into_items(self) -> Vec<Value> {
-        self.items
+    pub fn into_items(mut self) -> Vec<Value> {
+        let parsed = self.items.take();
+        parsed.unwrap_or_else(|| self.parsed())
+    }
+
+    /// Returns the items one by one, each as the JSON that the server wrote.
+    pub fn item_texts(&self) -> impl Iterator<Item = &str> {
+        self.texts().map(RawValue::get)
+    }
+
+    /// Returns the whole body, as the server wrote it. It is valid JSON.
+    #[must_use]
+    pub fn into_body(self) -> Vec<u8> {
+        self.body
+    }
+
+    fn texts(&self) -> ItemTexts<'_> {
+        ItemTexts::of(&self.body[self.list.clone()])
+    }
+
+    fn parsed(&self) -> Vec<Value> {
+        let parse = |item: &RawValue| serde_json::from_str(item.get()).unwrap_or_default();
+        self.texts().map(parse).collect()
     }
 
     /// Parses the whole body as JSON, for data beside the items or for items of a type of your own.
@@ -86,6 +117,9 @@ impl Page {
     }
 
     /// Returns where the page after this one starts. Store it when this page has been processed.
+    ///
+    /// If the response does not say where (a link to another origin, `has_more` without a cursor), the next call
+    /// returns that error, and this is where the page itself starts.
     #[must_use]
     pub fn position(&self) -> &Position {
         &self.next
@@ -98,7 +132,7 @@ impl fmt::Debug for Page {
             .field("number", &self.number)
             .field("status", &self.status)
             .field("headers", &HeaderNames(&self.headers))
-            .field("items", &self.items.len())
+            .field("items", &self.count)
             .field("body_bytes", &self.body.len())
             .field("position", &self.next)
             .finish()
@@ -109,7 +143,7 @@ impl fmt::Debug for RemainingItems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RemainingItems")
             .field("page", &self.page)
-            .field("items", &self.items.len())
+            .field("items", &self.left)
             .finish_non_exhaustive()
     }
 }
@@ -118,10 +152,13 @@ impl fmt::Debug for RemainingItems {
 pub struct RemainingItems {
     request: Box<str>,
     page: u64,
-    body_bytes: usize,
+    body: Vec<u8>,
+    /// Where the rest of the list stands in the body.
+    rest: Range<usize>,
+    /// Number of items in it.
+    left: usize,
     /// Where the page itself starts.
     start: Position,
-    items: vec::IntoIter<Value>,
     handed_out: u64,
     spoilt: bool,
 }
@@ -133,9 +170,10 @@ impl RemainingItems {
         Self {
             request: page.request,
             page: page.number,
-            body_bytes: page.body.len(),
+            body: page.body,
+            rest: page.list,
+            left: page.count,
             start,
-            items: page.items.into_iter(),
             handed_out: 0,
             spoilt: false,
         }
@@ -147,9 +185,13 @@ impl RemainingItems {
     ///
     /// [`Error::Decode`] with the numbers of page and item if the item does not have the shape of `T`.
     pub fn take<T: DeserializeOwned>(&mut self) -> Option<Result<T>> {
-        let item = self.items.next()?;
+        let mut texts = ItemTexts::of(&self.body[self.rest.clone()]);
+        let item = texts.next()?;
+        self.rest.start = self.rest.end - texts.rest().len();
+        self.left = self.left.saturating_sub(1);
         self.handed_out += 1;
-        Some(serde_json::from_value(item).map_err(|error| {
+        let parsed = serde_json::from_str(item.get());
+        Some(parsed.map_err(|error| {
             self.spoilt = true;
             self.unreadable(&error)
         }))
@@ -158,12 +200,12 @@ impl RemainingItems {
     /// Returns where to continue so that no item is missed: the start of this page while items of it are
     /// left, or if one could not be read. `None` after the last item.
     pub fn position(&self) -> Option<&Position> {
-        (self.spoilt || self.items.len() > 0).then_some(&self.start)
+        (self.spoilt || self.left > 0).then_some(&self.start)
     }
 
     /// Returns the error for the item that was taken last.
     fn unreadable(&self, error: &serde_json::Error) -> Error {
-        let error = Error::decode(&self.request, self.body_bytes, error);
+        let error = Error::decode(&self.request, self.body.len(), error);
         let Error::Decode {
             request,
             bytes,
@@ -173,8 +215,6 @@ impl RemainingItems {
         else {
             return error;
         };
-        // serde_json names no line for a value that was parsed before.
-        let problem = problem.trim_end_matches(" at line 0 column 0");
         let (page, item) = (self.page, self.handed_out);
         Error::Decode {
             request,

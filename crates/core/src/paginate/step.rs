@@ -4,6 +4,7 @@
 use http::HeaderMap;
 use serde_json::Value;
 
+use super::body::{ItemList, PageBody, outline_at};
 use super::link::next_links;
 use super::params::path_and_query;
 use super::position::{Cursor, LONGEST, PageStart};
@@ -18,10 +19,17 @@ pub(super) struct ReceivedPage<'a> {
     pub(super) request: &'a RequestParts,
     /// Headers of the response.
     pub(super) headers: &'a HeaderMap,
-    /// Body of the response.
+    /// Body of the response, with the fields that the style names.
     pub(super) body: &'a Value,
-    /// Items of the body.
-    pub(super) items: &'a [Value],
+    /// Items of the body; `None` if it has no list of them.
+    pub(super) items: Option<ItemList<'a>>,
+}
+
+impl ReceivedPage<'_> {
+    /// Returns the number of items.
+    fn count(&self) -> usize {
+        self.items.map_or(0, |items| items.count)
+    }
 }
 
 impl Pagination {
@@ -90,16 +98,16 @@ impl Pagination {
                 None => missing("cursor", from)?,
             }),
             Style::LastItem { id, .. } => {
-                let Some(last) = page.items.last() else {
+                let Some(last) = page.items.and_then(|items| items.last) else {
                     return missing("item", &self.items_place());
                 };
-                let id_of_last = cursor_at(last, id)?;
+                let id_of_last = cursor_at(&outline_at(last, id), id)?;
                 Ok(PageStart::Cursor(id_of_last.ok_or_else(|| {
                     format!("the last item has no {id}, where the next page starts")
                 })?))
             }
             Style::PageNumber { parameter, first } => {
-                if more.is_none() && page.items.is_empty() {
+                if more.is_none() && page.count() == 0 {
                     return Ok(PageStart::End);
                 }
                 let number = self.number(page.request, parameter, *first)?;
@@ -109,7 +117,7 @@ impl Pagination {
                 ))
             }
             Style::Offset { parameter } => {
-                if page.items.is_empty() {
+                if page.count() == 0 {
                     // Without items the next request would be identical.
                     return missing("item", &self.items_place());
                 }
@@ -137,18 +145,33 @@ impl Pagination {
         }
     }
 
-    /// Returns the items of a body.
-    pub(super) fn items_of<'a>(&self, body: &'a Value) -> Result<&'a [Value], String> {
+    /// Returns the items of a body; `None` if it may lack them.
+    pub(super) fn items_of<'a>(&self, body: &PageBody<'a>) -> Result<Option<ItemList<'a>>, String> {
         let place = self.items_place();
-        match place.find(body)? {
-            Some(Value::Array(items)) => Ok(items),
+        match place.find(&body.fields)? {
+            Some(Value::Array(_)) => Ok(body.items),
             Some(other) => Err(format!(
                 "{place} is {} (expected an array of items)",
                 kind(other)
             )),
-            None if self.may_lack_items && body.is_object() => Ok(&[]),
+            None if self.may_lack_items && body.fields.is_object() => Ok(None),
             None => Err(format!("there is no array of items at {place}")),
         }
+    }
+
+    /// Returns the places in a body that decide on the next page, and the place of the items.
+    pub(super) fn places(&self) -> Vec<FieldPath> {
+        let mut places = vec![self.items_place()];
+        if let Style::Cursor { from, .. } | Style::Url { from } = &self.next {
+            places.push(from.clone());
+        }
+        if let Some(
+            More::Flag(place) | More::LastFlag(place) | More::Present(place) | More::Total(place),
+        ) = &self.more
+        {
+            places.push(place.clone());
+        }
+        places
     }
 
     /// Returns whether the client makes up positions by counting. A server that does not know the parameter
@@ -195,7 +218,7 @@ impl Pagination {
             Some(More::ShortPage(size)) => {
                 let asked = self.place.get(page.request, size)?;
                 let asked = asked.as_ref().and_then(whole_number).unwrap_or(1);
-                (page.items.len() as u64) >= asked.max(1)
+                (page.count() as u64) >= asked.max(1)
             }
         }))
     }
@@ -215,7 +238,7 @@ impl Pagination {
     /// Returns the offset of the page after a received one.
     fn next_offset(&self, page: &ReceivedPage<'_>, parameter: &FieldPath) -> Result<u64, String> {
         let offset = self.number(page.request, parameter, 0)?;
-        let next = offset.checked_add(page.items.len() as u64);
+        let next = offset.checked_add(page.count() as u64);
         next.ok_or_else(|| "has the largest possible number".into())
     }
 

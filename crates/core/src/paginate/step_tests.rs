@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, Method, header};
 use serde_json::{Value, json};
 
+use super::body::PageBody;
 use super::step::ReceivedPage;
 use crate::config::pagination::Pagination;
 use crate::request::RequestParts;
@@ -53,11 +54,13 @@ fn step(style: &Pagination, request: &RequestParts, links: &[&str], body: &Value
     for link in links {
         headers.append(header::LINK, link.parse().expect("a header value"));
     }
-    let next = style.items_of(body).and_then(|items| {
+    let text = body.to_string();
+    let body = PageBody::read(text.as_bytes(), style).expect("JSON");
+    let next = style.items_of(&body).and_then(|items| {
         style.next(&ReceivedPage {
             request,
             headers: &headers,
-            body,
+            body: &body.fields,
             items,
         })
     });

@@ -1,8 +1,11 @@
 //! A whole walk: which request comes next, what its response means, and when the walk is over.
 
-use http::{HeaderMap, StatusCode};
-use serde_json::Value;
+use std::ops::Range;
+use std::sync::OnceLock;
 
+use http::{HeaderMap, StatusCode};
+
+use super::body::{ItemList, PageBody};
 use super::page::Page;
 use super::params::path_and_query;
 use super::position::{PageStart, Position};
@@ -11,7 +14,6 @@ use super::step::ReceivedPage;
 use crate::config::field_path::FieldPath;
 use crate::config::pagination::Pagination;
 use crate::error::{Effort, Error, Result, TransportKind};
-use crate::hash::Fnv64;
 use crate::request::RequestParts;
 use crate::time::Time;
 
@@ -23,17 +25,18 @@ const MOST_EMPTY_PAGES: u32 = 1_000;
 ///
 /// Call [`request`](Self::request), send what it returns, and give the whole response to
 /// [`arrived`](Self::arrived). The walk moves on only when `arrived` returns a page, so no page is lost or
-/// returned twice, however often it is fetched.
+/// returned twice, however often it is fetched. A page that does not say where the next one starts is returned,
+/// too; the next call of `request` reports it.
 #[derive(Debug)]
 pub struct Walk {
-    /// Plan of the walk, or the error that the first request reports.
+    /// Plan of the walk, or the error that the next request reports.
     plan: Result<Plan, Option<Error>>,
     /// Where the next page starts.
     position: Position,
     /// The request whose response is awaited.
     under_way: Option<RequestParts>,
     seen: Seen,
-    /// Fingerprint of the items of the page before, for styles that count.
+    /// Fingerprint of the items of the page before.
     last_items: Option<u64>,
     empty_pages: u32,
     broken_bodies: u32,
@@ -45,6 +48,15 @@ pub struct Walk {
 /// Returns what a failed request took.
 fn effort_of(error: &Error) -> Effort {
     Effort::new(error.attempts(), error.waited())
+}
+
+/// A response that is a page.
+struct Understood {
+    /// Where the list of items stands in the body, and how many there are.
+    list: Range<usize>,
+    count: usize,
+    /// Where the next page starts, or why that is unknown.
+    next: Result<PageStart, String>,
 }
 
 /// Style and first request of a valid walk.
@@ -146,13 +158,15 @@ impl Walk {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidRequest`] if the request, the pagination or the position is invalid. The walk is over
-    /// then.
+    /// [`Error::InvalidRequest`] if the request, the pagination or the position is invalid;
+    /// [`Error::Pagination`] if the page before does not say where the next one starts. The walk is over then.
     pub fn request(&mut self) -> Option<Result<RequestParts>> {
         if self.over || self.position.is_end() {
             self.over = true;
             return None;
         }
+        self.broken_bodies = 0;
+        self.broken_effort = Effort::default();
         let prepared = match &mut self.plan {
             Ok(plan) => plan.prepare(&self.position.at),
             Err(error) => Err(error.take()?),
@@ -163,8 +177,6 @@ impl Walk {
                     self.seen.is_new(start);
                 }
                 self.under_way = Some(parts.clone());
-                self.broken_bodies = 0;
-                self.broken_effort = Effort::default();
                 Some(Ok(parts))
             }
             Err(error) => Some(Err(self.failed(error))),
@@ -233,31 +245,43 @@ impl Walk {
             Some(parts) => (parts.label(), self.position.page),
             None => ("".into(), self.position.page),
         };
-        match self.interpret(status, &headers, &body) {
-            Ok((items, next)) => {
+        let Understood { list, count, next } = match self.interpret(status, &headers, &body) {
+            Ok(understood) => understood,
+            Err(problem) => {
+                let error = self.problem(request, problem);
+                return Err(self.failed(error));
+            }
+        };
+        match next {
+            Ok(next) => {
                 self.position.page = page.saturating_add(1);
                 self.position.at = next;
-                Ok(Page {
-                    request,
-                    number: page,
-                    status,
-                    headers,
-                    body,
-                    items,
-                    next: self.position.clone(),
-                    effort: Effort::default(),
-                })
             }
-            Err(problem) => {
-                let at = &self.position.at;
-                let problem = format!("{problem} (the page starts at {at})").into();
-                Err(self.failed(Error::Pagination {
-                    request,
-                    page,
-                    problem,
-                    effort: Effort::default(),
-                }))
-            }
+            // The page is good. The walk stays at it, and the next request reports the problem.
+            Err(problem) => self.plan = Err(Some(self.problem(request.clone(), problem))),
+        }
+        Ok(Page {
+            request,
+            number: page,
+            status,
+            headers,
+            body,
+            list,
+            count,
+            items: OnceLock::new(),
+            next: self.position.clone(),
+            effort: Effort::default(),
+        })
+    }
+
+    /// Returns the error of the page at the current position.
+    fn problem(&self, request: Box<str>, problem: String) -> Error {
+        let at = &self.position.at;
+        Error::Pagination {
+            request,
+            page: self.position.page,
+            problem: format!("{problem} (the page starts at {at})").into(),
+            effort: Effort::default(),
         }
     }
 
@@ -267,7 +291,7 @@ impl Walk {
         status: StatusCode,
         headers: &HeaderMap,
         body: &[u8],
-    ) -> Result<(Vec<Value>, PageStart), String> {
+    ) -> Result<Understood, String> {
         let (Ok(plan), Some(request)) = (&self.plan, &self.under_way) else {
             return Err("no request is in flight".into());
         };
@@ -275,45 +299,50 @@ impl Walk {
         if !status.is_success() {
             return Err(format!("status {} is not a page", status.as_u16()));
         }
-        let mut body: Value = serde_json::from_slice(body).map_err(|error| {
+        let pagination = &plan.pagination;
+        let read = PageBody::read(body, pagination).map_err(|error| {
             let place = format!("at line {} column {}", error.line(), error.column());
             format!("the body is not valid JSON {place}")
         })?;
-        let pagination = &plan.pagination;
-        let items = pagination.items_of(&body)?;
+        let items = pagination.items_of(&read)?;
+        let list = items.map_or(0..0, |items| items.within(body));
+        let count = items.map_or(0, |items| items.count);
         let next = pagination.next(&ReceivedPage {
             request,
             headers,
-            body: &body,
+            body: &read.fields,
             items,
-        })?;
+        });
+
         // A server that leads back, repeats itself or sends empty pages would keep the walk going forever.
-        if next
-            .fingerprint()
-            .is_some_and(|next| !self.seen.is_new(next))
-        {
-            return Err(format!("leads back to a page of this walk, {next}"));
-        }
-        if pagination.counts() {
-            let items = records(items);
-            if items.is_some() && items == self.last_items {
-                return Err(
-                    "has the same items as the page before: check the name of the parameter".into(),
-                );
+        let mut next = next.and_then(|next| match next.fingerprint() {
+            Some(start) if !self.seen.is_new(start) => {
+                Err(format!("leads back to a page of this walk, {next}"))
             }
-            self.last_items = items;
+            _ => Ok(next),
+        });
+        let print = items.as_ref().and_then(ItemList::fingerprint);
+        let repeats = print.is_some() && print == self.last_items;
+        self.last_items = print;
+        if repeats && pagination.counts() && items.is_some_and(|items| items.has_records) {
+            return Err(
+                "has the same items as the page before: check the name of the parameter".into(),
+            );
         }
-        self.empty_pages = if items.is_empty() {
-            self.empty_pages + 1
-        } else {
-            0
+        self.empty_pages = match count {
+            0 => self.empty_pages + 1,
+            _ => 0,
         };
         if self.empty_pages > MOST_EMPTY_PAGES {
             return Err(format!(
                 "is empty, like the {MOST_EMPTY_PAGES} pages before"
             ));
         }
-        Ok((pagination.items_place().take_array(&mut body), next))
+        // A page without items, or with those of the page before, has nothing to return before the error.
+        if count == 0 || repeats {
+            next = Ok(next?);
+        }
+        Ok(Understood { list, count, next })
     }
 }
 
@@ -338,11 +367,4 @@ impl Plan {
         let start = self.pagination.start(&parts).map_err(broken("position"))?;
         Ok((parts, start))
     }
-}
-
-/// Returns a fingerprint of a page of records; `None` for numbers and texts, which may well repeat.
-fn records(items: &[Value]) -> Option<u64> {
-    let has_records = items.iter().any(|item| item.is_object() || item.is_array());
-    let text = has_records.then(|| serde_json::to_string(items).ok())??;
-    Some(Fnv64::of(text.as_bytes()).value())
 }

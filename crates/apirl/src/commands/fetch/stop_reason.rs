@@ -19,8 +19,10 @@ pub(crate) enum StopReason {
     Outage,
     /// The fleet grants no requests. The text says why.
     Fleet(String),
-    /// The output or its journal can't be written.
+    /// The output can't be written.
     Output(io::Error),
+    /// The output's journal can't be written.
+    Journal(io::Error),
     /// The input has changed since the earlier run, or can't be read.
     Input(Failure),
 }

@@ -170,7 +170,7 @@ impl InputLines {
                     lines: self.lines,
                     hash: self.hash.to_string(),
                 })
-                .map_err(StopReason::Output),
+                .map_err(StopReason::Journal),
             _ => Ok(()),
         }
     }

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufRead, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufRead};
 use std::sync::Arc;
 
 use api_ratelimiter::{Event, Observer};
@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::line_set::LineSet;
+use crate::commands::fetch::line_file::LineFile;
 
 /// Version of the file's format.
 pub(crate) const VERSION: u32 = 1;
@@ -38,22 +39,24 @@ pub(crate) enum JournalEntry {
 
 /// A journal that is open for more entries.
 #[derive(Debug)]
-pub(crate) struct Journal(Mutex<File>);
+pub(crate) struct Journal(Mutex<LineFile>);
 
 impl Journal {
     /// Continues a file after its first `bytes` bytes. The rest is cut off.
-    pub(crate) fn after(mut file: File, bytes: u64) -> io::Result<Self> {
-        file.set_len(bytes)?;
-        file.seek(SeekFrom::Start(bytes))?;
-        Ok(Self(Mutex::new(file)))
+    pub(crate) fn after(file: File, bytes: u64) -> io::Result<Self> {
+        Ok(Self(Mutex::new(LineFile::after(file, bytes)?)))
     }
 
+    /// Adds an entry. After an error it is not there, and others can be added.
     pub(crate) fn note(&self, entry: &JournalEntry) -> io::Result<()> {
         let mut line = serde_json::to_vec(entry)?;
         line.push(b'\n');
-        self.0.lock().write_all(&line)
+        self.0.lock().add(|out| out.write_all(&line))
     }
 }
+
+/// The beginning of every journal.
+pub(crate) const BEGINNING: &[u8] = b"{\"run\":{\"version\":";
 
 /// Key in the context of a request that may not be sent twice. The value is the number of its line.
 pub(crate) const ONCE: &str = "once";

@@ -33,6 +33,15 @@ impl LineSet {
         self.bits.get(word).is_some_and(|bits| bits & bit != 0)
     }
 
+    /// Returns the lines in ascending order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u64> {
+        let words = (0..).zip(&self.bits);
+        words.flat_map(|(word, bits)| {
+            let lines = (0..64).filter(move |bit| bits & (1 << bit) != 0);
+            lines.map(move |bit| 64 * word + bit)
+        })
+    }
+
     /// Returns how many lines the set has.
     pub(crate) fn count(&self) -> u64 {
         self.count
@@ -44,5 +53,22 @@ impl LineSet {
             usize::try_from(n / 64).unwrap_or(usize::MAX - 1),
             1 << (n % 64),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_come_in_order_and_removed_ones_do_not() {
+        let mut set = LineSet::default();
+        for n in [200, 64, 1, 63, 127] {
+            set.insert(n);
+        }
+        set.remove(63);
+        set.remove(500);
+        assert_eq!(set.iter().collect::<Vec<_>>(), [1, 64, 127, 200]);
+        assert_eq!(set.count(), 4);
     }
 }

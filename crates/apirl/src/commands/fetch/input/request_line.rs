@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api_ratelimiter::http::Method;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -98,7 +98,11 @@ impl Template {
         }
         let path = match &self.path {
             Some(template) => fill(template, text),
-            None => text.to_owned(),
+            None => own_path(text.to_owned()),
+        };
+        let path = match path {
+            Ok(path) => path,
+            Err(problem) => return Err(label.invalid(problem)),
         };
         Ok(RequestLine {
             label: label.at(&path),
@@ -139,12 +143,14 @@ impl Template {
             Err(problem) => return Err(label.invalid(problem)),
         };
         let path = match (path, &self.path, id_text) {
-            (Some(path), _, _) => path,
+            (Some(path), _, _) => own_path(path),
             (None, Some(template), Some(id)) => fill(template, &id),
-            (None, Some(_), None) => {
-                return Err(label.invalid("the line has neither path nor id"));
-            }
-            (None, None, _) => return Err(label.invalid("the line has no path")),
+            (None, Some(_), None) => Err("the line has neither path nor id".to_owned()),
+            (None, None, _) => Err("the line has no path".to_owned()),
+        };
+        let path = match path {
+            Ok(path) => path,
+            Err(problem) => return Err(label.invalid(problem)),
         };
         let label = label.at(&path);
 
@@ -192,11 +198,33 @@ fn headers(raw: Option<&RawValue>) -> Result<Vec<(String, String)>, String> {
     let headers = members::<Value>("headers", raw)?.into_iter();
     headers
         .map(|(name, value)| {
+            if NOT_FOR_LINES.contains(&name.to_ascii_lowercase().as_str()) {
+                return Err(format!(
+                    "headers, {name:?}: a line can't decide where its request goes and how it is framed"
+                ));
+            }
             let value = text_of(&format!("headers, {name:?}:"), value)?;
             Ok((name, value))
         })
         .collect()
 }
+
+/// Headers that decide which server, or which of its sites, gets the request with its credentials, or where the request
+/// ends (RFC 9110, sections 7.2, 7.6.1 and 11.7.2; RFC 9112, section 6). Lines often come from others.
+const NOT_FOR_LINES: [&str; 12] = [
+    "host",
+    ":authority",
+    "connection",
+    "proxy-connection",
+    "proxy-authorization",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "content-length",
+    "upgrade",
+    "http2-settings",
+];
 
 impl RequestLine {
     /// Whether the server may do something twice if it receives the request twice (RFC 9110, section 9.2.2, and
@@ -260,9 +288,46 @@ fn members<T: DeserializeOwned>(
 }
 
 /// Replaces `{}` in the template.
-fn fill(template: &str, value: &str) -> String {
-    let value = utf8_percent_encode(value, SEGMENT).to_string();
-    template.replace("{}", &value)
+///
+/// # Errors
+///
+/// A value that would take its segment away: `/users/{}` would become `/users/`, all users.
+fn fill(template: &str, value: &str) -> Result<String, String> {
+    let is_blank = |c: char| c.is_whitespace() || c.is_control();
+    if decoded(value).trim_matches(is_blank).is_empty() {
+        return Err("the id is empty, so the request would go to another path".to_owned());
+    }
+    let encoded = utf8_percent_encode(value, SEGMENT).to_string();
+    let path = template.replace("{}", &encoded);
+    // In a query dots have no meaning.
+    let segments = path.split(['?', '#']).next().unwrap_or_default();
+    let is_dots = |segment: &str| matches!(decoded(segment).trim_matches(is_blank), "." | "..");
+    match segments.split('/').any(is_dots) {
+        true => Err(format!(
+            "the id {value:?} makes a segment of dots, so the request would go to another path"
+        )),
+        false => Ok(path),
+    }
+}
+
+/// Returns the path that a line gives itself.
+fn own_path(path: String) -> Result<String, String> {
+    match path.trim().is_empty() {
+        true => Err("the path is empty: write / for the base URL itself".to_owned()),
+        false => Ok(path),
+    }
+}
+
+/// Returns a text after as many rounds of percent-decoding as change it: some servers decode twice.
+fn decoded(text: &str) -> String {
+    let mut text = text.to_owned();
+    loop {
+        let next = percent_decode_str(&text).decode_utf8_lossy().into_owned();
+        if next == text {
+            return text;
+        }
+        text = next;
+    }
 }
 
 /// Returns the text of a JSON string, or a number as it was written.
@@ -391,6 +456,66 @@ mod tests {
         assert_eq!(path(r#"{"id": 5, "method": "PUT"}"#), "/pages/5/x");
         assert_eq!(path(r#"{"id": "a b"}"#), "/pages/a%20b/x");
         assert_eq!(path(r#"{"path": "/other"}"#), "/other");
+    }
+
+    #[test]
+    fn an_id_that_takes_its_segment_away_is_refused() {
+        for id in [
+            "", " ", "\u{a0}", "\\u0000", "\\t", ".", "..", "%2e", "%2E%2e", ".%2e", "%252e",
+            "%25252E.", "%20", "%00", " . ",
+        ] {
+            let line = format!(r#"{{"id": "{id}", "method": "DELETE"}}"#);
+            let problem = problem(Some("/users/{}"), line.as_bytes());
+            assert!(problem.contains("another path"), "{id:?}: {problem}");
+        }
+        for (template, line) in [
+            ("/users/{}/keys", "."),
+            ("/users/.{}", "."),
+            ("/users/{}{}", "."),
+            ("/users/{}?x=1", ".."),
+            ("/users?id={}", "\u{a0}"),
+        ] {
+            assert!(
+                problem(Some(template), line.as_bytes()).contains("another path"),
+                "{template}"
+            );
+        }
+        let path = |path: &str, line: &str| {
+            template(Some(path))
+                .request(1, line.as_bytes())
+                .expect("a request")
+                .path
+        };
+        assert_eq!(path("/files/{}.txt", "."), "/files/..txt");
+        assert_eq!(path("/find?q={}", ".."), "/find?q=..");
+        assert_eq!(path("/users/{}", "..."), "/users/...");
+        assert_eq!(path("/users/{}", "%"), "/users/%25");
+        assert_eq!(path("/users/{}", r#"{"id": "", "path": "/all"}"#), "/all");
+        for line in ["\u{a0}", r#"{"path": ""}"#, r#"{"path": " "}"#] {
+            assert!(
+                problem(None, line.as_bytes()).contains("the path is empty"),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn headers_that_decide_where_a_request_goes_are_refused() {
+        for name in [
+            "Host",
+            "hOST",
+            "Connection",
+            "Transfer-Encoding",
+            "Content-Length",
+            "Proxy-Authorization",
+        ] {
+            let line = format!(r#"{{"path": "/", "headers": {{"{name}": "x"}}}}"#);
+            let problem = problem(None, line.as_bytes());
+            assert!(
+                problem.contains("where its request goes"),
+                "{name}: {problem}"
+            );
+        }
     }
 
     #[test]

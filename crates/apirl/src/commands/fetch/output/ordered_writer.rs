@@ -1,25 +1,27 @@
 //! Puts the responses of all workers in order and writes them.
 
-use std::collections::BTreeMap;
-use std::io::Write;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use parking_lot::{Condvar, Mutex};
 
+use super::line_sink::LineSink;
+use super::record::Record;
 use crate::commands::fetch::stop_reason::{StopReason, StopSignal};
 
-/// Takes responses from all workers and writes each with one call. No response is in a buffer when the process is
-/// killed.
+/// Takes responses from all workers and writes each at once. No response is in a buffer when the process is killed.
 pub(crate) struct OrderedWriter {
     state: Mutex<WriterState>,
     changed: Condvar,
     in_order: bool,
-    /// Maximum number of responses that are held back, and of lines that are taken beyond the one whose turn it is.
-    max_held: u64,
+    /// Maximum number of lines that are taken beyond the one whose turn it is.
+    max_ahead: u64,
+    /// Maximum size of all responses that are held back, in bytes.
+    max_held: usize,
 }
 
 struct WriterState {
-    out: Box<dyn Write + Send>,
+    out: LineSink,
     /// Number of lines that workers have begun.
     admitted: u64,
     /// The line whose turn it is.
@@ -28,8 +30,11 @@ struct WriterState {
     over: u64,
     /// Responses to lines whose turn has not come.
     held: BTreeMap<u64, HeldLine>,
-    /// Number of these responses.
-    held_count: u64,
+    /// Size of these responses in bytes.
+    held_size: usize,
+    /// Lines of which a part could not be written. Nothing more is written of them: their end would say that they are
+    /// complete.
+    lost: BTreeSet<u64>,
     workers: usize,
     counts: LineCounts,
 }
@@ -37,18 +42,27 @@ struct WriterState {
 /// The output of a line whose turn has not come.
 #[derive(Default)]
 struct HeldLine {
-    text: Vec<u8>,
-    responses: u64,
-    is_over: bool,
+    records: Vec<Record>,
+    outcome: Option<LineOutcome>,
 }
 
-/// Numbers of lines by their outcome.
+/// Numbers of lines by their outcome. Those that are held back count, too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct LineCounts {
     pub(crate) succeeded: u64,
     pub(crate) failed: u64,
-    /// Left for another run.
+    /// Left for another run, or not written whole.
     pub(crate) undone: u64,
+}
+
+impl LineCounts {
+    fn of(&mut self, outcome: LineOutcome) -> &mut u64 {
+        match outcome {
+            LineOutcome::Succeeded => &mut self.succeeded,
+            LineOutcome::Failed => &mut self.failed,
+            LineOutcome::Undone => &mut self.undone,
+        }
+    }
 }
 
 /// How a line ends.
@@ -64,7 +78,8 @@ pub(crate) enum LineOutcome {
 const CHECK_EVERY: Duration = Duration::from_millis(100);
 
 impl OrderedWriter {
-    pub(crate) fn new(out: Box<dyn Write + Send>, in_order: bool, concurrency: usize) -> Self {
+    /// Creates a writer for this number of workers, which holds back responses of up to `max_held` bytes in all.
+    pub(crate) fn new(out: LineSink, in_order: bool, concurrency: usize, max_held: usize) -> Self {
         Self {
             state: Mutex::new(WriterState {
                 out,
@@ -72,13 +87,15 @@ impl OrderedWriter {
                 head: 0,
                 over: 0,
                 held: BTreeMap::new(),
-                held_count: 0,
+                held_size: 0,
+                lost: BTreeSet::new(),
                 workers: concurrency,
                 counts: LineCounts::default(),
             }),
             changed: Condvar::new(),
             in_order,
-            max_held: 4 * concurrency as u64,
+            max_ahead: 4 * concurrency as u64,
+            max_held,
         }
     }
 
@@ -86,7 +103,7 @@ impl OrderedWriter {
     /// that the run stops.
     pub(crate) fn admit(&self, stop: &StopSignal) -> Option<u64> {
         let mut state = self.state.lock();
-        while self.in_order && state.admitted - state.head >= self.max_held && !stop.is_given() {
+        while self.in_order && state.admitted - state.head >= self.max_ahead && !stop.is_given() {
             self.changed.wait_for(&mut state, CHECK_EVERY);
         }
         if stop.is_given() {
@@ -96,67 +113,36 @@ impl OrderedWriter {
         Some(state.admitted - 1)
     }
 
-    /// Writes a response of the line with this turn, or holds it back. With an `outcome` it is the last of the line.
+    /// Writes responses of the line with this turn, or holds them back. With an `outcome` they are its last.
     pub(crate) fn write(
         &self,
         turn: u64,
-        text: &[u8],
+        records: Vec<Record>,
         outcome: Option<LineOutcome>,
         stop: &StopSignal,
     ) {
         let mut state = self.state.lock();
-        if !self.in_order {
-            state.write(text, stop);
-        } else {
-            self.write_in_order(&mut state, turn, text, outcome.is_some(), stop);
-        }
         if let Some(outcome) = outcome {
-            state.over += 1;
-            match outcome {
-                LineOutcome::Succeeded => state.counts.succeeded += 1,
-                LineOutcome::Failed => state.counts.failed += 1,
-                LineOutcome::Undone => state.counts.undone += 1,
+            *state.counts.of(outcome) += 1;
+        }
+        if !self.in_order {
+            state.write(turn, &records, outcome, stop);
+        } else {
+            // Waits until there is room. The line whose turn it is never waits.
+            let size = records.iter().map(Record::size).sum();
+            let is_full = |state: &WriterState| {
+                state.head != turn && state.held_size.saturating_add(size) > self.max_held
+            };
+            while is_full(&state) && !stop.is_given() {
+                self.changed.wait_for(&mut state, CHECK_EVERY);
+            }
+            match state.head == turn {
+                true => state.write_head(&records, outcome, stop),
+                false => state.hold(turn, records, size, outcome),
             }
         }
+        state.over += u64::from(outcome.is_some());
         self.changed.notify_all();
-    }
-
-    fn write_in_order(
-        &self,
-        state: &mut MutexGuard<'_, WriterState>,
-        turn: u64,
-        text: &[u8],
-        is_over: bool,
-        stop: &StopSignal,
-    ) {
-        // Waits until there is room. The line whose turn it is never waits.
-        while state.head != turn && state.held_count >= self.max_held && !stop.is_given() {
-            self.changed.wait_for(state, CHECK_EVERY);
-        }
-
-        // Another line's turn: hold the response back.
-        if state.head != turn {
-            let held = state.held.entry(turn).or_default();
-            held.text.extend_from_slice(text);
-            held.responses += 1;
-            held.is_over = is_over;
-            state.held_count += 1;
-            return;
-        }
-
-        // This line's turn. At its end come the lines after it that were held back.
-        state.write(text, stop);
-        let mut head_is_over = is_over;
-        while head_is_over {
-            state.head += 1;
-            let head = state.head;
-            let Some(held) = state.held.remove(&head) else {
-                return;
-            };
-            state.held_count -= held.responses;
-            state.write(&held.text, stop);
-            head_is_over = held.is_over;
-        }
     }
 
     /// Signs a worker off.
@@ -184,32 +170,73 @@ impl OrderedWriter {
 }
 
 impl WriterState {
-    fn write(&mut self, text: &[u8], stop: &StopSignal) {
-        // A failed write may have left a truncated line. Nothing may follow it.
-        if text.is_empty() || matches!(stop.reason(), Some(StopReason::Output(_))) {
-            return;
+    /// Writes responses of the line whose turn it is. At its end come the lines after it that were held back.
+    fn write_head(
+        &mut self,
+        records: &[Record],
+        mut outcome: Option<LineOutcome>,
+        stop: &StopSignal,
+    ) {
+        self.write(self.head, records, outcome, stop);
+        while outcome.is_some() {
+            self.head += 1;
+            let Some(held) = self.held.remove(&self.head) else {
+                return;
+            };
+            self.held_size -= held.records.iter().map(Record::size).sum::<usize>();
+            self.write(self.head, &held.records, held.outcome, stop);
+            outcome = held.outcome;
         }
-        let written = self.out.write_all(text).and_then(|()| self.out.flush());
-        if let Err(error) = written {
+    }
+
+    fn hold(&mut self, turn: u64, records: Vec<Record>, size: usize, outcome: Option<LineOutcome>) {
+        let held = self.held.entry(turn).or_default();
+        held.records.extend(records);
+        held.outcome = outcome;
+        self.held_size += size;
+    }
+
+    /// Writes responses of a line. A line that can't be written whole counts as left for another run; those after it are
+    /// written if they can be.
+    fn write(
+        &mut self,
+        turn: u64,
+        records: &[Record],
+        outcome: Option<LineOutcome>,
+        stop: &StopSignal,
+    ) {
+        if !records.is_empty()
+            && !self.lost.contains(&turn)
+            && let Err(error) = self.out.add(records)
+        {
             stop.give(StopReason::Output(error));
-            // The signal may have another reason, so the check above is not enough.
-            self.out = Box::new(std::io::sink());
+            self.lost.insert(turn);
+        }
+        if let Some(outcome) = outcome.filter(|_| self.lost.remove(&turn)) {
+            *self.counts.of(outcome) -= 1;
+            self.counts.undone += 1;
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io;
+    use std::io::{self, Write};
     use std::sync::Arc;
 
     use super::*;
+    use crate::commands::fetch::input::request_line::LineLabel;
+    use crate::commands::fetch::output::record::{self, Effort};
 
-    #[derive(Clone, Default)]
-    struct SharedBuffer(Arc<Mutex<Vec<u8>>>);
+    /// A stream that remembers what was written, up to a number of bytes in one write.
+    #[derive(Clone)]
+    struct SharedBuffer(Arc<Mutex<Vec<u8>>>, usize);
 
     impl Write for SharedBuffer {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if bytes.len() > self.1 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
             self.0.lock().write(bytes)
         }
         fn flush(&mut self) -> io::Result<()> {
@@ -218,14 +245,34 @@ mod tests {
     }
 
     impl SharedBuffer {
+        /// Returns the texts of the lines, one after the other.
         fn text(&self) -> String {
-            String::from_utf8(self.0.lock().clone()).expect("text")
+            let text = String::from_utf8(self.0.lock().clone()).expect("text");
+            let lines = text.lines().map(serde_json::from_str::<serde_json::Value>);
+            let texts = lines.map(|line| line.expect("JSON")["error"].as_str().map(str::to_owned));
+            texts.map(|text| text.expect("a text")).collect()
         }
     }
 
+    /// Returns a line of output with this text.
+    fn line(text: &str) -> Vec<Record> {
+        vec![record::failed(
+            &LineLabel::new(1),
+            None,
+            text,
+            Effort::default(),
+        )]
+    }
+
+    /// Size of a line of output with a short text.
+    fn size() -> usize {
+        line("x")[0].size()
+    }
+
     fn writer(in_order: bool, concurrency: usize) -> (OrderedWriter, SharedBuffer, StopSignal) {
-        let buffer = SharedBuffer::default();
-        let writer = OrderedWriter::new(Box::new(buffer.clone()), in_order, concurrency);
+        let buffer = SharedBuffer(Arc::default(), usize::MAX);
+        let out = LineSink::stream(buffer.clone());
+        let writer = OrderedWriter::new(out, in_order, concurrency, 4 * size());
         (writer, buffer, StopSignal::default())
     }
 
@@ -237,12 +284,13 @@ mod tests {
         for _ in 0..3 {
             writer.admit(&stop);
         }
-        writer.write(2, b"c", OVER, &stop);
-        writer.write(1, b"b1 ", None, &stop);
+        writer.write(2, line("c"), OVER, &stop);
+        writer.write(1, line("b1 "), None, &stop);
         assert_eq!(buffer.text(), "");
-        writer.write(0, b"a ", OVER, &stop);
+        assert_eq!(writer.counts().succeeded, 1, "it counts when it arrives");
+        writer.write(0, line("a "), OVER, &stop);
         assert_eq!(buffer.text(), "a b1 ");
-        writer.write(1, b"b2 ", Some(LineOutcome::Failed), &stop);
+        writer.write(1, line("b2 "), Some(LineOutcome::Failed), &stop);
         assert_eq!(buffer.text(), "a b1 b2 c");
         let counts = LineCounts {
             succeeded: 2,
@@ -258,7 +306,7 @@ mod tests {
         for _ in 0..100 {
             assert!(writer.admit(&stop).is_some());
         }
-        writer.write(99, b"z", OVER, &stop);
+        writer.write(99, line("z"), OVER, &stop);
         assert_eq!(buffer.text(), "z");
     }
 
@@ -268,33 +316,48 @@ mod tests {
         for turn in 0..8 {
             assert_eq!(writer.admit(&stop), Some(turn));
         }
-        for turn in 1..8 {
-            writer.write(turn, b"x", OVER, &stop);
+        for turn in 1..5 {
+            writer.write(turn, line("x"), OVER, &stop);
         }
         std::thread::scope(|threads| {
             let ninth = threads.spawn(|| writer.admit(&stop));
             assert_eq!(writer.state.lock().admitted, 8);
-            writer.write(0, b"x", OVER, &stop);
+            writer.write(0, line("x"), OVER, &stop);
             assert_eq!(ninth.join().expect("no panic"), Some(8));
         });
-        assert_eq!(writer.state.lock().held_count, 0);
+        assert_eq!(writer.state.lock().held_size, 0);
     }
 
     #[test]
-    fn pages_ahead_of_their_turn_wait_when_too_many_are_held() {
+    fn responses_ahead_of_their_turn_wait_when_those_held_back_are_too_large() {
         let (writer, buffer, stop) = writer(true, 1);
         writer.admit(&stop);
         writer.admit(&stop);
         for _ in 0..4 {
-            writer.write(1, b"p", None, &stop);
+            writer.write(1, line("p"), None, &stop);
         }
         std::thread::scope(|threads| {
-            let fifth = threads.spawn(|| writer.write(1, b"q", OVER, &stop));
-            assert_eq!(writer.state.lock().held_count, 4);
-            writer.write(0, b"h", OVER, &stop);
+            let fifth = threads.spawn(|| writer.write(1, line("q"), OVER, &stop));
+            assert_eq!(writer.state.lock().held_size, 4 * size());
+            writer.write(0, line("h"), OVER, &stop);
             fifth.join().expect("no panic");
         });
         assert_eq!(buffer.text(), "hppppq");
+    }
+
+    #[test]
+    fn a_response_larger_than_the_bound_waits_for_its_turn_and_is_written() {
+        let (writer, buffer, stop) = writer(true, 2);
+        writer.admit(&stop);
+        writer.admit(&stop);
+        let long = "x".repeat(5 * size());
+        std::thread::scope(|threads| {
+            let second = threads.spawn(|| writer.write(1, line(&long), OVER, &stop));
+            assert_eq!(writer.state.lock().held_size, 0);
+            writer.write(0, line("h"), OVER, &stop);
+            second.join().expect("no panic");
+        });
+        assert_eq!(buffer.text(), format!("h{long}"));
     }
 
     #[test]
@@ -307,34 +370,24 @@ mod tests {
         assert_eq!(writer.admit(&stop), None);
         assert!(!writer.is_over_after(Duration::ZERO, &stop));
         for turn in 0..4 {
-            writer.write(turn, b"", Some(LineOutcome::Undone), &stop);
+            writer.write(turn, Vec::new(), Some(LineOutcome::Undone), &stop);
         }
         assert!(writer.is_over_after(Duration::ZERO, &stop));
     }
 
     #[test]
-    fn no_text_is_written_after_a_truncated_line() {
-        struct Full(SharedBuffer, usize);
-        impl Write for Full {
-            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                let room = self.1.min(bytes.len());
-                self.1 -= room;
-                if room == 0 {
-                    return Err(io::ErrorKind::StorageFull.into());
-                }
-                self.0.write(&bytes[..room])
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
-        let buffer = SharedBuffer::default();
-        let writer = OrderedWriter::new(Box::new(Full(buffer.clone(), 5)), false, 1);
+    fn a_response_that_is_not_written_is_not_counted_and_nothing_follows_it_in_a_pipe() {
+        let buffer = SharedBuffer(Arc::default(), 1000);
+        let out = LineSink::stream(buffer.clone());
+        let writer = OrderedWriter::new(out, false, 1, 4 * size());
         let stop = StopSignal::default();
         stop.give(StopReason::FailFast);
-        for turn in 0..3 {
-            writer.write(turn, b"abc", OVER, &stop);
+        let long = "x".repeat(2000);
+        for (turn, text) in ["a", &long, "b"].into_iter().enumerate() {
+            writer.write(turn as u64, line(text), OVER, &stop);
         }
-        assert_eq!(buffer.text(), "abcab");
+        assert_eq!(buffer.text(), "a");
+        let counts = writer.counts();
+        assert_eq!((counts.succeeded, counts.undone), (1, 2));
     }
 }

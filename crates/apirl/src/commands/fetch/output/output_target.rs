@@ -3,22 +3,25 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::existing_output::{self, ExistingOutput};
+use super::line_sink::LineSink;
+use super::rewriting::{self, clean, refuse_other};
 use crate::commands::fetch::input::journal::{
-    Checkpoint, Journal, JournalContent, JournalEntry, VERSION,
+    BEGINNING, Checkpoint, Journal, JournalContent, JournalEntry, VERSION,
 };
 use crate::commands::fetch::input::line_set::LineSet;
+use crate::commands::fetch::line_file::LineFile;
 use crate::failure::Failure;
 use crate::files::{unreadable, unwritable};
 use crate::terminal::say;
 
 /// Where responses are written, and what earlier runs have left there.
 pub(crate) struct OutputTarget {
-    pub(crate) out: Box<dyn Write + Send>,
+    pub(crate) out: LineSink,
     /// `None` if the output is not a file: what went into a pipe can't be read again.
     pub(crate) journal: Option<Arc<Journal>>,
     /// Input lines whose output is complete.
@@ -28,11 +31,25 @@ pub(crate) struct OutputTarget {
     /// Lines whose request may have been sent, and may not be sent twice.
     pub(crate) started: LineSet,
     pub(crate) checkpoints: VecDeque<Checkpoint>,
+    /// Whether lines of this run may belong between those of earlier runs.
+    pub(crate) has_gaps: bool,
+}
+
+/// What a run does with an output that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Existing {
+    /// Refuse it.
+    Refuse,
+    /// Keep its lines and add those that are missing.
+    Continue,
+    /// As `Continue`, but its failed lines count as missing. A request of unknown outcome that may not be sent twice
+    /// stays failed, unless `any`.
+    RetryFailed { any: bool },
 }
 
 impl OutputTarget {
     /// A target without an earlier run.
-    fn empty(out: Box<dyn Write + Send>) -> Self {
+    fn empty(out: LineSink) -> Self {
         Self {
             out,
             journal: None,
@@ -40,12 +57,18 @@ impl OutputTarget {
             failed: 0,
             started: LineSet::default(),
             checkpoints: VecDeque::new(),
+            has_gaps: false,
         }
     }
 }
 
 /// Opens the output. `settings` is a hash of the flags that shape the requests.
-pub(crate) fn open(output: &Path, resume: bool, settings: &str) -> Result<OutputTarget, Failure> {
+pub(crate) fn open(
+    output: &Path,
+    existing: Existing,
+    settings: &str,
+) -> Result<OutputTarget, Failure> {
+    let resume = existing != Existing::Refuse;
     // Standard output and pipes have no journal.
     let is_pipe = fs::metadata(output).is_ok_and(|about| !about.is_file());
     if output.as_os_str() == "-" || is_pipe {
@@ -53,12 +76,11 @@ pub(crate) fn open(output: &Path, resume: bool, settings: &str) -> Result<Output
             return Err(Failure::usage("only a file can be resumed").hint("give --output FILE"));
         }
         if output.as_os_str() == "-" {
-            return Ok(OutputTarget::empty(Box::new(io::stdout())));
+            return Ok(OutputTarget::empty(LineSink::stream(io::stdout())));
         }
         let out = OpenOptions::new().write(true).open(output);
-        return Ok(OutputTarget::empty(Box::new(
-            out.map_err(unwritable(output))?,
-        )));
+        let out = out.map_err(unwritable(output))?;
+        return Ok(OutputTarget::empty(LineSink::stream(out)));
     }
 
     // A file with content is continued or refused, never overwritten.
@@ -86,7 +108,7 @@ pub(crate) fn open(output: &Path, resume: bool, settings: &str) -> Result<Output
             .map_err(|problem| Failure::usage(format_args!("{} {problem}", path.display())))?;
         if content.settings.is_some() {
             let journal = Journal::after(file, content.whole).map_err(unwritable(&path))?;
-            return continue_run(output, journal, content, settings);
+            return continue_run(output, journal, content, settings, existing);
         }
     }
     // Begin. Checks once more: another run may have written before this one got the lock.
@@ -140,10 +162,27 @@ pub(crate) fn journal_of(output: &Path) -> PathBuf {
     journal_beside(&real(output))
 }
 
-/// Follows links: a link's target is replaced, not the link.
+/// Follows links: a link's target is replaced, not the link. The target may be missing.
 fn real(output: &Path) -> PathBuf {
-    fs::canonicalize(output).unwrap_or_else(|_| output.to_owned())
+    if let Ok(real) = fs::canonicalize(output) {
+        return real;
+    }
+    let mut path = output.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Ok(target) = fs::read_link(&path) else {
+            break;
+        };
+        path = path.parent().unwrap_or(Path::new("")).join(target);
+    }
+    // The directory of a target may lie behind links, too.
+    match (path.parent().map(fs::canonicalize), path.file_name()) {
+        (Some(Ok(directory)), Some(name)) if path != output => directory.join(name),
+        _ => path,
+    }
 }
+
+/// Maximum number of links in a row, as on Linux.
+const MOST_LINKS: u32 = 40;
 
 /// Returns the path of the journal.
 fn journal_beside(output: &Path) -> PathBuf {
@@ -183,31 +222,41 @@ fn lock(journal: &File, output: &Path) -> Result<(), Failure> {
 }
 
 /// Starts a new output and its journal.
-fn begin(output: &Path, journal: File, settings: &str) -> Result<OutputTarget, Failure> {
-    let out = OpenOptions::new().append(true).create(true).open(output);
-    let out = out.map_err(unwritable(output))?;
+fn begin(output: &Path, mut file: File, settings: &str) -> Result<OutputTarget, Failure> {
+    let path = journal_beside(output);
+    refuse_other(&path, &mut file, "a journal", BEGINNING)?;
+    let out = open_output(output)?;
     let entry = JournalEntry::Run {
         version: VERSION,
         settings: settings.to_owned(),
     };
-    let journal = Journal::after(journal, 0).and_then(|journal| {
+    let journal = Journal::after(file, 0).and_then(|journal| {
         journal.note(&entry)?;
         Ok(journal)
     });
     Ok(OutputTarget {
-        journal: Some(Arc::new(
-            journal.map_err(unwritable(&journal_beside(output)))?,
-        )),
-        ..OutputTarget::empty(Box::new(out))
+        journal: Some(Arc::new(journal.map_err(unwritable(&path))?)),
+        ..OutputTarget::empty(out)
     })
+}
+
+/// Opens the output for more lines, after those that it has.
+fn open_output(output: &Path) -> Result<LineSink, Failure> {
+    let out = OpenOptions::new().append(true).create(true).open(output);
+    let lines = out.and_then(|out| {
+        let bytes = out.metadata()?.len();
+        LineFile::after(out, bytes)
+    });
+    lines.map(LineSink::File).map_err(unwritable(output))
 }
 
 /// Continues the output of an earlier run.
 fn continue_run(
     output: &Path,
     journal: Journal,
-    content: JournalContent,
+    mut content: JournalContent,
     settings: &str,
+    existing: Existing,
 ) -> Result<OutputTarget, Failure> {
     if content.settings.as_deref() != Some(settings) {
         return Err(Failure::usage(format_args!(
@@ -218,55 +267,62 @@ fn continue_run(
             "give the same base URL, --method, --path, --header and --paginate or --items as before",
         ));
     }
-    let existing = match File::open(output) {
-        Ok(file) => clean(output, file, content.lines())?,
+    let mut found = match File::open(output) {
+        Ok(file) => read(output, file, content.lines())?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => ExistingOutput::default(),
         Err(error) => return Err(unreadable(output, &error)),
     };
-    let out = OpenOptions::new().append(true).create(true).open(output);
+    if let Existing::RetryFailed { any } = existing {
+        forget_failed(&mut found, &mut content.started, &journal, any)
+            .map_err(unwritable(&journal_beside(output)))?;
+    }
+    clean(output, &found)?;
+    let last = found.present.iter().last().unwrap_or(0);
     Ok(OutputTarget {
-        out: Box::new(out.map_err(unwritable(output))?),
+        out: open_output(output)?,
         journal: Some(Arc::new(journal)),
-        present: Arc::new(existing.present),
-        failed: existing.failed,
+        has_gaps: !found.is_sorted || found.present.count() < last,
+        present: Arc::new(found.present),
+        failed: found.failed.count(),
         started: content.started,
         checkpoints: content.checkpoints,
     })
 }
 
-/// Reads the output and removes what is incomplete. A truncated last line is cut off. Pages of an unfinished collection
-/// stand between other lines, so the output is copied without them. The copy replaces it in one step, which a kill
-/// can't interrupt halfway.
-fn clean(output: &Path, file: File, lines: u64) -> Result<ExistingOutput, Failure> {
-    let bytes = file.metadata().map_or(u64::MAX, |about| about.len());
-    let existing = existing_output::read_output(BufReader::new(file), lines).map_err(|problem| {
-        Failure::usage(format_args!("{} {problem}", output.display()))
-            .hint("it has been changed since `apirl fetch` wrote it; start again with another --output")
-    })?;
-    if existing.has_fragments {
-        let mut copy = OsString::from(output);
-        copy.push(".apirl-copy");
-        let copy = PathBuf::from(copy);
-        rewrite(output, &copy, &existing.present).map_err(|error| {
-            // The copy is incomplete, and the disk may be full.
-            let _ = fs::remove_file(&copy);
-            unwritable(&copy)(error)
-        })?;
-    } else if existing.whole < bytes {
-        let out = OpenOptions::new().write(true).open(output);
-        let cut = out.and_then(|out| out.set_len(existing.whole));
-        cut.map_err(unwritable(output))?;
-    }
-    Ok(existing)
+/// Reads what an earlier run has written.
+fn read(output: &Path, file: File, lines: u64) -> Result<ExistingOutput, Failure> {
+    existing_output::read_output(BufReader::new(file), lines).map_err(|problem| {
+        Failure::usage(format_args!("{} {problem}", output.display())).hint(
+            "it has been changed since `apirl fetch` wrote it; start again with another --output",
+        )
+    })
 }
 
-/// Replaces the output by a copy with the complete lines only.
-fn rewrite(output: &Path, copy: &Path, present: &LineSet) -> io::Result<()> {
-    let from = File::open(output)?;
-    let mut to = BufWriter::new(File::create(copy)?);
-    existing_output::copy(BufReader::new(&from), present, &mut to)?;
-    let to = to.into_inner().map_err(io::IntoInnerError::into_error)?;
-    to.set_permissions(from.metadata()?.permissions())?;
-    to.sync_all()?;
-    fs::rename(copy, output)
+/// Makes failed lines count as missing. The journal gets to know first that they may be sent: if the run is killed
+/// before the output is changed, it still has them.
+fn forget_failed(
+    found: &mut ExistingOutput,
+    started: &mut LineSet,
+    journal: &Journal,
+    any: bool,
+) -> io::Result<()> {
+    for n in std::mem::take(&mut found.failed).iter() {
+        let is_unknown = found.unanswered.contains(n) && started.contains(n);
+        if is_unknown && !any {
+            found.failed.insert(n);
+            continue;
+        }
+        if started.contains(n) && !is_unknown {
+            journal.note(&JournalEntry::Unsent(n))?;
+            started.remove(n);
+        }
+        found.present.remove(n);
+        found.has_fragments = true;
+    }
+    Ok(())
+}
+
+/// Puts the lines of an output in the order of the input, after the run that wrote the last of them.
+pub(crate) fn put_in_order(output: &Path) -> Result<(), Failure> {
+    rewriting::put_in_order(&real(output))
 }

@@ -1,12 +1,12 @@
 //! The lines of output.
 
+use std::io::{self, Write};
 use std::time::Duration;
 
-use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use base64::write::EncoderWriter;
 use serde::Serialize;
-use serde_json::Value;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 use crate::commands::fetch::input::request_line::LineLabel;
 
@@ -21,9 +21,9 @@ pub(crate) struct Effort {
     pub(crate) elapsed: Duration,
 }
 
-/// A line of output. Members that do not apply are left out.
+/// The members of a line of output before its content. Members that do not apply are left out.
 #[derive(Serialize)]
-struct Record<'a> {
+struct Before<'a> {
     n: u64,
     id: &'a RawValue,
     path: Option<&'a str>,
@@ -31,8 +31,11 @@ struct Record<'a> {
     page: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
-    #[serde(flatten)]
-    content: Content<'a>,
+}
+
+/// The members after the content.
+#[derive(Serialize)]
+struct After {
     attempts: u32,
     waited_seconds: f64,
     elapsed_seconds: f64,
@@ -42,20 +45,62 @@ struct Record<'a> {
 }
 
 /// The response, or the error.
-#[derive(Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Content<'a> {
-    Body(Box<RawValue>),
-    BodyBase64(String),
-    Item(&'a Value),
-    /// The number of items in an empty collection, 0.
-    Items(u64),
-    Error(&'a str),
+#[derive(Debug)]
+enum Content {
+    /// JSON on one line.
+    Json(Vec<u8>),
+    Text(String),
+    Binary(Vec<u8>),
+}
+
+/// A line of output.
+///
+/// The content is kept as it arrived and takes its final form when it is written: a text of `NUL`s is six times
+/// longer as JSON.
+#[derive(Debug)]
+pub(crate) struct Record {
+    before: Vec<u8>,
+    content: Content,
+    after: Vec<u8>,
+}
+
+impl Record {
+    /// Returns the number of bytes that it takes in memory.
+    pub(crate) fn size(&self) -> usize {
+        let content = match &self.content {
+            Content::Json(bytes) | Content::Binary(bytes) => bytes.capacity(),
+            Content::Text(text) => text.capacity(),
+        };
+        size_of::<Self>() + self.before.capacity() + content + self.after.capacity()
+    }
+
+    /// Writes the line, with its end.
+    pub(crate) fn write(&self, mut out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(&self.before)?;
+        match &self.content {
+            Content::Json(json) => out.write_all(json)?,
+            Content::Text(text) => serde_json::to_writer(&mut out, text)?,
+            Content::Binary(bytes) => {
+                out.write_all(b"\"")?;
+                let mut encoder = EncoderWriter::new(&mut out, &STANDARD);
+                encoder.write_all(bytes)?;
+                encoder.finish()?;
+                drop(encoder);
+                out.write_all(b"\"")?;
+            }
+        }
+        out.write_all(&self.after)
+    }
 }
 
 /// Returns the line of a response with any status.
-pub(crate) fn response(label: &LineLabel, status: u16, body: Vec<u8>, effort: Effort) -> Vec<u8> {
-    write(label, Some(status), content(body), None, effort)
+pub(crate) fn response(label: &LineLabel, status: u16, body: Vec<u8>, effort: Effort) -> Record {
+    let content = content(body);
+    let name = match content {
+        Content::Binary(_) => "body_base64",
+        Content::Json(_) | Content::Text(_) => "body",
+    };
+    record(label, Some(status), (name, content), None, effort)
 }
 
 /// Returns the line of a request without a response, or with a `status` other than a page's.
@@ -64,8 +109,9 @@ pub(crate) fn failed(
     status: Option<u16>,
     error: &str,
     effort: Effort,
-) -> Vec<u8> {
-    write(label, status, Content::Error(error), None, effort)
+) -> Record {
+    let error = Content::Text(error.to_owned());
+    record(label, status, ("error", error), None, effort)
 }
 
 /// Position of a line of output in its collection.
@@ -79,49 +125,66 @@ pub(crate) struct PagePosition {
 pub(crate) fn page(
     label: &LineLabel,
     status: u16,
-    body: Box<RawValue>,
+    body: Vec<u8>,
     position: PagePosition,
     effort: Effort,
-) -> Vec<u8> {
-    let body = Content::Body(compact(body));
-    write(label, Some(status), body, Some(position), effort)
+) -> Record {
+    let body = ("body", content(body));
+    record(label, Some(status), body, Some(position), effort)
 }
 
-/// Returns the line of an item. `None` is for a collection without items.
+/// Returns the line of an item, which is JSON. `None` is for a collection without items.
 pub(crate) fn item(
     label: &LineLabel,
     status: u16,
-    item: Option<&Value>,
+    item: Option<String>,
     position: PagePosition,
     effort: Effort,
-) -> Vec<u8> {
-    let item = item.map_or(Content::Items(0), Content::Item);
-    write(label, Some(status), item, Some(position), effort)
+) -> Record {
+    let (name, mut json) = match item {
+        Some(item) => ("item", item.into_bytes()),
+        None => ("items", b"0".to_vec()),
+    };
+    compact(&mut json);
+    let content = (name, Content::Json(json));
+    record(label, Some(status), content, Some(position), effort)
 }
 
-fn write(
+fn record(
     label: &LineLabel,
     status: Option<u16>,
-    content: Content<'_>,
+    (name, content): (&str, Content),
     position: Option<PagePosition>,
     effort: Effort,
-) -> Vec<u8> {
-    let record = Record {
+) -> Record {
+    let before = Before {
         n: label.n,
         id: &label.id,
         path: label.path.as_deref(),
         page: position.map(|position| position.page),
         status,
-        content,
+    };
+    let after = After {
         attempts: effort.attempts,
         waited_seconds: seconds(effort.waited),
         elapsed_seconds: seconds(effort.elapsed),
         last: position.map(|position| position.last),
     };
-    // Serialising this type can't fail: all its maps have strings as keys.
-    let mut line = serde_json::to_vec(&record).unwrap_or_default();
-    line.push(b'\n');
-    line
+    // Serialising these types can't fail: all their maps have strings as keys.
+    let mut before = serde_json::to_vec(&before).unwrap_or_default();
+    let mut after = serde_json::to_vec(&after).unwrap_or_default();
+    // Both are objects with members. The content stands between them.
+    before.pop();
+    before.extend_from_slice(format!(",\"{name}\":").as_bytes());
+    if let Some(brace) = after.first_mut() {
+        *brace = b',';
+    }
+    after.push(b'\n');
+    Record {
+        before,
+        content,
+        after,
+    }
 }
 
 /// Returns seconds, rounded to milliseconds.
@@ -129,38 +192,48 @@ pub(crate) fn seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e3).round() / 1e3
 }
 
-/// Returns the content of a body: JSON as it is, other text as a string, anything else in base64.
-fn content(body: Vec<u8>) -> Content<'static> {
-    let text = match String::from_utf8(body) {
+/// Returns the content of a body: JSON as it is, other text as a string, anything else in base64. It makes no copy.
+fn content(body: Vec<u8>) -> Content {
+    let mut text = match String::from_utf8(body) {
         Ok(text) => text,
-        Err(error) => return Content::BodyBase64(STANDARD.encode(error.as_bytes())),
+        Err(error) => return Content::Binary(shrunk(error.into_bytes())),
     };
     // Some servers put a byte order mark before their JSON. Parsers need not accept it (RFC 8259, section 8.1).
     let bare = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let raw = match serde_json::from_str::<Box<RawValue>>(bare) {
-        Ok(raw) => compact(raw),
-        Err(_) => to_raw_value(&text).unwrap_or_default(),
+    let Ok(json) = serde_json::from_str::<&RawValue>(bare) else {
+        text.shrink_to_fit();
+        return Content::Text(text);
     };
-    Content::Body(raw)
+    // White space around the JSON is not a part of it.
+    let length = json.get().len();
+    let start = json.get().as_ptr().addr() - text.as_ptr().addr();
+    let mut json = text.into_bytes();
+    json.truncate(start + length);
+    json.drain(..start);
+    compact(&mut json);
+    Content::Json(shrunk(json))
+}
+
+fn shrunk(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.shrink_to_fit();
+    bytes
 }
 
 /// Puts JSON on one line. Digits and the order of members stay as the server wrote them.
-fn compact(raw: Box<RawValue>) -> Box<RawValue> {
-    if !raw.get().contains(['\n', '\r']) {
-        return raw;
+fn compact(json: &mut Vec<u8>) {
+    if !json.contains(&b'\n') && !json.contains(&b'\r') {
+        return;
     }
     let (mut in_text, mut escaped) = (false, false);
-    let is_kept = |c: &char| {
+    json.retain(|byte| {
         if in_text {
-            in_text = escaped || *c != '"';
-            escaped = !escaped && *c == '\\';
+            in_text = escaped || *byte != b'"';
+            escaped = !escaped && *byte == b'\\';
             return true;
         }
-        in_text = *c == '"';
-        !matches!(c, ' ' | '\n' | '\r' | '\t')
-    };
-    let text = raw.get().chars().filter(is_kept).collect();
-    RawValue::from_string(text).unwrap_or(raw)
+        in_text = *byte == b'"';
+        !matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
+    });
 }
 
 #[cfg(test)]
@@ -174,7 +247,9 @@ mod tests {
         }
     }
 
-    fn text(line: Vec<u8>) -> String {
+    fn text(record: Record) -> String {
+        let mut line = Vec::new();
+        record.write(&mut line).expect("memory has room");
         String::from_utf8(line).expect("text")
     }
 
@@ -217,6 +292,15 @@ mod tests {
         assert_eq!(body_of(b"{broken"), "\"body\":\"{broken\"");
         assert_eq!(body_of("\u{feff}[1]".as_bytes()), "\"body\":[1]");
         assert_eq!(body_of(b"\xff\x00"), "\"body_base64\":\"/wA=\"");
+        assert_eq!(body_of(b" [1] \n"), "\"body\":[1]");
+        assert_eq!(body_of(b"\0"), "\"body\":\"\\u0000\"");
+    }
+
+    #[test]
+    fn a_text_takes_no_more_memory_than_it_has_bytes() {
+        let body = vec![0; 1 << 20];
+        let record = response(&label(), 200, body, Effort::default());
+        assert!(record.size() < (1 << 20) + 1024, "{}", record.size());
     }
 
     #[test]
@@ -234,8 +318,8 @@ mod tests {
             page: 2,
             last: true,
         };
-        let raw = |text: &str| RawValue::from_string(text.to_owned()).expect("JSON");
-        let line = text(page(&label(), 200, raw("[1]"), position, Effort::default()));
+        let body = b"[1]".to_vec();
+        let line = text(page(&label(), 200, body, position, Effort::default()));
         assert!(
             line.contains("\"page\":2,\"status\":200,\"body\":[1],"),
             "{line}"
@@ -243,5 +327,8 @@ mod tests {
         assert!(line.ends_with("\"last\":true}\n"), "{line}");
         let line = text(item(&label(), 200, None, position, Effort::default()));
         assert!(line.contains("\"items\":0,"), "{line}");
+        let written = Some("{\"b\":\n1.50}".to_owned());
+        let line = text(item(&label(), 200, written, position, Effort::default()));
+        assert!(line.contains("\"item\":{\"b\":1.50},"), "{line}");
     }
 }

@@ -32,6 +32,9 @@ pub(crate) struct Summary {
     /// The fleet that shared the limit, at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fleet: Option<FleetSnapshot>,
+    /// The flag that helps if the failures were refusals by a limit that the settings do not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) perhaps_a_limit: Option<String>,
 }
 
 impl Summary {
@@ -56,6 +59,7 @@ impl fmt::Display for Summary {
             rate_per_second,
             learned_ceiling,
             fleet,
+            perhaps_a_limit,
         } = self;
         let (lines, requests) = (counted(*requested, "line"), counted(*attempts, "request"));
         write!(
@@ -66,8 +70,11 @@ impl fmt::Display for Summary {
         if let Some(ceiling) = learned_ceiling {
             write!(f, ", learned ceiling {ceiling:.1}/s")?;
         }
-        match fleet {
-            Some(fleet) => write!(f, "; {}", fleet_share(fleet)),
+        if let Some(fleet) = fleet {
+            write!(f, "; {}", fleet_share(fleet))?;
+        }
+        match perhaps_a_limit {
+            Some(flag) => write!(f, "; perhaps a limit: {flag}"),
             None => Ok(()),
         }
     }
@@ -169,6 +176,7 @@ mod tests {
             rate_per_second: 0.0,
             learned_ceiling: None,
             fleet: None,
+            perhaps_a_limit: None,
         };
         summary.set_time(Duration::from_secs(2));
         assert_eq!(

@@ -33,7 +33,10 @@ pub(crate) fn run(
             }
             Err(InvalidLine { label, problem }) => {
                 invalid += 1;
-                let text = record::failed(&label, None, &problem, Effort::default());
+                let record = record::failed(&label, None, &problem, Effort::default());
+                let mut text = Vec::new();
+                // Writing to memory can't fail.
+                let _ = record.write(&mut text);
                 print(&String::from_utf8_lossy(&text))?;
             }
         }

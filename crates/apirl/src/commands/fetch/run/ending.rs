@@ -9,6 +9,7 @@ use super::job::Job;
 use super::progress::rough;
 use super::traffic::Traffic;
 use crate::commands::fetch::output::ordered_writer::LineCounts;
+use crate::commands::fetch::output::output_target;
 use crate::commands::fetch::output::summary::Summary;
 use crate::commands::fetch::stop_reason::StopReason;
 use crate::failure::Failure;
@@ -32,6 +33,7 @@ pub(crate) fn summarise(job: &Job, traffic: &Traffic, took: Duration) -> Summary
         rate_per_second: 0.0,
         learned_ceiling: snapshot.learned_ceiling,
         fleet: snapshot.fleet,
+        perhaps_a_limit: traffic.perhaps_a_limit(),
     };
     summary.set_time(took);
     summary
@@ -52,6 +54,13 @@ pub(crate) fn mention_default_rate(flags: &FetchFlags, client: &DynamicAPIClient
     }
 }
 
+/// Whether all lines of the input are in the output.
+pub(crate) fn is_complete(job: &Job) -> bool {
+    // A worker that waits for input holds the lock, so the input has not ended.
+    let is_used_up = job.lines.try_lock().is_some_and(|it| it.is_used_up());
+    is_used_up && job.writer.counts().undone == 0
+}
+
 /// Returns how the run ends, and how to continue it.
 pub(crate) fn result(
     job: &Job,
@@ -64,11 +73,6 @@ pub(crate) fn result(
     } else {
         "only a run with --output FILE can be continued with --resume"
     };
-    let is_complete = || {
-        // A worker that waits for input holds the lock, so the input has not ended.
-        let is_used_up = job.lines.try_lock().is_some_and(|it| it.is_used_up());
-        is_used_up && job.writer.counts().undone == 0
-    };
     match job.stop.reason() {
         Some(StopReason::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             Err(Failure::broken_pipe())
@@ -78,8 +82,13 @@ pub(crate) fn result(
             files::shown(&flags.output)
         ))
         .hint(how_to_continue)),
+        Some(StopReason::Journal(error)) => Err(Failure::failed(format_args!(
+            "could not write to {}: {error}",
+            output_target::journal_of(&flags.output).display()
+        ))
+        .hint(how_to_continue)),
         Some(StopReason::Input(failure)) => Err(failure.clone()),
-        Some(StopReason::Interrupted) if !is_complete() => Err(Failure::interrupted(
+        Some(StopReason::Interrupted) if !is_complete(job) => Err(Failure::interrupted(
             "interrupted before all lines were done",
         )
         .hint(how_to_continue)),

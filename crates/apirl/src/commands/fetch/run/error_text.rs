@@ -2,11 +2,13 @@
 
 use api_ratelimiter::{Error, TransportKind};
 
+use crate::quantity::shown_size;
+
 /// Returns the error's text, with the cause if the text alone does not name it. Advice for programmers is left out.
 pub(crate) fn error_text(error: &Error) -> String {
     match error {
         Error::BodyTooLarge { request, limit, .. } => {
-            format!("{request}: the body is longer than {} MiB", limit >> 20)
+            format!("{request}: the body is longer than {}", shown_size(*limit))
         }
         Error::BackoffExhausted {
             request,

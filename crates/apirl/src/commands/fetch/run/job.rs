@@ -5,16 +5,16 @@ use std::time::Instant;
 
 use api_ratelimiter::{DynamicAPIClient, Error, RequestBuilder};
 use parking_lot::Mutex;
-use serde_json::Value;
 
 use super::error_text::error_text;
+use super::reading_posts::ReadingPosts;
 use super::request::{self, FailedRequest, Sent};
 use crate::commands::fetch::input::input_lines::{InputLine, InputLines, TOO_LONG};
 use crate::commands::fetch::input::journal::{Journal, JournalEntry, ONCE, RefusalNotes};
 use crate::commands::fetch::input::line_set::LineSet;
 use crate::commands::fetch::input::request_line::{LineLabel, RequestLine, Template};
 use crate::commands::fetch::output::ordered_writer::{LineOutcome, OrderedWriter};
-use crate::commands::fetch::output::record::{self, Effort, PagePosition};
+use crate::commands::fetch::output::record::{self, Effort, Record};
 use crate::commands::fetch::stop_reason::{StopReason, StopSignal};
 use crate::failure::Failure;
 
@@ -32,6 +32,8 @@ pub(crate) struct Job {
     pub(crate) granularity: Granularity,
     /// Whether all requests may be sent twice.
     pub(crate) idempotent: bool,
+    /// POSTs that may be sent twice anyway.
+    pub(crate) reading_posts: ReadingPosts,
     pub(crate) fail_fast: bool,
 }
 
@@ -69,6 +71,10 @@ impl Drop for SignOff<'_> {
 const UNKNOWN_OUTCOME: &str = "an earlier run ended while this request was in flight, so its outcome is unknown: \
      check it at the API, and fetch the line in another run if needed (--resume with --idempotent sends such \
      requests again)";
+
+/// The error of a collection whose requests may not be sent twice, if an earlier run may have sent some of them.
+const UNKNOWN_REST: &str = "an earlier run ended while it followed this collection by requests that may not be sent \
+     twice: fetch the line in another run if needed (--resume with --idempotent sends such requests again)";
 
 impl Job {
     /// Takes lines until there are no more. Each worker thread runs this once.
@@ -110,9 +116,9 @@ impl Job {
         match request {
             Ok(request) => self.send(turn, request),
             Err(invalid) => {
-                let text =
+                let record =
                     record::failed(&invalid.label, None, &invalid.problem, Effort::default());
-                self.end(turn, &text, LineOutcome::Failed);
+                self.end(turn, Some(record), LineOutcome::Failed);
             }
         }
     }
@@ -121,12 +127,15 @@ impl Job {
         let label = line.label.clone();
 
         // A request that may not be sent twice is not sent if an earlier run may have sent it.
-        let is_once = self.granularity == Granularity::Response
-            && line.may_not_be_repeated()
-            && !self.idempotent;
+        let is_once =
+            line.may_not_be_repeated() && !self.idempotent && !self.reading_posts.contains(&line);
         if is_once && self.started_before.contains(label.n) {
-            let text = record::failed(&label, None, UNKNOWN_OUTCOME, Effort::default());
-            return self.end(turn, &text, LineOutcome::Failed);
+            let problem = match self.granularity {
+                Granularity::Response => UNKNOWN_OUTCOME,
+                Granularity::Pages | Granularity::Items => UNKNOWN_REST,
+            };
+            let record = record::failed(&label, None, problem, Effort::default());
+            return self.end(turn, Some(record), LineOutcome::Failed);
         }
         let request = || {
             let request = request::build(&self.client, &line, self.idempotent);
@@ -139,7 +148,10 @@ impl Job {
         // Each of these writes what arrives. The error of a request that got nothing is handled below.
         let failed = match self.granularity {
             Granularity::Response => self.response(turn, &label, request, !is_once),
+            // The library would repeat any request that follows a collection.
+            Granularity::Pages if is_once => self.pages(turn, &label, request().idempotent(false)),
             Granularity::Pages => self.pages(turn, &label, request()),
+            Granularity::Items if is_once => self.items(turn, &label, request().idempotent(false)),
             Granularity::Items => self.items(turn, &label, request()),
         };
         if let Err((failed, began)) = failed {
@@ -158,12 +170,12 @@ impl Job {
         let began = Instant::now();
         let response = request::send(request, may_repeat).map_err(|failed| (failed, began))?;
         let effort = effort(response.sent, began);
-        let text = record::response(label, response.status, response.body, effort);
+        let record = record::response(label, response.status, response.body, effort);
         let outcome = match response.status {
             ..400 => LineOutcome::Succeeded,
             _ => LineOutcome::Failed,
         };
-        self.end(turn, &text, outcome);
+        self.end(turn, Some(record), outcome);
         Ok(())
     }
 
@@ -197,8 +209,8 @@ impl Job {
         };
         if !is_undone {
             let status = error.status().map(|status| status.as_u16());
-            let text = record::failed(label, status, &error_text(error), effort(*sent, began));
-            return self.end(turn, &text, LineOutcome::Failed);
+            let record = record::failed(label, status, &error_text(error), effort(*sent, began));
+            return self.end(turn, Some(record), LineOutcome::Failed);
         }
 
         // If the server refused every attempt, it has not processed the request: the later run may send it.
@@ -208,9 +220,9 @@ impl Job {
             && !refusals.may_be_processed(label.n)
             && let Err(error) = journal.note(&JournalEntry::Unsent(label.n))
         {
-            self.stop(StopReason::Output(error));
+            self.stop(StopReason::Journal(error));
         }
-        self.end(turn, b"", LineOutcome::Undone);
+        self.end(turn, None, LineOutcome::Undone);
     }
 
     /// Makes the request of line `n` note itself in the journal before it is sent. If it can't be noted, it is not
@@ -221,126 +233,29 @@ impl Job {
         };
         let (journal, stop) = (Arc::clone(journal), Arc::clone(&self.stop));
         request.context(ONCE, n).before_send(move || {
+            // The response might not find room in the output.
+            if stop.is_given() {
+                return Err(Error::closed());
+            }
             journal.note(&JournalEntry::Start(n)).map_err(|error| {
-                stop.give(StopReason::Output(error));
+                stop.give(StopReason::Journal(error));
                 Error::closed()
             })
         })
     }
 
-    /// Writes the last text of a line.
-    fn end(&self, turn: u64, text: &[u8], outcome: LineOutcome) {
-        self.writer.write(turn, text, Some(outcome), &self.stop);
+    /// Ends a line, with its last line of output.
+    pub(super) fn end(&self, turn: u64, record: Option<Record>, outcome: LineOutcome) {
+        let records = record.into_iter().collect();
+        self.writer.write(turn, records, Some(outcome), &self.stop);
         if outcome == LineOutcome::Failed && self.fail_fast {
             self.stop(StopReason::FailFast);
         }
     }
-
-    /// Follows a collection and writes each page as it arrives.
-    fn pages(
-        &self,
-        turn: u64,
-        label: &LineLabel,
-        request: RequestBuilder,
-    ) -> Result<(), (FailedRequest, Instant)> {
-        let mut began = Instant::now();
-        for page in request.pages() {
-            let page = page.map_err(|error| failed_page(error, began))?;
-            let position = PagePosition {
-                page: page.number(),
-                last: page.position().is_end(),
-            };
-            let sent = Sent::default().plus(page.attempts(), page.waited());
-            let body = page.json().map_err(|error| failed_page(error, began))?;
-            let status = page.status().as_u16();
-            let text = record::page(label, status, body, position, effort(sent, began));
-            let outcome = position.last.then_some(LineOutcome::Succeeded);
-            self.writer.write(turn, &text, outcome, &self.stop);
-            began = Instant::now();
-        }
-        Ok(())
-    }
-
-    /// Follows a collection and writes its items. One item is held back until it is known whether more follow: the
-    /// last one is marked.
-    fn items(
-        &self,
-        turn: u64,
-        label: &LineLabel,
-        request: RequestBuilder,
-    ) -> Result<(), (FailedRequest, Instant)> {
-        let mut began = Instant::now();
-        let mut held_back: Option<CollectedItem> = None;
-        for page in request.pages() {
-            let page = page.map_err(|error| failed_page(error, began))?;
-            let is_end = page.position().is_end();
-            let sent = Sent::default().plus(page.attempts(), page.waited());
-            let (number, status) = (page.number(), page.status().as_u16());
-            let effort = effort(sent, began);
-
-            // All items of the page but its last.
-            let mut text = Vec::new();
-            for item in page.into_items() {
-                let item = CollectedItem {
-                    item: Some(item),
-                    number,
-                    status,
-                    effort,
-                };
-                if let Some(earlier) = held_back.replace(item) {
-                    text.extend(earlier.record(label, false));
-                }
-            }
-
-            // At the end also the last item; an empty collection has one line that says so.
-            if is_end {
-                let none = CollectedItem {
-                    item: None,
-                    number,
-                    status,
-                    effort,
-                };
-                text.extend(held_back.take().unwrap_or(none).record(label, true));
-                self.end(turn, &text, LineOutcome::Succeeded);
-            } else if !text.is_empty() {
-                self.writer.write(turn, &text, None, &self.stop);
-            }
-            began = Instant::now();
-        }
-        Ok(())
-    }
 }
 
-/// An item of a collection, and the page that it came with.
-struct CollectedItem {
-    item: Option<Value>,
-    number: u64,
-    status: u16,
-    effort: Effort,
-}
-
-impl CollectedItem {
-    fn record(&self, label: &LineLabel, last: bool) -> Vec<u8> {
-        let position = PagePosition {
-            page: self.number,
-            last,
-        };
-        record::item(
-            label,
-            self.status,
-            self.item.as_ref(),
-            position,
-            self.effort,
-        )
-    }
-}
-
-fn failed_page(error: Error, began: Instant) -> (FailedRequest, Instant) {
-    let sent = Sent::default().plus(error.attempts(), error.waited());
-    (FailedRequest { error, sent }, began)
-}
-
-fn effort(sent: Sent, began: Instant) -> Effort {
+/// Returns what was sent for a line of output that is finished now.
+pub(super) fn effort(sent: Sent, began: Instant) -> Effort {
     Effort {
         attempts: sent.attempts,
         waited: sent.waited,

@@ -72,8 +72,9 @@ impl Settings {
         flags: &FetchFlags,
         observers: [Arc<dyn Observer>; 2],
     ) -> Result<DynamicAPIClient, Failure> {
-        let mut builder =
-            DynamicAPIClient::builder(self.config.clone()).retry_transport(RETRY_TRANSPORT);
+        let mut builder = DynamicAPIClient::builder(self.config.clone())
+            .retry_transport(RETRY_TRANSPORT)
+            .max_body(flags.max_body);
         for observer in observers {
             builder = builder.observer(observer);
         }

@@ -22,6 +22,7 @@ pub(crate) fn until_the_end(
 ) {
     let mut is_closed = false;
     let mut store = StoreStatus::Unknown;
+    let mut limit_is_said = false;
     loop {
         // Show the news since the last update.
         for warning in warnings.take() {
@@ -30,6 +31,13 @@ pub(crate) fn until_the_end(
         let snapshot = job.client.limiter().snapshot();
         if let Some(change) = snapshot.fleet.as_ref().and_then(|it| store.change(it)) {
             progress.say(&change);
+        }
+
+        if !limit_is_said && let Some(flag) = traffic.perhaps_a_limit() {
+            limit_is_said = true;
+            progress.say(&format!(
+                "warning: after a stretch of successes, nothing but failures of one status: perhaps a limit: {flag}"
+            ));
         }
 
         // Wait a moment, or until the end.
