@@ -139,8 +139,9 @@ impl DynamicRateLimiter {
         poll_fn(|context| {
             loop {
                 let now = first_look.take().unwrap_or_else(|| clock.now());
+                let current = Some(context.waker());
                 let mut waker = || context.waker().clone();
-                match place.turn(began, now, cost, deadline, &mut waker) {
+                match place.turn(began, now, cost, deadline, current, &mut waker) {
                     Turn::Granted(grant) => {
                         let waited = now.saturating_since(began);
                         return Poll::Ready(Ok(Permit::new(self.clone(), grant, waited)));
