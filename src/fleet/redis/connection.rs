@@ -11,16 +11,16 @@ use ::redis::{
 };
 
 #[cfg(not(feature = "rustls"))]
-use super::no_tls as tls;
+use super::no_tls::NoTls as Tls;
 use super::socket::{BoundedSocket, StoreStream};
 #[cfg(feature = "rustls")]
-use super::tls;
+use super::tls::TlsSettings as Tls;
 
 /// Address and login of a store.
 pub(super) struct StoreAddress {
     address: Arc<ConnectionAddr>,
     login: RedisConnectionInfo,
-    tls: OnceLock<tls::TlsSettings>,
+    tls: OnceLock<Tls>,
 }
 
 impl StoreAddress {
@@ -50,11 +50,11 @@ impl StoreAddress {
     }
 
     /// Returns the settings of TLS. The system's certificates are read once.
-    fn tls(&self) -> RedisResult<&tls::TlsSettings> {
+    fn tls(&self) -> RedisResult<&Tls> {
         if let Some(settings) = self.tls.get() {
             return Ok(settings);
         }
-        let settings = tls::TlsSettings::of_the_system()?;
+        let settings = Tls::of_the_system()?;
         Ok(self.tls.get_or_init(|| settings))
     }
 

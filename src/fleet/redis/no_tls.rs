@@ -6,11 +6,11 @@ use ::redis::{ErrorKind, RedisResult};
 
 use super::socket::{BoundedSocket, StoreStream};
 
-/// There are none.
+/// Settings of TLS: there are none.
 #[derive(Debug, Clone)]
-pub(super) struct TlsSettings(Infallible);
+pub(super) struct NoTls(Infallible);
 
-impl TlsSettings {
+impl NoTls {
     pub(super) fn of_the_system() -> RedisResult<Self> {
         let problem = "TLS to the store needs the feature rustls";
         Err((ErrorKind::InvalidClientConfig, problem).into())
