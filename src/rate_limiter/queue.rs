@@ -40,6 +40,16 @@ struct Waiter {
     deadline: Option<Time>,
 }
 
+/// What a caller asks for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) now: Time,
+    pub(super) cost: u32,
+    pub(super) deadline: Option<Time>,
+    /// The waker of the caller's task; `None` for a thread, which always has the same one.
+    pub(super) current: Option<&'a Waker>,
+}
+
 /// Next action of a caller.
 #[derive(Debug)]
 pub(super) enum Turn {
@@ -62,21 +72,24 @@ impl Queue {
 
     /// Asks for a grant: at the caller's place in the queue if it has a `ticket`, else behind all others.
     ///
-    /// Returns `None` if the caller has to wait and its `waker` is missing: it asks again with one. A queued caller whose
-    /// task still has the same waker (`current`; `None` for threads) needs none. What is in `waker` afterwards is
+    /// Returns `None` if the caller has to wait and its `waker` is missing: it asks again with one. A queued caller that
+    /// still has the same one needs none. What is in `waker` afterwards is
     /// dropped without the lock.
     ///
     /// Unless it waits, the caller leaves the queue.
     pub(super) fn turn(
         &mut self,
         engine: &mut Engine,
-        now: Time,
+        asked: &Asked<'_>,
         ticket: &mut Option<u64>,
-        cost: u32,
-        deadline: Option<Time>,
-        current: Option<&Waker>,
         waker: &mut Option<SharedWaker>,
     ) -> Option<Turn> {
+        let Asked {
+            now,
+            cost,
+            deadline,
+            current,
+        } = *asked;
         if ticket.is_none() {
             if let Err(too_large) = engine.check_cost(cost) {
                 return Some(Turn::Failed(too_large.into()));

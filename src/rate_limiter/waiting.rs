@@ -6,7 +6,7 @@ use std::task::{Wake, Waker};
 use std::thread::{self, Thread};
 
 use super::permit::Permit;
-use super::queue::{Left, SharedWaker, Turn};
+use super::queue::{Asked, Left, SharedWaker, Turn};
 use super::shared::DynamicRateLimiter;
 use api_ratelimiter_core::Time;
 use api_ratelimiter_core::error::{Error, Result};
@@ -27,7 +27,13 @@ impl DynamicRateLimiter {
                 let signal = signal.get_or_insert_with(Signal::of_this_thread);
                 Waker::from(Arc::clone(signal))
             };
-            match place.turn(began, now, cost, deadline, None, &mut waker) {
+            let asked = Asked {
+                now,
+                cost,
+                deadline,
+                current: None,
+            };
+            match place.turn(began, asked, &mut waker) {
                 Turn::Granted(grant) => {
                     let waited = now.saturating_since(began);
                     return Ok(Permit::new(self.clone(), grant, waited));
@@ -51,20 +57,17 @@ pub(super) struct QueuePlace<'a> {
 }
 
 impl QueuePlace<'_> {
-    /// Asks for a permit once, and takes or keeps a place in the queue if there is none yet. A task gives its `current`
-    /// waker, a thread `None`; `waker` makes another one, and is called without the lock.
+    /// Asks for a permit once, and takes or keeps a place in the queue if there is none yet. `waker` makes a waker, and
+    /// is called without the lock.
     pub(super) fn turn(
         &mut self,
         began: Time,
-        now: Time,
-        cost: u32,
-        deadline: Option<Time>,
-        current: Option<&Waker>,
+        asked: Asked<'_>,
         waker: &mut dyn FnMut() -> Waker,
     ) -> Turn {
         let mut made = None;
         loop {
-            if let Some(turn) = self.look(began, now, cost, deadline, current, &mut made) {
+            if let Some(turn) = self.look(began, &asked, &mut made) {
                 return turn;
             }
             made = Some(Arc::new(waker()));
@@ -76,27 +79,18 @@ impl QueuePlace<'_> {
     fn look(
         &mut self,
         began: Time,
-        now: Time,
-        cost: u32,
-        deadline: Option<Time>,
-        current: Option<&Waker>,
+        asked: &Asked<'_>,
         made: &mut Option<SharedWaker>,
     ) -> Option<Turn> {
+        let now = asked.now;
         let (turn, left, ended, needs_visit) = {
             let mut core = self.limiter.shared.core.lock();
             let core = &mut *core;
             let turn = if core.closed {
                 Turn::Failed(Error::closed())
             } else {
-                core.queue.turn(
-                    &mut core.engine,
-                    now,
-                    &mut self.ticket,
-                    cost,
-                    deadline,
-                    current,
-                    made,
-                )?
+                let ticket = &mut self.ticket;
+                core.queue.turn(&mut core.engine, asked, ticket, made)?
             };
             let left = if let Turn::Wait(_) = turn {
                 None
