@@ -22,6 +22,10 @@
 //! address or a credential. There is no password, so it listens only on loopback addresses, unless
 //! [`DashboardBuilder::allow_remote`] allows others. A request with an unknown name as its `Host` is
 //! rejected, so that no web site can read the page through the user's browser (DNS rebinding).
+//!
+//! At most 64 connections are open at a time, and further ones are closed at once: the descriptors are those of the job.
+//! A connection ends if the head of a request takes longer than 10 s, if it is idle for as long, or if its reader takes
+//! nothing for 30 s.
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
@@ -36,6 +40,7 @@ use crate::prometheus::Metrics;
 use crate::rate_limiter::DynamicRateLimiter;
 use api_ratelimiter_core::{Error, Result};
 
+mod connections;
 mod routes;
 mod samples;
 mod stream;
@@ -136,11 +141,11 @@ impl DashboardBuilder {
                         return;
                     };
                     let sampling = tokio::spawn(samples::take_forever(samples));
-                    let serving = axum::serve(listener, routes::router(watched));
+                    let page = routes::router(watched);
                     tokio::select! {
                         // The dashboard drops the sender when it ends.
                         _ = stopped => {}
-                        _ = serving.into_future() => {}
+                        () = connections::serve(listener, page, connections::BOUNDS) => {}
                     }
                     sampling.abort();
                 });
@@ -191,5 +196,22 @@ impl fmt::Debug for Dashboard {
         f.debug_struct("Dashboard")
             .field("address", &self.address)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use api_ratelimiter_core::config::ApiRateConfig;
+
+    #[test]
+    fn a_page_that_has_ended_leaves_no_observer_behind() {
+        let limiter = DynamicRateLimiter::new(&ApiRateConfig::default()).expect("valid");
+        for _ in 0..20 {
+            let page = serve("127.0.0.1:0", &limiter).expect("it starts");
+            assert_eq!(limiter.observers(), 1);
+            drop(page);
+            assert_eq!(limiter.observers(), 0);
+        }
     }
 }

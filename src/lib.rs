@@ -48,7 +48,7 @@
 //! - **socks-proxy** (none): SOCKS proxies by `ALL_PROXY`.
 //! - **async** (54 crates, 58 beside rustls): `AsyncDynamicAPIClient` over reqwest on tokio, and
 //!   `acquire_async` of the limiter. A few calls from async code can use `spawn_blocking` instead.
-//! - **redis** (34 crates, 36 beside the default features): `Fleet::redis`, one limit for workers of many
+//! - **redis** (38 crates, 36 beside the default features): `Fleet::redis`, one limit for workers of many
 //!   processes and machines. Needs Rust 1.88.
 //! - **prometheus** (3 crates): the module `prometheus`, metrics in your registry.
 //! - **dashboard** (26 crates): the module `dashboard`, a live page about a running job, and its `/metrics`.

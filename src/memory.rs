@@ -5,7 +5,7 @@
 //! its owner can read it, because it shows which APIs are called.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -18,6 +18,11 @@ use crate::rate_limiter::DynamicRateLimiter;
 use api_ratelimiter_core::Time;
 use api_ratelimiter_core::hash::Fnv64;
 use api_ratelimiter_core::limiter::Learned;
+
+mod leftovers;
+
+/// Maximum length of a file that is read, in bytes. One that was written here is far shorter.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// Shortest time between two writes of the file while requests go on.
 const SAVE_EVERY: Duration = Duration::from_secs(5);
@@ -70,7 +75,10 @@ impl Memory {
 
     /// Gives the limiter what an earlier run learned. If the file can't be read, or belongs to another API or
     /// tenant, this logs one warning, and the limiter starts without it.
+    ///
+    /// Removes what runs that were killed have left in the directory.
     pub(crate) fn load(&self, limiter: &DynamicRateLimiter) {
+        leftovers::remove_from(folder_of(&self.path));
         match self.read() {
             Ok(Some(learned)) => {
                 *self.saved.lock() = Some(learned);
@@ -141,7 +149,7 @@ impl Memory {
     }
 
     fn read(&self) -> io::Result<Option<Learned>> {
-        let text = match fs::read_to_string(&self.path) {
+        let text = match read_file(&self.path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -183,9 +191,29 @@ fn file_name(key: &Key) -> String {
 /// Maximum number of characters of the readable part of a file name.
 const LONGEST_NAME: usize = 80;
 
+/// Reads a regular file of at most [`MOST_BYTES`].
+fn read_file(path: &Path) -> io::Result<String> {
+    let invalid = |problem: &str| io::Error::new(io::ErrorKind::InvalidData, problem.to_owned());
+    // Checked before it is opened: opening a FIFO waits for a writer, and a device may never end.
+    if !fs::metadata(path)?.is_file() {
+        return Err(invalid("not a regular file"));
+    }
+    let mut text = String::new();
+    let read = File::open(path)?
+        .take(MOST_BYTES + 1)
+        .read_to_string(&mut text)?;
+    if read as u64 > MOST_BYTES {
+        return Err(invalid("longer than 1 MiB"));
+    }
+    Ok(text)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
+}
+
 fn replace(path: &Path, record: &Record) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
+    fs::create_dir_all(folder_of(path))?;
     // The name is random and not the process's number: containers that share a directory may have equal
     // numbers.
     let beside = path.with_extension(format!("{:016x}.tmp", fastrand::u64(..)));

@@ -1,10 +1,11 @@
 //! The live page: requests of a browser, and requests that must be refused.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use api_ratelimiter::dashboard::{self, Dashboard};
 use api_ratelimiter::{ApiRateConfig, DynamicAPIClient, Error, Event, Observer};
@@ -134,6 +135,49 @@ fn the_page_shows_several_limiters() {
         .filter_map(|one| one["name"].as_str())
         .collect();
     assert_eq!(names, ["mine", "other"]);
+}
+
+#[test]
+fn hundreds_of_half_requests_take_no_more_than_the_pages_own_connections() {
+    let api = SimulatedApi::builder().start().expect("it starts");
+    let client = client(&api);
+    let page = dashboard::serve("127.0.0.1:0", &client).expect("it starts");
+    let half = || {
+        let mut stream = TcpStream::connect(page.address()).expect("a connection");
+        // A connection above the maximum may be closed already.
+        let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: local");
+        stream
+    };
+    let mut halves: Vec<TcpStream> = (0..300).map(|_| half()).collect();
+    // The page closes all but its own few at once, and those after ten seconds.
+    let mut open = 0;
+    for stream in &mut halves[100..] {
+        stream
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .expect("a timeout");
+        if let Err(error) = stream.read(&mut [0]) {
+            open += usize::from(error.kind() != ErrorKind::ConnectionReset);
+        }
+    }
+    assert_eq!(open, 0, "the first 64 of 300 are open, and no others");
+    // The job goes on, and the page is there again.
+    let response = client.get("/pages/1").send().expect("a response");
+    assert_eq!(response.status(), 200);
+    let began = Instant::now();
+    while !answered(&page) {
+        assert!(began.elapsed() < Duration::from_secs(60), "never again");
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Returns whether the page answers one whole request.
+fn answered(page: &Dashboard) -> bool {
+    let mut stream = TcpStream::connect(page.address()).expect("a connection");
+    let request = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let mut answer = Vec::new();
+    let _ = stream.write_all(request);
+    let _ = stream.read_to_end(&mut answer);
+    answer.starts_with(b"HTTP/1.1 200 ")
 }
 
 #[test]

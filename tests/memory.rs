@@ -1,13 +1,17 @@
 //! The file with the learned limit.
 
 use std::fs;
+#[cfg(unix)]
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use api_ratelimiter::{ApiRateConfig, ClientBuilder, DynamicAPIClient, Learned, ManualClock};
+use api_ratelimiter::{
+    ApiRateConfig, ClientBuilder, DynamicAPIClient, Event, Learned, ManualClock, Observer,
+};
 use api_ratelimiter_simulator::{Hint, Limit, SimulatedApi};
 
 const STORED: &str = r#"{"law_version": 1, "ceiling_per_second": 40.0, "rate_per_second": 39.0,
@@ -151,6 +155,177 @@ fn a_damaged_or_foreign_file_is_ignored_and_replaced() {
             Some(40.0)
         );
     }
+}
+
+/// Builds a client with this thing in place of its file, saves, and builds another one. `place` gets the path.
+#[cfg(unix)]
+fn with_a_strange_file(name: &str, place: impl FnOnce(&Path)) {
+    let folder = Folder::new(name);
+    let learn = |client: &DynamicAPIClient| {
+        let learned = serde_json::from_str::<Learned>(STORED).expect("valid");
+        client.limiter().restore(&learned);
+    };
+    let client = builder(&folder).build().expect("valid");
+    learn(&client);
+    drop(client);
+    let file = folder.files().remove(0);
+    fs::remove_file(&file).expect("it is there");
+    place(&file);
+    let warnings = Arc::new(Warnings::default());
+    let observed = builder(&folder).observer(warnings.clone());
+    let (done, built) = std::sync::mpsc::channel();
+    thread::spawn(move || done.send(observed.build()).expect("waited for"));
+    let built = built.recv_timeout(Duration::from_secs(60));
+    let client = built.expect("no hang").expect("it starts anyway");
+    assert_eq!(ceiling(&client), None);
+    let told = warnings.0.lock().expect("no panic").join("; ");
+    assert!(told.contains(&file.display().to_string()), "{told}");
+    learn(&client);
+    drop(client);
+    let again = builder(&folder).build().expect("valid");
+    assert_eq!(ceiling(&again), Some(40.0), "it was replaced");
+}
+
+/// Paths and problems of files that could not be used.
+#[derive(Debug, Default)]
+struct Warnings(Mutex<Vec<String>>);
+
+impl Observer for Warnings {
+    fn on_event(&self, event: &Event) {
+        if let Event::MemoryFailed { path, problem, .. } = event {
+            let mut told = self.0.lock().expect("no panic");
+            told.push(format!("{path}: {problem}"));
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_fifo_in_place_of_the_file_is_not_opened() {
+    with_a_strange_file("fifo", |path| {
+        let made = Command::new("mkfifo").arg(path).status();
+        assert!(made.expect("mkfifo").success());
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_an_endless_device_in_place_of_the_file_is_not_read() {
+    with_a_strange_file("device", |path| {
+        std::os::unix::fs::symlink("/dev/zero", path).expect("a link");
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_of_gigabytes_is_not_read() {
+    with_a_strange_file("huge", |path| {
+        // It has no content on the disk.
+        let file = fs::File::create(path).expect("a file");
+        file.set_len(8 << 30).expect("a length");
+    });
+}
+
+#[test]
+fn temporary_files_of_killed_runs_are_removed_and_others_stay() {
+    let folder = Folder::new("leftovers");
+    fs::create_dir_all(&folder.0).expect("a folder");
+    let old = SystemTime::now() - Duration::from_secs(3600);
+    let make = |name: &str, written: SystemTime| {
+        let file = fs::File::create(folder.0.join(name)).expect("a file");
+        file.set_modified(written).expect("a time");
+    };
+    make("another-0011223344556677.8899aabbccddeeff.tmp", old);
+    make("remembered-0011223344556677.0000000000000001.tmp", old);
+    // Another process may be writing this one.
+    make(
+        "remembered-0011223344556677.0000000000000002.tmp",
+        SystemTime::now(),
+    );
+    make("notes.tmp", old);
+    make("another-0011223344556677.json", old);
+    drop(builder(&folder).build().expect("valid"));
+    let mut left: Vec<String> = folder
+        .files()
+        .iter()
+        .map(|path| path.file_name().expect("a name").to_string_lossy().into())
+        .collect();
+    left.sort();
+    assert_eq!(
+        left,
+        [
+            "another-0011223344556677.json",
+            "notes.tmp",
+            "remembered-0011223344556677.0000000000000002.tmp"
+        ]
+    );
+}
+
+#[test]
+fn any_content_of_the_file_starts_a_client_at_a_sensible_rate() {
+    const RUNS: usize = 400;
+    let folder = Folder::new("random");
+    let client = builder(&folder).build().expect("valid");
+    let learned = serde_json::from_str::<Learned>(STORED).expect("valid");
+    client.limiter().restore(&learned);
+    drop(client);
+    let file = folder.files().remove(0);
+    let good = fs::read(&file).expect("a file");
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    for run in 0..RUNS {
+        fs::write(&file, changed(&good, &mut random)).expect("written");
+        let client = builder(&folder).build().expect("it starts anyway");
+        let snapshot = client.limiter().snapshot();
+        let rate = snapshot.current_rate;
+        assert!((0.1..=100.0).contains(&rate), "run {run} of {seed}: {rate}");
+        assert!(snapshot.tokens.is_finite() && snapshot.cooldown_until.is_none());
+        let first = client.limiter().acquire_within(Duration::ZERO);
+        first
+            .unwrap_or_else(|error| panic!("run {run} of {seed}: {error}"))
+            .success();
+        // It saves nothing of its own: the next run has its own content.
+        fs::write(&file, "").expect("written");
+    }
+}
+
+/// Returns the text with some of its numbers or bytes replaced.
+fn changed(good: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
+    const NUMBERS: [&str; 12] = [
+        "0",
+        "-1",
+        "1e-300",
+        "1e300",
+        "1e999",
+        "0.1",
+        "4000000000",
+        "18446744073709551615",
+        "-0",
+        "null",
+        "\"1\"",
+        "[]",
+    ];
+    let mut text = good.to_vec();
+    for _ in 0..random.usize(1..4) {
+        let at = random.usize(..text.len());
+        if random.bool() {
+            // The number at this place or the next one after it.
+            let is_digit = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+            if let Some(from) = text[at..].iter().position(is_digit) {
+                let from = at + from;
+                let length = text[from..]
+                    .iter()
+                    .take_while(|byte| is_digit(byte))
+                    .count();
+                let number = NUMBERS[random.usize(..NUMBERS.len())];
+                text.splice(from..from + length, number.bytes());
+            }
+        } else {
+            text[at] = random.u8(..);
+        }
+    }
+    text
 }
 
 #[test]

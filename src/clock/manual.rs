@@ -69,10 +69,11 @@ struct Parked {
     looked_in: Option<u64>,
 }
 
-#[derive(Debug)]
+/// A task's waker runs foreign code when it is cloned, dropped or woken, so none of that happens under the lock.
+#[derive(Debug, Clone)]
 enum Sleeper {
     Thread(Thread),
-    Task(Waker),
+    Task(Arc<Waker>),
 }
 
 impl Sleeper {
@@ -82,6 +83,13 @@ impl Sleeper {
             Self::Thread(thread) => thread.unpark(),
             Self::Task(waker) => waker.wake_by_ref(),
         }
+    }
+}
+
+/// Wakes threads and tasks. Called without the lock.
+fn rouse(sleepers: Vec<Sleeper>) {
+    for sleeper in sleepers {
+        sleeper.rouse();
     }
 }
 
@@ -120,9 +128,12 @@ impl ManualClock {
 
     /// Moves the time on, and wakes the threads and tasks that waited for it.
     pub fn advance(&self, by: Duration) {
-        let mut state = self.shared.state.lock();
-        state.now = state.now + by;
-        state.next_round();
+        let round = {
+            let mut state = self.shared.state.lock();
+            state.now = state.now + by;
+            state.next_round()
+        };
+        rouse(round);
     }
 
     /// Sets the wall clock, since 1970. The monotonic time stays.
@@ -161,19 +172,22 @@ pub struct JoinGuard {
 
 impl Drop for JoinGuard {
     fn drop(&mut self) {
-        let mut state = self.clock.shared.state.lock();
-        state.joined -= 1;
-        state.round_if_all_wait();
+        let round = {
+            let mut state = self.clock.shared.state.lock();
+            state.joined -= 1;
+            state.round_if_all_wait()
+        };
+        rouse(round);
     }
 }
 
 impl Timeline {
-    /// Makes all waiting threads and tasks look again, whether woken, due or neither.
-    fn next_round(&mut self) {
+    /// Begins a round, in which all waiting threads and tasks look again, whether woken, due or neither. Returns them, to
+    /// be roused without the lock.
+    fn next_round(&mut self) -> Vec<Sleeper> {
         self.round += 1;
-        for parked in &self.parked {
-            parked.sleeper.rouse();
-        }
+        let parked = self.parked.iter();
+        parked.map(|parked| parked.sleeper.clone()).collect()
     }
 
     /// Returns whether every joined thread waits and has looked in this round.
@@ -185,24 +199,22 @@ impl Timeline {
                 .all(|parked| parked.looked_in == Some(self.round))
     }
 
-    /// Moves the time to the earliest awaited time, if no joined thread runs.
-    fn jump_if_all_quiet(&mut self) -> bool {
+    /// Moves the time to the earliest awaited time, if no joined thread runs. Returns the round that begins.
+    fn jump_if_all_quiet(&mut self) -> Option<Vec<Sleeper>> {
         if !self.all_quiet() {
-            return false;
+            return None;
         }
         let earliest = self.parked.iter().filter_map(|parked| parked.until).min();
-        let Some(earliest) = earliest else {
-            return false;
-        };
-        self.now = self.now.max(earliest);
-        self.next_round();
-        true
+        self.now = self.now.max(earliest?);
+        Some(self.next_round())
     }
 
     /// Begins a round, if no joined thread runs.
-    fn round_if_all_wait(&mut self) {
+    fn round_if_all_wait(&mut self) -> Vec<Sleeper> {
         if self.parked.len() >= self.joined {
-            self.next_round();
+            self.next_round()
+        } else {
+            Vec::new()
         }
     }
 }
@@ -223,7 +235,7 @@ impl Clock for ManualClock {
     /// the time from jumping over it, a jump takes a *round*: all waiting threads look whether they were woken, and
     /// only when each of them has looked and stayed, the last one moves the time.
     fn park_until(&self, until: Option<Time>, woken: &AtomicBool) {
-        let id = {
+        let (id, round) = {
             let mut state = self.shared.state.lock();
             let id = state.next_id;
             state.next_id += 1;
@@ -233,11 +245,11 @@ impl Clock for ManualClock {
                 until,
                 looked_in: None,
             });
-            state.round_if_all_wait();
-            id
+            (id, state.round_if_all_wait())
         };
+        rouse(round);
         loop {
-            {
+            let jump = {
                 let mut state = self.shared.state.lock();
                 if woken.swap(false, Ordering::Acquire)
                     || until.is_some_and(|until| until <= state.now)
@@ -249,48 +261,59 @@ impl Clock for ManualClock {
                 if let Some(me) = state.parked.iter_mut().find(|parked| parked.id == id) {
                     me.looked_in = Some(round);
                 }
-                if self.shared.auto && state.jump_if_all_quiet() {
-                    continue;
+                if self.shared.auto {
+                    state.jump_if_all_quiet()
+                } else {
+                    None
                 }
+            };
+            match jump {
+                Some(round) => rouse(round),
+                None => thread::park(),
             }
-            thread::park();
         }
     }
 
     /// Waits in rounds as a thread does. A task looks whenever it is polled.
     fn wake_at(&self, alarm: &mut Option<u64>, until: Option<Time>, waker: &Waker) -> bool {
+        let own = Arc::new(waker.clone());
         let mut state = self.shared.state.lock();
-        if until.is_some_and(|until| until <= state.now) {
-            waker.wake_by_ref();
-        }
+        let is_due = until.is_some_and(|until| until <= state.now);
         let round = state.round;
         let known = alarm.and_then(|id| state.parked.iter_mut().find(|parked| parked.id == id));
-        if let Some(me) = known {
+        let (replaced, roused) = if let Some(me) = known {
             me.looked_in = Some(round);
             me.until = until;
-            me.sleeper = Sleeper::Task(waker.clone());
-            if self.shared.auto {
-                state.jump_if_all_quiet();
-            }
+            let replaced = std::mem::replace(&mut me.sleeper, Sleeper::Task(own));
+            let jump = self.shared.auto.then(|| state.jump_if_all_quiet());
+            (Some(replaced), jump.flatten().unwrap_or_default())
         } else {
             let id = state.next_id;
             state.next_id += 1;
             *alarm = Some(id);
             state.parked.push(Parked {
                 id,
-                sleeper: Sleeper::Task(waker.clone()),
+                sleeper: Sleeper::Task(own),
                 until,
                 looked_in: None,
             });
-            if self.shared.auto {
-                state.round_if_all_wait();
-            }
+            let round = self.shared.auto.then(|| state.round_if_all_wait());
+            (None, round.unwrap_or_default())
+        };
+        drop(state);
+        drop(replaced);
+        if is_due {
+            waker.wake_by_ref();
         }
+        rouse(roused);
         true
     }
 
     fn forget(&self, alarm: u64) {
         let mut state = self.shared.state.lock();
-        state.parked.retain(|parked| parked.id != alarm);
+        let found = state.parked.iter().position(|parked| parked.id == alarm);
+        let left = found.map(|at| state.parked.remove(at));
+        drop(state);
+        drop(left);
     }
 }

@@ -3,18 +3,33 @@
 use std::fmt;
 use std::time::Duration;
 
-use ::redis::{Client, Cmd, Connection, ErrorKind, RedisError, RedisResult, Script};
+use ::redis::{
+    Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisError, RedisResult, Script,
+};
 use parking_lot::Mutex;
 
 use super::Fleet;
 use super::store::{FleetKey, FleetStore, Replaced, StoreError, Stored};
 use api_ratelimiter_core::error::{Error, Result};
 
-/// Longest time for a response. Workers come for slots a tenth of a second ahead.
+mod connection;
+#[cfg(not(feature = "rustls"))]
+mod no_tls;
+mod socket;
+#[cfg(feature = "rustls")]
+mod tls;
+
+use connection::{StoreAddress, StoreConnection};
+
+/// Longest time of a visit over a connection that is there. Workers come for slots a tenth of a second ahead.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// Longest time to connect, with TLS. Only the first worker waits for it.
+/// Longest time of a visit that connects: name, connection, TLS, login and response. Only the first worker waits for
+/// it.
 const CONNECTING: Duration = Duration::from_millis(500);
+
+/// Maximum number of characters of an error that are shown: the store may be anything.
+const LONGEST_PROBLEM: usize = 200;
 
 /// Reads the text, or replaces it if its version has not changed, and returns the server's time. The version is the
 /// time of the write, so that no version comes back after the store was emptied. An invalid text has the version of
@@ -49,7 +64,8 @@ impl Fleet {
     /// certificates that the system trusts, or those in the file that the environment variable `SSL_CERT_FILE`
     /// names); `redis://user:password@host` for a user; and `/2` at the end for another database. The user needs the
     /// commands `EVALSHA`, `EVAL`, `TIME`, `HMGET`, `HSET` and `PEXPIRE` on keys that begin with `api-ratelimiter:`.
-    /// The first connection is made when the limiter is built.
+    /// The first connection is made when the limiter is built. A visit that takes longer than 50 ms, or 500 ms with a new
+    /// connection, or that reads more than 256 KiB, fails.
     ///
     /// ```no_run
     /// use api_ratelimiter::{DynamicAPIClient, Fleet};
@@ -64,14 +80,21 @@ impl Fleet {
     ///
     /// [`Error::InvalidConfig`] for an invalid address. The error does not show the address: it may hold a password.
     pub fn redis(url: &str, key: &str) -> Result<Self> {
-        let client = Client::open(url).map_err(|error| {
-            let problem = format_args!("not the address of a Redis server: {}", told(&error));
-            Error::config("fleet", "url", problem)
+        let bad = |problem: &dyn fmt::Display| Error::config("fleet", "url", problem);
+        let info = url.into_connection_info().map_err(|error| {
+            bad(&format_args!(
+                "not the address of a Redis server: {}",
+                told(&error)
+            ))
         })?;
-        provider::choose();
+        if let ConnectionAddr::TcpTls { insecure: true, .. } = info.addr() {
+            return Err(bad(
+                &"#insecure is not supported: the certificate is always verified",
+            ));
+        }
         let store = RedisStore {
-            shown: format!("redis at {}", client.get_connection_info().addr()),
-            client,
+            shown: format!("redis at {}", info.addr()),
+            address: StoreAddress::new(&info),
             idle: Mutex::new(Vec::new()),
             script: Script::new(SCRIPT),
         };
@@ -79,28 +102,10 @@ impl Fleet {
     }
 }
 
-/// Chooses the provider of cryptography for rustls. Without a choice, rustls panics in an application that has
-/// several providers built in.
-#[cfg(feature = "rustls")]
-mod provider {
-    pub(super) fn choose() {
-        if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // Another thread may be quicker. Its choice serves as well.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-        }
-    }
-}
-
-/// Does nothing: there is no TLS, or the system's.
-#[cfg(not(feature = "rustls"))]
-mod provider {
-    pub(super) const fn choose() {}
-}
-
 struct RedisStore {
-    client: Client,
+    address: StoreAddress,
     /// Idle connections. Each worker of this process that shares the store uses one at a time.
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<StoreConnection>>,
     script: Script,
     shown: String,
 }
@@ -112,34 +117,28 @@ impl RedisStore {
         // The lock is not held while connecting or waiting: one visit delays no other.
         let idle = self.idle.lock().pop();
         if let Some(mut connection) = idle {
+            connection.begin(PATIENCE);
             match self.evaluate(&mut connection, arguments) {
                 // The server, or a proxy, closed the connection while it was idle.
                 Err(error) if again == Again::IfClosed && is_closed(&error) => {}
                 answer => return self.kept(connection, answer),
             }
         }
-        let mut connection = self.connected()?;
+        let mut connection = self.address.connect(CONNECTING)?;
         let answer = self.evaluate(&mut connection, arguments);
         self.kept(connection, answer)
     }
 
-    fn kept<T>(&self, connection: Connection, answer: RedisResult<T>) -> RedisResult<T> {
+    fn kept<T>(&self, connection: StoreConnection, answer: RedisResult<T>) -> RedisResult<T> {
         if answer.is_ok() {
             self.idle.lock().push(connection);
         }
         answer
     }
 
-    fn connected(&self) -> RedisResult<Connection> {
-        let connection = self.client.get_connection_with_timeout(CONNECTING)?;
-        connection.set_read_timeout(Some(PATIENCE))?;
-        connection.set_write_timeout(Some(PATIENCE))?;
-        Ok(connection)
-    }
-
     fn evaluate(
         &self,
-        connection: &mut Connection,
+        connection: &mut StoreConnection,
         arguments: &[&str],
     ) -> RedisResult<(u64, u64, String, String)> {
         let by_hash = call("EVALSHA", self.script.get_hash(), arguments).query(connection);
@@ -174,7 +173,7 @@ enum Again {
 }
 
 fn is_closed(error: &RedisError) -> bool {
-    !error.is_timeout() && (error.is_connection_dropped() || error.is_io_error())
+    !error.is_timeout() && error.is_connection_dropped()
 }
 
 /// Returns the key of a fleet's state: `api-ratelimiter:{…}`, with a cryptographic hash of the user's key, which may
@@ -195,16 +194,29 @@ fn said(error: &RedisError) -> StoreError {
     StoreError::new(told(error))
 }
 
+/// Returns the error as one short line. A response that makes no sense is not shown.
 fn told(error: &RedisError) -> String {
     if error.is_timeout() {
         return "no response in time".to_owned();
     }
-    match error.detail() {
+    let problem = match error.detail() {
         Some(detail) if error.code().is_some() => {
             format!("{} {detail}", error.code().unwrap_or_default())
         }
+        _ if matches!(
+            error.kind(),
+            ErrorKind::Parse | ErrorKind::UnexpectedReturnType
+        ) =>
+        {
+            "the response is not that of a Redis server".to_owned()
+        }
         _ => error.to_string(),
-    }
+    };
+    problem
+        .chars()
+        .take(LONGEST_PROBLEM)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 impl FleetStore for RedisStore {
@@ -237,7 +249,7 @@ impl FleetStore for RedisStore {
     }
 }
 
-/// Hides the client, which knows the password.
+/// Hides the address, which knows the password.
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore")

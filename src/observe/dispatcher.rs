@@ -55,6 +55,27 @@ impl Dispatcher {
         self.listened.store(true, Ordering::Release);
     }
 
+    /// Removes an observer that was added. It hears of no event that begins after this.
+    pub(crate) fn remove(&self, observer: &Arc<dyn Observer>) {
+        let removed: Vec<_> = {
+            let mut seats = self.seats.write();
+            let listeners = std::mem::take(&mut seats.listeners).into_iter();
+            let (removed, left): (Vec<_>, Vec<_>) =
+                listeners.partition(|known| Arc::ptr_eq(&known.observer, observer));
+            self.listened.store(!left.is_empty(), Ordering::Release);
+            seats.listeners = left;
+            removed
+        };
+        // Dropped without the lock: it may be the last copy of an observer whose drop adds another one.
+        drop(removed);
+    }
+
+    /// Returns the number of observers besides the log lines.
+    #[cfg(test)]
+    pub(crate) fn observers(&self) -> usize {
+        self.seats.read().listeners.len()
+    }
+
     pub(crate) fn set_tenant(&self, tenant: &str) {
         self.seats.write().tenant = Some(tenant.into());
     }

@@ -98,6 +98,20 @@ impl DynamicRateLimiter {
         self.shared.audience.add(observer);
     }
 
+    /// Removes an observer that [`add_observer`](Self::add_observer) has added.
+    pub(crate) fn remove_observer(&self, observer: &Arc<dyn Observer>) {
+        for (_, scope) in &self.shared.scopes {
+            scope.remove_observer(observer);
+        }
+        self.shared.audience.remove(observer);
+    }
+
+    /// Returns the number of its observers.
+    #[cfg(test)]
+    pub(crate) fn observers(&self) -> usize {
+        self.shared.audience.observers()
+    }
+
     /// Returns the limiter of a part of the API, by the name of its [`ScopeConfig`](crate::ScopeConfig).
     ///
     /// A client uses it by itself. For a request that other code sends, take a permit of the scope first and then one

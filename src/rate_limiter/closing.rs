@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use super::queue::wake_all;
 use super::shared::DynamicRateLimiter;
 use super::waiting::Signal;
 
@@ -25,7 +26,7 @@ impl DynamicRateLimiter {
             core.closed = true;
             (core.queue.all(), core.in_flight)
         };
-        waiting.into_iter().for_each(Waker::wake);
+        wake_all(waiting);
         under_way
     }
 
@@ -50,10 +51,15 @@ impl DynamicRateLimiter {
 
     /// Returns the number of permits in flight. `waker` is woken when the last of them is done.
     pub(super) fn left_to_land(&self, waker: &Waker) -> usize {
+        // A waker runs code of the caller when it is cloned or dropped, so neither happens under the lock.
+        let mut own = Some(waker.clone());
         let mut core = self.shared.core.lock();
         if !core.closers.iter().any(|known| known.will_wake(waker)) {
-            core.closers.push(waker.clone());
+            core.closers.extend(own.take());
         }
-        core.in_flight
+        let left = core.in_flight;
+        drop(core);
+        drop(own);
+        left
     }
 }

@@ -3,6 +3,7 @@
 use std::task::Waker;
 use std::time::Duration;
 
+use super::queue::{SharedWaker, wake_all};
 use super::shared::{Core, DynamicRateLimiter};
 use crate::observe::{About, AttemptRecord, Cause, Decision, Dispatcher, Event};
 use api_ratelimiter_core::attempt::Attempt;
@@ -24,7 +25,7 @@ pub(super) enum Origin {
 /// Work that is left after feedback, to be done without the lock.
 struct Effects {
     /// Callers to wake.
-    wake: Vec<Waker>,
+    wake: Vec<SharedWaker>,
     /// Whether the fleet's store has to be visited soon.
     needs_visit: bool,
     /// Announced and learned limit, if they disagree.
@@ -81,7 +82,7 @@ impl DynamicRateLimiter {
     /// Does what feedback has left to do. The lock is not held.
     fn carry_out(&self, effects: Effects, cause: &Cause) {
         self.wake_fleet_driver(effects.needs_visit);
-        effects.wake.into_iter().for_each(Waker::wake);
+        wake_all(effects.wake);
         if let Some((announced, learned)) = effects.disagreement {
             self.tell_disagreement(announced, learned);
         }
@@ -114,7 +115,7 @@ fn take_in(
     }
 
     // The callers whose time may have moved.
-    let mut wake: Vec<Waker> = head_concerned(core, origin, is_news).into_iter().collect();
+    let mut wake: Vec<SharedWaker> = head_concerned(core, origin, is_news).into_iter().collect();
     wake.append(&mut others_concerned(core, now, change, &before, &after));
 
     Effects {
@@ -136,7 +137,7 @@ fn take_in(
 
 /// Returns the waker of the head of the queue, if feedback may have moved its time: any news does, and the head may wait
 /// for this very canary, trial, or announcement.
-fn head_concerned(core: &Core, origin: Origin, is_news: bool) -> Option<Waker> {
+fn head_concerned(core: &Core, origin: Origin, is_news: bool) -> Option<SharedWaker> {
     let is_concerned = is_news
         || match origin {
             Origin::Manual | Origin::Unsent => true,
@@ -156,13 +157,13 @@ fn others_concerned(
     change: Change,
     before: &Belief,
     after: &Belief,
-) -> Vec<Waker> {
+) -> Vec<SharedWaker> {
     let has_opened = before.open_since.is_none() && after.open_since.is_some();
     match change {
         _ if core.engine.denies_callers(now) => core.queue.all(),
         // Deadlines that the pause has passed.
-        Change::Cut { .. } | Change::Held { .. } => core.queue.with_deadlines(),
-        _ if has_opened => core.queue.with_deadlines(),
+        Change::Cut { .. } | Change::Held { .. } => core.queue.hopeless(&core.engine, now),
+        _ if has_opened => core.queue.hopeless(&core.engine, now),
         // The last response has arrived, so none can announce a larger rest any more.
         Change::Nothing | Change::Raised { .. }
             if core.engine.is_held_by_cap() && core.engine.has_all_responses() =>
@@ -243,9 +244,9 @@ impl DynamicRateLimiter {
                 return Err(Error::config(name, "min_rate", problem));
             }
             // Callers that now miss their deadline learn of it at once.
-            (core.queue.head(), core.queue.with_deadlines())
+            (core.queue.head(), core.queue.hopeless(&core.engine, now))
         };
-        head.into_iter().chain(late).for_each(Waker::wake);
+        wake_all(head.into_iter().chain(late));
         Ok(())
     }
 

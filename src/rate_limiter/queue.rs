@@ -4,6 +4,7 @@
 //! leaves wakes the next one. So leaving is exact: it can neither lose a permit nor make one.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -11,24 +12,42 @@ use api_ratelimiter_core::Time;
 use api_ratelimiter_core::error::Error;
 use api_ratelimiter_core::limiter::{Denial, Engine, Grant, Poll};
 
+mod cost_sums;
+
+use cost_sums::CostSums;
+
 /// Waiting callers in the order in which they came.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     waiting: BTreeMap<u64, Waiter>,
     next_ticket: u64,
-    /// Sum of the costs of all waiting callers.
-    cost: u64,
+    /// Costs of all waiting callers.
+    costs: CostSums,
     /// Whether a caller had to wait since the last grant, without queueing: the limit, and not the caller's own pace,
     /// delayed the next grant.
     had_to_wait: bool,
 }
 
+/// The waker of a waiting caller. A waker runs code of the caller when it is cloned, dropped or woken, so none of that
+/// happens under the lock: there only this pointer is copied and moved.
+pub(super) type SharedWaker = Arc<Waker>;
+
 /// A waiting caller.
 #[derive(Debug)]
 struct Waiter {
-    waker: Waker,
+    waker: SharedWaker,
     cost: u32,
     deadline: Option<Time>,
+}
+
+/// What a caller asks for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) now: Time,
+    pub(super) cost: u32,
+    pub(super) deadline: Option<Time>,
+    /// The waker of the caller's task; `None` for a thread, which always has the same one.
+    pub(super) current: Option<&'a Waker>,
 }
 
 /// Next action of a caller.
@@ -53,18 +72,31 @@ impl Queue {
 
     /// Asks for a grant: at the caller's place in the queue if it has a `ticket`, else behind all others.
     ///
-    /// Unless it returns [`Turn::Wait`], the caller leaves the queue.
+    /// Returns `None` if the caller has to wait and its `waker` is missing: it asks again with one. A queued caller that
+    /// still has the same one needs none. What is in `waker` afterwards is
+    /// dropped without the lock.
+    ///
+    /// Unless it waits, the caller leaves the queue.
     pub(super) fn turn(
         &mut self,
         engine: &mut Engine,
-        now: Time,
+        asked: &Asked<'_>,
         ticket: &mut Option<u64>,
-        cost: u32,
-        deadline: Option<Time>,
-        waker: &mut dyn FnMut() -> Waker,
-    ) -> Turn {
+        waker: &mut Option<SharedWaker>,
+    ) -> Option<Turn> {
+        let Asked {
+            now,
+            cost,
+            deadline,
+            current,
+        } = *asked;
+        if ticket.is_none() {
+            if let Err(too_large) = engine.check_cost(cost) {
+                return Some(Turn::Failed(too_large.into()));
+            }
+        }
         if deadline.is_some_and(|deadline| deadline < now) {
-            return Turn::Failed(Error::deadline(SHORTEST_WAIT));
+            return Some(Turn::Failed(Error::deadline(SHORTEST_WAIT)));
         }
         // The head polls the engine; the others only learn whether waiting makes sense.
         let first = self.waiting.first_key_value().map(|(first, _)| *first);
@@ -74,46 +106,47 @@ impl Queue {
             match engine.poll(now, cost, ticket.is_some() || self.had_to_wait) {
                 Poll::Grant(grant) => {
                     self.had_to_wait = false;
-                    return Turn::Granted(grant);
+                    return Some(Turn::Granted(grant));
                 }
-                Poll::Denied(denial) => return Turn::Failed(denial.into()),
+                Poll::Denied(denial) => return Some(Turn::Failed(denial.into())),
                 Poll::At(time) => (time, false),
                 Poll::AfterFeedback(time) => (time, true),
             }
         } else {
             match engine.projected(now, self.ahead_of(*ticket), cost) {
                 Ok(time) => (time, false),
-                Err(denial) => return Turn::Failed(denial.into()),
+                Err(denial) => return Some(Turn::Failed(denial.into())),
             }
         };
         // A deadline that would be missed fails now.
         if deadline.is_some_and(|deadline| deadline <= now || (deadline < until && !is_latest)) {
             let needed = until.saturating_since(now).max(SHORTEST_WAIT);
-            return Turn::Failed(Error::deadline(needed));
+            return Some(Turn::Failed(Error::deadline(needed)));
         }
         // Take a place in the queue, or keep it.
         let queued = ticket.and_then(|ticket| self.waiting.get_mut(&ticket));
         if let Some(waiter) = queued {
-            // A task may have moved to another waker since.
-            waiter.waker.clone_from(&waker());
+            let is_same = current.is_none_or(|current| current.will_wake(&waiter.waker));
+            if !is_same {
+                // A task has moved to another waker since.
+                std::mem::swap(&mut waiter.waker, waker.as_mut()?);
+            }
         } else {
+            let waiter = Waiter {
+                waker: Arc::clone(waker.as_ref()?),
+                cost,
+                deadline,
+            };
             *ticket = Some(self.next_ticket);
-            self.waiting.insert(
-                self.next_ticket,
-                Waiter {
-                    waker: waker(),
-                    cost,
-                    deadline,
-                },
-            );
+            self.costs.add(self.next_ticket, cost);
+            self.waiting.insert(self.next_ticket, waiter);
             self.next_ticket += 1;
-            self.cost += u64::from(cost);
         }
         // Behind the head only callers with a deadline need a timer.
-        Turn::Wait(match deadline {
+        Some(Turn::Wait(match deadline {
             Some(deadline) if is_head => Some(until.min(deadline)),
             deadline => deadline.or(is_head.then_some(until)),
-        })
+        }))
     }
 
     /// Asks for a grant without queueing. `Err`: how long it would take.
@@ -137,7 +170,7 @@ impl Queue {
                 Poll::Denied(denial) => Err(denial),
             }
         } else {
-            engine.projected(now, self.cost, cost)
+            engine.projected(now, self.costs.total(), cost)
         };
         self.had_to_wait = true;
         Err(due.map_or_else(Denial::retry_after, |time| {
@@ -145,16 +178,20 @@ impl Queue {
         }))
     }
 
-    /// Takes a caller out of the queue. Returns the new head's waker if the old head left.
-    pub(super) fn leave(&mut self, ticket: &mut Option<u64>) -> Option<Waker> {
+    /// Takes a caller out of the queue. Returns the new head's waker if the old head left, and the caller's own, which
+    /// is to be dropped without the lock.
+    pub(super) fn leave(&mut self, ticket: &mut Option<u64>) -> Option<Left> {
         let ticket = ticket.take()?;
         let was_head = self
             .waiting
             .first_key_value()
             .is_some_and(|(first, _)| *first == ticket);
         let waiter = self.waiting.remove(&ticket)?;
-        self.cost -= u64::from(waiter.cost);
-        if was_head { self.head() } else { None }
+        self.costs.subtract(ticket, waiter.cost);
+        Some(Left {
+            next: if was_head { self.head() } else { None },
+            _own: waiter.waker,
+        })
     }
 
     /// Returns the costs of the first `most` callers, in their order.
@@ -169,52 +206,62 @@ impl Queue {
     }
 
     /// Returns the head's waker.
-    pub(super) fn head(&self) -> Option<Waker> {
+    pub(super) fn head(&self) -> Option<SharedWaker> {
         self.waiting
             .first_key_value()
-            .map(|(_, head)| head.waker.clone())
+            .map(|(_, head)| Arc::clone(&head.waker))
     }
 
     /// Returns the wakers of all callers.
-    pub(super) fn all(&self) -> Vec<Waker> {
+    pub(super) fn all(&self) -> Vec<SharedWaker> {
         let all = self.waiting.values();
-        all.map(|waiter| waiter.waker.clone()).collect()
+        all.map(|waiter| Arc::clone(&waiter.waker)).collect()
     }
 
-    /// Returns the wakers of the callers behind the head that have a deadline.
-    pub(super) fn with_deadlines(&self) -> Vec<Waker> {
+    /// Returns the wakers of the callers behind the head that will miss their deadline, as things stand. Callers that
+    /// will leave for that reason do not count as ahead of others.
+    pub(super) fn hopeless(&self, engine: &Engine, now: Time) -> Vec<SharedWaker> {
+        let mut ahead = u64::from(self.head_cost().unwrap_or_default());
+        let waits_in_vain = |waiter: &&Waiter| {
+            let is_late = waiter.deadline.is_some_and(|deadline| {
+                let due = engine.projected(now, ahead, waiter.cost);
+                due.is_ok_and(|due| due > deadline)
+            });
+            if !is_late {
+                ahead += u64::from(waiter.cost);
+            }
+            is_late
+        };
         let behind = self.waiting.values().skip(1);
         behind
-            .filter(|waiter| waiter.deadline.is_some())
-            .map(|waiter| waiter.waker.clone())
+            .filter(waits_in_vain)
+            .map(|waiter| Arc::clone(&waiter.waker))
             .collect()
-    }
-
-    /// Returns the wakers of the callers behind the head that will miss their deadline, as things stand.
-    pub(super) fn hopeless(&self, engine: &Engine, now: Time) -> Vec<Waker> {
-        let mut ahead = 0;
-        let waits_in_vain = |waiter: &&Waiter| {
-            let before = ahead;
-            ahead += u64::from(waiter.cost);
-            let is_late = |deadline| {
-                let due = engine.projected(now, before, waiter.cost);
-                due.is_ok_and(|due| due > deadline)
-            };
-            before > 0 && waiter.deadline.is_some_and(is_late)
-        };
-        let hopeless = self.waiting.values().filter(waits_in_vain);
-        hopeless.map(|waiter| waiter.waker.clone()).collect()
     }
 
     /// Returns the sum of the costs of the callers before this one.
     fn ahead_of(&self, ticket: Option<u64>) -> u64 {
-        match ticket {
-            None => self.cost,
-            Some(ticket) => self
-                .waiting
-                .range(..ticket)
-                .map(|(_, waiter)| u64::from(waiter.cost))
-                .sum(),
-        }
+        ticket.map_or(self.costs.total(), |ticket| self.costs.before(ticket))
+    }
+}
+
+/// What a caller that leaves the queue leaves behind.
+pub(super) struct Left {
+    /// The waker of the new head, if the head has left.
+    next: Option<SharedWaker>,
+    _own: SharedWaker,
+}
+
+impl Left {
+    /// Wakes the new head. Called without the lock.
+    pub(super) fn wake_next(self) {
+        wake_all(self.next);
+    }
+}
+
+/// Wakes callers. Called without the lock.
+pub(super) fn wake_all(wakers: impl IntoIterator<Item = SharedWaker>) {
+    for waker in wakers {
+        waker.wake_by_ref();
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::Sleep;
 
 use super::permit::Permit;
 use super::permits::{Held, Permits};
-use super::queue::Turn;
+use super::queue::{Asked, Turn};
 use super::shared::DynamicRateLimiter;
 use super::waiting::QueuePlace;
 use crate::clock::Clock;
@@ -141,8 +141,14 @@ impl DynamicRateLimiter {
         poll_fn(|context| {
             loop {
                 let now = first_look.take().unwrap_or_else(|| clock.now());
+                let asked = Asked {
+                    now,
+                    cost,
+                    deadline,
+                    current: Some(context.waker()),
+                };
                 let mut waker = || context.waker().clone();
-                match place.turn(began, now, cost, deadline, &mut waker) {
+                match place.turn(began, asked, &mut waker) {
                     Turn::Granted(grant) => {
                         let waited = now.saturating_since(began);
                         return Poll::Ready(Ok(Permit::new(self.clone(), grant, waited)));

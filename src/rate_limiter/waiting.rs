@@ -6,7 +6,7 @@ use std::task::{Wake, Waker};
 use std::thread::{self, Thread};
 
 use super::permit::Permit;
-use super::queue::Turn;
+use super::queue::{Asked, Left, SharedWaker, Turn};
 use super::shared::DynamicRateLimiter;
 use api_ratelimiter_core::Time;
 use api_ratelimiter_core::error::{Error, Result};
@@ -24,11 +24,16 @@ impl DynamicRateLimiter {
         let mut now = began;
         loop {
             let mut waker = || {
-                Waker::from(Arc::clone(
-                    signal.get_or_insert_with(Signal::of_this_thread),
-                ))
+                let signal = signal.get_or_insert_with(Signal::of_this_thread);
+                Waker::from(Arc::clone(signal))
             };
-            match place.turn(began, now, cost, deadline, &mut waker) {
+            let asked = Asked {
+                now,
+                cost,
+                deadline,
+                current: None,
+            };
+            match place.turn(began, asked, &mut waker) {
                 Turn::Granted(grant) => {
                     let waited = now.saturating_since(began);
                     return Ok(Permit::new(self.clone(), grant, waited));
@@ -52,31 +57,42 @@ pub(super) struct QueuePlace<'a> {
 }
 
 impl QueuePlace<'_> {
-    /// Asks for a permit once, and takes or keeps a place in the queue if there is none yet.
+    /// Asks for a permit once, and takes or keeps a place in the queue if there is none yet. `waker` makes a waker, and
+    /// is called without the lock.
     pub(super) fn turn(
         &mut self,
         began: Time,
-        now: Time,
-        cost: u32,
-        deadline: Option<Time>,
+        asked: Asked<'_>,
         waker: &mut dyn FnMut() -> Waker,
     ) -> Turn {
-        let (turn, next, ended, needs_visit) = {
+        let mut made = None;
+        loop {
+            if let Some(turn) = self.look(began, &asked, &mut made) {
+                return turn;
+            }
+            made = Some(Arc::new(waker()));
+        }
+    }
+
+    /// Asks once, under the lock; then, without it, wakes the next caller and emits events. Returns `None` if a waker is
+    /// missing.
+    fn look(
+        &mut self,
+        began: Time,
+        asked: &Asked<'_>,
+        made: &mut Option<SharedWaker>,
+    ) -> Option<Turn> {
+        let now = asked.now;
+        let (turn, left, ended, needs_visit) = {
             let mut core = self.limiter.shared.core.lock();
             let core = &mut *core;
             let turn = if core.closed {
                 Turn::Failed(Error::closed())
             } else {
-                core.queue.turn(
-                    &mut core.engine,
-                    now,
-                    &mut self.ticket,
-                    cost,
-                    deadline,
-                    waker,
-                )
+                let ticket = &mut self.ticket;
+                core.queue.turn(&mut core.engine, asked, ticket, made)?
             };
-            let next = if let Turn::Wait(_) = turn {
+            let left = if let Turn::Wait(_) = turn {
                 None
             } else {
                 core.queue.leave(&mut self.ticket)
@@ -87,26 +103,26 @@ impl QueuePlace<'_> {
             };
             let number = ended.map(|_| self.limiter.shared.audience.next_number());
             let needs_visit = core.needs_visit(now);
-            (turn, next, number.zip(ended), needs_visit)
+            (turn, left, number.zip(ended), needs_visit)
         };
-        next.into_iter().for_each(Waker::wake);
+        left.into_iter().for_each(Left::wake_next);
         self.limiter.wake_fleet_driver(needs_visit);
         self.limiter.tell_ended(ended);
-        turn
+        Some(turn)
     }
 }
 
 impl Drop for QueuePlace<'_> {
     fn drop(&mut self) {
         if self.ticket.is_some() {
-            let next = self
+            let left = self
                 .limiter
                 .shared
                 .core
                 .lock()
                 .queue
                 .leave(&mut self.ticket);
-            next.into_iter().for_each(Waker::wake);
+            left.into_iter().for_each(Left::wake_next);
         }
     }
 }

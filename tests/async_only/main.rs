@@ -11,6 +11,7 @@ mod order;
 )]
 #[path = "../common/server.rs"]
 mod server;
+mod wakers;
 
 use std::future::Future;
 use std::time::Duration;

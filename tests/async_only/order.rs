@@ -117,7 +117,7 @@ fn closing_ends_every_wait() {
         let tasks: Vec<_> = (0..10)
             .map(|_| {
                 let limiter = limiter.clone();
-                tokio::spawn(async move { limiter.acquire_cost_async(1000).await.map(drop) })
+                tokio::spawn(async move { limiter.acquire_cost_async(300).await.map(drop) })
             })
             .collect();
         while limiter.snapshot().waiting < 10 {

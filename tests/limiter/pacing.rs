@@ -76,3 +76,28 @@ fn bounds_can_be_changed_at_run_time() {
         assert!(world.limiter.set_rates(min, max).is_err());
     }
 }
+
+#[test]
+fn a_cost_that_would_hold_up_all_others_for_years_is_an_error_at_once() {
+    let config = ApiRateConfig {
+        bucket: BucketConfig::of(5.0, 5.0),
+        ..strict(1.0)
+    };
+    let world = World::new(&config);
+    // `max_cooldown` is five minutes.
+    world.limiter.acquire_cost(300).expect("a permit").success();
+    let before = world.limiter.snapshot().tokens;
+    for cost in [301, u32::MAX] {
+        let error = world.limiter.acquire_cost(cost).expect_err("too much");
+        let said = error.to_string();
+        assert!(
+            said.contains(&cost.to_string()) && said.contains("at most 300"),
+            "{said}"
+        );
+        assert!(!error.is_transient(), "{said}");
+    }
+    assert_eq!(
+        (world.now(), world.limiter.snapshot().tokens),
+        (0.0, before)
+    );
+}

@@ -49,7 +49,7 @@ pub use law::Law;
 pub use learned::Learned;
 pub use outcome::{Change, ManualReport, Outcome};
 pub use phase::{LearningReason, Phase};
-pub use poll::{Denial, FleetUnavailable, Poll};
+pub use poll::{CostTooLarge, Denial, FleetUnavailable, Poll};
 pub use routes::{Place, Routes};
 pub use settings::{Learning, Settings};
 pub use view::{Allowance, Belief, Membership, View};

@@ -5,6 +5,7 @@
 //! (pure). The [`connection`] then follows the [`script`] of the response (pure) byte by byte, which says
 //! where to cut or stall it. [`server`] holds what all requests share.
 
+mod accept;
 mod api;
 mod builder;
 mod builder_text;

@@ -1,6 +1,9 @@
 //! Sharing a limit through a store: the flags, and a store that can't be reached.
 
+use std::io::Write as _;
 use std::net::TcpListener;
+use std::thread;
+use std::time::Duration;
 
 use api_ratelimiter_simulator::SimulatedApi;
 
@@ -141,4 +144,34 @@ fn the_status_of_an_unreachable_store_is_a_failure_in_one_sentence() {
     assert!(!run.err.contains("s3cret"), "{run:?}");
     apirl(&["fleet", "status", "localhost", "k"]).refuses(2, "redis://127.0.0.1:6379");
     apirl(&["fleet", "status", "k"]).refuses(2, "required");
+}
+
+/// Returns the address of a store that answers with a byte each 30 ms, for ever.
+fn dripping() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            thread::spawn(move || {
+                while stream.write_all(b"1").is_ok() {
+                    thread::sleep(Duration::from_millis(30));
+                }
+            });
+        }
+    });
+    format!("redis://127.0.0.1:{port}")
+}
+
+#[test]
+fn a_store_that_answers_byte_by_byte_holds_up_neither_status_nor_fetch() {
+    let url = dripping();
+    apirl(&["fleet", "status", &url, "k"]).refuses(1, "could not ask the store: ");
+    let api = api();
+    let job = Job::of_pages(&api.base_url(), 3);
+    let fleet = ["--fleet", &url, "--fleet-key", "k"];
+    let rates = ["--initial-rate", "2000", "--max-rate", "2000"];
+    let run = job.run_files(&[&["--path", "/pages/{}"][..], &fleet, &rates].concat());
+    assert_eq!(run.code, Some(0), "{run:?}");
+    job.has_each_once(3);
 }

@@ -7,7 +7,7 @@ use super::Error;
 use super::effort::Effort;
 use super::transport::TransportKind;
 use crate::headers::InvalidHeader;
-use crate::limiter::{Denial, FleetUnavailable};
+use crate::limiter::{CostTooLarge, Denial, FleetUnavailable};
 use crate::reply::Reply;
 
 impl Error {
@@ -169,6 +169,15 @@ impl From<Denial> for Error {
                 effort: Effort::default(),
             },
         }
+    }
+}
+
+impl From<CostTooLarge> for Error {
+    fn from(CostTooLarge { cost, most }: CostTooLarge) -> Self {
+        let problem = format_args!(
+            "{cost} is too much for one request (at most {most}: a full bucket, or what max_rate pays off within max_cooldown)"
+        );
+        Self::request("cost", problem)
     }
 }
 

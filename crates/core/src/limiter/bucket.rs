@@ -24,6 +24,11 @@ impl Bucket {
         Self { tokens, as_of }
     }
 
+    /// Returns whether its last change is not after `latest`, and its debt not above `most_debt` tokens.
+    pub(super) fn is_plausible(&self, latest: Time, most_debt: f64) -> bool {
+        self.as_of <= latest && self.tokens >= -most_debt
+    }
+
     /// Returns the tokens at `now`. A `now` before the last change accrues nothing.
     pub(crate) fn tokens(&self, now: Time, rate: Rate, capacity: f64) -> f64 {
         let accrued = rate.amount_in(now.saturating_since(self.as_of));

@@ -178,6 +178,18 @@ impl Controller {
     }
 }
 
+impl Controller {
+    /// Returns the largest cost of one request: what a full bucket holds at `max_rate`, or what `max_rate` pays off
+    /// within `max_cooldown`. The debt of a larger one would hold up all other callers for longer than any pause that
+    /// they wait for.
+    pub(crate) fn largest_cost(&self) -> u32 {
+        let max = self.settings.law.max;
+        let paid_off = max.as_per_second() * self.settings.max_cooldown.as_secs_f64();
+        // A conversion from a float saturates.
+        capacity(&self.settings, max).max(paid_off) as u32
+    }
+}
+
 /// Returns the configured or usual capacity, never below 1: a smaller bucket would never grant anything.
 fn capacity(settings: &Settings, rate: Rate) -> f64 {
     settings

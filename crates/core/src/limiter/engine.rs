@@ -8,7 +8,7 @@ use super::fleet::member::Member;
 use super::grant::Grant;
 use super::learned::Learned;
 use super::outcome::{Change, ManualReport, Outcome};
-use super::poll::{Denial, Poll};
+use super::poll::{CostTooLarge, Denial, Poll};
 use super::view::{Belief, View};
 use crate::rate::Rate;
 use crate::time::Time;
@@ -30,6 +30,24 @@ impl Engine {
         match self {
             Self::Own(own) => own.poll(now, cost, waited),
             Self::Fleet(member) => member.poll(now, cost, waited),
+        }
+    }
+
+    /// Checks that a request of this cost leaves no debt that holds up all others for long: at most what `max_rate` pays
+    /// off within `max_cooldown`, or what a full bucket holds.
+    ///
+    /// # Errors
+    ///
+    /// [`CostTooLarge`] for a larger cost.
+    pub fn check_cost(&self, cost: u32) -> Result<(), CostTooLarge> {
+        let most = match self {
+            Self::Own(own) => own.largest_cost(),
+            Self::Fleet(member) => member.in_force(Time::ZERO).0.largest_cost(),
+        };
+        if cost <= most {
+            Ok(())
+        } else {
+            Err(CostTooLarge { cost, most })
         }
     }
 

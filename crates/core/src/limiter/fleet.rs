@@ -22,4 +22,6 @@ pub use sync::{MOST_TRIES, MOST_WANTED, SyncReply, SyncRequest};
 #[cfg(test)]
 mod fault_tests;
 #[cfg(test)]
+mod state_tests;
+#[cfg(test)]
 mod tests;

@@ -57,6 +57,15 @@ pub enum Denial {
     Fleet(FleetUnavailable),
 }
 
+/// A request that costs more than the limit takes at once. Converts into an [`Error`](enum@crate::Error).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CostTooLarge {
+    /// Cost of the request, in tokens.
+    pub cost: u32,
+    /// Largest cost of a request, in tokens.
+    pub most: u32,
+}
+
 /// Reason why a worker of a fleet grants nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FleetUnavailable {

@@ -9,8 +9,16 @@ use super::bucket::Bucket;
 use super::budget::Last;
 use super::budgets::Budgets;
 use super::learner::Learner;
+use super::settings::Settings;
 use crate::rate::Rate;
 use crate::time::Time;
+
+/// How far the times of a stored state may lie ahead: grants are dealt out ahead of their time, and the clocks of a store
+/// and its replacement differ.
+const AHEAD: Duration = Duration::from_secs(60);
+
+/// Time in which `max_rate` pays off any debt of tokens.
+const LONGEST_DEBT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// State of a controller: a plain value that can be stored and sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +58,18 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// Returns whether a controller with these settings can have come to this state by `now`. A stored one may have been
+    /// damaged.
+    pub(super) fn is_plausible(&self, settings: &Settings, now: Time) -> bool {
+        let latest = self.cooldown_until.max(now) + AHEAD;
+        let most_debt = settings.law.max.amount_in(LONGEST_DEBT);
+        let mut buckets = self.fixed.iter().chain([&self.bucket]);
+        self.rate == settings.law.within(self.rate)
+            && self.fixed.len() == settings.fixed.len()
+            && buckets.all(|bucket| bucket.is_plausible(latest, most_debt))
+            && self.last.at <= latest
+    }
+
     /// Returns the rate, the ceiling and the rest of the pause.
     pub(super) fn summary(&self, now: Time) -> (Rate, Option<Rate>, Duration) {
         let ceiling = self.learner.as_ref().and_then(Learner::ceiling);

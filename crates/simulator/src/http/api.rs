@@ -7,14 +7,12 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use axum::handler::Handler;
 use parking_lot::{Condvar, Mutex};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
+use super::accept;
 use super::builder::SimulatedApiBuilder;
-use super::connection::{ScriptHandle, ScriptedListener};
-use super::handler::handle;
 use super::ledger::Stats;
 use super::server::Server;
 
@@ -218,9 +216,7 @@ fn serve(
         let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
             return;
         };
-        let service = handle.with_state(Arc::clone(&server));
-        let service = service.into_make_service_with_connect_info::<ScriptHandle>();
-        tokio::spawn(axum::serve(ScriptedListener { listener, server }, service).into_future());
+        tokio::spawn(accept::serve(listener, server));
         let _ = stopped.await;
     });
 }

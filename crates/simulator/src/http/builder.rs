@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use super::api::SimulatedApi;
 use super::fault::Fault;
 use super::gate::Gate;
@@ -15,10 +17,16 @@ use crate::rules::Limit;
 /// Size of the collection: ten full pages.
 const ITEMS: usize = 1_000;
 
+/// Maximum number of open connections, unless set. A client has one for each request in flight.
+const MAX_CONNECTIONS: usize = 1024;
+
+/// Longest time until a request is complete, unless set: about that of common servers.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Builder of a [`SimulatedApi`], made by [`SimulatedApi::builder`].
 ///
 /// Defaults: no limits, no hints, the shape `echo`, no round trip, the shape's status for refusals, no changes,
-/// no faults, seed 0, a collection of 1000 items, a free port.
+/// no faults, seed 0, a collection of 1000 items, a free port, at most 1024 connections, 60 s for a request to come.
 ///
 /// A builder can also be parsed from text: `"shape=notion limit=pacing:10/s fault=cut:2%"`.
 #[derive(Debug, Clone)]
@@ -34,6 +42,8 @@ pub struct SimulatedApiBuilder {
     seed: u64,
     items: usize,
     port: u16,
+    max_connections: usize,
+    patience: Duration,
 }
 
 impl SimulatedApiBuilder {
@@ -50,6 +60,8 @@ impl SimulatedApiBuilder {
             seed: 0,
             items: ITEMS,
             port: 0,
+            max_connections: MAX_CONNECTIONS,
+            patience: PATIENCE,
         }
     }
 
@@ -134,6 +146,19 @@ impl SimulatedApiBuilder {
         self
     }
 
+    /// Sets the maximum number of open connections. Further ones are closed at once. Defaults to 1024.
+    pub fn max_connections(mut self, count: usize) -> Self {
+        self.max_connections = count;
+        self
+    }
+
+    /// Sets the longest time until the head of a request is complete, from the last response on, and then until its body
+    /// is. Slower connections, idle ones among them, are closed. Defaults to 60 s.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// Starts the server on its own thread.
     ///
     /// # Errors
@@ -152,6 +177,9 @@ impl SimulatedApiBuilder {
             round_trip: self.round_trip,
             refusal_status,
             items: self.items,
+            // Above this number a semaphore panics.
+            max_connections: self.max_connections.min(Semaphore::MAX_PERMITS),
+            patience: self.patience,
         };
         let gate = Gate::new(self.limits, self.changes, self.faults, self.seed);
         SimulatedApi::start(self.port, Server::new(settings, gate))

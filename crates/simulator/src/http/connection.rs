@@ -2,28 +2,18 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 use super::fault::StopKind;
 use super::script::{OutgoingResponse, Script, Step};
-use super::server::{InFlight, Server};
-
-/// Listener whose connections follow scripts.
-#[derive(Debug)]
-pub(super) struct ScriptedListener {
-    pub(super) listener: TcpListener,
-    pub(super) server: Arc<Server>,
-}
+use super::server::InFlight;
 
 /// One connection.
 #[derive(Debug)]
@@ -47,36 +37,17 @@ impl ScriptHandle {
     }
 }
 
-impl Listener for ScriptedListener {
-    type Io = ScriptedConnection;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (ScriptedConnection, SocketAddr) {
-        let (stream, address) = Listener::accept(&mut self.listener).await;
-        // Small responses must not wait for one another. An error only makes them slower.
-        let _ = stream.set_nodelay(true);
-        self.server.count_connection();
-        let connection = ScriptedConnection {
+impl ScriptedConnection {
+    /// Returns a connection that follows this script.
+    pub(super) const fn new(stream: TcpStream, script: ScriptHandle) -> Self {
+        Self {
             stream,
-            script: ScriptHandle::default(),
+            script,
             stalled: None,
             cut: false,
-        };
-        (connection, address)
+        }
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-}
-
-impl Connected<IncomingStream<'_, ScriptedListener>> for ScriptHandle {
-    fn connect_info(stream: IncomingStream<'_, ScriptedListener>) -> Self {
-        stream.io().script.clone()
-    }
-}
-
-impl ScriptedConnection {
     /// Makes the next write fail, upon which the HTTP library drops the connection.
     fn cut(&mut self, reset: bool) -> io::Error {
         self.cut = true;

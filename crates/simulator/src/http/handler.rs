@@ -8,6 +8,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
+use tokio::time::timeout;
 
 use super::connection::ScriptHandle;
 use super::fault::FaultEffect;
@@ -28,8 +29,8 @@ pub(super) async fn handle(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let body = to_bytes(body, MAX_BODY).await;
     let settings = server.settings;
+    let body = timeout(settings.patience, to_bytes(body, MAX_BODY)).await;
     let half_trip = settings.round_trip / 2;
     delay(half_trip).await;
 
@@ -39,11 +40,16 @@ pub(super) async fn handle(
     let mut stop = None;
     let response = match body {
         Err(_) => settings.shape.error(
+            StatusCode::REQUEST_TIMEOUT,
+            "timeout",
+            "The body did not come in time.",
+        ),
+        Ok(Err(_)) => settings.shape.error(
             StatusCode::PAYLOAD_TOO_LARGE,
             "too_large",
             "The body is larger than 16 MiB.",
         ),
-        Ok(body) => {
+        Ok(Ok(body)) => {
             let (decision, headers) = server.admit();
             hints = headers;
             match decision.admission {

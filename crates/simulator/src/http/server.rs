@@ -22,6 +22,10 @@ pub(super) struct Settings {
     pub(super) round_trip: Duration,
     pub(super) refusal_status: StatusCode,
     pub(super) items: usize,
+    /// Maximum number of open connections.
+    pub(super) max_connections: usize,
+    /// Longest time until a request is complete, from the last response on: for its head, and again for its body.
+    pub(super) patience: Duration,
 }
 
 /// State that all requests share.

@@ -1,6 +1,7 @@
 //! Tests of the simulated API over loopback: limits, hints, shapes, faults and counts.
 
 mod client;
+mod connections;
 mod counts;
 mod faults;
 mod hints;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::turns::Turns;
+use crate::limiter::settings::Settings;
 use crate::limiter::state::State;
 use crate::rate::Rate;
 use crate::time::Time;
@@ -68,6 +69,11 @@ impl Record {
             pause_left,
             age: now.saturating_since(self.at),
         }
+    }
+
+    /// Returns whether workers with these settings can have written it by `now`.
+    pub(super) fn is_plausible(&self, settings: &Settings, now: Time) -> bool {
+        self.state.is_plausible(settings, now) && self.turns.is_plausible(now)
     }
 
     /// Returns whether its workers have the settings of this fingerprint.

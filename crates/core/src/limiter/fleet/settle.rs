@@ -41,7 +41,8 @@ pub fn settle(
     if foreign && found.as_ref().is_some_and(|it| now < it.at + ALIVE_FOR) {
         return Settled::OtherSettings;
     }
-    let before = found.filter(|_| !foreign);
+    // A damaged state is begun anew, like one that can't be read.
+    let before = found.filter(|it| !foreign && it.is_plausible(settings, now));
     let (mut controller, mut turns) = match &before {
         Some(record) => {
             let controller = Controller::resumed(settings.clone(), record.state.clone());

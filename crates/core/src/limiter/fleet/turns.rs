@@ -44,6 +44,9 @@ const GATHERING: Duration = Duration::from_secs(5);
 /// Time added to it after short outages, because visits take time.
 const GATHERING_TAKES: Duration = Duration::from_millis(300);
 
+/// How far stored times may lie ahead: the clocks of a store and its replacement differ a little.
+const AHEAD: Duration = Duration::from_secs(60);
+
 /// How quickly the usual batch size is learned: half of it comes from the last three batches.
 const SMOOTHING: f64 = 0.2;
 
@@ -84,6 +87,17 @@ impl Turns {
             meets_at: Time::ZERO,
             batch: 1.0,
         }
+    }
+
+    /// Returns whether a fleet can have come to these numbers by `now`. Stored ones may have been damaged.
+    pub(super) fn is_plausible(&self, now: Time) -> bool {
+        let latest = now + GATHERING + AHEAD;
+        self.batch >= 1.0
+            && self.floor <= self.served
+            && self.served <= self.next
+            && self.next < u64::MAX
+            && self.joined_at <= latest
+            && self.meets_at <= latest
     }
 
     /// Takes note of a visit by a worker that was not alone before.
