@@ -286,14 +286,20 @@ pub(crate) struct ExplainFlags {
   apirl simulate --api notion --limit fixed-window:180/60s --hint seconds --workers 8
   apirl simulate --limit pacing:10/s --change 200s=4/s --duration 10m --svg run.svg
   apirl simulate --limit sliding-window:50/10s --clients 4 --warmup 5m --duration 30m --json
+  apirl simulate --limit fixed-window:5000/1h,from=first --hint headers --requests 4500
+  apirl simulate --limit fixed-window:5000/1h --limit pacing:15/s --hint headers --announce 1 --requests 300
 
-Limits: token-bucket:10/s,burst=20 | fixed-window:100/60s | sliding-window:50/10s | pacing:10/s | \
-concurrency:5
+Limits: token-bucket:10/s,burst=20 | fixed-window:100/60s | fixed-window:100/60s,from=first | \
+sliding-window:50/10s | pacing:10/s | concurrency:5
 
-The simulated clients always have something to send. Half of the shortest round trip is the server's work. Runs \
-with the same seed print the same figures.
+The simulated clients always have something to send, or --requests each. Half of the shortest round trip is the \
+server's work. Runs with the same seed print the same figures.
 
---json prints utilisation (accepted / ideal), refused_ratio, accepted, refused, ideal (requests that the limits \
+With --requests the run ends when the last client has all its answers. --json then prints seconds (time of the \
+job; null: not finished within --duration), fastest_seconds (time of a client that knows the limits and is never \
+refused), utilisation (fastest_seconds / seconds), refused_ratio, accepted and refused.
+
+Without it --json prints utilisation (accepted / ideal), refused_ratio, accepted, refused, ideal (requests that the limits \
 allow in the long run), seconds_to_90 (time until the rate stays at 90% of the limit; null: never), cuts (times \
 that a client's rate fell by more than a tenth) and jain (fairness between clients, 1 is fair).")]
 pub(crate) struct SimulateFlags {
@@ -303,6 +309,13 @@ pub(crate) struct SimulateFlags {
     /// Announcements about the limits in responses.
     #[arg(long, value_enum, default_value_t = SimulatedHint::None)]
     pub(crate) hint: SimulatedHint,
+    /// Announce only the N-th --limit; refusals by the others name no reset. Default: the limit with the fewest
+    /// requests left.
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) announce: Option<u32>,
+    /// Run one job: so many requests by each client, as fast as it can. Default: endless demand.
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "warmup")]
+    pub(crate) requests: Option<u64>,
     /// Change during the run: a new rate for the one limit that has a rate, or a limit in place of all limits;
     /// repeatable.
     #[arg(long, value_name = "TIME=LIMIT", value_parser = Change::parse)]
@@ -316,9 +329,10 @@ pub(crate) struct SimulateFlags {
     /// Time that an accepted request takes, evenly distributed.
     #[arg(long, value_name = "MIN..MAX", default_value = "80ms..250ms", value_parser = round_trip)]
     pub(crate) rtt: (Duration, Duration),
-    /// Length of the run.
-    #[arg(long, default_value = "10m", value_parser = duration)]
-    pub(crate) duration: Duration,
+    /// Length of the run; with --requests, the longest time that the job may take. Default: 10m, and 366d with
+    /// --requests.
+    #[arg(long, value_parser = duration)]
+    pub(crate) duration: Option<Duration>,
     /// Length of the beginning that the figures leave out.
     #[arg(long, default_value = "0s", value_parser = duration)]
     pub(crate) warmup: Duration,
@@ -352,6 +366,12 @@ pub(crate) enum SimulatedHint {
     Seconds,
     /// Remaining requests and time of the reset, on every response.
     Headers,
+    /// As `headers`, with the seconds until the reset rounded down.
+    HeadersDown,
+    /// As `headers`, and Retry-After in seconds on refusals, as a GCRA sends them.
+    HeadersWait,
+    /// As `headers-wait`, with all seconds rounded down: many waits are 0.
+    HeadersWaitDown,
 }
 
 /// List the presets, or show one of them.

@@ -16,6 +16,7 @@
 
 pub mod chart;
 mod client;
+mod fastest;
 mod fleet;
 mod learned;
 mod limited_api;

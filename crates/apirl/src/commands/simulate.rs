@@ -1,6 +1,7 @@
 //! `apirl simulate`: how settings behave under a limit, in virtual time.
 
 mod figures;
+mod job;
 mod picture;
 mod plan;
 
@@ -22,6 +23,9 @@ use crate::settings;
 use crate::terminal::print;
 use figures::Figures;
 
+/// Length of a run without a job, if `--duration` names none.
+const USUAL_LENGTH: Duration = Duration::from_secs(10 * 60);
+
 /// Longest run. The windows of limits have the same maximum.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
@@ -34,7 +38,7 @@ pub(crate) fn run(flags: SimulateFlags) -> Result<(), Failure> {
     let config = config
         .map(|config| ApiRateConfig::clone(&config))
         .unwrap_or_default();
-    let scenario = scenario(&flags)?;
+    let mut scenario = scenario(&flags)?;
     if flags
         .svg
         .as_ref()
@@ -45,20 +49,63 @@ pub(crate) fn run(flags: SimulateFlags) -> Result<(), Failure> {
                 .hint("give --svg a file"),
         );
     }
-    check_size(&flags, &config)?;
+    check_size(&flags, &config, scenario.length)?;
 
     // Run it, then draw and print it.
     let report = simulate(&flags, &config, &scenario)?;
-    let figures = Figures::of(&report, &scenario, flags.clients, flags.warmup);
+    let job = flags
+        .requests
+        .map(|_| job::Figures::of(&report, &scenario, flags.clients, flags.seed));
+    scenario.length = report.length();
     if let Some(path) = &flags.svg {
         let title = format!("{}: {}", flags.strategy, limits_text(&flags.limit));
         let svg = picture::draw(&title, &report, &scenario, flags.clients);
         std::fs::write(path, svg).map_err(unwritable(path))?;
     }
+    if let Some(figures) = job {
+        if flags.json {
+            return print(&format!("{}\n", figures.json()));
+        }
+        return print(&figures.table(&heading(&flags, &config)));
+    }
+    let figures = Figures::of(&report, &scenario, flags.clients, flags.warmup);
     if flags.json {
         return print(&format!("{}\n", json(&figures)));
     }
     print(&table(&flags, &config, &figures))
+}
+
+/// Returns the length of the run, or the longest time that its job may take.
+fn length_of(flags: &SimulateFlags) -> Duration {
+    let usual = match (flags.requests, flags.strategy) {
+        (None, _) => USUAL_LENGTH,
+        // A fixed rate may be refused for ever: end it at the maximum number of requests.
+        (Some(_), Pacing::Fixed(rate)) => {
+            let seconds = MAX_REQUESTS / rate / f64::from(flags.clients);
+            Duration::try_from_secs_f64(seconds).map_or(LONGEST, |length| length.min(LONGEST))
+        }
+        (Some(_), Pacing::Learned | Pacing::Aimd) => LONGEST,
+    };
+    flags.duration.unwrap_or(usual)
+}
+
+/// Returns what was run, as the first line of the figures.
+fn heading(flags: &SimulateFlags, config: &ApiRateConfig) -> String {
+    let settings = match (flags.strategy, config.name.as_str()) {
+        (Pacing::Fixed(_), _) => String::new(),
+        (_, "") => " with the default settings".to_owned(),
+        (_, name) => format!(" with {name}"),
+    };
+    let extent = match flags.requests {
+        Some(requests) => format!("{requests} requests"),
+        None => format!("for {}", spoken(length_of(flags))),
+    };
+    format!(
+        "\x1b[1m{}{} {extent}, {}{settings}\x1b[0m\n",
+        limits_text(&flags.limit),
+        if flags.requests.is_some() { "," } else { "" },
+        flags.strategy,
+    )
 }
 
 fn limits_text(limits: &[Limit]) -> String {
@@ -68,19 +115,27 @@ fn limits_text(limits: &[Limit]) -> String {
 
 /// Returns the run that the flags describe, or why they contradict each other.
 fn scenario(flags: &SimulateFlags) -> Result<Scenario, Failure> {
-    if flags.duration.is_zero() || flags.duration > LONGEST {
+    let length = length_of(flags);
+    if length.is_zero() || length > LONGEST {
         return Err(Failure::usage(
             "--duration must be greater than zero and at most 366 days",
         ));
     }
-    if flags.warmup >= flags.duration {
+    if flags.warmup >= length {
         return Err(Failure::usage(format_args!(
             "--warmup {} must be shorter than --duration {}",
             spoken(flags.warmup),
-            spoken(flags.duration)
+            spoken(length)
         )));
     }
-    let changes = plan::changes(&flags.limit, &flags.change, flags.duration)?;
+    let changes = plan::changes(&flags.limit, &flags.change, length)?;
+    let announced = flags.announce.map(|number| number as usize - 1);
+    if announced.is_some_and(|index| index >= flags.limit.len()) {
+        return Err(Failure::usage(format_args!(
+            "--announce must be the number of a --limit, from 1 to {}",
+            flags.limit.len()
+        )));
+    }
     let (least, most) = flags.rtt;
     let (leg, spread) = (least / 4, (most - least) / 2);
     let all = changes
@@ -108,14 +163,26 @@ fn scenario(flags: &SimulateFlags) -> Result<Scenario, Failure> {
             SimulatedHint::None => world::LimitHint::None,
             SimulatedHint::Seconds => world::LimitHint::RetryAfter,
             SimulatedHint::Headers => world::LimitHint::Headers,
+            SimulatedHint::HeadersDown => world::LimitHint::HeadersRoundedDown,
+            SimulatedHint::HeadersWait => world::LimitHint::HeadersAndWait,
+            SimulatedHint::HeadersWaitDown => world::LimitHint::HeadersAndWaitRoundedDown,
         },
-        length: flags.duration,
+        announced,
+        demand: match flags.requests {
+            Some(requests) => world::Demand::Job { requests },
+            None => world::Demand::Saturated,
+        },
+        length,
         ..Scenario::new(flags.limit.iter().copied())
     })
 }
 
 /// Refuses a run that would take too much memory or time.
-fn check_size(flags: &SimulateFlags, config: &ApiRateConfig) -> Result<(), Failure> {
+fn check_size(
+    flags: &SimulateFlags,
+    config: &ApiRateConfig,
+    length: Duration,
+) -> Result<(), Failure> {
     let rate = match flags.strategy {
         Pacing::Fixed(rate) => rate,
         Pacing::Learned | Pacing::Aimd => config.max_rate,
@@ -123,7 +190,15 @@ fn check_size(flags: &SimulateFlags, config: &ApiRateConfig) -> Result<(), Failu
     // A refusal takes half of a round trip.
     let trip = flags.rtt.0.as_secs_f64() / 2.0;
     let by_workers = f64::from(flags.workers) / trip.max(1e-6);
-    let requests = rate.min(by_workers) * f64::from(flags.clients) * flags.duration.as_secs_f64();
+    let by_time = rate.min(by_workers) * length.as_secs_f64();
+    // A fixed rate is refused as often as the limits say; other strategies are refused rarely.
+    let each = match flags.requests {
+        Some(requests) if !matches!(flags.strategy, Pacing::Fixed(_)) => {
+            by_time.min(requests as f64)
+        }
+        _ => by_time,
+    };
+    let requests = each * f64::from(flags.clients);
     if requests > MAX_REQUESTS {
         return Err(Failure::usage(format_args!(
             "the run may need {requests:.0} requests; the maximum is {MAX_REQUESTS:.0}"
@@ -177,17 +252,7 @@ fn json(figures: &Figures) -> serde_json::Value {
 
 /// Returns the figures as a table, and remarks on settings that cannot reach the limit.
 fn table(flags: &SimulateFlags, config: &ApiRateConfig, figures: &Figures) -> String {
-    let settings = match (flags.strategy, config.name.as_str()) {
-        (Pacing::Fixed(_), _) => String::new(),
-        (_, "") => " with the default settings".to_owned(),
-        (_, name) => format!(" with {name}"),
-    };
-    let mut text = format!(
-        "\x1b[1m{} for {}, {}{settings}\x1b[0m\n",
-        limits_text(&flags.limit),
-        spoken(flags.duration),
-        flags.strategy,
-    );
+    let mut text = heading(flags, config);
     let settled = match figures.seconds_to_90 {
         Some(seconds) => format!("{seconds:.1} s"),
         None => "never".to_owned(),

@@ -207,3 +207,62 @@ fn impossible_flags_are_refused() {
     with(&["--svg", "-"]).refuses(2, "standard output is for the figures");
     with(&["--svg", "/nowhere/at/all.svg"]).refuses(2, "could not write to /nowhere/at/all.svg");
 }
+
+#[test]
+fn a_job_is_compared_with_the_fastest_possible() {
+    // Round trips of exactly 100 ms, half of them work: 16 workers spend the 100 of the first minute in 0.7 s.
+    // The window begins with the first arrival, after 25 ms, so the next 100 are let in at 60.025 s.
+    let args = [
+        "--limit",
+        "fixed-window:100/60s,from=first",
+        "--rtt",
+        "100ms",
+    ];
+    let job = |more: &[&str]| figures(&[&args[..], &["--requests", "150"], more].concat());
+    let figures = job(&[]);
+    let keys: Vec<&str> = figures
+        .as_object()
+        .expect("an object")
+        .keys()
+        .map(String::as_str)
+        .collect();
+    assert_eq!(
+        keys,
+        [
+            "accepted",
+            "fastest_seconds",
+            "refused",
+            "refused_ratio",
+            "seconds",
+            "utilisation"
+        ]
+    );
+    let fastest = number(&figures, "fastest_seconds");
+    assert!((60.3..60.5).contains(&fastest), "{figures}");
+    let seconds = number(&figures, "seconds");
+    assert!(seconds >= fastest, "{figures}");
+    assert_eq!(number(&figures, "utilisation"), fastest / seconds);
+    assert_eq!(number(&figures, "accepted"), 150.0);
+
+    // A run that is too short has no time.
+    assert_eq!(job(&["--duration", "30s"])["seconds"], Value::Null);
+    // 2 per second: 120 requests in the first minute, of which 20 are refused and sent again.
+    let fixed = job(&["--strategy", "fixed:2"]);
+    assert_eq!(number(&fixed, "refused"), 20.0);
+    let seconds = number(&fixed, "seconds");
+    assert!((84.5..84.8).contains(&seconds), "{fixed}");
+}
+
+#[test]
+fn only_the_chosen_limit_is_announced() {
+    let limits = ["--limit", "fixed-window:5000/1h", "--limit", "pacing:5/s"];
+    let job = ["--hint", "headers", "--requests", "50"];
+    let run = |more: &[&str]| figures(&[&limits[..], &job, more].concat());
+    assert_eq!(number(&run(&["--announce", "1"]), "accepted"), 50.0);
+    // 5 a second is announced: nothing is hidden, and nearly nothing refused.
+    assert!(number(&run(&["--announce", "2"]), "refused") <= 2.0);
+
+    let refused = apirl(&[&["simulate"], &limits[..], &["--announce", "3"]].concat());
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.err.contains("from 1 to 2"), "{refused:?}");
+}

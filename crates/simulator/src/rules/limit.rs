@@ -25,6 +25,7 @@ const LONGEST_WINDOW: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 /// | `token-bucket:10/s,burst=20` | 20 requests at once, then 10 per second |
 /// | `fixed-window:100/60s` | 100 requests in each minute, counted from the start |
 /// | `fixed-window:100/60s,phase=10s` | as above, and the first window ends after 10 seconds |
+/// | `fixed-window:100/60s,from=first` | 100 requests in a minute that begins with its first request |
 /// | `sliding-window:50/10s` | at most 50 requests in any 10 seconds |
 /// | `pacing:10/s` | at least a tenth of a second between requests |
 /// | `concurrency:5` | at most 5 requests in flight |
@@ -62,6 +63,18 @@ pub enum Limit {
         window: Duration,
         /// Time from the start to the first boundary; zero if a window begins at the start.
         phase: Duration,
+    },
+    /// A count that begins with the first request after the previous window has expired, and is dropped
+    /// at the end of its window.
+    ///
+    /// Counters with an expiry behave so, such as `INCR` with `EXPIRE` in Redis, and most middleware that
+    /// limits requests. GitHub's hour is such a window.
+    #[non_exhaustive]
+    WindowFromFirst {
+        /// Requests per window.
+        limit: u32,
+        /// Length of a window.
+        window: Duration,
     },
     /// At most `limit` accepted requests in any stretch of time as long as `window`.
     #[non_exhaustive]
@@ -143,6 +156,25 @@ impl Limit {
             window,
             phase: Duration::ZERO,
         })
+    }
+
+    /// Returns a limit of `limit` requests in a window that begins with its first request.
+    ///
+    /// # Errors
+    ///
+    /// If the limit is zero, or the window zero or longer than 366 days.
+    ///
+    /// ```
+    /// use api_ratelimiter_simulator::Limit;
+    /// use std::time::Duration;
+    ///
+    /// let limit = Limit::window_from_first(100, Duration::from_secs(60))?;
+    /// assert_eq!(limit.to_string(), "fixed-window:100/60s,from=first");
+    /// # Ok::<(), api_ratelimiter_simulator::LimitError>(())
+    /// ```
+    pub fn window_from_first(limit: u32, window: Duration) -> Result<Self, LimitError> {
+        let (limit, window) = (checked_count(limit)?, checked_window(window)?);
+        Ok(Self::WindowFromFirst { limit, window })
     }
 
     /// Returns a limit of `limit` requests in any stretch of time as long as `window`.
@@ -242,10 +274,33 @@ impl Limit {
                 rate_per_second, ..
             }
             | Self::Pacing { rate_per_second } => Some(rate_per_second),
-            Self::FixedWindow { limit, window, .. } | Self::SlidingWindow { limit, window } => {
+            Self::FixedWindow { limit, window, .. }
+            | Self::WindowFromFirst { limit, window }
+            | Self::SlidingWindow { limit, window } => {
                 Some(f64::from(limit) / window.as_secs_f64())
             }
             Self::Concurrency { .. } => None,
+        }
+    }
+
+    /// Returns the length of the window; `None` for limits without one.
+    ///
+    /// ```
+    /// use api_ratelimiter_simulator::Limit;
+    /// use std::time::Duration;
+    ///
+    /// let limit = Limit::sliding_window(50, Duration::from_secs(10))?;
+    /// assert_eq!(limit.window(), Some(Duration::from_secs(10)));
+    /// assert_eq!(Limit::pacing(1.0)?.window(), None);
+    /// # Ok::<(), api_ratelimiter_simulator::LimitError>(())
+    /// ```
+    #[must_use]
+    pub fn window(&self) -> Option<Duration> {
+        match *self {
+            Self::FixedWindow { window, .. }
+            | Self::WindowFromFirst { window, .. }
+            | Self::SlidingWindow { window, .. } => Some(window),
+            Self::TokenBucket { .. } | Self::Pacing { .. } | Self::Concurrency { .. } => None,
         }
     }
 }

@@ -58,6 +58,13 @@ impl fmt::Display for Limit {
                 }
                 Ok(())
             }
+            Self::WindowFromFirst { limit, window } => {
+                write!(
+                    f,
+                    "fixed-window:{limit}/{},from=first",
+                    DurationText(window)
+                )
+            }
             Self::SlidingWindow { limit, window } => {
                 write!(f, "sliding-window:{limit}/{}", DurationText(window))
             }
@@ -93,6 +100,10 @@ fn parse(text: &str) -> Result<Limit, LimitError> {
             let phase = duration(phase).ok_or_else(invalid)?;
             Ok(Limit::fixed_window(limit, window)?.with_phase(phase))
         }
+        ("fixed-window", Some(("from", "first"))) => {
+            let (limit, window) = count_per(main).ok_or_else(invalid)?;
+            Limit::window_from_first(limit, window)
+        }
         ("sliding-window", None) => {
             let (limit, window) = count_per(main).ok_or_else(invalid)?;
             Limit::sliding_window(limit, window)
@@ -126,6 +137,7 @@ mod tests {
             "token-bucket:0.3/s,burst=1.5",
             "fixed-window:100/60s",
             "fixed-window:100/1500ms,phase=10us",
+            "fixed-window:100/60s,from=first",
             "sliding-window:50/10s",
             "sliding-window:50/1ns",
             "pacing:10/s",
@@ -169,6 +181,8 @@ mod tests {
             "token-bucket:10/s,burst",
             "token-bucket:10/s,burst=",
             "fixed-window:1.5/s",
+            "fixed-window:10/s,from=last",
+            "sliding-window:10/s,from=first",
             "fixed-window:10/18446744073709551615d",
             "fixed-window:10/60parsec",
             "fixed-window:10/9é9s",

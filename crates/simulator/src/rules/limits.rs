@@ -129,6 +129,14 @@ impl Limits {
         states.min_by_key(|state| (state.remaining, std::cmp::Reverse(state.reset_after)))
     }
 
+    /// Returns the state of the limit with this index in the list; `None` for a concurrency limit, and if
+    /// there is no such limit.
+    #[must_use]
+    pub fn state(&self, index: usize, now: Time) -> Option<LimitState> {
+        let at = self.latest.max(now);
+        self.meters.get(index).and_then(|meter| meter.state(at))
+    }
+
     /// Moves the latest seen time to `now`, but never back, and returns it.
     fn advance(&mut self, now: Time) -> Time {
         self.latest = self.latest.max(now);

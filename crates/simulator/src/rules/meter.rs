@@ -19,6 +19,7 @@ const BUSY_WAIT: Duration = Duration::from_secs(1);
 pub(super) enum Meter {
     Bucket(BucketMeter),
     FixedWindow(FixedWindowMeter),
+    WindowFromFirst(WindowFromFirstMeter),
     SlidingWindow(SlidingWindowMeter),
     Concurrency(u32),
 }
@@ -44,6 +45,13 @@ impl Meter {
                 first_boundary: start + phase,
                 counted: None,
             }),
+            Limit::WindowFromFirst { limit, window } => {
+                Self::WindowFromFirst(WindowFromFirstMeter {
+                    limit,
+                    window,
+                    open: None,
+                })
+            }
             Limit::SlidingWindow { limit, window } => Self::SlidingWindow(SlidingWindowMeter {
                 limit,
                 window,
@@ -58,6 +66,7 @@ impl Meter {
         match self {
             Self::Bucket(bucket) => bucket.refuses_until(now),
             Self::FixedWindow(fixed) => (fixed.remaining(now) == 0).then(|| fixed.window_end(now)),
+            Self::WindowFromFirst(window) => window.refuses_until(now),
             Self::SlidingWindow(sliding) => sliding.refuses_until(now),
             Self::Concurrency(limit) => (in_flight >= u64::from(*limit)).then(|| now + BUSY_WAIT),
         }
@@ -68,6 +77,7 @@ impl Meter {
         match self {
             Self::Bucket(bucket) => bucket.take(now),
             Self::FixedWindow(fixed) => fixed.take(now),
+            Self::WindowFromFirst(window) => window.take(now),
             Self::SlidingWindow(sliding) => sliding.take(now),
             Self::Concurrency(_) => {}
         }
@@ -83,6 +93,7 @@ impl Meter {
                 reset_after: fixed.window_end(now).saturating_since(now),
                 window: fixed.window,
             }),
+            Self::WindowFromFirst(window) => Some(window.state(now)),
             Self::SlidingWindow(sliding) => Some(sliding.state(now)),
             Self::Concurrency(_) => None,
         }
@@ -196,6 +207,42 @@ impl FixedWindowMeter {
 
     fn take(&mut self, now: Time) {
         self.counted = Some((self.window_end(now), self.count(now).saturating_add(1)));
+    }
+}
+
+/// Counter of a window that begins with its first request.
+#[derive(Debug, Clone)]
+pub(super) struct WindowFromFirstMeter {
+    limit: u32,
+    window: Duration,
+    /// End of the latest window, and its count.
+    open: Option<(Time, u32)>,
+}
+
+impl WindowFromFirstMeter {
+    /// Returns the end and the count of the window that is open now.
+    fn open(&self, now: Time) -> Option<(Time, u32)> {
+        self.open.filter(|(end, _)| now < *end)
+    }
+
+    fn refuses_until(&self, now: Time) -> Option<Time> {
+        let (end, count) = self.open(now)?;
+        (count >= self.limit).then_some(end)
+    }
+
+    fn take(&mut self, now: Time) {
+        let (end, count) = self.open(now).unwrap_or((now + self.window, 0));
+        self.open = Some((end, count.saturating_add(1)));
+    }
+
+    fn state(&self, now: Time) -> LimitState {
+        let (end, count) = self.open(now).unwrap_or((now, 0));
+        LimitState {
+            limit: self.limit,
+            remaining: self.limit.saturating_sub(count),
+            reset_after: end.saturating_since(now),
+            window: self.window,
+        }
     }
 }
 

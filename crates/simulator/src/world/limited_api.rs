@@ -12,6 +12,8 @@ use crate::rules::{Admission, Limit, LimitState, Limits};
 pub(super) struct LimitedApi {
     limits: Limits,
     hint: LimitHint,
+    /// Index of the announced limit; the binding one if there is none.
+    announced: Option<usize>,
 }
 
 /// Decision and hints in a response.
@@ -30,6 +32,7 @@ impl LimitedApi {
         Self {
             limits: Limits::new(Time::ZERO, scenario.limits.iter().copied()),
             hint: scenario.hint,
+            announced: scenario.announced,
         }
     }
 
@@ -62,25 +65,39 @@ impl LimitedApi {
     }
 
     /// Returns the wait that a refusal names.
+    ///
+    /// A reset is a wait only if nothing is left until then: otherwise another limit refuses, of which the
+    /// headers say nothing.
     fn wait_hint(&self, retry_after: Duration, state: Option<LimitState>) -> Option<Duration> {
+        let reset = match state {
+            Some(state) => (state.remaining == 0).then_some(state.reset_after),
+            None => Some(whole_seconds(retry_after)),
+        };
         match self.hint {
             LimitHint::None => None,
-            LimitHint::RetryAfter => Some(whole_seconds(retry_after)),
-            LimitHint::Headers | LimitHint::HeadersRoundedDown => {
-                let reset_after = state.map(|state| state.reset_after);
-                Some(reset_after.unwrap_or_else(|| whole_seconds(retry_after)))
-            }
+            LimitHint::RetryAfter | LimitHint::HeadersAndWait => Some(whole_seconds(retry_after)),
+            LimitHint::Headers | LimitHint::HeadersRoundedDown => reset,
+            // A wait of zero is no hint. The reset is asked next.
+            LimitHint::HeadersAndWaitRoundedDown => match retry_after.as_secs() {
+                0 => reset,
+                seconds => Some(Duration::from_secs(seconds)),
+            },
         }
     }
 
     /// Returns the state of the limit that every response announces, if the server has such hints.
     fn announced_state(&self, now: Time) -> Option<LimitState> {
         let rounded = match self.hint {
-            LimitHint::Headers => whole_seconds,
-            LimitHint::HeadersRoundedDown => |wait: Duration| Duration::from_secs(wait.as_secs()),
+            LimitHint::Headers | LimitHint::HeadersAndWait => whole_seconds,
+            LimitHint::HeadersRoundedDown | LimitHint::HeadersAndWaitRoundedDown => {
+                |wait: Duration| Duration::from_secs(wait.as_secs())
+            }
             LimitHint::None | LimitHint::RetryAfter => return None,
         };
-        let state = self.limits.binding_state(now)?;
+        let state = match self.announced {
+            Some(index) => self.limits.state(index, now)?,
+            None => self.limits.binding_state(now)?,
+        };
         Some(LimitState {
             reset_after: rounded(state.reset_after),
             ..state

@@ -94,6 +94,26 @@ impl Report {
         }
     }
 
+    /// Records that the run ends before the end of the scenario, because all jobs have ended.
+    pub(super) fn ends_at(&mut self, at: Time) {
+        self.length = self.length.min(at.saturating_since(Time::ZERO));
+    }
+
+    /// Returns the length of the run: that of the scenario, or the time until the last of its jobs ended.
+    #[must_use]
+    pub fn length(&self) -> Duration {
+        self.length
+    }
+
+    /// Returns the time from the start until all jobs had ended; `None` if there was no job, or if one did
+    /// not end.
+    #[must_use]
+    pub fn jobs_took(&self) -> Option<Duration> {
+        let ends: Option<Vec<Time>> = self.jobs.iter().map(|job| job.ended).collect();
+        let last = ends?.into_iter().max()?;
+        Some(last.saturating_since(Time::ZERO))
+    }
+
     /// Returns every request that arrived at the limits.
     #[must_use]
     pub fn arrivals(&self) -> &[Arrival] {

@@ -21,6 +21,8 @@ pub struct Scenario {
     pub demand: Demand,
     /// Hints about the limits in responses.
     pub hint: LimitHint,
+    /// Index in `limits` of the limit that headers announce; `None` announces the binding one.
+    pub announced: Option<usize>,
     /// Another user of these limits.
     pub neighbour: Option<Neighbour>,
     /// Duration of the experiment.
@@ -40,6 +42,7 @@ impl Scenario {
             stagger: Duration::from_secs(10),
             demand: Demand::Saturated,
             hint: LimitHint::None,
+            announced: None,
             neighbour: None,
             length: Duration::from_secs(1800),
         }
@@ -115,6 +118,13 @@ pub enum LimitHint {
     Headers,
     /// As [`Headers`](Self::Headers) with seconds rounded down: zero in the last second.
     HeadersRoundedDown,
+    /// As [`Headers`](Self::Headers), and a refusal names the wait until the next request as well.
+    ///
+    /// Implementations of GCRA do so, such as Go's throttled and redis-cell: the limit is full again at
+    /// the reset, but accepts the next request after the wait.
+    HeadersAndWait,
+    /// As [`HeadersAndWait`](Self::HeadersAndWait) with seconds rounded down, so that many waits are zero.
+    HeadersAndWaitRoundedDown,
 }
 
 /// Requests of another user against these limits, at random intervals and regardless of refusals.

@@ -57,6 +57,8 @@ struct Simulation<'a, S: Strategy> {
     planned: u64,
     api: LimitedApi,
     clients: Vec<Client<S>>,
+    /// Clients whose job has not ended; `None` if the demand is not one job of each.
+    unfinished_jobs: Option<usize>,
     report: Report,
 }
 
@@ -75,6 +77,7 @@ impl<'a, S: Strategy> Simulation<'a, S> {
             planned: 0,
             api: LimitedApi::new(scenario),
             report: Report::new(scenario, clients.len()),
+            unfinished_jobs: matches!(scenario.demand, Demand::Job { .. }).then_some(clients.len()),
             clients,
         };
         // Plan what the scenario says: the start of each client, changes of the limits, the neighbour.
@@ -93,15 +96,21 @@ impl<'a, S: Strategy> Simulation<'a, S> {
         simulation
     }
 
-    /// Handles one event after the other until the end of the scenario.
+    /// Handles one event after the other until the end of the scenario, or until all jobs have ended.
     fn run(mut self) -> (Report, Vec<S>) {
         let end = Time::ZERO + self.scenario.length;
-        while let Some(Reverse((at, _, event))) = self.events.pop() {
+        while self.unfinished_jobs != Some(0) {
+            let Some(Reverse((at, _, event))) = self.events.pop() else {
+                break;
+            };
             if at > end {
                 break;
             }
             self.now = at;
             self.handle(event);
+        }
+        if self.unfinished_jobs == Some(0) {
+            self.report.ends_at(self.now);
         }
         (
             self.report,
@@ -302,6 +311,7 @@ impl<'a, S: Strategy> Simulation<'a, S> {
             return;
         }
         self.report.job_ended(client, self.now);
+        self.unfinished_jobs = self.unfinished_jobs.map(|jobs| jobs - 1);
         if let Demand::Bursts { idle, .. } = self.scenario.demand {
             self.plan(idle, Event::Work { client });
         }

@@ -76,6 +76,9 @@ fn with_rate(limits: &mut [Limit], per_second: f64) -> Result<(), Failure> {
         Limit::FixedWindow { window, phase, .. } => {
             Limit::fixed_window(in_window(window)?, window).map(|limit| limit.with_phase(phase))
         }
+        Limit::WindowFromFirst { window, .. } => {
+            Limit::window_from_first(in_window(window)?, window)
+        }
         Limit::SlidingWindow { window, .. } => Limit::sliding_window(in_window(window)?, window),
         other => Ok(other),
     };
@@ -85,10 +88,7 @@ fn with_rate(limits: &mut [Limit], per_second: f64) -> Result<(), Failure> {
 
 /// Returns the longest window among limits.
 pub(super) fn longest_window(limits: &[Limit]) -> Duration {
-    let windows = limits.iter().map(|limit| match limit {
-        Limit::FixedWindow { window, .. } | Limit::SlidingWindow { window, .. } => *window,
-        _ => Duration::ZERO,
-    });
+    let windows = limits.iter().filter_map(Limit::window);
     windows.max().unwrap_or_default()
 }
 

@@ -29,6 +29,8 @@ fn any_limit() -> impl Strategy<Value = Limit> {
         .expect("valid")
         .with_phase(phase)),
         (1..20_u32, windows())
+            .prop_map(|(limit, window)| Limit::window_from_first(limit, window).expect("valid")),
+        (1..20_u32, windows())
             .prop_map(|(limit, window)| Limit::sliding_window(limit, window).expect("valid")),
         (0.01..500.0).prop_map(|rate| Limit::pacing(rate).expect("valid")),
     ]

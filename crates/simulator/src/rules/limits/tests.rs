@@ -57,6 +57,22 @@ fn a_fixed_window_starts_at_zero_on_each_boundary() {
 }
 
 #[test]
+fn a_window_from_the_first_request_begins_with_it_and_ends_by_itself() {
+    let mut limits = limits(&["fixed-window:3/60s,from=first"]);
+    // 59 s into the run the first request opens a window, which a grid would end one second later.
+    assert_eq!(accepted_of(&mut limits, at(59_000), 2), 2);
+    assert_eq!(accepted_of(&mut limits, at(61_000), 2), 1);
+    assert_eq!(limits.arrive(at(61_000)), refused(ms(58_000)));
+    let state = limits.binding_state(at(61_000)).expect("a window");
+    assert_eq!((state.remaining, state.reset_after), (0, ms(58_000)));
+    // The window is over; none is open until the next request.
+    let state = limits.binding_state(at(119_000)).expect("a window");
+    assert_eq!((state.remaining, state.reset_after), (3, ms(0)));
+    assert_eq!(accepted_of(&mut limits, at(150_000), 5), 3);
+    assert_eq!(limits.arrive(at(150_000)), refused(ms(60_000)));
+}
+
+#[test]
 fn the_phase_sets_the_end_of_the_first_window() {
     let mut limits = limits(&["fixed-window:3/60s,phase=10s"]);
     assert_eq!(accepted_of(&mut limits, at(0), 5), 3);
