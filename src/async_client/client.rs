@@ -93,7 +93,7 @@ impl AsyncDynamicAPIClient {
 
     pub(super) async fn run(&self, parts: RequestParts) -> Result<AsyncResponse> {
         let core = &self.inner.core;
-        let outcome = drive(core.begin(parts), &*self.inner).await;
+        let outcome = drive(core.begin(parts)?, &*self.inner).await;
         core.tend_memory();
         let (incoming, delivered) = outcome?;
         Ok(AsyncResponse::new(incoming, delivered, &core.settings))

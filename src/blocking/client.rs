@@ -88,7 +88,7 @@ impl DynamicAPIClient {
 
     pub(super) fn run(&self, parts: RequestParts) -> Result<Response> {
         let BlockingClient { core, agent } = &*self.inner;
-        let outcome = drive(core.begin(parts), |attempt| {
+        let outcome = drive(core.begin(parts)?, |attempt| {
             let token = core.going_out(attempt)?;
             let clock = core.limiter.clock();
             let parts = attempt.parts();

@@ -8,6 +8,7 @@ use http::HeaderValue;
 
 use api_ratelimiter_core::attempt::Attempt;
 use api_ratelimiter_core::call::Call;
+use api_ratelimiter_core::error::{Error, Result};
 use api_ratelimiter_core::headers;
 use api_ratelimiter_core::outcome::NoResponse;
 use api_ratelimiter_core::request::RequestParts;
@@ -16,6 +17,7 @@ use super::call::DrivenCall;
 use super::settings::{self, ClientSettings};
 use crate::memory::Memory;
 use crate::observe::Event;
+use crate::random;
 use crate::rate_limiter::DynamicRateLimiter;
 
 /// Settings, limiter and memory of a client.
@@ -46,11 +48,15 @@ impl ClientCore {
     }
 
     /// Begins a call. All its attempts carry the same idempotency key, if the configuration asks for one.
-    pub(crate) fn begin(&self, mut parts: RequestParts) -> DrivenCall<'_, Call> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`] if the operating system has no random numbers for the key.
+    pub(crate) fn begin(&self, mut parts: RequestParts) -> Result<DrivenCall<'_, Call>> {
         let call = &self.settings.call;
-        let random = fastrand::u128(..);
-        call.idempotency.mark(&mut parts, &call.base, random);
-        DrivenCall::new(&self.limiter, call, parts)
+        let random = || random::u128().map_err(|error| Error::request("idempotency key", error));
+        call.idempotency.mark(&mut parts, &call.base, random)?;
+        Ok(DrivenCall::new(&self.limiter, call, parts))
     }
 
     /// Prepares a request right before it is sent: fetches a token if one is needed, warns of an unencrypted

@@ -9,6 +9,7 @@ use super::shared::{Core, DynamicRateLimiter, Shared, Totals};
 use crate::clock::{Clock, SystemClock};
 use crate::fleet::Fleet;
 use crate::observe::{self, Dispatcher, Observer};
+use crate::random;
 use api_ratelimiter_core::config::{ApiRateConfig, ScopeConfig};
 use api_ratelimiter_core::error::Result;
 use api_ratelimiter_core::limiter::{Controller, Engine};
@@ -58,7 +59,7 @@ impl DynamicRateLimiter {
             engine,
             queue: Queue::default(),
             totals: Totals::default(),
-            jitter: fastrand::Rng::new(),
+            jitter: random_jitter(),
             cooling_since: None,
             in_flight: 0,
             closed: false,
@@ -118,4 +119,10 @@ impl DynamicRateLimiter {
             .find(|(known, _)| **known == *name)
             .map(|(_, limiter)| limiter)
     }
+}
+
+/// Returns a generator for jitter, which differs from those of other processes. Without random numbers of the
+/// operating system the thread's generator is good enough: jitter need not be unique.
+fn random_jitter() -> fastrand::Rng {
+    random::u64().map_or_else(|_| fastrand::Rng::new(), fastrand::Rng::with_seed)
 }

@@ -143,6 +143,22 @@ fn each_call_has_its_own_key_and_all_its_attempts_share_it() {
 }
 
 #[test]
+fn a_seeded_generator_of_the_application_repeats_no_key() {
+    let server = Server::answers([ok(""), ok("")]);
+    let (client, _clock, _joined) = of(&server, |config| {
+        config.idempotency = IdempotencyConfig::default().automatic();
+    });
+    for _ in 0..2 {
+        fastrand::seed(42);
+        client.post("/charges").send().expect("a response");
+    }
+    let requests = server.requests();
+    let mut keys = requests.iter().map(|sent| sent.header("idempotency-key"));
+    let (first, second) = (keys.next().flatten(), keys.next().flatten());
+    assert!(first.is_some() && first != second, "{first:?} {second:?}");
+}
+
+#[test]
 fn a_post_with_a_key_of_the_caller_is_retried() {
     let server = Server::answers([answer(503, "", ""), ok("")]);
     let (client, _clock, _joined) = of(&server, |config| {

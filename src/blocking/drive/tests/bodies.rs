@@ -102,7 +102,9 @@ fn a_post_with_an_idempotency_key_is_retried_with_that_key() {
     );
     let mut parts = world.parts(Method::POST);
     let call = &world.settings.call;
-    call.idempotency.mark(&mut parts, &call.base, 7);
+    call.idempotency
+        .mark(&mut parts, &call.base, || Ok(7))
+        .expect("a key");
     let key = parts.headers["idempotency-key"].clone();
     assert_eq!(key, "00000000-0000-4000-8000-000000000007");
     let outcome = world.call(parts, &[Answers(503, &[]), ok()]);
@@ -123,7 +125,9 @@ fn key_and_body_are_not_sent_to_another_host() {
     );
     let mut parts = world.parts(Method::POST);
     let call = &world.settings.call;
-    call.idempotency.mark(&mut parts, &call.base, 7);
+    call.idempotency
+        .mark(&mut parts, &call.base, || Ok(7))
+        .expect("a key");
     let away = Answers(307, &[("location", "https://other.example/")]);
     assert_eq!(
         world
@@ -155,7 +159,9 @@ fn a_post_that_only_reads_is_retried_without_a_key() {
     );
     let mut parts = world.parts(Method::POST);
     let call = &world.settings.call;
-    call.idempotency.mark(&mut parts, &call.base, 7);
+    call.idempotency
+        .mark(&mut parts, &call.base, || Ok(7))
+        .expect("a key");
     assert!(!parts.headers.contains_key("idempotency-key"));
     let outcome = world.call(parts, &[Answers(503, &[]), ok()]);
     assert_eq!(outcome.expect("the call succeeds"), (200, 2));
