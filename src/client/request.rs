@@ -94,6 +94,9 @@ impl<F: Front> RequestBuilder<F> {
     }
 
     /// Adds a header; replaces the client's default header with the same name.
+    ///
+    /// A request that carries a credential must not name another `Host` than its URL does, unless the client's own
+    /// headers name that host.
     pub fn header(self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         self.with(|_, headers| {
             let (name, value) = headers::pair(name.as_ref(), value.as_ref())?;
@@ -248,13 +251,16 @@ impl<F: Front> RequestBuilder<F> {
     pub(crate) fn assembled(self) -> (F::Client, Result<RequestParts>, Option<Duration>) {
         let Self {
             client,
+            settings,
             mut parts,
             headers,
             deadline,
-            ..
         } = self;
-        if let Ok(parts) = &mut parts {
-            headers::replace(&mut parts.headers, headers);
+        if let Ok(sent) = &mut parts {
+            headers::replace(&mut sent.headers, headers);
+            if let Err(error) = settings.call.check_host(sent) {
+                parts = Err(error);
+            }
         }
         (client, parts, deadline)
     }

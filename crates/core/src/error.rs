@@ -7,6 +7,7 @@ use crate::reply::Reply;
 
 mod effort;
 mod make;
+mod mismatch;
 mod transport;
 mod view;
 

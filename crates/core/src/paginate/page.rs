@@ -173,8 +173,6 @@ impl RemainingItems {
         else {
             return error;
         };
-        // serde_json names no line for a value that was parsed before.
-        let problem = problem.trim_end_matches(" at line 0 column 0");
         let (page, item) = (self.page, self.handed_out);
         Error::Decode {
             request,
