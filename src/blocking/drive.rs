@@ -7,8 +7,9 @@ use http::{HeaderMap, StatusCode};
 use api_ratelimiter_core::attempt::Attempt;
 use api_ratelimiter_core::call::{Call, Delivered};
 use api_ratelimiter_core::error::Result;
+use api_ratelimiter_core::guidance::may_be_json;
 use api_ratelimiter_core::outcome::NoResponse;
-use api_ratelimiter_core::reply::BodyStart;
+use api_ratelimiter_core::reply::{BodyStart, Reply};
 
 use crate::client::call::DrivenCall;
 
@@ -16,11 +17,26 @@ use crate::client::call::DrivenCall;
 pub(super) trait UnreadResponse {
     fn status(&self) -> StatusCode;
     fn headers(&self) -> &HeaderMap;
-    /// Reads the beginning of the body, which stays part of the response. Stops at the first read that ends
-    /// after one second.
-    fn peek(&mut self) -> BodyStart;
-    /// Reads the beginning of the body. Breaks the body off after one second.
-    fn drain(&mut self) -> BodyStart;
+    /// Reads the beginning of the body, which stays part of the response, until there are more than `most` bytes.
+    /// Stops at the first read that ends after one second.
+    fn peek(&mut self, most: usize) -> BodyStart;
+    /// Reads the beginning of the body, until there are more than `most` bytes. Breaks the body off after one
+    /// second.
+    fn drain(&mut self, most: usize) -> BodyStart;
+}
+
+/// Reads the beginning of a body that may be JSON, and no more than its first bytes of any other body.
+fn read_json(response: &mut impl UnreadResponse, keeps_body: bool) -> BodyStart {
+    let mut read = |most| match keeps_body {
+        true => response.peek(most),
+        false => response.drain(most),
+    };
+    let start = read(0);
+    if may_be_json(&start.bytes) {
+        read(Reply::MOST_BODY)
+    } else {
+        start
+    }
 }
 
 /// Sends a call's requests by `send` until a response is delivered or an error ends the call.
@@ -42,13 +58,13 @@ pub(super) fn drive<R: UnreadResponse>(
         let arrived = outgoing.answered(response.status(), response.headers());
         let body = arrived
             .wants_body(response.headers())
-            .then(|| response.peek().bytes);
+            .then(|| read_json(&mut response, arrived.keeps_body()).bytes);
         call = match arrived.judge(response.headers(), body.as_deref())? {
             Break(delivered) => return Ok((response, delivered)),
             Continue(draining) => {
                 let body = match draining.keeps_body() {
-                    true => response.peek(),
-                    false => response.drain(),
+                    true => response.peek(Reply::MOST_BODY),
+                    false => response.drain(Reply::MOST_BODY),
                 };
                 match draining.drained(response.headers(), body)? {
                     Break(delivered) => return Ok((response, delivered)),

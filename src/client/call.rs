@@ -156,6 +156,11 @@ impl<'a> DrivenCall<'a, Arrived> {
         self.state.wants_body(headers)
     }
 
+    /// Returns whether the caller may get the response, so that its body must not be broken off.
+    pub(crate) fn keeps_body(&self) -> bool {
+        self.state.keeps_body()
+    }
+
     /// Reports the response to the limiter and the observers. Breaks the loop with a response that the caller
     /// gets.
     pub(crate) fn judge(
@@ -171,10 +176,15 @@ impl<'a> DrivenCall<'a, Arrived> {
             began,
         } = self;
         let status = state.status();
-        let Judged { feedback, next } = state.judge(headers, body);
+        let Judged {
+            feedback,
+            hold,
+            next,
+        } = state.judge(headers, body);
         let now = limiter.clock().now();
         let record = record.map(|record| record.answered(status, headers, feedback, now));
         report(limiter, permit, feedback, record);
+        hold.iter().for_each(|hold| limiter.prolong(hold));
         match next {
             Ok(Next::Deliver(delivered)) => Ok(ControlFlow::Break(delivered)),
             Ok(Next::Drain(state)) => Ok(ControlFlow::Continue(DrivenCall {

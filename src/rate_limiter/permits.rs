@@ -87,7 +87,7 @@ impl Permits {
         let others = other.into_iter();
         match feedback {
             Feedback::Success { .. } => others.for_each(Permit::success),
-            Feedback::Refused { .. } => others.for_each(Permit::neutral),
+            Feedback::Refused { .. } | Feedback::Exhausted => others.for_each(Permit::neutral),
             // An outage concerns the whole API.
             Feedback::Failed => others.for_each(Permit::failed),
         }

@@ -29,6 +29,8 @@ pub struct Attempt {
     sent: u32,
     waited: Duration,
     token_renewed: bool,
+    /// Whether the call has waited for a quota to renew.
+    awaited_quota: bool,
     /// Whether the next request is the trial of an open circuit breaker.
     on_trial: bool,
     /// The last refusal.
@@ -46,6 +48,7 @@ impl Attempt {
             sent: 0,
             waited: Duration::ZERO,
             token_renewed: false,
+            awaited_quota: false,
             on_trial: false,
             refusal: None,
         }
@@ -136,6 +139,7 @@ impl Attempt {
                 announced,
                 all,
             },
+            Verdict::Exhausted { .. } => Feedback::Exhausted,
             Verdict::Failed => Feedback::Failed,
             Verdict::Success { pause } => Feedback::Success {
                 exhausted: pause,
@@ -159,6 +163,12 @@ impl Attempt {
                 Resend::IfIdempotent => self.parts.is_idempotent(),
                 Resend::Never => false,
             }),
+            // One pause is enough: a quota that is used up after it did not renew as the server said.
+            Verdict::Exhausted { resend, .. } => {
+                let waits = resend == Resend::Always && !self.awaited_quota;
+                self.awaited_quota |= waits;
+                Ok(waits)
+            }
             Verdict::Failed => Ok(false),
             Verdict::Success { .. } if status.is_informational() => {
                 Err(self.transport_error(TransportKind::Protocol))
@@ -210,14 +220,24 @@ impl Attempt {
         Ok(())
     }
 
+    /// Returns the pause until a quota renews that a response reports as used up.
+    pub(crate) fn renewal(&self, reading: &Reading) -> Option<LongerPause> {
+        let wait = reading.wait().filter(|_| reading.is_exhausted())?;
+        Some(self.pause(reading, wait))
+    }
+
     /// Returns the pause that a body asks for beyond the one that the limiter was told of.
     pub(crate) fn longer_pause(&self, by_head: &Reading, whole: &Reading) -> Option<LongerPause> {
         let wait = whole.wait().filter(|wait| Some(*wait) > by_head.wait())?;
-        let scope = self.scope().filter(|_| !self.concerns_all(whole));
-        Some(LongerPause {
+        Some(self.pause(whole, wait))
+    }
+
+    fn pause(&self, reading: &Reading, wait: Duration) -> LongerPause {
+        let scope = self.scope().filter(|_| !self.concerns_all(reading));
+        LongerPause {
             wait,
             scope: scope.map(|scope| scope.name.clone()),
-        })
+        }
     }
 
     /// Counts an attempt without a response. `Ok` means that the request is sent again.

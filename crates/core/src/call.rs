@@ -26,6 +26,7 @@ use crate::reply::{BodyStart, Reply};
 use crate::request::RequestParts;
 use crate::settings::CallSettings;
 use crate::time::Time;
+use crate::verdict::{Resend, Verdict};
 
 mod delivered;
 mod given_up;
@@ -58,6 +59,8 @@ pub struct Arrived {
 pub struct Judged {
     /// Feedback for the limiter.
     pub feedback: Feedback,
+    /// Pause to report to the limiter after the feedback, until a quota renews.
+    pub hold: Option<LongerPause>,
     /// Next state of the call.
     pub next: Result<Next, GivenUp>,
 }
@@ -195,13 +198,25 @@ impl Arrived {
         self.reading.status()
     }
 
-    /// Returns whether only the body can tell if the response is a refusal.
+    /// Returns whether only the body can tell if the response is a refusal, or one about a quota.
     #[must_use]
     pub fn wants_body(&self, headers: &HeaderMap) -> bool {
         let reader = &self.attempt.settings().reader;
+        let status = self.reading.status();
         self.attempt.is_at_home()
-            && !self.reading.is_refusal()
-            && reader.hides_in_body(self.reading.status(), headers)
+            && if self.reading.is_refusal() {
+                reader.may_be_quota(status, headers)
+            } else {
+                reader.hides_in_body(status, headers)
+            }
+    }
+
+    /// Returns whether the caller may get the response. The transport may break off the body of any other
+    /// response.
+    #[must_use]
+    pub fn keeps_body(&self) -> bool {
+        let leads_on = Resend::Always;
+        !matches!(self.reading.verdict(), Verdict::Refused { resend, .. } if resend == leads_on)
     }
 
     /// Judges the response. `body` is the beginning of its body, if [`Arrived::wants_body`].
@@ -215,10 +230,15 @@ impl Arrived {
             reading = reading.with_body(&attempt.settings().reader, headers, body, unix_now);
         }
         let feedback = attempt.feedback(&reading);
+        let hold = attempt.renewal(&reading);
         let next = match attempt.leads_on(&reading, headers) {
             Err(error) => Err(GivenUp::new(attempt, error)),
             // The body of a refusal may ask for a longer pause, and the limiter must know it.
-            Ok(leads_on) if leads_on || (reading.is_refusal() && !reading.is_whole()) => {
+            Ok(leads_on)
+                if leads_on
+                    || reading.is_exhausted()
+                    || (reading.is_refusal() && !reading.is_whole()) =>
+            {
                 Ok(Next::Drain(Draining {
                     attempt,
                     reading,
@@ -228,7 +248,11 @@ impl Arrived {
             }
             Ok(_) => Ok(Next::Deliver(Delivered::new(&attempt, reading, unix_now))),
         };
-        Judged { feedback, next }
+        Judged {
+            feedback,
+            hold,
+            next,
+        }
     }
 }
 
@@ -237,7 +261,7 @@ impl Draining {
     /// of such a response, however slow it is.
     #[must_use]
     pub fn keeps_body(&self) -> bool {
-        !self.leads_on
+        !self.leads_on && !self.reading.is_exhausted()
     }
 
     /// Continues after the beginning of the body was read: at most [`Reply::MOST_BODY`], and for no longer than the driver
@@ -250,7 +274,7 @@ impl Draining {
             leads_on,
         } = self;
         // A redirect, or a token that has expired.
-        if !reading.is_refusal() {
+        if !reading.is_refusal() && !reading.is_exhausted() {
             return Drained {
                 longer: None,
                 next: Ok(Onward::Again(Call(attempt))),
@@ -261,6 +285,11 @@ impl Draining {
         let whole = reading.with_body(reader, headers, &body.bytes, unix_now);
         let longer = attempt.longer_pause(&reading, &whole);
         let whole = whole.waiting_at_least(reading.wait());
+        // The quota does not renew soon, or not as the server said.
+        if whole.is_exhausted() && (!leads_on || !whole.is_renewed_soon()) {
+            let next = Err(Self::exhausted(attempt, &whole, headers, body, unix_now));
+            return Drained { longer, next };
+        }
 
         // The body may also forbid another attempt.
         if !leads_on || whole.guidance().retryable == Some(false) {
@@ -276,5 +305,19 @@ impl Draining {
             Err(error) => Err(GivenUp::new(attempt, error)),
         };
         Drained { longer, next }
+    }
+
+    /// Ends the call, because a quota is used up.
+    fn exhausted(
+        attempt: Box<Attempt>,
+        reading: &Reading,
+        headers: &HeaderMap,
+        body: BodyStart,
+        unix_now: Duration,
+    ) -> GivenUp {
+        let until = reading.wait().map(|wait| unix_now.saturating_add(wait));
+        let reason = reading.guidance().reason.clone().unwrap_or_default();
+        let reply = Reply::new(reading.status(), headers.clone(), body, reading.wait());
+        GivenUp::new(attempt, Error::quota_exhausted(reason, until, reply))
     }
 }

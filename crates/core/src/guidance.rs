@@ -33,7 +33,10 @@ mod quota;
 mod rate_limit;
 mod reset;
 mod retry_after;
+mod rule;
+mod spent;
 mod structured;
+mod words;
 
 #[cfg(test)]
 mod dialect_tests;
@@ -48,13 +51,15 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 
-pub use self::body::BodyRule;
 pub use self::dialect::{Refusal, Scope};
+pub use self::json::may_be_json;
 pub use self::policy::{Policy, Unit};
 pub use self::profile::Profile;
+pub use self::rule::{BodyRule, UnreadBody};
 
 use self::dialect::{Dialect, Means, ReasonLocation, When};
 use self::reset::ServerClock;
+use self::spent::Quota;
 use crate::headers::lines::{lines, text};
 
 /// Limits, waits and advice that one response contains.
@@ -91,6 +96,8 @@ pub struct Guidance {
     /// Time until an exhausted limit resets, apart from any other wait: a server may send `Retry-After`
     /// on every response.
     pub(crate) nothing_left: Option<Duration>,
+    /// The body could not be read, although a rule of the configuration asks for it.
+    pub unread: Option<UnreadBody>,
 }
 
 /// Source of a wait.
@@ -189,10 +196,12 @@ pub fn read_with_rules(
     let wait = header_wait
         .map(|wait| (wait, WaitSource::Header))
         .or(body_wait.map(|wait| (wait, WaitSource::Body)))
-        .or_else(|| policy_wait(&policies, &facts.violated, throttled));
+        .or_else(|| policy_wait(&policies, &facts.violated, throttled))
+        .filter(|(_, source)| renews_after(facts.quota.as_ref(), *source));
 
     // The name of the limit, the binding limit, and whether to retry.
     let (reason, scope) = match refusal {
+        Some(Refusal::Quota) => (facts.quota.as_ref().map(|quota| quota.word.clone()), None),
         Some(_) => reason(headers, &facts, dialect),
         None => (None, None),
     };
@@ -202,7 +211,9 @@ pub fn read_with_rules(
     let nothing_left = policy_wait(&policies, &[], false)
         .filter(|(_, source)| *source == WaitSource::Reset)
         .map(|(wait, _)| wait);
-    let never = facts.never || is_ordinary_error(status, refusal, body_prefix, dialect);
+    let is_spent = facts.quota.as_ref().is_some_and(|quota| !quota.renews);
+    let forbids = facts.never || is_spent;
+    let never = is_ordinary_error(status, refusal, body_prefix, dialect);
     let announced = should_retry(headers);
     Guidance {
         wait: wait.map(|(wait, _)| wait),
@@ -214,7 +225,7 @@ pub fn read_with_rules(
         remaining: binding.and_then(|policy| policy.remaining),
         window: binding.and_then(|policy| policy.window),
         reset_after: binding.and_then(|policy| policy.reset_after).or(asked),
-        retryable: if facts.never {
+        retryable: if forbids {
             Some(false)
         } else {
             announced.or(never.then_some(false))
@@ -223,8 +234,15 @@ pub fn read_with_rules(
         scope,
         reason,
         nothing_left,
+        unread: facts.unread,
         policies,
     }
+}
+
+/// Returns whether a wait of this source renews what the refusal is about. Money and plans do not come back by
+/// waiting, and the length of a window is not that of a day's quota.
+fn renews_after(quota: Option<&Quota>, source: WaitSource) -> bool {
+    quota.is_none_or(|quota| quota.renews && source != WaitSource::Window)
 }
 
 /// Returns whether and why a response is a refusal: by its status, or by one of the profile's signs.
@@ -251,7 +269,9 @@ fn refusal(
             _ => None,
         })
     };
-    by_status.or_else(by_headers).or(body)
+    // Only the body can tell a quota from a limit of the rate.
+    let quota = body.filter(|refusal| *refusal == Refusal::Quota);
+    quota.or(by_status).or_else(by_headers).or(body)
 }
 
 /// Returns the wait that limits ask for.

@@ -42,6 +42,8 @@ pub enum Feedback {
         /// Whether this concerns the whole client, and not only the scope of the request.
         all: bool,
     },
+    /// A quota is used up that no pause of minutes renews. It says nothing about the rate.
+    Exhausted,
     /// There was no response, or a 5xx that is not a refusal. It says nothing about the limit.
     Failed,
 }
@@ -52,7 +54,7 @@ impl Feedback {
     pub fn concerns_all(&self) -> bool {
         match self {
             Self::Success { all, .. } | Self::Refused { all, .. } => *all,
-            Self::Failed => false,
+            Self::Exhausted | Self::Failed => false,
         }
     }
 
@@ -61,7 +63,7 @@ impl Feedback {
     pub fn refused_status(&self) -> Option<StatusCode> {
         match self {
             Self::Refused { status, .. } => Some(*status),
-            Self::Success { .. } | Self::Failed => None,
+            Self::Success { .. } | Self::Exhausted | Self::Failed => None,
         }
     }
 
@@ -88,12 +90,13 @@ impl Feedback {
                 hint,
                 chance: chance(),
             },
+            Self::Exhausted => Outcome::Neutral,
             Self::Failed => Outcome::Failed,
         }
     }
 }
 
-/// A pause that a body asks for, longer than the one that its response's head asked for.
+/// A pause without a cut: a body asks for a longer one than its response's head did, or a quota renews then.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LongerPause {
     /// How long the pause lasts, from now.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode, header};
 
-use crate::guidance::{self, BodyRule, Guidance, Profile};
+use crate::guidance::{self, BodyRule, Guidance, Profile, Refusal};
 
 /// Reads and judges responses as a client with one configuration does; made by
 /// `ApiRateConfig::reader`.
@@ -31,6 +31,8 @@ pub struct Reader {
     body_rules: Vec<BodyRule>,
     backoff_statuses: Vec<StatusCode>,
     not_processed: Vec<StatusCode>,
+    /// Longest time that a call waits for a quota to renew.
+    max_cooldown: Duration,
 }
 
 /// Judgement of a response, by which a client acts.
@@ -42,6 +44,14 @@ pub enum Verdict {
         /// The pause that the server or its documentation asks for, if any.
         pause: Option<Duration>,
         /// Whether the request is sent again after the pause.
+        resend: Resend,
+    },
+    /// A quota is used up that no pause of minutes renews: the client does not slow down. The caller gets
+    /// [`Error::QuotaExhausted`](crate::Error::QuotaExhausted), unless the quota renews soon.
+    Exhausted {
+        /// Time until the quota renews, if the server says so. Other requests wait for it, too.
+        pause: Option<Duration>,
+        /// Whether the request is sent again after the pause: if that is at most `max_cooldown`.
         resend: Resend,
     },
     /// A server error, which says nothing about the limit. The caller gets the response.
@@ -71,12 +81,14 @@ impl Reader {
         body_rules: Vec<BodyRule>,
         backoff_statuses: Vec<StatusCode>,
         not_processed: Vec<StatusCode>,
+        max_cooldown: Duration,
     ) -> Self {
         Self {
             profile,
             body_rules,
             backoff_statuses,
             not_processed,
+            max_cooldown,
         }
     }
 
@@ -111,6 +123,16 @@ impl Reader {
     /// refusal may have been. If the server says that the request must not be sent again, it is not.
     #[must_use]
     pub fn verdict(&self, status: StatusCode, told: &Guidance) -> Verdict {
+        if told.refusal == Some(Refusal::Quota) {
+            let pause = told.wait.filter(|wait| !wait.is_zero());
+            let is_soon = pause.is_some_and(|pause| pause <= self.max_cooldown);
+            let resend = if is_soon && told.retryable != Some(false) {
+                Resend::Always
+            } else {
+                Resend::Never
+            };
+            return Verdict::Exhausted { pause, resend };
+        }
         let by_status = self.backoff_statuses.contains(&status);
         let by_sign = told.is_throttle() && self.may_hide_throttles(status);
         if by_status || by_sign {
@@ -142,9 +164,23 @@ impl Reader {
     }
 
     /// Returns whether only the body can tell if a response of this status, whose head is not a refusal by
-    /// itself, is one. Throttles in bodies are JSON: no other body is waited for.
+    /// itself, is one.
     pub(crate) fn hides_in_body(&self, status: StatusCode, headers: &HeaderMap) -> bool {
-        (self.profile.hides_throttles(status) || self.has_rule_for(status)) && is_json(headers)
+        (self.profile.hides_throttles(status) || self.has_rule_for(status)) && ends(headers)
+    }
+
+    /// Returns whether only the body can tell if a refusal is about a quota, for which the client must not slow
+    /// down.
+    pub(crate) fn may_be_quota(&self, status: StatusCode, headers: &HeaderMap) -> bool {
+        let mut rules = self.body_rules.iter();
+        let by_rule = rules.any(|rule| rule.quota && rule.is_for(status.as_u16()));
+        (by_rule || self.profile.tells_of_quotas(status)) && ends(headers)
+    }
+
+    /// Returns the path of the rule with this number, in the order of the configuration.
+    #[must_use]
+    pub fn rule_path(&self, rule: usize) -> Option<&str> {
+        self.body_rules.get(rule).map(|rule| rule.path.as_str())
     }
 
     /// Returns whether a response with this status may be a throttle: GraphQL's 200, Linear's 400, GitHub's
@@ -157,14 +193,15 @@ impl Reader {
 
     fn has_rule_for(&self, status: StatusCode) -> bool {
         let mut rules = self.body_rules.iter();
-        rules.any(|rule| rule.statuses.contains(&status.as_u16()))
+        rules.any(|rule| rule.is_for(status.as_u16()))
     }
 }
 
-/// Returns whether a body may be JSON: its type says so, or it has no type.
-fn is_json(headers: &HeaderMap) -> bool {
+/// Returns whether a body may be JSON, whatever its type says. A stream of events goes on without end (WHATWG HTML,
+/// section 9.2), and the client must not wait for it.
+fn ends(headers: &HeaderMap) -> bool {
     headers.get(header::CONTENT_TYPE).is_none_or(|kind| {
-        let kind = String::from_utf8_lossy(kind.as_bytes()).to_ascii_lowercase();
-        kind.contains("json")
+        let kind = kind.as_bytes().trim_ascii_start().to_ascii_lowercase();
+        !kind.starts_with(b"text/event-stream")
     })
 }

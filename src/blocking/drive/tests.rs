@@ -40,15 +40,15 @@ impl UnreadResponse for Scripted {
         &self.1
     }
 
-    fn peek(&mut self) -> BodyStart {
+    fn peek(&mut self, _most: usize) -> BodyStart {
         BodyStart {
             bytes: self.2.as_bytes().to_vec(),
             truncated: false,
         }
     }
 
-    fn drain(&mut self) -> BodyStart {
-        self.peek()
+    fn drain(&mut self, most: usize) -> BodyStart {
+        self.peek(most)
     }
 }
 

@@ -47,6 +47,7 @@ fuzz_target!(|input: &[u8]| {
             statuses: vec![status.as_u16()],
             path: path.to_owned(),
             words: vec![word.to_lowercase()],
+            quota: word.len() % 2 == 0,
         })
     };
     let rules: Vec<BodyRule> = words.filter_map(rule).take(MOST_RULES).collect();

@@ -65,6 +65,7 @@ impl ApiRateConfig {
             self.dialect.rules(),
             statuses(&self.name, &self.backoff_status_codes)?,
             self.dialect.not_processed_statuses(),
+            self.max_cooldown,
         ))
     }
 

@@ -1,7 +1,7 @@
 //! How errors are made: one function for each, and conversions.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::Error;
 use super::effort::Effort;
@@ -82,6 +82,17 @@ impl Error {
     pub(crate) fn of_status(request: Box<str>, reply: Reply) -> Self {
         Self::Status {
             request,
+            reply: Box::new(reply),
+            effort: Effort::default(),
+        }
+    }
+
+    /// Returns the error of a quota that is used up until `until`, wall time since 1970.
+    #[must_use]
+    pub(crate) fn quota_exhausted(reason: Box<str>, until: Option<Duration>, reply: Reply) -> Self {
+        Self::QuotaExhausted {
+            reason,
+            until: until.and_then(|until| SystemTime::UNIX_EPOCH.checked_add(until)),
             reply: Box::new(reply),
             effort: Effort::default(),
         }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use http::HeaderMap;
 
 use super::policy::{Policy, start};
+use super::spent::{self, QuotaSign};
+use super::words;
 use crate::headers::lines::lines;
 
 /// Why a server refused a request.
@@ -16,6 +18,9 @@ pub enum Refusal {
     /// The server is overloaded, whichever client asks (Anthropic's 529): back off, but learn no limit from
     /// it.
     Overload,
+    /// A quota is used up that no pause of minutes renews: that of a day, of a plan, or of money. The caller gets
+    /// the error at once, and the rate stays.
+    Quota,
 }
 
 /// How much of the API a limit covers, as the server says.
@@ -38,6 +43,8 @@ pub(super) struct Dialect {
     pub(super) refusals: &'static [(u16, Refusal)],
     /// Signs of refusals under other statuses, and of requests that must not be retried.
     pub(super) signs: &'static [Sign],
+    /// Signs that a quota is used up, in addition to those of every dialect.
+    pub(super) spent: &'static [QuotaSign],
     /// Where the server names the limit, in order of preference.
     pub(super) reasons: &'static [ReasonSource],
     /// Minimum wait after a refusal that announces no wait.
@@ -129,7 +136,7 @@ impl ReasonSource {
     pub(super) fn scope(&self, word: &str) -> Option<Scope> {
         self.scopes
             .iter()
-            .find(|(beginning, _)| word.starts_with(beginning))
+            .find(|(beginning, _)| words::begins(word, beginning))
             .map(|&(_, scope)| scope)
     }
 }
@@ -180,5 +187,12 @@ impl Dialect {
                 .signs
                 .iter()
                 .any(|sign| sign.statuses.contains(&status))
+            || self.may_be_spent(status)
+    }
+
+    /// Returns whether the body of this status may say that a quota is used up.
+    pub(super) fn may_be_spent(&self, status: u16) -> bool {
+        let mut signs = spent::COMMON.iter().chain(self.spent);
+        signs.any(|sign| sign.statuses.contains(&status))
     }
 }

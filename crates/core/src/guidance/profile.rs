@@ -52,12 +52,20 @@ impl Profile {
     /// Returns whether the body can show that a response with this status, which by itself is not a refusal,
     /// is one.
     pub(crate) fn hides_throttles(self, status: http::StatusCode) -> bool {
+        if self.tells_of_quotas(status) {
+            return true;
+        }
         let refuses = |sign: &&Sign| matches!(sign.means, Means::Refused(_));
         let mut signs = self.0.signs.iter().filter(refuses);
         signs.any(|sign| {
             sign.statuses.contains(&status.as_u16())
                 && matches!(sign.when, When::Is(..) | When::Contains(..))
         })
+    }
+
+    /// Returns whether the body of a response with this status can show that a quota is used up.
+    pub(crate) fn tells_of_quotas(self, status: http::StatusCode) -> bool {
+        self.0.may_be_spent(status.as_u16())
     }
 
     /// Returns the profile's row of data.

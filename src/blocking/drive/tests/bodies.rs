@@ -79,10 +79,79 @@ fn the_body_of_a_refusal_may_lengthen_the_pause() {
 #[test]
 fn a_body_that_forbids_a_retry_is_delivered() {
     let world = world_of("notion", |_| {});
-    let blocked = r#"{"additional_data": {"rate_limit_reason": "public_api_request_blocked"}}"#;
-    let outcome = world.call(world.parts(Method::GET), &[Says(429, blocked)]);
+    let saved = r#"{"additional_data": {"retry_guidance": ["Do not repeat the write."]}}"#;
+    let outcome = world.call(world.parts(Method::GET), &[Says(429, saved)]);
     assert_eq!(outcome.expect("delivered"), (429, 1));
     assert_eq!(world.limiter.snapshot().backed_off, 1);
+}
+
+#[test]
+fn a_quota_that_is_used_up_neither_slows_the_client_nor_pauses_it() {
+    let world = world_with("openai", |_| {}, |config| config.min_rate = 0.1);
+    let spent = r#"{"error": {"code": "insufficient_quota"}}"#;
+    for _ in 0..2 {
+        let error = world
+            .call(world.parts(Method::POST), &[Says(429, spent)])
+            .expect_err("no retry helps");
+        assert!(matches!(error, Error::QuotaExhausted { .. }), "{error:?}");
+    }
+    let snapshot = world.limiter.snapshot();
+    assert_eq!((snapshot.backed_off, snapshot.current_rate), (0, 1.0));
+    assert_eq!(world.times(), [0.0, 1.0], "no pause beyond the pace");
+}
+
+#[test]
+fn a_quota_that_renews_soon_is_waited_for_at_the_same_rate() {
+    let rule = BodyThrottle::new([429], "error.code", ["day_used_up"]);
+    let world = world_with(
+        "",
+        |_| {},
+        |config| {
+            config.min_rate = 0.1;
+            config.dialect = DialectConfig::default().exhausted(rule);
+        },
+    );
+    let soon = r#"{"error": {"code": "day_used_up"}, "retry_after": 40}"#;
+    let outcome = world.call(world.parts(Method::POST), &[Says(429, soon), ok()]);
+    assert_eq!(outcome.expect("the call succeeds"), (200, 2));
+    let times = world.times();
+    assert!((40.0..=46.0).contains(&times[1]), "{times:?}");
+    let snapshot = world.limiter.snapshot();
+    assert_eq!((snapshot.backed_off, snapshot.current_rate), (0, 1.0));
+    // The next day is far away: nothing more is sent.
+    let late = r#"{"error": {"code": "day_used_up"}, "retry_after": 40000}"#;
+    let error = world
+        .call(world.parts(Method::POST), &[Says(429, late)])
+        .expect_err("too late");
+    assert!(
+        matches!(error, Error::QuotaExhausted { until: Some(_), .. }),
+        "{error:?}"
+    );
+    let error = world
+        .call(world.parts(Method::GET), &[])
+        .expect_err("paused");
+    assert!(matches!(error, Error::CooldownTooLong { .. }), "{error:?}");
+}
+
+#[test]
+fn a_number_fits_a_word_as_a_whole() {
+    let rule = || BodyThrottle::new([200], "error.code", ["4"]);
+    let world = world_with(
+        "",
+        |_| {},
+        |config| config.dialect = DialectConfig::default().throttle(rule()),
+    );
+    for other in ["104", "40", "4.5", "-4", "\"104\"", "\"4.5\"", "true"] {
+        let says: &'static str = format!(r#"{{"error": {{"code": {other}}}}}"#).leak();
+        let outcome = world.call(world.parts(Method::GET), &[Says(200, says)]);
+        assert_eq!(outcome.expect("delivered"), (200, 1), "{other}");
+    }
+    for same in ["4", "4.0", "\"4\"", "\"error 4\""] {
+        let says: &'static str = format!(r#"{{"error": {{"code": {same}}}}}"#).leak();
+        let script = [Says(200, says), Says(200, "{}")];
+        let outcome = world.call(world.parts(Method::GET), &script);
+        assert_eq!(outcome.expect("delivered"), (200, 2), "{same}");
+    }
 }
 
 #[test]
