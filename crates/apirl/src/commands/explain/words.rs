@@ -84,6 +84,12 @@ fn announced(response: &RawResponse, guidance: &Guidance) -> Vec<String> {
         Some(false) => lines.push("A retry does not help.".to_owned()),
         None => {}
     }
+    if let Some(unread) = guidance.unread {
+        let problem = unread.problem;
+        lines.push(format!(
+            "A rule of the settings asks for its body, which {problem}."
+        ));
+    }
     if lines.is_empty() {
         lines.push("It announces nothing about limits.".to_owned());
     }
