@@ -94,7 +94,7 @@ pub use api_ratelimiter_core::limiter::{
 };
 pub use api_ratelimiter_core::{
     Effort, Error, Page, Position, Rate, Reader, Reply, Resend, Result, Time, TimeoutPhase,
-    TransportKind, Verdict,
+    TokenReason, TransportKind, Verdict,
 };
 #[cfg(feature = "async")]
 pub use async_client::{

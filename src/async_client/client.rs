@@ -4,12 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
+
 use super::drive::{Wire, drive};
 use super::response::{AsyncIncoming, AsyncResponse};
 use super::transport::{self, Http};
+use crate::client::builder::AsyncTokenSource;
 use crate::client::core::ClientCore;
-use crate::client::settings::ClientSettings;
+use crate::client::settings::{ClientSettings, authorization};
 use crate::rate_limiter::DynamicRateLimiter;
+use api_ratelimiter_core::TokenReason;
 use api_ratelimiter_core::attempt::Attempt;
 use api_ratelimiter_core::error::Result;
 use api_ratelimiter_core::outcome::NoResponse;
@@ -42,12 +46,21 @@ pub struct AsyncDynamicAPIClient {
 struct AsyncClient {
     core: ClientCore,
     http: Http,
+    token_source: Option<AsyncTokenSource>,
 }
 
 impl AsyncDynamicAPIClient {
-    pub(super) fn new(core: ClientCore, http: Http) -> Self {
+    pub(super) fn new(
+        core: ClientCore,
+        http: Http,
+        token_source: Option<AsyncTokenSource>,
+    ) -> Self {
         Self {
-            inner: Arc::new(AsyncClient { core, http }),
+            inner: Arc::new(AsyncClient {
+                core,
+                http,
+                token_source,
+            }),
         }
     }
 
@@ -96,6 +109,7 @@ impl AsyncDynamicAPIClient {
         let outcome = drive(core.begin(parts)?, &*self.inner).await;
         core.tend_memory();
         let (incoming, delivered) = outcome?;
+        core.warn_if_unread(&delivered);
         Ok(AsyncResponse::new(incoming, delivered, &core.settings))
     }
 }
@@ -103,9 +117,17 @@ impl AsyncDynamicAPIClient {
 impl Wire for AsyncClient {
     type Output = AsyncIncoming;
 
+    async fn fetch(&self, why: TokenReason) -> Result<HeaderValue> {
+        authorization(match &self.token_source {
+            Some(source) => source(why).await,
+            None => Err("there is none".into()),
+        })
+    }
+
     async fn send(&self, attempt: &Attempt) -> Result<AsyncIncoming, NoResponse> {
-        let Self { core, http } = self;
-        let token = core.going_out(attempt)?;
+        let Self { core, http, .. } = self;
+        core.going_out(attempt)?;
+        let token = attempt.token().cloned();
         let (clock, parts) = (core.limiter.clock(), attempt.parts());
         let now = clock.now();
         let ends = parts.time_left(now).map(|left| now + left);

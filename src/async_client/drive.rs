@@ -2,8 +2,9 @@
 
 use std::ops::ControlFlow::{Break, Continue};
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
+use api_ratelimiter_core::TokenReason;
 use api_ratelimiter_core::attempt::Attempt;
 use api_ratelimiter_core::call::{Call, Delivered};
 use api_ratelimiter_core::error::Result;
@@ -36,6 +37,9 @@ async fn read_json(response: &mut impl AsyncUnreadResponse) -> BodyStart {
 pub(super) trait Wire: Sync {
     type Output: AsyncUnreadResponse;
 
+    /// Asks the client's source for a token.
+    fn fetch(&self, why: TokenReason) -> impl Future<Output = Result<HeaderValue>> + Send;
+
     fn send(
         &self,
         attempt: &Attempt,
@@ -48,11 +52,18 @@ pub(super) async fn drive<W: Wire>(
     wire: &W,
 ) -> Result<(W::Output, Delivered)> {
     loop {
+        // The token comes before the permit: its source may need one of the same limiter.
+        if let Some(why) = call.wanted_token() {
+            call = call.with_token(wire.fetch(why).await)?;
+        }
         let permit = match call.wanted() {
             Some(wanted) => call.limiter().acquire_for_async(&wanted).await.map(Some),
             None => Ok(None),
         };
-        let outgoing = call.granted(permit)?;
+        let mut outgoing = call.granted(permit)?;
+        if let Some(why) = outgoing.wanted_token() {
+            outgoing = outgoing.with_token(wire.fetch(why).await)?;
+        }
         let mut response = match wire.send(outgoing.attempt()).await {
             Ok(response) => response,
             Err(cause) => {

@@ -2,8 +2,9 @@
 
 use std::ops::ControlFlow::{Break, Continue};
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
+use api_ratelimiter_core::TokenReason;
 use api_ratelimiter_core::attempt::Attempt;
 use api_ratelimiter_core::call::{Call, Delivered};
 use api_ratelimiter_core::error::Result;
@@ -39,15 +40,24 @@ fn read_json(response: &mut impl UnreadResponse, keeps_body: bool) -> BodyStart 
     }
 }
 
-/// Sends a call's requests by `send` until a response is delivered or an error ends the call.
+/// Sends a call's requests by `send`, with the tokens that `fetch` returns, until a response is delivered or an error
+/// ends the call.
 pub(super) fn drive<R: UnreadResponse>(
     mut call: DrivenCall<'_, Call>,
+    mut fetch: impl FnMut(TokenReason) -> Result<HeaderValue>,
     mut send: impl FnMut(&Attempt) -> Result<R, NoResponse>,
 ) -> Result<(R, Delivered)> {
     loop {
+        // The token comes before the permit: its source may need one of the same limiter.
+        if let Some(why) = call.wanted_token() {
+            call = call.with_token(fetch(why))?;
+        }
         let limiter = call.limiter();
         let permit = call.wanted().map(|wanted| limiter.acquire_for(&wanted));
-        let outgoing = call.granted(permit.transpose())?;
+        let mut outgoing = call.granted(permit.transpose())?;
+        if let Some(why) = outgoing.wanted_token() {
+            outgoing = outgoing.with_token(fetch(why))?;
+        }
         let mut response = match send(outgoing.attempt()) {
             Ok(response) => response,
             Err(cause) => {

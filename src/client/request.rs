@@ -182,8 +182,8 @@ impl<F: Front> RequestBuilder<F> {
         })
     }
 
-    /// Calls `tell` right before each attempt is sent: its permit is granted, and no lock is held. Defaults to
-    /// nothing.
+    /// Calls `tell` right before each attempt is sent: its permit is granted, and no lock is held. Other requests may
+    /// wait for this one, so `tell` must not send requests through the same limiter. Defaults to nothing.
     ///
     /// Use it for a journal. After a crash, the journal shows which requests the server may have processed;
     /// requests that only waited for their permit are not among them.

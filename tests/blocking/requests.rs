@@ -466,7 +466,7 @@ fn a_request_with_a_credential_names_no_other_host() {
         client.get("/").header("Host", host).send()
     };
     let token = || builder(&server.url()).bearer_auth(crate::SECRET);
-    let source = || builder(&server.url()).bearer_auth_with(|| Ok::<_, Error>("t".to_owned()));
+    let source = || builder(&server.url()).bearer_auth_with(|_| Ok::<_, Error>("t".to_owned()));
     for builder in [
         token(),
         source(),

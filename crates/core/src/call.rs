@@ -16,7 +16,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::attempt::Attempt;
 use crate::error::Error;
@@ -119,6 +119,20 @@ impl Call {
         &self.0
     }
 
+    /// Continues with a token that the client's source returned at `now`, because
+    /// [`Attempt::wanted_token`] asked for it. Ask before the permit is taken: a source that sends a request through
+    /// the same limiter would wait for this very call.
+    pub fn with_token(mut self, value: HeaderValue, now: Time) -> Self {
+        self.0.set_token(value, now);
+        self
+    }
+
+    /// Ends the call, because its source has no token.
+    #[must_use]
+    pub fn unsent(self, error: Error) -> GivenUp {
+        GivenUp::new(self.0, error)
+    }
+
     /// Returns the permit that the next request needs; `None` if it needs none, because a redirect leads
     /// to another origin.
     #[must_use]
@@ -151,6 +165,12 @@ impl Outgoing {
     #[must_use]
     pub fn attempt(&self) -> &Attempt {
         &self.0
+    }
+
+    /// Continues with a token that the client's source returned at `now`, because the one at hand is too old.
+    pub fn with_token(mut self, value: HeaderValue, now: Time) -> Self {
+        self.0.set_token(value, now);
+        self
     }
 
     /// Continues with the head of a response, which arrived at `unix_now` by the client's wall clock.
@@ -285,8 +305,13 @@ impl Draining {
         let whole = reading.with_body(reader, headers, &body.bytes, unix_now);
         let longer = attempt.longer_pause(&reading, &whole);
         let whole = whole.waiting_at_least(reading.wait());
-        // The quota does not renew soon, or not as the server said.
-        if whole.is_exhausted() && (!leads_on || !whole.is_renewed_soon()) {
+        // The quota does not renew soon, or not as the server said. Where its body was not read first, the refusal
+        // shows only now what it is about.
+        let awaits = match reading.is_exhausted() {
+            true => leads_on,
+            false => attempt.awaits_quota(&whole),
+        };
+        if whole.is_exhausted() && !awaits {
             let next = Err(Self::exhausted(attempt, &whole, headers, body, unix_now));
             return Drained { longer, next };
         }

@@ -169,12 +169,14 @@ impl Reader {
         (self.profile.hides_throttles(status) || self.has_rule_for(status)) && ends(headers)
     }
 
-    /// Returns whether only the body can tell if a refusal is about a quota, for which the client must not slow
-    /// down.
+    /// Returns whether the body is read before the limiter is told of a refusal, because only the body can tell if
+    /// the refusal is about a quota, for which the client must not slow down. Where neither the vendor nor the
+    /// configuration has words of its own for that, only JSON is worth the time.
     pub(crate) fn may_be_quota(&self, status: StatusCode, headers: &HeaderMap) -> bool {
         let mut rules = self.body_rules.iter();
         let by_rule = rules.any(|rule| rule.quota && rule.is_for(status.as_u16()));
-        (by_rule || self.profile.tells_of_quotas(status)) && ends(headers)
+        let is_likely = by_rule || self.profile.has_own_quotas(status) || is_json(headers);
+        is_likely && (by_rule || self.profile.tells_of_quotas(status)) && ends(headers)
     }
 
     /// Returns the path of the rule with this number, in the order of the configuration.
@@ -195,6 +197,15 @@ impl Reader {
         let mut rules = self.body_rules.iter();
         rules.any(|rule| rule.is_for(status.as_u16()))
     }
+}
+
+/// Returns whether the type of a body says that it is JSON.
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| {
+        let kind = String::from_utf8_lossy(kind.as_bytes()).to_ascii_lowercase();
+        kind.contains("json")
+    })
 }
 
 /// Returns whether a body may be JSON, whatever its type says. A stream of events goes on without end (WHATWG HTML,

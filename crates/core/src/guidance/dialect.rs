@@ -5,7 +5,6 @@ use std::time::Duration;
 use http::HeaderMap;
 
 use super::policy::{Policy, start};
-use super::spent::{self, QuotaSign};
 use super::words;
 use crate::headers::lines::lines;
 
@@ -110,6 +109,16 @@ pub(super) enum Means {
     NeverAgain,
 }
 
+/// A sign that a quota is used up.
+pub(super) struct QuotaSign {
+    /// Statuses under which the sign counts.
+    pub(super) statuses: &'static [u16],
+    /// Appearance of the sign in the body.
+    pub(super) when: When,
+    /// Whether the quota renews by itself, so that a wait beside it is one until then. Money and plans do not.
+    pub(super) renews: bool,
+}
+
 /// Where a server names the limit that was hit.
 pub(super) struct ReasonSource {
     /// Where the name stands.
@@ -187,12 +196,5 @@ impl Dialect {
                 .signs
                 .iter()
                 .any(|sign| sign.statuses.contains(&status))
-            || self.may_be_spent(status)
-    }
-
-    /// Returns whether the body of this status may say that a quota is used up.
-    pub(super) fn may_be_spent(&self, status: u16) -> bool {
-        let mut signs = spent::COMMON.iter().chain(self.spent);
-        signs.any(|sign| sign.statuses.contains(&status))
     }
 }

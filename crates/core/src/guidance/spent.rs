@@ -1,16 +1,6 @@
 //! Refusals that no pause cures: the quota of a day, of a plan, or of money is used up. By vendor, with sources.
 
-use super::dialect::When;
-
-/// A sign that a quota is used up.
-pub(super) struct QuotaSign {
-    /// Statuses under which the sign counts.
-    pub(super) statuses: &'static [u16],
-    /// Appearance of the sign in the body.
-    pub(super) when: When,
-    /// Whether the quota renews by itself, so that a wait beside it is one until then. Money and plans do not.
-    pub(super) renews: bool,
-}
+use super::dialect::{Dialect, QuotaSign, When};
 
 /// A quota that is used up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +9,12 @@ pub(crate) struct Quota {
     pub(crate) word: Box<str>,
     /// Whether it renews by itself.
     pub(crate) renews: bool,
+}
+
+/// Returns whether the body of this status may say that a quota is used up.
+pub(super) fn may_be_named(dialect: &Dialect, status: u16) -> bool {
+    let mut signs = COMMON.iter().chain(dialect.spent);
+    signs.any(|sign| sign.statuses.contains(&status))
 }
 
 /// Returns the sign of a quota that renews by itself.
@@ -61,8 +57,8 @@ pub(super) const COMMON: &[QuotaSign] = &[
 
 /// The hard limit of the account is a 400 where images are made (platform.openai.com, error codes).
 pub(super) const OPENAI: &[QuotaSign] = &[
-    spent(&[400], When::Is("error.code", OPENAI_WORDS)),
-    spent(&[400], When::Is("error.type", OPENAI_WORDS)),
+    spent(&[400, 429], When::Is("error.code", OPENAI_WORDS)),
+    spent(&[400, 429], When::Is("error.type", OPENAI_WORDS)),
 ];
 
 /// The calls of a month, by plan (support.airtable.com, managing API call limits).

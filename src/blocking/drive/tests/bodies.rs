@@ -101,6 +101,41 @@ fn a_quota_that_is_used_up_neither_slows_the_client_nor_pauses_it() {
 }
 
 #[test]
+fn a_quota_that_only_a_late_body_names_is_the_callers_at_once_after_one_cut() {
+    // Neither a vendor nor a label gives reason to read the body before the limiter is told.
+    let world = world(|_| {});
+    let spent = r#"{"error": {"code": "insufficient_quota"}, "retry_after": 9}"#;
+    let error = world
+        .call(world.parts(Method::POST), &[Says(429, spent)])
+        .expect_err("no retry helps");
+    assert!(
+        matches!(error, Error::QuotaExhausted { until: None, .. }),
+        "{error:?}"
+    );
+    assert_eq!(world.limiter.snapshot().backed_off, 1);
+}
+
+#[test]
+fn a_quota_that_did_not_renew_as_said_is_not_waited_for_again() {
+    let world = world_of("hubspot", |_| {});
+    let soon = r#"{"policyName": "DAILY", "retry_after": 40}"#;
+    let error = world
+        .call(
+            world.parts(Method::POST),
+            &[Says(429, soon), Says(429, soon)],
+        )
+        .expect_err("still used up");
+    assert!(
+        matches!(error, Error::QuotaExhausted { until: Some(_), .. }),
+        "{error:?}"
+    );
+    assert_eq!(
+        (error.attempts(), error.retry_after()),
+        (2, Some(40 * SECOND))
+    );
+}
+
+#[test]
 fn a_quota_that_renews_soon_is_waited_for_at_the_same_rate() {
     let rule = BodyThrottle::new([429], "error.code", ["day_used_up"]);
     let world = world_with(
