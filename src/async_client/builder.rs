@@ -45,7 +45,8 @@ impl ClientBuilder<Async> {
     /// Cache the token until it expires, and empty the cache when the reason is [`TokenReason::Expired`]. The call's
     /// task awaits the future of `source` before it waits for the permit, so `source` may send requests through this
     /// client's limiter. A token that has waited with its request for more than a minute is asked for again. Replaces
-    /// [`bearer_auth`](Self::bearer_auth). An error of `source` ends the call.
+    /// [`bearer_auth`](Self::bearer_auth). An error of `source` ends the call, and
+    /// so does a [`deadline`](crate::RequestBuilder::deadline) that passes meanwhile.
     ///
     /// ```
     /// use api_ratelimiter::{AsyncDynamicAPIClient, TokenReason};

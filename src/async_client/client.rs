@@ -8,6 +8,7 @@ use http::HeaderValue;
 
 use super::drive::{Wire, drive};
 use super::response::{AsyncIncoming, AsyncResponse};
+use super::timeout::within;
 use super::transport::{self, Http};
 use crate::client::builder::AsyncTokenSource;
 use crate::client::core::ClientCore;
@@ -15,7 +16,7 @@ use crate::client::settings::{ClientSettings, authorization};
 use crate::rate_limiter::DynamicRateLimiter;
 use api_ratelimiter_core::TokenReason;
 use api_ratelimiter_core::attempt::Attempt;
-use api_ratelimiter_core::error::Result;
+use api_ratelimiter_core::error::{Result, TimeoutPhase};
 use api_ratelimiter_core::outcome::NoResponse;
 use api_ratelimiter_core::request::RequestParts;
 
@@ -117,11 +118,20 @@ impl AsyncDynamicAPIClient {
 impl Wire for AsyncClient {
     type Output = AsyncIncoming;
 
-    async fn fetch(&self, why: TokenReason) -> Result<HeaderValue> {
-        authorization(match &self.token_source {
-            Some(source) => source(why).await,
-            None => Err("there is none".into()),
-        })
+    async fn fetch(&self, attempt: &Attempt, why: TokenReason) -> Result<HeaderValue> {
+        let Some(source) = &self.token_source else {
+            return authorization(Err("there is none".into()));
+        };
+        let parts = attempt.parts();
+        let token = match parts.deadline {
+            None => source(why).await,
+            Some(deadline) => {
+                let left = deadline.saturating_since(self.core.limiter.clock().now());
+                let fetched = within(left, TimeoutPhase::Attempt, None, source(why)).await;
+                fetched.map_err(|late| late.into_error(parts.label()))?
+            }
+        };
+        authorization(token)
     }
 
     async fn send(&self, attempt: &Attempt) -> Result<AsyncIncoming, NoResponse> {

@@ -37,8 +37,12 @@ async fn read_json(response: &mut impl AsyncUnreadResponse) -> BodyStart {
 pub(super) trait Wire: Sync {
     type Output: AsyncUnreadResponse;
 
-    /// Asks the client's source for a token.
-    fn fetch(&self, why: TokenReason) -> impl Future<Output = Result<HeaderValue>> + Send;
+    /// Asks the client's source for a token of the next request, until the call's deadline.
+    fn fetch(
+        &self,
+        attempt: &Attempt,
+        why: TokenReason,
+    ) -> impl Future<Output = Result<HeaderValue>> + Send;
 
     fn send(
         &self,
@@ -54,7 +58,8 @@ pub(super) async fn drive<W: Wire>(
     loop {
         // The token comes before the permit: its source may need one of the same limiter.
         if let Some(why) = call.wanted_token() {
-            call = call.with_token(wire.fetch(why).await)?;
+            let token = wire.fetch(call.attempt(), why).await;
+            call = call.with_token(token)?;
         }
         let permit = match call.wanted() {
             Some(wanted) => call.limiter().acquire_for_async(&wanted).await.map(Some),
@@ -62,7 +67,8 @@ pub(super) async fn drive<W: Wire>(
         };
         let mut outgoing = call.granted(permit)?;
         if let Some(why) = outgoing.wanted_token() {
-            outgoing = outgoing.with_token(wire.fetch(why).await)?;
+            let token = wire.fetch(outgoing.attempt(), why).await;
+            outgoing = outgoing.with_token(token)?;
         }
         let mut response = match wire.send(outgoing.attempt()).await {
             Ok(response) => response,

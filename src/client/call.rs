@@ -72,6 +72,11 @@ impl<'a> DrivenCall<'a, Call> {
         }
     }
 
+    /// Returns the request that waits.
+    pub(crate) fn attempt(&self) -> &Attempt {
+        self.state.attempt()
+    }
+
     /// Returns why the client's source of tokens must be asked, without any permit.
     pub(crate) fn wanted_token(&self) -> Option<TokenReason> {
         self.state

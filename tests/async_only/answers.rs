@@ -279,3 +279,19 @@ fn a_source_of_tokens_may_send_requests_of_its_own() {
         .collect();
     assert_eq!(sent, ["Bearer one", "Bearer two", "Bearer three"]);
 }
+
+#[test]
+fn a_source_of_tokens_that_does_not_answer_ends_with_the_deadline() {
+    let server = Server::answers([ok("done")]);
+    let client = builder(&server.url())
+        .bearer_auth_with(|_| std::future::pending::<Result<String, Error>>())
+        .build()
+        .expect("valid");
+    let request = client.get("/").deadline(Duration::from_millis(50));
+    let error = block_on(request.send()).expect_err("no token comes");
+    assert!(error.is_timeout(), "{error:?}");
+    assert_eq!(
+        (server.connections(), client.limiter().snapshot().granted),
+        (0, 0)
+    );
+}
