@@ -37,9 +37,9 @@
 //!
 //! # Crate features
 //!
-//! The number of crates is what the feature adds, on Linux, to the 35 of the library without features.
+//! The number of crates is what the feature adds, on Linux, to the 36 of the library without features.
 //!
-//! - **rustls** (default, 10 crates): https by rustls with the ring provider and Mozilla's roots.
+//! - **rustls** (default, 9 crates): https by rustls with the ring provider and Mozilla's roots.
 //! - **gzip** (default, 5 crates): compressed responses.
 //! - **native-tls** (15 crates, and the system's OpenSSL): https by the system's TLS library; chosen by
 //!   [`tls(Tls::Native)`](ClientBuilder::tls). Not needed with `rustls`.
@@ -78,6 +78,7 @@ mod memory;
 mod observe;
 #[cfg(feature = "prometheus")]
 pub mod prometheus;
+mod random;
 mod rate_limiter;
 mod registry;
 
@@ -93,7 +94,7 @@ pub use api_ratelimiter_core::limiter::{
 };
 pub use api_ratelimiter_core::{
     DialectField, Effort, Error, FieldMeaning, Page, Position, Rate, Reader, Reply, Resend, Result,
-    Time, TimeForm, TimeUnit, TimeoutPhase, TransportKind, Verdict,
+    Time, TimeForm, TimeUnit, TimeoutPhase, TokenReason, TransportKind, Verdict,
 };
 #[cfg(feature = "async")]
 pub use async_client::{

@@ -14,6 +14,7 @@ use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 
 use crate::observe::Event;
+use crate::random;
 use crate::rate_limiter::DynamicRateLimiter;
 use api_ratelimiter_core::Time;
 use api_ratelimiter_core::hash::Fnv64;
@@ -216,7 +217,7 @@ fn replace(path: &Path, record: &Record) -> io::Result<()> {
     fs::create_dir_all(folder_of(path))?;
     // The name is random and not the process's number: containers that share a directory may have equal
     // numbers.
-    let beside = path.with_extension(format!("{:016x}.tmp", fastrand::u64(..)));
+    let beside = path.with_extension(format!("{:016x}.tmp", random::u64()?));
     let written = write(&beside, record).and_then(|()| fs::rename(&beside, path));
     if written.is_err() {
         // Remove the temporary file. If that fails, too, only the first error is reported.

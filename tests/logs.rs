@@ -362,7 +362,7 @@ fn an_unencrypted_credential_to_another_machine_is_one_warning() {
             "bearer" => builder = builder.bearer_auth(SECRET),
             "source" => {
                 builder =
-                    builder.bearer_auth_with(|| Ok::<_, api_ratelimiter::Error>(SECRET.into()));
+                    builder.bearer_auth_with(|_| Ok::<_, api_ratelimiter::Error>(SECRET.into()));
             }
             "header" => builder = builder.default_header("X-Api-Key", SECRET),
             _ => {}
@@ -445,7 +445,7 @@ fn no_log_line_contains_a_secret() {
         answer(307, &moved, SECRET),
     ]);
     let client = builder("secrets", &server.url())
-        .bearer_auth_with(|| Ok::<_, api_ratelimiter::Error>(SECRET.into()))
+        .bearer_auth_with(|_| Ok::<_, api_ratelimiter::Error>(SECRET.into()))
         .default_header("X-Api-Key", SECRET)
         .default_header("X-Tenant", SECRET)
         .build()

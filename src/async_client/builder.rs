@@ -1,9 +1,12 @@
 //! The setting that only the async client has, and the last step of building it.
 
+use std::sync::Arc;
+
 use super::client::AsyncDynamicAPIClient;
 use super::transport;
-use crate::client::builder::{Async, ClientBuilder, Front};
+use crate::client::builder::{Async, AsyncTokenSource, ClientBuilder, Front};
 use crate::registry::API_RATE_CONFIGS;
+use api_ratelimiter_core::TokenReason;
 use api_ratelimiter_core::config::ApiRateConfig;
 use api_ratelimiter_core::error::Result;
 
@@ -36,6 +39,45 @@ impl ClientBuilder<Async> {
         self.front.http = Some(builder);
         self
     }
+
+    /// Calls `source` for a token before each attempt, and tells it why. After a 401 the request is sent again with
+    /// a fresh token, up to three times.
+    ///
+    /// Cache the token until it expires, and empty the cache when the reason is [`TokenReason::Expired`]. The call's
+    /// task awaits the future of `source` before it waits for the permit, so `source` may send requests through this
+    /// client's limiter. A token that has waited with its request for more than a minute is asked for again. Replaces
+    /// [`bearer_auth`](Self::bearer_auth). An error of `source` ends the call, and
+    /// so does a [`deadline`](crate::RequestBuilder::deadline) that passes meanwhile.
+    ///
+    /// ```
+    /// use api_ratelimiter::{AsyncDynamicAPIClient, TokenReason};
+    ///
+    /// # async fn cached() -> Result<String, std::io::Error> { Ok("token".to_owned()) }
+    /// # async fn mint() -> Result<String, std::io::Error> { Ok("token".to_owned()) }
+    /// let client = AsyncDynamicAPIClient::builder_for("vanta")?
+    ///     .bearer_auth_with(|why| async move {
+    ///         match why {
+    ///             TokenReason::Expired { .. } => mint().await,
+    ///             _ => cached().await,
+    ///         }
+    ///     })
+    ///     .build()?;
+    /// # Ok::<(), api_ratelimiter::Error>(())
+    /// ```
+    pub fn bearer_auth_with<E, T>(
+        self,
+        source: impl Fn(TokenReason) -> T + Send + Sync + 'static,
+    ) -> Self
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+        T: Future<Output = Result<String, E>> + Send + 'static,
+    {
+        let source: AsyncTokenSource = Arc::new(move |why| {
+            let token = source(why);
+            Box::pin(async move { token.await.map_err(Into::into) })
+        });
+        self.with_token_source(|front| front.token_source = Some(source))
+    }
 }
 
 impl Front for Async {
@@ -44,11 +86,12 @@ impl Front for Async {
     fn connect(builder: AsyncClientBuilder) -> Result<AsyncDynamicAPIClient> {
         // A transport from the user may add headers by itself, which must not reach another origin.
         let follows_abroad = builder.front.http.is_none();
+        let token_source = builder.front.token_source.clone();
         builder
             .assembled(follows_abroad, |front, settings| {
                 transport::client(front.http, settings)
             })
-            .map(|(core, http)| AsyncDynamicAPIClient::new(core, http))
+            .map(|(core, http)| AsyncDynamicAPIClient::new(core, http, token_source))
     }
 }
 

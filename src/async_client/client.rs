@@ -4,15 +4,20 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
+
 use super::drive::{Wire, drive};
 use super::response::{AsyncIncoming, AsyncResponse};
+use super::timeout::within;
 use super::transport::{self, Http};
+use crate::client::builder::AsyncTokenSource;
 use crate::client::core::ClientCore;
-use crate::client::settings::ClientSettings;
+use crate::client::settings::{ClientSettings, authorization};
 use crate::rate_limiter::DynamicRateLimiter;
+use api_ratelimiter_core::TokenReason;
 use api_ratelimiter_core::attempt::Attempt;
 use api_ratelimiter_core::coding;
-use api_ratelimiter_core::error::Result;
+use api_ratelimiter_core::error::{Result, TimeoutPhase};
 use api_ratelimiter_core::outcome::NoResponse;
 use api_ratelimiter_core::request::RequestParts;
 
@@ -43,12 +48,21 @@ pub struct AsyncDynamicAPIClient {
 struct AsyncClient {
     core: ClientCore,
     http: Http,
+    token_source: Option<AsyncTokenSource>,
 }
 
 impl AsyncDynamicAPIClient {
-    pub(super) fn new(core: ClientCore, http: Http) -> Self {
+    pub(super) fn new(
+        core: ClientCore,
+        http: Http,
+        token_source: Option<AsyncTokenSource>,
+    ) -> Self {
         Self {
-            inner: Arc::new(AsyncClient { core, http }),
+            inner: Arc::new(AsyncClient {
+                core,
+                http,
+                token_source,
+            }),
         }
     }
 
@@ -94,9 +108,10 @@ impl AsyncDynamicAPIClient {
 
     pub(super) async fn run(&self, parts: RequestParts) -> Result<AsyncResponse> {
         let core = &self.inner.core;
-        let outcome = drive(core.begin(parts), &*self.inner).await;
+        let outcome = drive(core.begin(parts)?, &*self.inner).await;
         core.tend_memory();
         let (incoming, delivered) = outcome?;
+        core.warn_if_unread(&delivered);
         Ok(AsyncResponse::new(incoming, delivered, &core.settings))
     }
 }
@@ -104,9 +119,26 @@ impl AsyncDynamicAPIClient {
 impl Wire for AsyncClient {
     type Output = AsyncIncoming;
 
+    async fn fetch(&self, attempt: &Attempt, why: TokenReason) -> Result<HeaderValue> {
+        let Some(source) = &self.token_source else {
+            return authorization(Err("there is none".into()));
+        };
+        let parts = attempt.parts();
+        let token = match parts.deadline {
+            None => source(why).await,
+            Some(deadline) => {
+                let left = deadline.saturating_since(self.core.limiter.clock().now());
+                let fetched = within(left, TimeoutPhase::Attempt, None, source(why)).await;
+                fetched.map_err(|late| late.into_error(parts.label()))?
+            }
+        };
+        authorization(token)
+    }
+
     async fn send(&self, attempt: &Attempt) -> Result<AsyncIncoming, NoResponse> {
-        let Self { core, http } = self;
-        let token = core.going_out(attempt)?;
+        let Self { core, http, .. } = self;
+        core.going_out(attempt)?;
+        let token = attempt.token().cloned();
         let (clock, parts) = (core.limiter.clock(), attempt.parts());
         let now = clock.now();
         let ends = parts.time_left(now).map(|left| now + left);

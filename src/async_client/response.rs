@@ -136,7 +136,8 @@ impl AsyncResponse {
         if self.status().as_u16() < 400 {
             return Ok(self);
         }
-        let body = self.incoming.start(self.settings.timeouts.body).await;
+        let patience = self.settings.timeouts.body;
+        let body = self.incoming.start(patience, Reply::MOST_BODY).await;
         let headers = self.headers().clone();
         Err(self.delivered.status_error(headers, body))
     }
@@ -282,9 +283,9 @@ impl AsyncIncoming {
         within(patience, TimeoutPhase::Body, None, whole).await?
     }
 
-    /// Reads the beginning of the body for at most `patience`.
-    async fn start(&mut self, patience: Duration) -> BodyStart {
-        let end = self.fill(patience, Reply::MOST_BODY as u64).await;
+    /// Reads the beginning of the body for at most `patience`, until there are more than `most` bytes.
+    async fn start(&mut self, patience: Duration, most: usize) -> BodyStart {
+        let end = self.fill(patience, most as u64).await;
         let truncated = !matches!(end, Ok(Filled::Complete));
         self.keep(end);
         BodyStart {
@@ -313,8 +314,8 @@ impl AsyncUnreadResponse for AsyncIncoming {
         self.response.headers()
     }
 
-    async fn peek(&mut self) -> BodyStart {
-        self.start(DRAIN_FOR).await
+    async fn peek(&mut self, most: usize) -> BodyStart {
+        self.start(DRAIN_FOR, most).await
     }
 }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::drive::drive;
 use super::response::{Incoming, Response};
 use super::transport;
+use crate::client::builder::TokenSource;
 use crate::client::core::ClientCore;
-use crate::client::settings::ClientSettings;
+use crate::client::settings::{ClientSettings, authorization};
 use crate::rate_limiter::DynamicRateLimiter;
 use api_ratelimiter_core::error::Result;
 use api_ratelimiter_core::request::RequestParts;
@@ -39,12 +40,21 @@ pub struct DynamicAPIClient {
 struct BlockingClient {
     core: ClientCore,
     agent: ureq::Agent,
+    token_source: Option<TokenSource>,
 }
 
 impl DynamicAPIClient {
-    pub(super) fn new(core: ClientCore, agent: ureq::Agent) -> Self {
+    pub(super) fn new(
+        core: ClientCore,
+        agent: ureq::Agent,
+        token_source: Option<TokenSource>,
+    ) -> Self {
         Self {
-            inner: Arc::new(BlockingClient { core, agent }),
+            inner: Arc::new(BlockingClient {
+                core,
+                agent,
+                token_source,
+            }),
         }
     }
 
@@ -87,9 +97,18 @@ impl DynamicAPIClient {
     }
 
     pub(super) fn run(&self, parts: RequestParts) -> Result<Response> {
-        let BlockingClient { core, agent } = &*self.inner;
-        let outcome = drive(core.begin(parts), |attempt| {
-            let token = core.going_out(attempt)?;
+        let BlockingClient {
+            core,
+            agent,
+            token_source,
+        } = &*self.inner;
+        let fetch = |why| match token_source {
+            Some(source) => authorization(source(why)),
+            None => authorization(Err("there is none".into())),
+        };
+        let outcome = drive(core.begin(parts)?, fetch, |attempt| {
+            core.going_out(attempt)?;
+            let token = attempt.token().cloned();
             let clock = core.limiter.clock();
             let parts = attempt.parts();
             let response = transport::send(agent, &core.settings, parts, token, clock.now())?;
@@ -102,6 +121,7 @@ impl DynamicAPIClient {
         });
         core.tend_memory();
         let (incoming, delivered) = outcome?;
+        core.warn_if_unread(&delivered);
         Ok(Response::new(incoming, delivered, core.settings.max_body))
     }
 }

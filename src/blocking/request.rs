@@ -24,6 +24,7 @@ impl RequestBuilder<Blocking> {
     /// # Errors
     ///
     /// [`Error::InvalidRequest`](crate::Error::InvalidRequest) for the first invalid value that the builder was given;
+    /// [`Error::QuotaExhausted`](crate::Error::QuotaExhausted) for a refusal that no pause cures;
     /// [`Error::BackoffExhausted`](crate::Error::BackoffExhausted), [`Error::CooldownTooLong`](crate::Error::CooldownTooLong), [`Error::DeadlineTooShort`](crate::Error::DeadlineTooShort),
     /// [`Error::Transport`](crate::Error::Transport); [`Error::Closed`](crate::Error::Closed) after
     /// [`close`](crate::DynamicAPIClient::close); [`Error::CircuitOpen`](crate::Error::CircuitOpen) and

@@ -91,7 +91,7 @@ impl Response {
             delivered,
             ..
         } = self;
-        let body = incoming.start(incoming.patience, incoming.patience);
+        let body = incoming.start(incoming.patience, incoming.patience, Reply::MOST_BODY);
         Err(delivered.status_error(incoming.head.headers, body))
     }
 
@@ -190,11 +190,11 @@ impl Incoming {
         }
     }
 
-    /// Reads the beginning of the body. Stops at the first read that ends after `soft`; after `hard` the body
-    /// is broken off.
-    fn start(&mut self, soft: Duration, hard: Duration) -> BodyStart {
+    /// Reads the beginning of the body, until there are more than `most` bytes. Stops at the first read that ends
+    /// after `soft`; after `hard` the body is broken off.
+    fn start(&mut self, soft: Duration, hard: Duration, most: usize) -> BodyStart {
         let now = self.clock.now();
-        let limit = Reply::MOST_BODY as u64;
+        let limit = most as u64;
         let end = self.body.fill(&self.clock, now + soft, now + hard, limit);
         // An error comes again when the caller reads.
         BodyStart {
@@ -213,12 +213,12 @@ impl UnreadResponse for Incoming {
         &self.head.headers
     }
 
-    fn peek(&mut self) -> BodyStart {
-        self.start(DRAIN_FOR, self.patience)
+    fn peek(&mut self, most: usize) -> BodyStart {
+        self.start(DRAIN_FOR, self.patience, most)
     }
 
-    fn drain(&mut self) -> BodyStart {
-        self.start(DRAIN_FOR, DRAIN_FOR)
+    fn drain(&mut self, most: usize) -> BodyStart {
+        self.start(DRAIN_FOR, DRAIN_FOR, most)
     }
 }
 

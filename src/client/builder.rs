@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::core::ClientCore;
-use crate::client::settings::{ClientSettings, Draft, Roots, Timeouts, Tls};
+use crate::client::settings::{ClientSettings, Draft, Roots, Timeouts, Tls, TokenError};
 use crate::clock::{Clock, SystemClock};
 use crate::fleet::Fleet;
 use crate::memory::Memory;
 use crate::observe::Observer;
 use crate::rate_limiter::DynamicRateLimiter;
+use api_ratelimiter_core::TokenReason;
 use api_ratelimiter_core::config::ApiRateConfig;
 use api_ratelimiter_core::error::{Error, Result};
 use api_ratelimiter_core::limiter::CircuitBreaker;
@@ -29,15 +30,46 @@ pub trait Front: Sized {
 }
 
 /// The blocking front, [`DynamicAPIClient`](crate::DynamicAPIClient). The default of both builders.
-#[derive(Debug, Clone, Copy)]
-pub struct Blocking;
+#[derive(Default)]
+pub struct Blocking {
+    /// Source of tokens, if one was set.
+    pub(crate) token_source: Option<TokenSource>,
+}
+
+/// A function that returns a token.
+pub(crate) type TokenSource = Arc<dyn Fn(TokenReason) -> Result<String, TokenError> + Send + Sync>;
+
+impl fmt::Debug for Blocking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Blocking").finish_non_exhaustive()
+    }
+}
 
 /// The async front, [`AsyncDynamicAPIClient`](crate::AsyncDynamicAPIClient).
 #[cfg(feature = "async")]
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Async {
     /// Transport of the user, if one was set.
     pub(crate) http: Option<reqwest::ClientBuilder>,
+    /// Source of tokens, if one was set.
+    pub(crate) token_source: Option<AsyncTokenSource>,
+}
+
+/// An async function that returns a token.
+#[cfg(feature = "async")]
+pub(crate) type AsyncTokenSource = Arc<
+    dyn Fn(
+            TokenReason,
+        ) -> std::pin::Pin<Box<dyn Future<Output = Result<String, TokenError>> + Send>>
+        + Send
+        + Sync,
+>;
+
+#[cfg(feature = "async")]
+impl fmt::Debug for Async {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Async").finish_non_exhaustive()
+    }
 }
 
 /// Builder of a client; returned by `builder` and `builder_for` of both clients.
@@ -87,22 +119,14 @@ impl<F> ClientBuilder<F> {
         self.with(|draft| draft.bearer = Some(token))
     }
 
-    /// Calls `source` for a token before each attempt. After a 401 the request is sent once more with a fresh
-    /// token.
-    ///
-    /// The sending thread calls it without any lock. Cache the token until it expires. Replaces
-    /// [`bearer_auth`](Self::bearer_auth). An error of `source` ends the call and returns the permit.
-    pub fn bearer_auth_with<E>(
-        self,
-        source: impl Fn() -> Result<String, E> + Send + Sync + 'static,
-    ) -> Self
-    where
-        E: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        self.with(|draft| {
+    /// Replaces a fixed token by the front's source of tokens.
+    pub(crate) fn with_token_source(self, set: impl FnOnce(&mut F)) -> Self {
+        let mut builder = self.with(|draft| {
             draft.bearer = None;
-            draft.token_source = Some(Arc::new(move || source().map_err(Into::into)));
-        })
+            draft.has_token_source = true;
+        });
+        set(&mut builder.front);
+        builder
     }
 
     /// Sends a header with every request, unless the request has one with the same name. Defaults to none.

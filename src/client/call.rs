@@ -3,9 +3,8 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
-use api_ratelimiter_core::Time;
 use api_ratelimiter_core::attempt::Attempt;
 use api_ratelimiter_core::call::{
     Arrived, Call, Delivered, Drained, Draining, GivenUp, Judged, Next, Onward, Outgoing,
@@ -15,6 +14,7 @@ use api_ratelimiter_core::outcome::{Feedback, NoResponse, Wanted};
 use api_ratelimiter_core::reply::BodyStart;
 use api_ratelimiter_core::request::RequestParts;
 use api_ratelimiter_core::settings::CallSettings;
+use api_ratelimiter_core::{Time, TokenReason};
 
 use crate::observe::AttemptRecord;
 use crate::rate_limiter::{DynamicRateLimiter, Permits, give};
@@ -72,6 +72,30 @@ impl<'a> DrivenCall<'a, Call> {
         }
     }
 
+    /// Returns the request that waits.
+    pub(crate) fn attempt(&self) -> &Attempt {
+        self.state.attempt()
+    }
+
+    /// Returns why the client's source of tokens must be asked, without any permit.
+    pub(crate) fn wanted_token(&self) -> Option<TokenReason> {
+        self.state
+            .attempt()
+            .wanted_token(self.limiter.clock().now())
+    }
+
+    /// Continues with a token of the source, or ends the call if it has none.
+    pub(crate) fn with_token(mut self, token: Result<HeaderValue>) -> Result<Self> {
+        let now = self.limiter.clock().now();
+        match token {
+            Ok(token) => {
+                self.began = now;
+                Ok(self.with(|state| state.with_token(token, now)))
+            }
+            Err(error) => Err(give_up(self.limiter, self.state.unsent(error))),
+        }
+    }
+
     /// Returns the permits that the next request needs; `None` if it needs none.
     pub(crate) fn wanted(&self) -> Option<Wanted> {
         self.state.wanted()
@@ -110,6 +134,25 @@ impl<'a> DrivenCall<'a, Outgoing> {
     /// Returns the request to send.
     pub(crate) fn attempt(&self) -> &Attempt {
         self.state.attempt()
+    }
+
+    /// Returns why the client's source of tokens must be asked again, because the request waited long.
+    pub(crate) fn wanted_token(&self) -> Option<TokenReason> {
+        self.attempt().wanted_token(self.limiter.clock().now())
+    }
+
+    /// Continues with a token of the source. Without one, the call ends and the permits go back.
+    pub(crate) fn with_token(self, token: Result<HeaderValue>) -> Result<Self> {
+        match token {
+            Ok(token) => {
+                let now = self.limiter.clock().now();
+                Ok(self.with(|state| state.with_token(token, now)))
+            }
+            Err(error) => {
+                self.permit.into_iter().for_each(Permits::unused);
+                Err(give_up(self.limiter, self.state.unsent(error)))
+            }
+        }
     }
 
     /// Continues with the head of a response that has arrived.
@@ -180,9 +223,14 @@ impl<'a> DrivenCall<'a, Arrived> {
             began,
         } = self;
         let status = state.status();
-        let Judged { feedback, next } = state.judge(headers, body);
+        let Judged {
+            feedback,
+            hold,
+            next,
+        } = state.judge(headers, body);
         let record = record.map(|record| record.answered(status, headers, feedback));
         report(limiter, permit, feedback, record);
+        hold.iter().for_each(|hold| limiter.prolong(hold));
         match next {
             Ok(Next::Deliver(delivered)) => Ok(ControlFlow::Break(delivered)),
             Ok(Next::Drain(state)) => Ok(ControlFlow::Continue(DrivenCall {

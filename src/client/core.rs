@@ -2,20 +2,22 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use http::HeaderValue;
 
 use api_ratelimiter_core::attempt::Attempt;
-use api_ratelimiter_core::call::Call;
+use api_ratelimiter_core::call::{Call, Delivered};
+use api_ratelimiter_core::error::{Error, Result};
 use api_ratelimiter_core::headers;
 use api_ratelimiter_core::outcome::NoResponse;
 use api_ratelimiter_core::request::RequestParts;
 
 use super::call::DrivenCall;
-use super::settings::{self, ClientSettings};
+use super::settings::ClientSettings;
 use crate::memory::Memory;
 use crate::observe::Event;
+use crate::random;
 use crate::rate_limiter::DynamicRateLimiter;
 
 /// Settings, limiter and memory of a client.
@@ -25,6 +27,8 @@ pub(crate) struct ClientCore {
     memory: Option<Memory>,
     /// Whether the warning about an exposed credential was given.
     warned_of_credential: AtomicBool,
+    /// One bit for each rule for bodies about which the warning was given; the last is for all further rules.
+    warned_of_rules: AtomicU64,
 }
 
 impl ClientCore {
@@ -42,29 +46,27 @@ impl ClientCore {
             limiter,
             memory,
             warned_of_credential: AtomicBool::new(false),
+            warned_of_rules: AtomicU64::new(0),
         }
     }
 
     /// Begins a call. All its attempts carry the same idempotency key, if the configuration asks for one.
-    pub(crate) fn begin(&self, mut parts: RequestParts) -> DrivenCall<'_, Call> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`] if the operating system has no random numbers for the key.
+    pub(crate) fn begin(&self, mut parts: RequestParts) -> Result<DrivenCall<'_, Call>> {
         let call = &self.settings.call;
-        let random = fastrand::u128(..);
-        call.idempotency.mark(&mut parts, &call.base, random);
-        DrivenCall::new(&self.limiter, call, parts)
+        let random = || random::u128().map_err(|error| Error::request("idempotency key", error));
+        call.idempotency.mark(&mut parts, &call.base, random)?;
+        Ok(DrivenCall::new(&self.limiter, call, parts))
     }
 
-    /// Prepares a request right before it is sent: fetches a token if one is needed, warns of an unencrypted
-    /// credential, and calls the caller's `before_send`. Returns the token.
-    pub(crate) fn going_out(&self, attempt: &Attempt) -> Result<Option<HeaderValue>, NoResponse> {
-        let token = match &self.settings.token_source {
-            Some(source) if attempt.wants_token() => {
-                Some(settings::fresh_token(source).map_err(NoResponse::Unsent)?)
-            }
-            _ => None,
-        };
-        self.warn_if_exposed(attempt.parts(), token.is_some());
-        attempt.parts().going_out().map_err(NoResponse::Unsent)?;
-        Ok(token)
+    /// Prepares a request right before it is sent: warns of an unencrypted credential, and calls the caller's
+    /// `before_send`.
+    pub(crate) fn going_out(&self, attempt: &Attempt) -> Result<(), NoResponse> {
+        self.warn_if_exposed(attempt.parts(), attempt.token().is_some());
+        attempt.parts().going_out().map_err(NoResponse::Unsent)
     }
 
     /// Reports a request that carries a credential over plain HTTP to another machine; once for each client.
@@ -83,6 +85,26 @@ impl ClientCore {
                 .tell(log::Level::Warn, |about| Event::CredentialExposed {
                     about,
                     origin: origin.to_string(),
+                });
+        }
+    }
+
+    /// Reports a body in which a rule of the configuration can't find refusals; once for each rule.
+    pub(crate) fn warn_if_unread(&self, delivered: &Delivered) {
+        let reading = delivered.reading();
+        let Some(unread) = reading.guidance().unread else {
+            return;
+        };
+        let bit = 1 << unread.rule.min(63);
+        let is_new = self.warned_of_rules.fetch_or(bit, Ordering::Relaxed) & bit == 0;
+        let path = self.settings.call.reader.rule_path(unread.rule);
+        if let Some(path) = path.filter(|_| is_new) {
+            self.limiter
+                .tell(log::Level::Warn, |about| Event::BodyUnread {
+                    about,
+                    status: reading.status().as_u16(),
+                    path: path.to_owned(),
+                    problem: unread.problem.to_owned(),
                 });
         }
     }

@@ -94,6 +94,9 @@ impl<F: Front> RequestBuilder<F> {
     }
 
     /// Adds a header; replaces the client's default header with the same name.
+    ///
+    /// A request that carries a credential must not name another `Host` than its URL does, unless the client's own
+    /// headers name that host.
     pub fn header(self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         self.with(|_, headers| {
             let (name, value) = headers::pair(name.as_ref(), value.as_ref())?;
@@ -179,8 +182,8 @@ impl<F: Front> RequestBuilder<F> {
         })
     }
 
-    /// Calls `tell` right before each attempt is sent: its permit is granted, and no lock is held. Defaults to
-    /// nothing.
+    /// Calls `tell` right before each attempt is sent: its permit is granted, and no lock is held. Other requests may
+    /// wait for this one, so `tell` must not send requests through the same limiter. Defaults to nothing.
     ///
     /// Use it for a journal. After a crash, the journal shows which requests the server may have processed;
     /// requests that only waited for their permit are not among them.
@@ -248,13 +251,16 @@ impl<F: Front> RequestBuilder<F> {
     pub(crate) fn assembled(self) -> (F::Client, Result<RequestParts>, Option<Duration>) {
         let Self {
             client,
+            settings,
             mut parts,
             headers,
             deadline,
-            ..
         } = self;
-        if let Ok(parts) = &mut parts {
-            headers::replace(&mut parts.headers, headers);
+        if let Ok(sent) = &mut parts {
+            headers::replace(&mut sent.headers, headers);
+            if let Err(error) = settings.call.check_host(sent) {
+                parts = Err(error);
+            }
         }
         (client, parts, deadline)
     }

@@ -127,17 +127,14 @@ pub enum Roots {
     Platform,
 }
 
-/// Function that returns a fresh token.
-pub(crate) type TokenSource =
-    Arc<dyn Fn() -> Result<String, Box<dyn std::error::Error + Send + Sync>> + Send + Sync>;
-
 /// Settings as the builder collects them.
 #[derive(Clone)]
 pub(crate) struct Draft {
     pub(crate) base_url: Option<String>,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) bearer: Option<String>,
-    pub(crate) token_source: Option<TokenSource>,
+    /// Whether the front has a source of tokens.
+    pub(crate) has_token_source: bool,
     pub(crate) user_agent: Option<String>,
     pub(crate) backoff_status_codes: Option<Vec<u16>>,
     pub(crate) max_retries_on_backoff: u32,
@@ -162,7 +159,7 @@ impl Default for Draft {
             base_url: None,
             headers: Vec::new(),
             bearer: None,
-            token_source: None,
+            has_token_source: false,
             user_agent: None,
             backoff_status_codes: None,
             max_retries_on_backoff: DEFAULT_MAX_RETRIES_ON_BACKOFF,
@@ -183,7 +180,6 @@ impl Default for Draft {
 pub(crate) struct ClientSettings {
     /// Settings of each call.
     pub(crate) call: Arc<CallSettings>,
-    pub(crate) token_source: Option<TokenSource>,
     pub(crate) timeouts: Timeouts,
     pub(crate) max_body: u64,
     /// Proxies of the environment; `None` if it is ignored.
@@ -249,13 +245,12 @@ impl Draft {
             .transpose()
             .map_err(|problem| Error::config(name, "proxy", problem))?;
         // The rules of a call, and the rest.
-        call.has_token_source = self.token_source.is_some();
+        call.has_token_source = self.has_token_source;
         call.max_retries_on_backoff = self.max_retries_on_backoff;
         call.retry_transport = self.retry_transport;
         call.follows_abroad = follows_abroad;
         Ok(ClientSettings {
             call: Arc::new(call),
-            token_source: self.token_source,
             timeouts: self.timeouts,
             max_body: self.max_body,
             proxies,
@@ -279,9 +274,12 @@ impl fmt::Debug for ClientSettings {
     }
 }
 
-/// Fetches a token. Returns the value of an `Authorization` header with it.
-pub(crate) fn fresh_token(source: &TokenSource) -> Result<HeaderValue> {
+/// Error of a source of tokens.
+pub(crate) type TokenError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Returns the value of an `Authorization` header with a token that its source returned.
+pub(crate) fn authorization(token: Result<String, TokenError>) -> Result<HeaderValue> {
     let token =
-        source().map_err(|error| Error::of_caller("bearer token", "its source failed", error))?;
+        token.map_err(|error| Error::of_caller("bearer token", "its source failed", error))?;
     Ok(headers::bearer(&token)?)
 }

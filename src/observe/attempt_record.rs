@@ -64,7 +64,7 @@ impl AttemptRecord {
         headers: &HeaderMap,
         feedback: Feedback,
     ) -> Self {
-        self.refused = matches!(feedback, Feedback::Refused { .. });
+        self.refused = matches!(feedback, Feedback::Refused { .. } | Feedback::Exhausted);
         self.status = Some(status.as_u16());
         let length = headers.get(header::CONTENT_LENGTH);
         self.bytes = length.and_then(|length| length.to_str().ok()?.trim().parse().ok());

@@ -263,6 +263,20 @@ pub enum Event {
         /// Description of the problem.
         problem: String,
     },
+    /// A [`BodyThrottle`](crate::BodyThrottle) asked for a body that could not be read, so it can't find refusals
+    /// there. Comes once for each client and rule.
+    #[non_exhaustive]
+    BodyUnread {
+        /// API, tenant and time.
+        #[serde(flatten)]
+        about: About,
+        /// Status of the response.
+        status: u16,
+        /// The path of the rule.
+        path: String,
+        /// Description of the problem, without the body's contents.
+        problem: String,
+    },
     /// A request carries a credential over plain HTTP to another machine. Comes once for each client.
     #[non_exhaustive]
     CredentialExposed {
@@ -294,6 +308,7 @@ impl Event {
             | Self::FleetLost { about, .. }
             | Self::FleetBack { about, .. }
             | Self::MemoryFailed { about, .. }
+            | Self::BodyUnread { about, .. }
             | Self::CredentialExposed { about, .. } => about,
         }
     }

@@ -176,6 +176,18 @@ impl Observer for LogLines {
                     "{name}: can't {access} what was learned: {path}: {problem}; {effect}"
                 );
             }
+            Event::BodyUnread {
+                status,
+                path,
+                problem,
+                ..
+            } => {
+                let (status, path) = (*status, path.as_str());
+                log::warn!(
+                    target: TARGET, api, status, path;
+                    "{name}: the body of a {status}, in which {path} may announce a refusal, {problem}; refusals like it are not seen"
+                );
+            }
             Event::CredentialExposed { origin, .. } => {
                 let origin = origin.as_str();
                 log::warn!(

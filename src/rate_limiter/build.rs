@@ -9,6 +9,7 @@ use super::shared::{Core, DynamicRateLimiter, Shared};
 use crate::clock::{Clock, SystemClock};
 use crate::fleet::Fleet;
 use crate::observe::{self, Dispatcher, Observer};
+use crate::random;
 use api_ratelimiter_core::config::{ApiRateConfig, ScopeConfig};
 use api_ratelimiter_core::error::Result;
 use api_ratelimiter_core::limiter::{Controller, Engine};
@@ -54,7 +55,7 @@ impl DynamicRateLimiter {
                 (Engine::Own(Box::new(controller)), None)
             }
         };
-        let core = Core::new(engine, fastrand::Rng::new());
+        let core = Core::new(engine, random_jitter());
         observe::created(config);
         let shared = Shared {
             name: config.name.as_str().into(),
@@ -124,4 +125,10 @@ impl DynamicRateLimiter {
             .find(|(known, _)| **known == *name)
             .map(|(_, limiter)| limiter)
     }
+}
+
+/// Returns a generator for jitter, which differs from those of other processes. Without random numbers of the
+/// operating system the thread's generator is good enough: jitter need not be unique.
+fn random_jitter() -> fastrand::Rng {
+    random::u64().map_or_else(|_| fastrand::Rng::new(), fastrand::Rng::with_seed)
 }

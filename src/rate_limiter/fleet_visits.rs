@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Weak};
 use std::thread;
+use std::time::Duration;
 
 use super::feedback::Origin;
 use super::fleet_driver::{FleetDriver, VisitFailure, Visited};
@@ -9,6 +10,7 @@ use super::shared::{Core, DynamicRateLimiter, Shared};
 use crate::clock::{Clock, SystemClock};
 use crate::fleet::Fleet;
 use crate::observe::{Cause, Event};
+use crate::random;
 use api_ratelimiter_core::Time;
 use api_ratelimiter_core::config::ApiRateConfig;
 use api_ratelimiter_core::error::{Error, Result};
@@ -18,6 +20,9 @@ use api_ratelimiter_core::limiter::{
 
 /// Problem of a store whose compare-and-swap never succeeds.
 const ALWAYS_LOST: &str = "compare-and-swap never succeeds";
+
+/// Time until the worker tries again, if the operating system has no random numbers.
+const WITHOUT_RANDOM_NUMBERS: Duration = Duration::from_secs(1);
 
 /// Decision about the store, for observers.
 enum StoreNews {
@@ -106,11 +111,14 @@ impl DynamicRateLimiter {
     /// Returns what the driver does next.
     fn next_fleet_action(&self) -> Action {
         let now = self.shared.clock.now();
+        // The number names a state, so it must differ from those of all other workers.
+        let Ok(unique) = random::u64() else {
+            return Action::Rest(now + WITHOUT_RANDOM_NUMBERS);
+        };
         let mut core = self.shared.core.lock();
         let Core { engine, queue, .. } = &mut *core;
         match engine.member() {
-            // The number names a state and must differ between workers, so it is not drawn from the seeded jitter.
-            Some(member) => member.next_action(now, &queue.costs(MOST_WANTED), fastrand::u64(..)),
+            Some(member) => member.next_action(now, &queue.costs(MOST_WANTED), unique),
             None => Action::Rest(Time::MAX),
         }
     }
@@ -206,6 +214,6 @@ impl Drop for Shared {
         };
         let now = self.clock.now();
         let member = self.core.get_mut().engine.member();
-        driver.end(member.and_then(|member| member.final_visit(now, fastrand::u64(..))));
+        driver.end(member.and_then(|member| member.final_visit(now, random::u64().ok()?)));
     }
 }

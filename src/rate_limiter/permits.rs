@@ -98,6 +98,9 @@ impl Permits {
     /// Reports the outcome. A success counts for all limits. A refusal and announced limits count for the limit that the
     /// response is about; for the others the request is neutral.
     pub(crate) fn give(mut self, feedback: Feedback) {
+        if let Feedback::Exhausted = feedback {
+            return self.all().for_each(Permit::neutral);
+        }
         let Some((concerns, announced)) = feedback.about() else {
             // An outage concerns the whole API.
             self.all().for_each(Permit::failed);
@@ -158,7 +161,7 @@ impl Permits {
 fn beside(permit: Permit, feedback: &Feedback) {
     match feedback {
         Feedback::Success { .. } => permit.success_beside(),
-        Feedback::Refused { .. } | Feedback::Failed => permit.neutral(),
+        Feedback::Refused { .. } | Feedback::Exhausted | Feedback::Failed => permit.neutral(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Requests and responses of async code only. `tests/blocking_suite_on_async` tests everything else.
 
 use std::io::Write;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use api_ratelimiter::http::{HeaderMap, HeaderValue};
@@ -237,4 +238,60 @@ fn before_send_is_called_for_each_attempt_and_may_prevent_it() {
     let error = block_on(request.send()).expect_err("before_send failed for the second");
     assert!(matches!(error, Error::Closed { .. }), "{error:?}");
     assert_eq!(server.lines(), ["POST /orders"]);
+}
+
+#[test]
+fn a_source_of_tokens_may_send_requests_of_its_own() {
+    let server = Server::answers([
+        ok("one"),
+        answer(401, "", ""),
+        ok("two"),
+        answer(429, "Retry-After: 1\r\n", ""),
+        ok("three"),
+        ok("done"),
+    ]);
+    let tokens = client(&server.url());
+    let (reasons, told) = (Arc::new(Mutex::new(Vec::new())), tokens.limiter().clone());
+    let seen = Arc::clone(&reasons);
+    let client = builder(&server.url())
+        .limiter(told)
+        .bearer_auth_with(move |why| {
+            seen.lock().expect("no panic").push(format!("{why:?}"));
+            let tokens = tokens.clone();
+            async move { tokens.get("/token").send().await?.text().await }
+        })
+        .build()
+        .expect("valid");
+    let started = std::time::Instant::now();
+    let text = block_on(async move { client.get("/x").send().await?.text().await });
+    assert_eq!(text.expect("a response"), "done");
+    // A safety bound: a source that waited for its own call would take ten seconds.
+    assert!(started.elapsed() < Duration::from_secs(9));
+    assert_eq!(
+        *reasons.lock().expect("no panic"),
+        ["First", "Expired { times: 1 }", "First"]
+    );
+    let sent: Vec<_> = server
+        .requests()
+        .iter()
+        .filter(|request| request.header("authorization").is_some())
+        .map(|request| request.header("authorization").unwrap_or_default())
+        .collect();
+    assert_eq!(sent, ["Bearer one", "Bearer two", "Bearer three"]);
+}
+
+#[test]
+fn a_source_of_tokens_that_does_not_answer_ends_with_the_deadline() {
+    let server = Server::answers([ok("done")]);
+    let client = builder(&server.url())
+        .bearer_auth_with(|_| std::future::pending::<Result<String, Error>>())
+        .build()
+        .expect("valid");
+    let request = client.get("/").deadline(Duration::from_millis(50));
+    let error = block_on(request.send()).expect_err("no token comes");
+    assert!(error.is_timeout(), "{error:?}");
+    assert_eq!(
+        (server.connections(), client.limiter().snapshot().granted),
+        (0, 0)
+    );
 }

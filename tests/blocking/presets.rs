@@ -103,6 +103,69 @@ fn a_silent_body_hangs_no_caller_and_is_an_error_of_the_reader() {
 }
 
 #[test]
+fn json_is_read_whatever_its_label() {
+    let throttled = THROTTLED;
+    let guarded = format!(")]}}'\n{THROTTLED}");
+    let marked = format!("\u{feff} {THROTTLED}");
+    for (kind, body) in [
+        ("text/html; charset=utf-8", throttled),
+        ("text/javascript", throttled),
+        ("text/plain", guarded.as_str()),
+        ("application/octet-stream", marked.as_str()),
+        ("", throttled),
+    ] {
+        let label = match kind {
+            "" => String::new(),
+            kind => format!("Content-Type: {kind}\r\n"),
+        };
+        let server = Server::answers([answer(200, &label, body), ok("done")]);
+        let (client, _clock, _joined) = of(&server, graphql);
+        let response = client.get("/").send().expect("a response");
+        assert_eq!(response.attempts(), 2, "{kind}");
+        assert_eq!(response.text().expect("a body"), "done");
+    }
+}
+
+#[test]
+fn no_more_than_the_first_bytes_of_another_body_are_awaited() {
+    let server = Server::of(|_, _, stream| {
+        stream.write_all(
+            b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: 9\r\n\r\n\0\0",
+        )?;
+        silence(stream).map(|_| After::Close)
+    });
+    let (client, _clock, _joined) = of(&server, graphql);
+    let response = promptly(move || client.get("/").send()).expect("two bytes are enough");
+    assert_eq!(response.status(), 200);
+}
+
+#[test]
+fn a_quota_that_is_used_up_is_the_callers_at_once() {
+    let spent = r#"{"errors": [{"error": "PUBLIC_API_BILLING_LIMIT_EXCEEDED"}]}"#;
+    for kind in ["application/json", "text/html"] {
+        let kind = format!("Content-Type: {kind}\r\n");
+        let server = Server::answers([answer(429, &kind, spent)]);
+        let (client, _clock, _joined) = of(&server, |config| config.name = "airtable".into());
+        let before = client.limiter().snapshot().current_rate;
+        let error = client.get("/").send().expect_err("a quota");
+        let Error::QuotaExhausted {
+            reason,
+            reply,
+            until: None,
+            ..
+        } = &error
+        else {
+            panic!("{error:?}")
+        };
+        assert_eq!(&**reason, "PUBLIC_API_BILLING_LIMIT_EXCEEDED");
+        assert_eq!(reply.body(), spent.as_bytes());
+        assert_eq!((error.attempts(), server.requests().len()), (1, 1));
+        let after = client.limiter().snapshot();
+        assert_eq!((after.current_rate, after.cooldown_until), (before, None));
+    }
+}
+
+#[test]
 fn an_event_stream_is_delivered_at_once() {
     let server = Server::of(|_, _, stream| {
         stream.write_all(
@@ -140,6 +203,22 @@ fn each_call_has_its_own_key_and_all_its_attempts_share_it() {
     assert_eq!(keys[1].as_ref().map(String::len), Some(36));
     assert_eq!(keys[3].as_deref(), Some("mine"));
     assert_eq!(keys[4], None);
+}
+
+#[test]
+fn a_seeded_generator_of_the_application_repeats_no_key() {
+    let server = Server::answers([ok(""), ok("")]);
+    let (client, _clock, _joined) = of(&server, |config| {
+        config.idempotency = IdempotencyConfig::default().automatic();
+    });
+    for _ in 0..2 {
+        fastrand::seed(42);
+        client.post("/charges").send().expect("a response");
+    }
+    let requests = server.requests();
+    let mut keys = requests.iter().map(|sent| sent.header("idempotency-key"));
+    let (first, second) = (keys.next().flatten(), keys.next().flatten());
+    assert!(first.is_some() && first != second, "{first:?} {second:?}");
 }
 
 #[test]

@@ -198,7 +198,7 @@ fn headers_removed_for_another_origin_stay_removed_at_home() {
     let home = Server::answers([redirect(302, &format!("{}/x", abroad.url())), ok("back")]);
     home_port.set(home.port()).expect("it is set once");
     let client = builder(&home.url())
-        .bearer_auth_with(|| Ok::<_, Error>(SECRET.to_owned()))
+        .bearer_auth_with(|_| Ok::<_, Error>(SECRET.to_owned()))
         .default_header("X-Api-Key", SECRET)
         .build()
         .expect("valid");

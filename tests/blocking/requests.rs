@@ -456,3 +456,35 @@ fn a_request_can_be_kept_and_sent_from_another_thread() {
     let text = std::thread::spawn(move || request.send()?.text());
     assert_eq!(text.join().expect("no panic").expect("a body"), "done");
 }
+
+#[test]
+fn a_request_with_a_credential_names_no_other_host() {
+    let server = Server::answers([ok(""), ok(""), ok("")]);
+    let host = server.url().trim_start_matches("http://").to_owned();
+    let with = |builder: crate::front::ClientBuilder, host: &str| {
+        let client = builder.build().expect("valid");
+        client.get("/").header("Host", host).send()
+    };
+    let token = || builder(&server.url()).bearer_auth(crate::SECRET);
+    let source = || builder(&server.url()).bearer_auth_with(|_| Ok::<_, Error>("t".to_owned()));
+    for builder in [
+        token(),
+        source(),
+        builder(&server.url()).default_header("X-Api-Key", "k"),
+    ] {
+        let error = with(builder, "evil.example").expect_err("another host");
+        assert!(matches!(error, Error::InvalidRequest { .. }), "{error}");
+        assert!(error.to_string().contains("header host"), "{error}");
+    }
+    for (builder, host) in [
+        (token(), host.as_str()),
+        (
+            token().default_header("Host", "virtual.example"),
+            "virtual.example",
+        ),
+        (builder(&server.url()), "virtual.example"),
+    ] {
+        with(builder, host).expect("the host is allowed");
+    }
+    assert_eq!(server.requests().len(), 3);
+}

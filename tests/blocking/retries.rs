@@ -3,11 +3,11 @@
 use std::io::Write;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use api_ratelimiter::http::Method;
 use api_ratelimiter::{
-    ApiRateConfig, DynamicRateLimiter, Error, Learning, TimeoutPhase, TransportKind,
+    ApiRateConfig, DynamicRateLimiter, Error, Learning, TimeoutPhase, TokenReason, TransportKind,
 };
 
 use crate::front::{self, DynamicAPIClient};
@@ -348,7 +348,7 @@ fn with_counted_tokens(server: &Server) -> (DynamicAPIClient, Arc<AtomicUsize>) 
     let counter = Arc::clone(&asked);
     let client = builder(&server.url())
         .bearer_auth("never sent")
-        .bearer_auth_with(move || {
+        .bearer_auth_with(move |_| {
             let number = counter.fetch_add(1, Ordering::SeqCst) + 1;
             Ok::<_, Error>(format!("token-{number}"))
         })
@@ -401,13 +401,33 @@ fn a_token_is_fetched_again_after_a_401() {
 }
 
 #[test]
-fn a_second_401_is_delivered() {
+fn the_source_is_told_why_and_the_fourth_401_is_delivered() {
     let server = Server::answers([refused(401)]);
-    let (client, asked) = with_counted_tokens(&server);
+    let reasons = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&reasons);
+    let client = builder(&server.url())
+        .bearer_auth_with(move |why| {
+            told.lock().expect("no panic").push(why);
+            Ok::<_, Error>(format!("{why:?}").replace(' ', ""))
+        })
+        .build()
+        .expect("valid");
     let response = client.get("/").send().expect("a response");
-    assert_eq!((response.status().as_u16(), response.attempts()), (401, 2));
+    assert_eq!((response.status().as_u16(), response.attempts()), (401, 4));
     assert_eq!(response.text().expect("a body"), "refused");
-    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    let reasons = reasons.lock().expect("no panic");
+    let times: Vec<_> = reasons
+        .iter()
+        .map(|why| match why {
+            TokenReason::Expired { times, .. } => *times,
+            _ => 0,
+        })
+        .collect();
+    assert_eq!(times, [0, 1, 2, 3]);
+    assert_eq!(
+        authorizations(&server)[..2],
+        ["Bearer First", "Bearer Expired{times:1}"]
+    );
 }
 
 #[test]
@@ -438,11 +458,11 @@ fn a_401_is_delivered_at_once_if_no_token_can_be_renewed() {
 }
 
 #[test]
-fn a_token_that_can_not_be_fetched_ends_the_call_and_returns_the_permit() {
+fn a_token_that_can_not_be_fetched_ends_the_call_without_a_permit() {
     let server = Server::answers([ok("done")]);
     let before = client(&server.url()).limiter().snapshot().tokens;
     let (client, _, _joined) = crate::in_virtual_time(&server.url(), |builder| {
-        builder.bearer_auth_with(|| Err::<String, _>("the vault is sealed"))
+        builder.bearer_auth_with(|_| Err::<String, _>("the vault is sealed"))
     });
     let error = client.get("/").send().expect_err("no token");
     assert!(matches!(error, Error::InvalidRequest { .. }), "{error:?}");
@@ -455,7 +475,7 @@ fn a_token_that_can_not_be_fetched_ends_the_call_and_returns_the_permit() {
 fn an_invalid_token_ends_the_call_without_being_shown() {
     let server = Server::answers([ok("done")]);
     let client = builder(&server.url())
-        .bearer_auth_with(|| Ok::<_, Error>(format!("{SECRET}\r\nX-Injected: 1")))
+        .bearer_auth_with(|_| Ok::<_, Error>(format!("{SECRET}\r\nX-Injected: 1")))
         .build()
         .expect("valid");
     let error = client.get("/").send().expect_err("no header");
@@ -471,7 +491,7 @@ fn tokens_are_fetched_without_any_lock() {
     let inner = Arc::clone(&own);
     let client = builder(&server.url())
         .limiter(tokens.limiter().clone())
-        .bearer_auth_with(move || {
+        .bearer_auth_with(move |_| {
             // Send another request through the limiter, and format the client.
             let client = inner.get().expect("it is set");
             assert_eq!(client.limiter().snapshot().waiting, 0);

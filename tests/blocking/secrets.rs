@@ -51,7 +51,7 @@ fn builders_clients_limiters_and_requests_show_no_secret() {
 #[test]
 fn a_source_of_tokens_is_not_shown() {
     let client = builder("http://127.0.0.1:9")
-        .bearer_auth_with(|| Ok::<_, Error>(SECRET.to_owned()))
+        .bearer_auth_with(|_| Ok::<_, Error>(SECRET.to_owned()))
         .build()
         .expect("valid");
     debug_hides(&client);

@@ -13,7 +13,7 @@ use api_ratelimiter::http::{Method, StatusCode};
 use api_ratelimiter::{
     ApiRateConfig, AsyncClientBuilder, AsyncDynamicAPIClient, AsyncItems, AsyncPages,
     AsyncRequestBuilder, AsyncResponse, Clock, DynamicRateLimiter, FieldPath, Page, Pagination,
-    Position, Result, TimeoutPhase, Timeouts, TransportKind,
+    Position, Result, TimeoutPhase, Timeouts, TokenReason, TransportKind,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -130,12 +130,15 @@ impl ClientBuilder {
 
     pub(crate) fn bearer_auth_with<E>(
         self,
-        source: impl Fn() -> Result<String, E> + Send + Sync + 'static,
+        source: impl Fn(TokenReason) -> Result<String, E> + Send + Sync + 'static,
     ) -> Self
     where
-        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
     {
-        Self(self.0.bearer_auth_with(source))
+        Self(
+            self.0
+                .bearer_auth_with(move |why| std::future::ready(source(why))),
+        )
     }
 
     pub(crate) fn build(self) -> Result<DynamicAPIClient> {

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use api_ratelimiter::{
-    ApiRateConfig, DynamicAPIClient, Event, Fleet, FleetKey, FleetStore, Learning, LocalStore,
-    ManualClock, Replaced, StoreError, Stored,
+    ApiRateConfig, BodyThrottle, DialectConfig, DynamicAPIClient, Event, Fleet, FleetKey,
+    FleetStore, Learning, LocalStore, ManualClock, Replaced, StoreError, Stored,
 };
 
 use crate::server::{Server, answer};
@@ -23,6 +23,7 @@ fn warnings(heard: &Recorder) -> Vec<Event> {
                 | Event::FleetBack { .. }
                 | Event::MemoryFailed { .. }
                 | Event::CredentialExposed { .. }
+                | Event::BodyUnread { .. }
         )
     });
     events
@@ -223,4 +224,61 @@ fn losing_and_regaining_the_fleets_store_are_one_event_each() {
             .fleet
             .is_some_and(|fleet| fleet.joined)
     );
+}
+
+#[test]
+fn a_body_that_a_rule_can_not_read_is_one_event_for_each_rule() {
+    let long = format!(r#"{{"data": "{}"}}"#, "x".repeat(70_000));
+    let (html, utf_16) = ("<html>hunter2</html>", "{\0\"\0a\0");
+    let broken = r#"{"data": "hunter2"#;
+    for (body, problem) in [
+        (html, "is not JSON"),
+        (utf_16, "is not UTF-8"),
+        (long.as_str(), "is longer than 64 KiB"),
+        (broken, "breaks off, or is not valid JSON"),
+    ] {
+        let kind = "Content-Type: text/html\r\n";
+        let seen = r#"{"error": {"code": 1}, "cut": "#;
+        let bodies = [
+            (200, body),
+            (200, body),
+            (202, body),
+            (200, "{}"),
+            (200, ""),
+            (200, seen),
+        ];
+        let server = Server::answers(bodies.map(|(status, body)| answer(status, kind, body)));
+        let heard = recorder();
+        let dialect = DialectConfig::default()
+            .throttle(BodyThrottle::new([200], "error.code", ["slow"]))
+            .throttle(BodyThrottle::new([202], "code", ["slow"]));
+        let client = DynamicAPIClient::builder(ApiRateConfig {
+            dialect,
+            ..quick("ruled", &server.url())
+        })
+        .observer(heard.clone())
+        .build()
+        .expect("valid");
+        for _ in bodies {
+            client.get("/").send().expect("a response");
+        }
+        let told: Vec<_> = warnings(&heard)
+            .into_iter()
+            .map(|event| match event {
+                Event::BodyUnread {
+                    status,
+                    path,
+                    problem,
+                    ..
+                } => (status, path, problem),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let told: Vec<_> = told
+            .iter()
+            .map(|(status, path, problem)| (*status, path.as_str(), problem.as_str()))
+            .collect();
+        assert_eq!(told, [(200, "error.code", problem), (202, "code", problem)]);
+        assert!(!format!("{:?}", heard.events()).contains("hunter2"));
+    }
 }

@@ -100,16 +100,16 @@ fn server(script: &Script, clock: &ManualClock, abroad: u16) -> (Server, Arc<Mut
 
 /// Applies the script's settings to a builder of either client. The builders have different types.
 macro_rules! set {
-    ($builder:expr, $script:expr, $limiter:expr) => {{
+    ($builder:expr, $script:expr, $limiter:expr, $answer:path) => {{
         let asked = AtomicU32::new(0);
         $builder
             .no_proxy()
             .limiter($limiter)
             .max_retries_on_backoff(4)
             .retry_transport($script.retry_transport)
-            .bearer_auth_with(move || {
+            .bearer_auth_with(move |_| {
                 let number = asked.fetch_add(1, Ordering::SeqCst);
-                Ok::<_, Error>(format!("token-{number}"))
+                $answer(Ok::<_, Error>(format!("token-{number}")))
             })
     }};
 }
@@ -141,7 +141,9 @@ trait Front {
 impl Front for DynamicAPIClient {
     fn build(script: &Script, base_url: &str, limiter: DynamicRateLimiter) -> Self {
         let builder = Self::builder(script.config(base_url));
-        set!(builder, script, limiter).build().expect("valid")
+        set!(builder, script, limiter, std::convert::identity)
+            .build()
+            .expect("valid")
     }
 
     fn call(&self, call: &Call) -> Result<(u16, u32, Duration), Error> {
@@ -155,7 +157,9 @@ impl Front for DynamicAPIClient {
 impl Front for AsyncDynamicAPIClient {
     fn build(script: &Script, base_url: &str, limiter: DynamicRateLimiter) -> Self {
         let builder = Self::builder(script.config(base_url));
-        set!(builder, script, limiter).build().expect("valid")
+        set!(builder, script, limiter, std::future::ready)
+            .build()
+            .expect("valid")
     }
 
     fn call(&self, call: &Call) -> Result<(u16, u32, Duration), Error> {

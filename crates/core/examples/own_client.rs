@@ -60,6 +60,10 @@ fn main() -> Result<()> {
 
         // Tell the limiter what the response says about the limit.
         let _ = limiter.report(now, &grant, judged.feedback.outcome(|| 0.5));
+        let chance = 0.5;
+        if let Some(LongerPause { wait, .. }) = judged.hold {
+            let _ = limiter.report_manually(now, ManualReport::Exhausted { wait, chance });
+        }
 
         // The body of a refusal may ask for a longer pause, or forbid to send the request again.
         let onward = match judged.next? {
@@ -67,7 +71,6 @@ fn main() -> Result<()> {
             Next::Drain(draining) => {
                 let Drained { longer, next } = draining.drained(&headers, body);
                 if let Some(LongerPause { wait, .. }) = longer {
-                    let chance = 0.5;
                     let _ = limiter.report_manually(now, ManualReport::Exhausted { wait, chance });
                 }
                 next?

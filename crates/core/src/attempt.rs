@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::config::{ScopeRule, narrowest};
 use crate::error::{Effort, Error, Result, TimeoutPhase, TransportKind};
@@ -17,6 +17,7 @@ use crate::request::RequestParts;
 use crate::route::Route;
 use crate::settings::CallSettings;
 use crate::time::Time;
+use crate::token::{CallToken, TokenReason};
 use crate::verdict::{Resend, Verdict};
 
 /// One call in progress: what it sends next, and what it has done so far.
@@ -29,7 +30,9 @@ pub struct Attempt {
     transport_failures: u32,
     sent: u32,
     waited: Duration,
-    token_renewed: bool,
+    token: CallToken,
+    /// Whether the call has waited for a quota to renew.
+    awaited_quota: bool,
     /// Whether the next request is the trial of an open circuit breaker.
     on_trial: bool,
     /// The last refusal.
@@ -46,7 +49,8 @@ impl Attempt {
             transport_failures: 0,
             sent: 0,
             waited: Duration::ZERO,
-            token_renewed: false,
+            token: CallToken::default(),
+            awaited_quota: false,
             on_trial: false,
             refusal: None,
         }
@@ -76,9 +80,27 @@ impl Attempt {
         Effort::new(self.sent, self.waited)
     }
 
-    /// Returns whether the next request needs a fresh token from the client's source.
+    /// Returns why the client's source of tokens must be asked at `now`, before the next request is sent; `None` if
+    /// the request needs no token of it.
     #[must_use]
-    pub fn wants_token(&self) -> bool {
+    pub fn wanted_token(&self, now: Time) -> Option<TokenReason> {
+        self.wants_token().then(|| self.token.reason(now)).flatten()
+    }
+
+    /// Returns the token of the next request, as the value of its `Authorization` header; `None` if the request needs
+    /// none of the client's source.
+    #[must_use]
+    pub fn token(&self) -> Option<&HeaderValue> {
+        self.token.value().filter(|_| self.wants_token())
+    }
+
+    /// Keeps a token that the source returned at `now`.
+    pub(crate) fn set_token(&mut self, value: HeaderValue, now: Time) {
+        self.token.renew(value, now);
+    }
+
+    /// Returns whether the next request needs a token from the client's source.
+    fn wants_token(&self) -> bool {
         self.settings.has_token_source
             && self.is_at_home()
             && !self.redirects.left_home()
@@ -120,6 +142,7 @@ impl Attempt {
     /// Counts a request that was sent, or may have been.
     pub(crate) fn count_sent(&mut self) {
         self.sent += 1;
+        self.token.spend();
     }
 
     /// Returns `error` with what this call had done before it.
@@ -138,6 +161,7 @@ impl Attempt {
                 announced,
                 concerns,
             },
+            Verdict::Exhausted { .. } => Feedback::Exhausted,
             Verdict::Failed => Feedback::Failed,
             Verdict::Success { pause } => Feedback::Success {
                 exhausted: pause,
@@ -157,6 +181,7 @@ impl Attempt {
         let status = reading.status();
         match reading.verdict() {
             Verdict::Refused { .. } => Ok(self.is_sent_again(reading.verdict())),
+            Verdict::Exhausted { .. } => Ok(self.awaits_quota(reading)),
             Verdict::Failed => Ok(false),
             Verdict::Success { .. } if status.is_informational() => {
                 Err(self.transport_error(TransportKind::Protocol))
@@ -178,12 +203,9 @@ impl Attempt {
                     )
                     .map_err(|kind| self.transport_error(kind))
             }
-            // The token may have expired: one more request goes with a fresh one.
+            // The token may have expired: another request goes with a fresh one.
             Verdict::Success { .. } => {
-                let renews =
-                    status == StatusCode::UNAUTHORIZED && self.wants_token() && !self.token_renewed;
-                self.token_renewed |= renews;
-                Ok(renews)
+                Ok(status == StatusCode::UNAUTHORIZED && self.wants_token() && self.token.reject())
             }
         }
     }
@@ -196,8 +218,16 @@ impl Attempt {
                 Resend::IfIdempotent => self.parts.is_idempotent(),
                 Resend::Never => false,
             },
-            Verdict::Failed | Verdict::Success { .. } => false,
+            Verdict::Exhausted { .. } | Verdict::Failed | Verdict::Success { .. } => false,
         }
+    }
+
+    /// Returns whether the call waits for a quota that is used up. One pause is enough: a quota that is used up after
+    /// it did not renew as the server said.
+    pub(crate) fn awaits_quota(&mut self, reading: &Reading) -> bool {
+        let waits = reading.is_renewed_soon() && !self.awaited_quota;
+        self.awaited_quota |= waits;
+        waits
     }
 
     /// Counts a refusal that is to be sent again.
@@ -220,18 +250,28 @@ impl Attempt {
         Ok(())
     }
 
+    /// Returns the pause until a quota renews that a response reports as used up.
+    pub(crate) fn renewal(&self, reading: &Reading) -> Option<LongerPause> {
+        let wait = reading.wait().filter(|_| reading.is_exhausted())?;
+        Some(self.pause(reading, wait))
+    }
+
     /// Returns the pause that a body asks for beyond the one that the limiter was told of: a longer one, or one of the
     /// whole client where only a part of it was told.
     pub(crate) fn longer_pause(&self, by_head: &Reading, whole: &Reading) -> Option<LongerPause> {
-        let concerns = self.concerned(whole);
-        let is_wider = concerns == Concerns::Client && self.concerned(by_head) != Concerns::Client;
+        let is_wider = self.concerned(whole) == Concerns::Client
+            && self.concerned(by_head) != Concerns::Client;
         let longest = whole.wait().max(by_head.wait())?;
-        (is_wider || Some(longest) > by_head.wait()).then(|| LongerPause {
-            wait: longest,
-            concerns,
+        (is_wider || Some(longest) > by_head.wait()).then(|| self.pause(whole, longest))
+    }
+
+    fn pause(&self, reading: &Reading, wait: Duration) -> LongerPause {
+        LongerPause {
+            wait,
+            concerns: self.concerned(reading),
             scope: self.scope().map(|scope| scope.name.clone()),
             route: self.route(),
-        })
+        }
     }
 
     /// Counts an attempt without a response. `Ok` means that the request is sent again.

@@ -16,7 +16,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::attempt::Attempt;
 use crate::error::Error;
@@ -59,6 +59,8 @@ pub struct Arrived {
 pub struct Judged {
     /// Feedback for the limiter.
     pub feedback: Feedback,
+    /// Pause to report to the limiter after the feedback, until a quota renews.
+    pub hold: Option<LongerPause>,
     /// Next state of the call.
     pub next: Result<Next, GivenUp>,
 }
@@ -117,6 +119,20 @@ impl Call {
         &self.0
     }
 
+    /// Continues with a token that the client's source returned at `now`, because
+    /// [`Attempt::wanted_token`] asked for it. Ask before the permit is taken: a source that sends a request through
+    /// the same limiter would wait for this very call.
+    pub fn with_token(mut self, value: HeaderValue, now: Time) -> Self {
+        self.0.set_token(value, now);
+        self
+    }
+
+    /// Ends the call, because its source has no token.
+    #[must_use]
+    pub fn unsent(self, error: Error) -> GivenUp {
+        GivenUp::new(self.0, error)
+    }
+
     /// Returns the permit that the next request needs; `None` if it needs none, because a redirect leads
     /// to another origin.
     #[must_use]
@@ -149,6 +165,12 @@ impl Outgoing {
     #[must_use]
     pub fn attempt(&self) -> &Attempt {
         &self.0
+    }
+
+    /// Continues with a token that the client's source returned at `now`, because the one at hand is too old.
+    pub fn with_token(mut self, value: HeaderValue, now: Time) -> Self {
+        self.0.set_token(value, now);
+        self
     }
 
     /// Continues with the head of a response, which arrived at `unix_now` by the client's wall clock.
@@ -197,14 +219,16 @@ impl Arrived {
     }
 
     /// Returns whether the body is read before the response is judged: only the body can tell if the response is a
-    /// refusal, or how long the server asks to wait after one.
+    /// refusal, if a refusal is about a quota, or how long the server asks to wait.
     #[must_use]
     pub fn wants_body(&self, headers: &HeaderMap) -> bool {
         let reader = &self.attempt.settings().reader;
+        let status = self.reading.status();
         let is_asked = if self.reading.is_refusal() {
-            Reader::may_wait_in_body(self.reading.guidance(), headers)
+            reader.may_be_quota(status, headers)
+                || Reader::may_wait_in_body(self.reading.guidance(), headers)
         } else {
-            reader.hides_in_body(self.reading.status(), headers)
+            reader.hides_in_body(status, headers)
         };
         self.attempt.is_at_home() && is_asked
     }
@@ -227,10 +251,15 @@ impl Arrived {
             reading = reading.with_body(&attempt.settings().reader, headers, body, unix_now);
         }
         let feedback = attempt.feedback(&reading);
+        let hold = attempt.renewal(&reading);
         let next = match attempt.leads_on(&reading, headers) {
             Err(error) => Err(GivenUp::new(attempt, error)),
             // The body of a refusal may ask for a longer pause, and the limiter must know it.
-            Ok(leads_on) if leads_on || (reading.is_refusal() && !reading.is_whole()) => {
+            Ok(leads_on)
+                if leads_on
+                    || reading.is_exhausted()
+                    || (reading.is_refusal() && !reading.is_whole()) =>
+            {
                 Ok(Next::Drain(Draining {
                     attempt,
                     reading,
@@ -240,7 +269,11 @@ impl Arrived {
             }
             Ok(_) => Ok(Next::Deliver(Delivered::new(&attempt, reading, unix_now))),
         };
-        Judged { feedback, next }
+        Judged {
+            feedback,
+            hold,
+            next,
+        }
     }
 }
 
@@ -249,7 +282,7 @@ impl Draining {
     /// of such a response, however slow it is.
     #[must_use]
     pub fn keeps_body(&self) -> bool {
-        !self.leads_on
+        !self.leads_on && !self.reading.is_exhausted()
     }
 
     /// Continues after the beginning of the body was read: at most [`Reply::MOST_BODY`], and for no longer than the driver
@@ -262,7 +295,7 @@ impl Draining {
             leads_on,
         } = self;
         // A redirect, or a token that has expired.
-        if !reading.is_refusal() {
+        if !reading.is_refusal() && !reading.is_exhausted() {
             return Drained {
                 longer: None,
                 next: Ok(Onward::Again(Call(attempt))),
@@ -273,6 +306,16 @@ impl Draining {
         let whole = reading.with_body(reader, headers, &body.bytes, unix_now);
         let longer = attempt.longer_pause(&reading, &whole);
         let whole = whole.waiting_at_least(reading.wait());
+        // The quota does not renew soon, or not as the server said. Where its body was not read first, the refusal
+        // shows only now what it is about.
+        let awaits = match reading.is_exhausted() {
+            true => leads_on,
+            false => attempt.awaits_quota(&whole),
+        };
+        if whole.is_exhausted() && !awaits {
+            let next = Err(Self::exhausted(attempt, &whole, headers, body, unix_now));
+            return Drained { longer, next };
+        }
 
         // The body may also forbid another attempt.
         if !leads_on || whole.guidance().retryable == Some(false) {
@@ -288,5 +331,19 @@ impl Draining {
             Err(error) => Err(GivenUp::new(attempt, error)),
         };
         Drained { longer, next }
+    }
+
+    /// Ends the call, because a quota is used up.
+    fn exhausted(
+        attempt: Box<Attempt>,
+        reading: &Reading,
+        headers: &HeaderMap,
+        body: BodyStart,
+        unix_now: Duration,
+    ) -> GivenUp {
+        let until = reading.wait().map(|wait| unix_now.saturating_add(wait));
+        let reason = reading.guidance().reason.clone().unwrap_or_default();
+        let reply = Reply::new(reading.status(), headers.clone(), body, reading.wait());
+        GivenUp::new(attempt, Error::quota_exhausted(reason, until, reply))
     }
 }

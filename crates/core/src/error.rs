@@ -1,12 +1,13 @@
 //! The one error type of core and library: what failed, where, with which value, and what to do.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::reply::Reply;
 
 mod effort;
 mod make;
+mod mismatch;
 mod transport;
 mod view;
 
@@ -106,6 +107,26 @@ pub enum Error {
         waited: Duration,
         /// The last refusal.
         reply: Box<Reply>,
+    },
+
+    /// A quota is used up that no pause cures: that of a day, of a plan, or of money. The request was not sent
+    /// again, and the client did not slow down.
+    ///
+    /// While the time until `until` is longer than `max_cooldown`, other calls get
+    /// [`CooldownTooLong`](Self::CooldownTooLong) without sending. Without `until` each call sends its request: stop
+    /// the job, because only the owner of the account can end this.
+    #[error("the quota is used up: the API refuses by {reason:?} ({}){}", .reply.status(), Renewal(.reply.retry_after()))]
+    #[non_exhaustive]
+    QuotaExhausted {
+        /// The vendor's word for the refusal, such as `insufficient_quota`; one of those that the client knows or
+        /// that the configuration names.
+        reason: Box<str>,
+        /// Time at which the quota renews, if the server says so.
+        until: Option<SystemTime>,
+        /// The refusal.
+        reply: Box<Reply>,
+        /// Requests that the call sent, and how long it waited.
+        effort: Effort,
     },
 
     /// The server asked for a pause longer than `max_cooldown`. The call neither waited nor sent the request.
@@ -220,6 +241,18 @@ impl fmt::Display for Suggestion<'_> {
         match self.0 {
             Some(name) => write!(f, ", did you mean {name:?}? Known are"),
             None => f.write_str("; known are"),
+        }
+    }
+}
+
+/// Shows when a quota renews, or the remedy.
+struct Renewal(Option<Duration>);
+
+impl fmt::Display for Renewal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(wait) => write!(f, "; it renews in {wait:.0?}"),
+            None => f.write_str("; waiting does not help: see the plan, the billing or the day's quota of the account"),
         }
     }
 }

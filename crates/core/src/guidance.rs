@@ -36,10 +36,13 @@ mod quota;
 mod rate_limit;
 mod reset;
 mod retry_after;
+mod rule;
 mod sentence;
+mod spent;
 mod structured;
 mod taught;
 mod wait_name;
+mod words;
 
 #[cfg(test)]
 mod dialect_tests;
@@ -56,14 +59,16 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 
-pub use self::body::BodyRule;
 pub use self::dialect::{Refusal, Scope};
+pub use self::json::may_be_json;
 pub use self::policy::{Policy, Unit};
 pub use self::profile::Profile;
+pub use self::rule::{BodyRule, UnreadBody};
 pub use self::taught::{DialectField, FieldMeaning, TimeForm, TimeUnit};
 
 use self::dialect::{Dialect, Means, ReasonLocation, When};
 use self::reset::ServerClock;
+use self::spent::Quota;
 use self::taught::Taught;
 use crate::headers::lines::{lines, text};
 
@@ -105,6 +110,8 @@ pub struct Guidance {
     /// How long nothing is left of an exhausted limit; `None` if no limit is exhausted. A server may send
     /// `Retry-After` on every response: without an exhausted limit it counts for nothing here.
     pub(crate) nothing_left: Option<Duration>,
+    /// The body could not be read, although a rule of the configuration asks for it.
+    pub unread: Option<UnreadBody>,
 }
 
 /// Source of a wait.
@@ -260,12 +267,18 @@ pub fn read_with_rules(
         body_wait.map(|wait| (wait, WaitSource::Body)),
         policy_wait(&policies, &facts.violated, throttled),
     ];
-    let mut known = waits.iter().flatten();
+    let renews = |(_, source): &&_| renews_after(facts.quota.as_ref(), *source);
+    let mut known = waits.iter().flatten().filter(renews);
     let above_zero = known.clone().find(|(wait, _)| !wait.is_zero());
     let wait = above_zero.or_else(|| known.next()).copied();
 
     // The name of the limit, the binding limit, and whether to retry.
     let (reason, scope) = match refusal {
+        // A quota counts all that the credential sends.
+        Some(Refusal::Quota) => {
+            let word = facts.quota.as_ref().map(|quota| quota.word.clone());
+            (word, Some(Scope::Everything))
+        }
         Some(_) => reason(headers, &facts, dialect),
         None => (None, None),
     };
@@ -280,7 +293,9 @@ pub fn read_with_rules(
             .filter(|(_, source)| *source == WaitSource::Reset)
             .map(|(wait, _)| wait),
     };
-    let never = facts.never || is_ordinary_error(status, refusal, body_prefix, dialect);
+    let is_spent = facts.quota.as_ref().is_some_and(|quota| !quota.renews);
+    let forbids = facts.never || is_spent;
+    let never = is_ordinary_error(status, refusal, body_prefix, dialect);
     let announced = should_retry(headers);
     Guidance {
         wait: wait.map(|(wait, _)| wait),
@@ -292,7 +307,7 @@ pub fn read_with_rules(
         remaining: binding.and_then(|policy| policy.remaining),
         window: binding.and_then(|policy| policy.window),
         reset_after: binding.and_then(|policy| policy.reset_after).or(asked),
-        retryable: if facts.never {
+        retryable: if forbids {
             Some(false)
         } else {
             announced.or(never.then_some(false))
@@ -302,6 +317,7 @@ pub fn read_with_rules(
         bucket: dialect.bucket(headers),
         reason,
         nothing_left,
+        unread: facts.unread,
         policies,
     }
 }
@@ -311,6 +327,12 @@ fn add_named(policies: &mut Vec<Policy>, named: &mut Vec<Policy>) {
     named.retain(|named| policies.iter().all(|known| known.limit != named.limit));
     named.truncate(rate_limit::MOST_POLICIES - policies.len());
     policies.append(named);
+}
+
+/// Returns whether a wait of this source renews what the refusal is about. Money and plans do not come back by
+/// waiting, and the length of a window is not that of a day's quota.
+fn renews_after(quota: Option<&Quota>, source: WaitSource) -> bool {
+    quota.is_none_or(|quota| quota.renews && source != WaitSource::Window)
 }
 
 /// Returns whether and why a response is a refusal: by its status, or by one of the profile's signs.
@@ -337,7 +359,9 @@ fn refusal(
             _ => None,
         })
     };
-    by_status.or_else(by_headers).or(body)
+    // Only the body can tell a quota from a limit of the rate.
+    let quota = body.filter(|refusal| *refusal == Refusal::Quota);
+    quota.or(by_status).or_else(by_headers).or(body)
 }
 
 /// Returns the wait that limits ask for.

@@ -28,7 +28,7 @@
 //!    [`call::Call`] for the request.
 //! 2. Poll the controller until it grants a permit, and send the request.
 //! 3. Give the response's head, and the body where the call asks for it, to the call. Report the feedback
-//!    that it returns to the controller.
+//!    that it returns to the controller, and the pause until a quota renews, if there is one.
 //! 4. Continue as the call says: deliver the response, or read the beginning of its body first. A body may ask
 //!    for a longer pause; report that to the controller, too.
 //!
@@ -61,6 +61,7 @@ pub mod route;
 pub mod seconds;
 pub mod settings;
 mod time;
+mod token;
 pub mod url;
 pub mod verdict;
 
@@ -78,4 +79,5 @@ pub use rate::Rate;
 pub use reading::Reading;
 pub use reply::Reply;
 pub use time::Time;
+pub use token::TokenReason;
 pub use verdict::{Reader, Resend, Verdict};

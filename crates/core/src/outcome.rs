@@ -56,6 +56,8 @@ pub enum Feedback {
         /// The limit that this is about.
         concerns: Concerns,
     },
+    /// A quota is used up that no pause of minutes renews. It says nothing about the rate.
+    Exhausted,
     /// There was no response, or a 5xx that is not a refusal. It says nothing about the limit.
     Failed,
 }
@@ -75,7 +77,7 @@ impl Feedback {
                 announced,
                 ..
             } => Some((*concerns, announced)),
-            Self::Failed => None,
+            Self::Exhausted | Self::Failed => None,
         }
     }
 
@@ -106,7 +108,7 @@ impl Feedback {
                 };
                 (announced.exhausted_for(hint), Some(report))
             }
-            Self::Failed => (AnnouncedLimits::default(), None),
+            Self::Exhausted | Self::Failed => (AnnouncedLimits::default(), None),
         }
     }
 
@@ -115,7 +117,7 @@ impl Feedback {
     pub fn refused_status(&self) -> Option<StatusCode> {
         match self {
             Self::Refused { status, .. } => Some(*status),
-            Self::Success { .. } | Self::Failed => None,
+            Self::Success { .. } | Self::Exhausted | Self::Failed => None,
         }
     }
 
@@ -142,13 +144,14 @@ impl Feedback {
                 hint,
                 chance: chance(),
             },
+            Self::Exhausted => Outcome::Neutral,
             Self::Failed => Outcome::Failed,
         }
     }
 }
 
-/// A pause that a body asks for: longer than the one that its response's head asked for, or of the whole client instead
-/// of a part.
+/// A pause without a cut: a body asks for one that is longer than its response's head said, or that is of the whole
+/// client instead of a part; or a quota renews then.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LongerPause {
     /// How long the pause lasts, from now.

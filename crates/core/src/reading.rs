@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode};
 
 use crate::guidance::Guidance;
-use crate::verdict::{Reader, Verdict};
+use crate::verdict::{Reader, Resend, Verdict};
 
 /// Limits and waits that one response announces, and the client's verdict on it.
 ///
@@ -72,7 +72,7 @@ impl Reading {
             Reader::without_limit(status, &guidance)
         };
         let wait = match verdict {
-            Verdict::Refused { pause, .. } => pause,
+            Verdict::Refused { pause, .. } | Verdict::Exhausted { pause, .. } => pause,
             Verdict::Failed | Verdict::Success { .. } => guidance.wait,
         };
         Self {
@@ -102,6 +102,18 @@ impl Reading {
     #[must_use]
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self.verdict, Verdict::Refused { .. })
+    }
+
+    /// Returns whether a quota that is used up renews soon enough for the call to wait.
+    #[must_use]
+    pub(crate) fn is_renewed_soon(&self) -> bool {
+        matches!(self.verdict, Verdict::Exhausted { resend, .. } if resend == Resend::Always)
+    }
+
+    /// Returns whether the response says that a quota is used up.
+    #[must_use]
+    pub(crate) fn is_exhausted(&self) -> bool {
+        matches!(self.verdict, Verdict::Exhausted { .. })
     }
 
     /// Returns the status of the response.

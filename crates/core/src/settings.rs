@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method, header};
 
 use crate::config::{ApiRateConfig, Idempotency, ScopeRule};
 use crate::error::{Error, Result};
-use crate::headers::HeaderNames;
+use crate::headers::{HeaderNames, is_sensitive};
 use crate::request::RequestParts;
 use crate::url::{Base, Shown};
 use crate::verdict::Reader;
@@ -95,6 +95,38 @@ impl CallSettings {
             headers: self.headers.clone(),
             ..RequestParts::new(method, address)
         })
+    }
+}
+
+impl CallSettings {
+    /// Checks that a request which carries a credential names no other host than its URL does: a server of many
+    /// hosts would hand the credential to the one that is named. The client's own headers may name another
+    /// host, because its owner chose both.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`] for a `Host` header with another host.
+    pub fn check_host(&self, parts: &RequestParts) -> Result<()> {
+        let is_other = |host: &&HeaderValue| {
+            let own = self.headers.get_all(header::HOST);
+            !own.iter().any(|own| own == *host) && !self.base.origin().is_named_by(host)
+        };
+        let mut hosts = parts.headers.get_all(header::HOST).iter();
+        if hosts.any(|host| is_other(&host)) && self.has_credential(parts) {
+            let problem = format_args!(
+                "names another host than {} while a credential goes along: leave it out",
+                self.base.origin()
+            );
+            return Err(Error::request("header host", problem));
+        }
+        Ok(())
+    }
+
+    /// Returns whether a request carries a credential, or gets a token before it is sent.
+    fn has_credential(&self, parts: &RequestParts) -> bool {
+        let mut headers = parts.headers.iter();
+        self.has_token_source
+            || headers.any(|(name, value)| value.is_sensitive() || is_sensitive(name))
     }
 }
 

@@ -11,7 +11,7 @@ mod tests;
 
 use std::fmt;
 
-use http::Uri;
+use http::{HeaderValue, Uri};
 
 use encode::encoded_query;
 pub use encode::{encoded, form_encode};
@@ -150,6 +150,19 @@ impl Origin {
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.https
+    }
+
+    /// Returns whether the value of a `Host` header names this host and port (RFC 9110, section 7.2). The case of
+    /// letters does not matter, and the default port may be left out.
+    #[must_use]
+    pub fn is_named_by(&self, host: &HeaderValue) -> bool {
+        let scheme = if self.https { "https" } else { "http" };
+        let base = host
+            .to_str()
+            .map(|host| format!("{scheme}://{}", host.trim()));
+        base.is_ok_and(|base| {
+            Base::parse(&base).is_ok_and(|base| base.origin == *self && base.path.is_empty())
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode, header};
 
-use crate::guidance::{self, BodyRule, DialectField, Guidance, Profile, Rules};
+use crate::guidance::{self, BodyRule, DialectField, Guidance, Profile, Refusal, Rules};
 
 /// Reads and judges responses as a client with one configuration does; made by
 /// `ApiRateConfig::reader`.
@@ -33,6 +33,8 @@ pub struct Reader {
     fields: Vec<DialectField>,
     backoff_statuses: Vec<StatusCode>,
     not_processed: Vec<StatusCode>,
+    /// Longest time that a call waits for a quota to renew.
+    max_cooldown: Duration,
 }
 
 /// Judgement of a response, by which a client acts.
@@ -44,6 +46,14 @@ pub enum Verdict {
         /// The pause that the server or its documentation asks for, if any.
         pause: Option<Duration>,
         /// Whether the request is sent again after the pause.
+        resend: Resend,
+    },
+    /// A quota is used up that no pause of minutes renews: the client does not slow down. The caller gets
+    /// [`Error::QuotaExhausted`](crate::Error::QuotaExhausted), unless the quota renews soon.
+    Exhausted {
+        /// Time until the quota renews, if the server says so. Other requests wait for it, too.
+        pause: Option<Duration>,
+        /// Whether the request is sent again after the pause: if that is at most `max_cooldown`.
         resend: Resend,
     },
     /// A server error, which says nothing about the limit. The caller gets the response.
@@ -74,6 +84,7 @@ impl Reader {
         fields: Vec<DialectField>,
         backoff_statuses: Vec<StatusCode>,
         not_processed: Vec<StatusCode>,
+        max_cooldown: Duration,
     ) -> Self {
         Self {
             profile,
@@ -81,6 +92,7 @@ impl Reader {
             fields,
             backoff_statuses,
             not_processed,
+            max_cooldown,
         }
     }
 
@@ -115,6 +127,16 @@ impl Reader {
     /// refusal may have been. If the server says that the request must not be sent again, it is not.
     #[must_use]
     pub fn verdict(&self, status: StatusCode, told: &Guidance) -> Verdict {
+        if told.refusal == Some(Refusal::Quota) {
+            let pause = told.wait.filter(|wait| !wait.is_zero());
+            let is_soon = pause.is_some_and(|pause| pause <= self.max_cooldown);
+            let resend = if is_soon && told.retryable != Some(false) {
+                Resend::Always
+            } else {
+                Resend::Never
+            };
+            return Verdict::Exhausted { pause, resend };
+        }
         let by_status = self.backoff_statuses.contains(&status);
         let by_sign = told.is_throttle() && self.may_hide_throttles(status);
         if by_status || by_sign {
@@ -146,12 +168,12 @@ impl Reader {
     }
 
     /// Returns whether only the body can tell if a response of this status, whose head is not a refusal by
-    /// itself, is one. Throttles in bodies are JSON: no other body is waited for.
+    /// itself, is one.
     pub(crate) fn hides_in_body(&self, status: StatusCode, headers: &HeaderMap) -> bool {
         let is_asked = self.profile.hides_throttles(status)
             || self.has_rule_for(status)
             || self.reads_limits_in_bodies();
-        is_asked && is_json(headers)
+        is_asked && ends(headers)
     }
 
     /// Returns whether the body of a refusal may name a wait that its head, which says `told`, does not.
@@ -160,15 +182,30 @@ impl Reader {
     /// one. A head that says nothing is worth waiting for the body only if that is labelled as JSON: the limiter
     /// should know of a refusal at once.
     pub(crate) fn may_wait_in_body(told: &Guidance, headers: &HeaderMap) -> bool {
-        let is_labelled = headers.contains_key(header::CONTENT_TYPE);
         let has_reset = told.wait.is_some_and(|wait| !wait.is_zero());
-        told.asked().is_none() && (has_reset || is_labelled) && is_json(headers)
+        told.asked().is_none() && (is_json(headers) || has_reset && ends(headers))
     }
 
     /// Returns whether the configuration names values of bodies that say what is left of a limit.
     fn reads_limits_in_bodies(&self) -> bool {
         let mut fields = self.fields.iter();
         fields.any(|field| field.path.is_some() && field.counts_on_success())
+    }
+
+    /// Returns whether the body is read before the limiter is told of a refusal, because only the body can tell if
+    /// the refusal is about a quota, for which the client must not slow down. Where neither the vendor nor the
+    /// configuration has words of its own for that, only JSON is worth the time.
+    pub(crate) fn may_be_quota(&self, status: StatusCode, headers: &HeaderMap) -> bool {
+        let mut rules = self.body_rules.iter();
+        let by_rule = rules.any(|rule| rule.quota && rule.is_for(status.as_u16()));
+        let is_likely = by_rule || self.profile.has_own_quotas(status) || is_json(headers);
+        is_likely && (by_rule || self.profile.tells_of_quotas(status)) && ends(headers)
+    }
+
+    /// Returns the path of the rule with this number, in the order of the configuration.
+    #[must_use]
+    pub fn rule_path(&self, rule: usize) -> Option<&str> {
+        self.body_rules.get(rule).map(|rule| rule.path.as_str())
     }
 
     /// Returns whether a response with this status may be a throttle: GraphQL's 200, Linear's 400, GitHub's
@@ -181,14 +218,24 @@ impl Reader {
 
     fn has_rule_for(&self, status: StatusCode) -> bool {
         let mut rules = self.body_rules.iter();
-        rules.any(|rule| rule.statuses.contains(&status.as_u16()))
+        rules.any(|rule| rule.is_for(status.as_u16()))
     }
 }
 
-/// Returns whether a body may be JSON: its type says so, or it has no type.
+/// Returns whether the type of a body says that it is JSON.
 fn is_json(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_TYPE).is_none_or(|kind| {
+    let kind = headers.get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| {
         let kind = String::from_utf8_lossy(kind.as_bytes()).to_ascii_lowercase();
         kind.contains("json")
+    })
+}
+
+/// Returns whether a body may be JSON, whatever its type says. A stream of events goes on without end (WHATWG HTML,
+/// section 9.2), and the client must not wait for it.
+fn ends(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_none_or(|kind| {
+        let kind = kind.as_bytes().trim_ascii_start().to_ascii_lowercase();
+        !kind.starts_with(b"text/event-stream")
     })
 }

@@ -47,9 +47,14 @@ fn play(settings: &Arc<CallSettings>, method: &Method, response: &Scripted) -> O
         let outgoing = call.granted(Duration::ZERO, false);
         let arrived = outgoing.answered(*status, headers, *unix_now);
         let peeked = arrived.wants_body(headers).then_some(body.as_slice());
-        let Judged { feedback, next } = arrived.judge(headers, peeked);
+        let Judged {
+            feedback,
+            hold,
+            next,
+        } = arrived.judge(headers, peeked);
         let mut told = match feedback {
             Feedback::Refused { retry_after, .. } => Some(retry_after),
+            Feedback::Exhausted => Some(hold.map(|hold| hold.wait)),
             Feedback::Success { .. } | Feedback::Failed => None,
         };
 
@@ -118,7 +123,8 @@ fn the_error_of_every_preset_and_vector_has_the_wait_that_the_limiter_was_told()
                 Some(told) => {
                     assert_eq!(error.retry_after(), told, "{what}");
                     refusals += u32::from(told.is_some());
-                    let is_delivered = matches!(error, Error::Status { .. });
+                    let is_delivered =
+                        matches!(error, Error::Status { .. } | Error::QuotaExhausted { .. });
                     delivered += u32::from(told.is_some() && is_delivered);
                 }
                 // The limiter gets no pause: the error contains the wait that the server asks for.
@@ -138,7 +144,7 @@ fn the_error_of_every_preset_and_vector_has_the_wait_that_the_limiter_was_told()
         }
     }
     assert!(
-        refusals > 4000 && others > 400 && delivered > 100,
+        refusals > 4000 && others > 400 && delivered > 90,
         "{refusals}, {others}, {delivered}"
     );
 }
@@ -252,4 +258,177 @@ fn a_wait_in_the_body_of_a_200_is_the_errors_wait() {
     let error = refused_by("shopify_graphql", &shopify);
     assert!(matches!(error, Error::BackoffExhausted { .. }), "{error:?}");
     assert_eq!(error.retry_after(), Some(Duration::from_secs(2)));
+}
+
+#[test]
+fn a_quota_that_is_used_up_is_the_callers_at_once_with_its_reason() {
+    for (preset, status, body, reason) in [
+        (
+            "airtable",
+            429,
+            r#"{"errors":[{"error":"PUBLIC_API_BILLING_LIMIT_EXCEEDED","message":"x"}]}"#,
+            "PUBLIC_API_BILLING_LIMIT_EXCEEDED",
+        ),
+        (
+            "openai",
+            429,
+            r#"{"error":{"message":"x","type":"insufficient_quota","code":"insufficient_quota"}}"#,
+            "insufficient_quota",
+        ),
+        (
+            "openai",
+            400,
+            r#"{"error":{"code":"billing_hard_limit_reached"}}"#,
+            "billing_hard_limit_reached",
+        ),
+        (
+            "google",
+            403,
+            r#"{"error":{"errors":[{"reason":"dailyLimitExceeded"}],"code":403}}"#,
+            "dailyLimitExceeded",
+        ),
+        (
+            "google",
+            403,
+            r#"{"error":{"errors":[{"reason":"quotaExceeded"}],"code":403}}"#,
+            "quotaExceeded",
+        ),
+        (
+            "notion",
+            429,
+            r#"{"code":"rate_limited","additional_data":{"rate_limit_reason":"public_api_request_blocked"}}"#,
+            "public_api_request_blocked",
+        ),
+        (
+            "slack",
+            200,
+            r#"{"ok":false,"error":"team_quota_exceeded"}"#,
+            "team_quota_exceeded",
+        ),
+        (
+            "hubspot",
+            429,
+            r#"{"message":"You have reached your daily limit.","errorType":"RATE_LIMIT","policyName":"DAILY"}"#,
+            "DAILY",
+        ),
+        (
+            "anthropic",
+            400,
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API."}}"#,
+            "credit balance is too low",
+        ),
+        (
+            "monday",
+            200,
+            r#"{"errors":[{"extensions":{"code":"DAILY_LIMIT_EXCEEDED"}}]}"#,
+            "DAILY_LIMIT_EXCEEDED",
+        ),
+        (
+            "salesforce",
+            403,
+            r#"[{"message":"TotalRequests Limit exceeded.","errorCode":"REQUEST_LIMIT_EXCEEDED"}]"#,
+            "TotalRequests Limit exceeded",
+        ),
+        ("twilio", 429, r#"{"code":63038,"message":"x"}"#, "63038"),
+        (
+            "x",
+            429,
+            r#"{"title":"UsageCapExceeded","period":"Monthly"}"#,
+            "UsageCapExceeded",
+        ),
+    ] {
+        let status = StatusCode::from_u16(status).expect("a status");
+        let response = with_body(status, body);
+        let played = play(&settings_of(preset, 20), &Method::GET, &response);
+        assert_eq!(played.told, Some(None), "{preset}: no pause");
+        let error = played.error.expect("an error");
+        assert_eq!(
+            (error.attempts(), error.status()),
+            (1, Some(status)),
+            "{preset}"
+        );
+        assert_eq!(error.reply().expect("the reply").body(), body.as_bytes());
+        assert_eq!((error.retry_after(), error.is_transient()), (None, false));
+        assert!(error.to_string().contains(reason), "{error}");
+        let Error::QuotaExhausted {
+            reason: told,
+            until: None,
+            ..
+        } = error
+        else {
+            panic!("{preset}: {error:?}")
+        };
+        assert_eq!(&*told, reason, "{preset}");
+    }
+}
+
+#[test]
+fn a_limit_of_the_rate_is_no_quota() {
+    for (preset, status, body) in [
+        ("hubspot", 429, r#"{"policyName":"TEN_SECONDLY_ROLLING"}"#),
+        (
+            "google",
+            403,
+            r#"{"error":{"errors":[{"reason":"userRateLimitExceeded"}]}}"#,
+        ),
+        (
+            "salesforce",
+            403,
+            r#"[{"message":"ConcurrentPerOrgLongTxn Limit exceeded","errorCode":"REQUEST_LIMIT_EXCEEDED"}]"#,
+        ),
+        (
+            "notion",
+            429,
+            r#"{"additional_data":{"rate_limit_reason":"public_api_request_rate_limit"}}"#,
+        ),
+        ("twilio", 429, r#"{"code":20429}"#),
+        ("twilio", 429, r#"{"code":163038}"#),
+    ] {
+        let status = StatusCode::from_u16(status).expect("a status");
+        let error = refused_by(preset, &with_body(status, body));
+        assert!(
+            matches!(error, Error::BackoffExhausted { .. }),
+            "{preset}: {error:?}"
+        );
+    }
+}
+
+#[test]
+fn a_quota_that_renews_is_waited_for_once_if_that_is_soon() {
+    let renewing = |seconds: &'static str| {
+        let body = r#"{"policyName":"DAILY"}"#;
+        let mut response = with_body(StatusCode::TOO_MANY_REQUESTS, body);
+        let headers = &mut response.headers;
+        headers.insert("retry-after", HeaderValue::from_static(seconds));
+        response
+    };
+    for (seconds, attempts, wait) in [("100", 2, 100), ("36000", 1, 36_000)] {
+        let played = play(
+            &settings_of("hubspot", 20),
+            &Method::POST,
+            &renewing(seconds),
+        );
+        let wait = Duration::from_secs(wait);
+        assert_eq!(played.told, Some(Some(wait)), "the limiter pauses");
+        let error = played.error.expect("an error");
+        assert_eq!(
+            (error.attempts(), error.retry_after()),
+            (attempts, Some(wait))
+        );
+        assert!(error.is_transient());
+        let Error::QuotaExhausted { until, .. } = error else {
+            panic!("{error:?}")
+        };
+        let renewed = Duration::from_secs(1_767_225_600) + wait;
+        assert_eq!(until, Some(std::time::SystemTime::UNIX_EPOCH + renewed));
+    }
+    // Money does not come back by waiting.
+    let mut spent = renewing("100");
+    spent.body = br#"{"error":{"code":"insufficient_quota"}}"#.to_vec();
+    let error = refused_by("hubspot", &spent);
+    assert!(
+        matches!(error, Error::QuotaExhausted { until: None, .. }),
+        "{error:?}"
+    );
+    assert_eq!(error.retry_after(), None);
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::Method;
 
 use super::*;
-use crate::client::settings::{ClientSettings, Draft};
+use crate::client::settings::{ClientSettings, Draft, TokenError, authorization};
 use crate::clock::{Clock, JoinGuard, ManualClock};
 use crate::rate_limiter::DynamicRateLimiter;
 use api_ratelimiter_core::config::{ApiRateConfig, BucketConfig};
@@ -40,15 +40,15 @@ impl UnreadResponse for Scripted {
         &self.1
     }
 
-    fn peek(&mut self) -> BodyStart {
+    fn peek(&mut self, _most: usize) -> BodyStart {
         BodyStart {
             bytes: self.2.as_bytes().to_vec(),
             truncated: false,
         }
     }
 
-    fn drain(&mut self) -> BodyStart {
-        self.peek()
+    fn drain(&mut self, most: usize) -> BodyStart {
+        self.peek(most)
     }
 }
 
@@ -129,9 +129,20 @@ impl World {
     }
 
     fn call(&self, parts: RequestParts, script: &[Does]) -> Result<(u16, u32)> {
+        self.call_with(&|_| Ok("fresh".into()), parts, script)
+    }
+
+    /// Makes a call with the tokens of a source.
+    fn call_with(
+        &self,
+        source: &dyn Fn(TokenReason) -> Result<String, TokenError>,
+        parts: RequestParts,
+        script: &[Does],
+    ) -> Result<(u16, u32)> {
         let mut script = script.iter();
+        let fetch = |why| authorization(source(why));
         let call = DrivenCall::new(&self.limiter, &self.settings.call, parts);
-        let outcome = drive(call, |attempt| {
+        let outcome = drive(call, fetch, |attempt| {
             let parts = attempt.parts();
             self.sent.borrow_mut().push(Sent {
                 at: self.clock.now().as_nanos() as f64 / 1e9,
@@ -756,37 +767,12 @@ fn a_redirect_without_an_address_is_delivered() {
 }
 
 #[test]
-fn a_401_is_retried_once_with_a_fresh_token() {
-    let world = world(|draft| draft.token_source = Some(Arc::new(|| Ok("fresh".into()))));
-    let mut parts = world.parts(Method::POST);
-    parts.headers.remove("authorization");
-    assert_eq!(
-        world
-            .call(parts.clone(), &[Answers(401, &[]), ok()])
-            .expect("the call succeeds"),
-        (200, 2)
-    );
-    assert_eq!(
-        world
-            .call(parts, &[Answers(401, &[]), Answers(401, &[])])
-            .expect("a value"),
-        (401, 2)
-    );
-    let own = world.parts(Method::GET);
-    assert_eq!(
-        world
-            .call(own, &[Answers(401, &[])])
-            .expect("the request brought its own token"),
-        (401, 1)
-    );
-}
-
-#[test]
 fn a_call_that_was_never_sent_returns_its_permit() {
     let world = world(|_| {});
     let parts = world.parts(Method::GET);
     let call = DrivenCall::new(&world.limiter, &world.settings.call, parts);
-    let outcome = drive(call, |_| {
+    let fetch = |_| unreachable!("no source");
+    let outcome = drive(call, fetch, |_| {
         Err::<Scripted, _>(NoResponse::Unsent(Error::request("x", "y")))
     });
     assert!(matches!(outcome, Err(Error::InvalidRequest { .. })));
@@ -883,3 +869,4 @@ fn a_deadline_before_the_next_trial_is_an_error_at_once() {
 mod bodies;
 mod routes;
 mod scopes;
+mod tokens;

@@ -50,6 +50,7 @@ fuzz_target!(|input: &[u8]| {
             statuses: vec![status.as_u16()],
             path: path.to_owned(),
             words: vec![word.to_lowercase()],
+            quota: word.len() % 2 == 0,
         })
     };
     let words: Vec<&str> = words.take(MOST_RULES).collect();

@@ -6,6 +6,7 @@ use api_ratelimiter_simulator::{Fault, SimulatedApi};
 use serde_json::json;
 
 use crate::job::Job;
+use crate::server::{OK, Server};
 
 /// Writes settings with a circuit breaker that opens at the second failure.
 fn settings(job: &Job, base_url: &str, patience: f64) -> String {
@@ -50,4 +51,33 @@ fn an_outage_that_does_not_end_stops_the_run_and_leaves_the_lines_to_another_run
         assert!(run.err.contains(part), "{run:?}");
     }
     assert!(job.output().len() < 20, "{run:?}");
+}
+
+#[test]
+fn a_quota_that_is_used_up_stops_the_run_with_its_reason_and_leaves_the_lines_to_another_run() {
+    let server = Server::start(|_, is_open| {
+        Some(match is_open {
+            true => OK,
+            false => {
+                "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\n\
+                      Content-Length: 47\r\n\r\n{\"error\":{\"code\":\"insufficient_quota\",\"a\": 1}}\n"
+            }
+        })
+    });
+    let job = Job::of_pages(&server.base_url, 100);
+    let args = ["--path", "/pages/{}", "--concurrency", "4"];
+    let run = job.run_files(&args);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    for part in [
+        "error: the run stopped: the quota is used up",
+        "insufficient_quota",
+        "--resume to continue",
+    ] {
+        assert!(run.err.contains(part), "{run:?}");
+    }
+    assert!(server.requests() <= 8, "{} requests", server.requests());
+    server.open();
+    let run = job.run_files(&[&args[..], &["--resume"]].concat());
+    assert_eq!(run.code, Some(0), "{run:?}");
+    job.has_each_once(100);
 }

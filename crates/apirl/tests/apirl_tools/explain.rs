@@ -214,3 +214,39 @@ fn headers_and_values_that_a_configuration_names_are_read() {
     apirl_with(&flags, b"HTTP/1.1 200 \r\n\r\n").refuses(2, "dialect.fields: has no location");
     std::fs::remove_file(&config).expect("the file is there");
 }
+
+#[test]
+fn a_quota_that_is_used_up_is_told_from_a_limit_of_the_rate() {
+    let explain = |head: &str, body: &str| {
+        let flags = ["explain", "--api", "hubspot", "--color", "never"];
+        let response = format!("HTTP/1.1 429 Too Many Requests\r\n{head}\r\n{body}\n");
+        apirl_with(&flags, response.as_bytes()).out
+    };
+    let daily = r#"{"policyName": "DAILY"}"#;
+    let spent = r#"{"error": {"code": "insufficient_quota"}}"#;
+    for (head, body, facts) in [
+        ("", daily, ["\"DAILY\"", "the error QuotaExhausted at once"]),
+        (
+            "Retry-After: 60\r\n",
+            daily,
+            ["for 60 s", "then retries it once"],
+        ),
+        (
+            "Retry-After: 9000\r\n",
+            daily,
+            ["CooldownTooLong", "QuotaExhausted"],
+        ),
+        (
+            "Retry-After: 60\r\n",
+            spent,
+            ["insufficient_quota", "does not retry it"],
+        ),
+    ] {
+        let told = explain(head, body);
+        assert!(told.contains("a quota of the account is used up"), "{told}");
+        for fact in facts {
+            assert!(told.contains(fact), "{fact:?} is not in {told}");
+        }
+        assert!(!told.contains("slows down"), "{told}");
+    }
+}

@@ -70,6 +70,7 @@ impl ApiRateConfig {
             self.dialect.fields.clone(),
             statuses(&self.name, &self.backoff_status_codes)?,
             self.dialect.not_processed_statuses(),
+            self.max_cooldown,
         ))
     }
 

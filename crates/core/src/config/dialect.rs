@@ -33,6 +33,10 @@ pub struct DialectConfig {
     /// Headers and values of bodies that name a wait or a limit, in addition to those that are read by the grammar
     /// of names. Try them with `apirl explain --config FILE`. Defaults to none.
     pub fields: Vec<DialectField>,
+    /// Refusals in bodies that no pause cures, because the quota of a day, of a plan, or of money is used up. The
+    /// caller gets [`Error::QuotaExhausted`](crate::Error::QuotaExhausted) at once, unless the response says that the
+    /// quota renews within `max_cooldown`. In addition to those that the profile knows; defaults to none.
+    pub exhausted: Vec<BodyThrottle>,
     /// Backoff statuses, from 400 to 599, which say that the request was not processed. It is then retried
     /// whatever its method. 429 is always one of them. Defaults to none.
     pub not_processed: Vec<u16>,
@@ -54,9 +58,11 @@ pub struct DialectConfig {
 pub struct BodyThrottle {
     /// Statuses of such a response, from 200 to 599.
     pub statuses: Vec<u16>,
-    /// Location of the text in the body, such as `errors.*.code`, where `*` is any position in a list.
+    /// Location of the value in the body, such as `errors.*.code`, where `*` is any position in a list.
     pub path: String,
-    /// Words that announce the refusal: the text contains one of them. The case of letters does not matter.
+    /// Words that announce the refusal: the text contains one of them at word boundaries, or the number is one of
+    /// them. `4` fits the number 4 and the text `code 4`, but neither 104 nor 4.5. The case of letters does not
+    /// matter.
     pub words: Vec<String>,
     /// Whether the refusal pauses the whole client, and not only the scope or the route of the request: the API counts
     /// this limit by credential. Defaults to `false`.
@@ -66,7 +72,7 @@ pub struct BodyThrottle {
 
 impl BodyThrottle {
     /// Creates a rule: a response with one of `statuses` is a refusal if the text at `path` contains one of
-    /// `words`.
+    /// `words`, or the number there is one of them.
     #[must_use]
     pub fn new<W: Into<String>>(
         statuses: impl IntoIterator<Item = u16>,
@@ -138,6 +144,13 @@ impl DialectConfig {
         self
     }
 
+    /// Adds a refusal in bodies that no pause cures.
+    #[must_use]
+    pub fn exhausted(mut self, quota: BodyThrottle) -> Self {
+        self.exhausted.push(quota);
+        self
+    }
+
     /// Sets the backoff statuses which say that the request was not processed.
     #[must_use]
     pub fn not_processed(mut self, statuses: impl IntoIterator<Item = u16>) -> Self {
@@ -173,17 +186,16 @@ impl DialectConfig {
 
     /// Returns the rules for refusals in bodies, in the form that the reader takes.
     pub(crate) fn rules(&self) -> Vec<BodyRule> {
-        let rule = |throttle: &BodyThrottle| BodyRule {
+        let rule = |throttle: &BodyThrottle, quota| BodyRule {
             statuses: throttle.statuses.clone(),
             path: throttle.path.clone(),
-            words: throttle
-                .words
-                .iter()
-                .map(|word| word.to_lowercase())
-                .collect(),
+            words: throttle.words.clone(),
             pauses_all: throttle.pause_all,
+            quota,
         };
-        self.throttles.iter().map(rule).collect()
+        let throttles = self.throttles.iter().map(|throttle| rule(throttle, false));
+        let quotas = self.exhausted.iter().map(|throttle| rule(throttle, true));
+        throttles.chain(quotas).collect()
     }
 
     /// Checks the configuration.
@@ -198,6 +210,11 @@ impl DialectConfig {
             throttle
                 .check()
                 .map_err(|problem| ("dialect.throttles", problem))?;
+        }
+        for quota in &self.exhausted {
+            quota
+                .check()
+                .map_err(|problem| ("dialect.exhausted", problem))?;
         }
         for field in &self.fields {
             field

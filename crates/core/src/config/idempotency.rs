@@ -4,6 +4,7 @@ use http::{HeaderName, HeaderValue, Method};
 use serde::{Deserialize, Serialize};
 
 use super::pattern::Pattern;
+use crate::error::Result;
 use crate::request::RequestParts;
 use crate::url::{Address, Base};
 
@@ -108,23 +109,33 @@ impl Idempotency {
 
     /// Marks the request as repeatable if it only reads or carries an idempotency key.
     ///
-    /// If the configuration asks for keys and the request has none, a key is made from `random`, 128 random
-    /// bits.
-    pub fn mark(&self, parts: &mut RequestParts, base: &Base, random: u128) {
+    /// If the configuration asks for keys and the request has none, a key is made from 128 random bits, which
+    /// `random` draws. It is called only then.
+    ///
+    /// # Errors
+    ///
+    /// The error of `random`.
+    pub fn mark(
+        &self,
+        parts: &mut RequestParts,
+        base: &Base,
+        random: impl FnOnce() -> Result<u128>,
+    ) -> Result<()> {
         let RequestParts {
             method, address, ..
         } = &*parts;
         let is_write = matches!(*method, Method::POST | Method::PATCH);
         if self.is_reading_post(method, address, base) {
             parts.repeatable = true;
-            return;
+            return Ok(());
         }
         if is_write && self.automatic && !parts.headers.contains_key(&self.header) {
-            if let Ok(key) = HeaderValue::from_str(&uuid_v4(random)) {
+            if let Ok(key) = HeaderValue::from_str(&uuid_v4(random()?)) {
                 parts.headers.insert(self.header.clone(), key);
             }
         }
         parts.repeatable |= is_write && parts.headers.contains_key(&self.header);
+        Ok(())
     }
 }
 

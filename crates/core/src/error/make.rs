@@ -1,10 +1,11 @@
 //! How errors are made: one function for each, and conversions.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::Error;
 use super::effort::Effort;
+use super::mismatch;
 use super::transport::TransportKind;
 use crate::headers::InvalidHeader;
 use crate::limiter::{CostTooLarge, Denial, FleetUnavailable};
@@ -86,6 +87,17 @@ impl Error {
         }
     }
 
+    /// Returns the error of a quota that is used up until `until`, wall time since 1970.
+    #[must_use]
+    pub(crate) fn quota_exhausted(reason: Box<str>, until: Option<Duration>, reply: Reply) -> Self {
+        Self::QuotaExhausted {
+            reason,
+            until: until.and_then(|until| SystemTime::UNIX_EPOCH.checked_add(until)),
+            reply: Box::new(reply),
+            effort: Effort::default(),
+        }
+    }
+
     /// Returns the error of a body that is longer than `limit` bytes.
     #[must_use]
     pub(crate) fn body_too_large(request: Box<str>, limit: u64) -> Self {
@@ -126,7 +138,7 @@ impl Error {
         Self::Decode {
             request: request.into(),
             bytes: bytes as u64,
-            problem: without_contents(error).into(),
+            problem: mismatch::of(error).into(),
             effort: Effort::default(),
         }
     }
@@ -179,32 +191,4 @@ impl From<CostTooLarge> for Error {
         );
         Self::request("cost", problem)
     }
-}
-
-/// Returns serde_json's message without quotes of the body: only what comes from the caller's type.
-fn without_contents(error: &serde_json::Error) -> String {
-    let message = error.to_string();
-    let message = message
-        .rsplit_once(" at line ")
-        .map_or(message.as_str(), |(message, _)| message);
-    let (line, column) = (error.line(), error.column());
-    if error.is_data() {
-        if message.starts_with("missing field") {
-            return format!("{message} at line {line} column {column}");
-        }
-        // Only these two messages end with words of the caller's type; others end with the body's.
-        let of_type = ["invalid type: ", "invalid value: "]
-            .iter()
-            .any(|start| message.starts_with(start));
-        if let Some((_, expected)) = message.rsplit_once(", expected ").filter(|_| of_type) {
-            return format!("expected {expected} at line {line} column {column}");
-        }
-        return format!("another shape at line {line} column {column}");
-    }
-    let what = if error.is_eof() {
-        "JSON that breaks off"
-    } else {
-        "no valid JSON"
-    };
-    format!("{what} at line {line} column {column}")
 }

@@ -33,7 +33,9 @@ impl Error {
     #[must_use]
     pub fn reply(&self) -> Option<&Reply> {
         match self {
-            Self::Status { reply, .. } | Self::BackoffExhausted { reply, .. } => Some(reply),
+            Self::Status { reply, .. }
+            | Self::BackoffExhausted { reply, .. }
+            | Self::QuotaExhausted { reply, .. } => Some(reply),
             Self::CooldownTooLong { reply, .. }
             | Self::DeadlineTooShort { reply, .. }
             | Self::CircuitOpen { reply, .. } => reply.as_deref(),
@@ -72,6 +74,7 @@ impl Error {
             Self::InvalidRequest { effort, .. }
             | Self::Transport { effort, .. }
             | Self::Status { effort, .. }
+            | Self::QuotaExhausted { effort, .. }
             | Self::CooldownTooLong { effort, .. }
             | Self::DeadlineTooShort { effort, .. }
             | Self::CircuitOpen { effort, .. }
@@ -94,6 +97,7 @@ impl Error {
             Self::InvalidRequest { effort, .. }
             | Self::Transport { effort, .. }
             | Self::Status { effort, .. }
+            | Self::QuotaExhausted { effort, .. }
             | Self::CooldownTooLong { effort, .. }
             | Self::DeadlineTooShort { effort, .. }
             | Self::CircuitOpen { effort, .. }
@@ -122,7 +126,7 @@ impl Error {
         )
     }
 
-    /// Returns whether the same request may succeed later: refusals, pauses, deadlines, broken connections,
+    /// Returns whether the same request may succeed later: refusals, quotas whose renewal is known, pauses, deadlines, broken connections,
     /// timeouts, and the statuses 408, 425, 429, 500, 502, 503, 504 and 529.
     ///
     /// Do not send such a request again at once: the client has retried it already. Put it aside for
@@ -134,6 +138,7 @@ impl Error {
             | Self::CooldownTooLong { .. }
             | Self::CircuitOpen { .. }
             | Self::DeadlineTooShort { .. }
+            | Self::QuotaExhausted { until: Some(_), .. }
             | Self::Fleet { may_pass: true, .. } => true,
             Self::Status { reply, .. } => {
                 matches!(
@@ -161,6 +166,7 @@ impl Error {
             Self::Transport { .. } => "Transport",
             Self::Status { .. } => "Status",
             Self::BackoffExhausted { .. } => "BackoffExhausted",
+            Self::QuotaExhausted { .. } => "QuotaExhausted",
             Self::CooldownTooLong { .. } => "CooldownTooLong",
             Self::DeadlineTooShort { .. } => "DeadlineTooShort",
             Self::CircuitOpen { .. } => "CircuitOpen",

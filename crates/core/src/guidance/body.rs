@@ -6,14 +6,14 @@
 
 use std::time::Duration;
 
-use super::dialect::{
-    Cost, Dialect, LONGEST_WORD, Means, ReasonLocation, Refusal, Scope, Sign, When,
-};
-use super::dialects::COMMON;
-use super::json::{Scalar, walk};
+use super::dialect::{Cost, Dialect, LONGEST_WORD, Means, ReasonLocation, Refusal, Scope, When};
+use super::json::{self, Scalar, walk};
 use super::policy::{Policy, Unit, start};
 use super::reset::{ServerClock, span};
+use super::rule::{self, BodyRule, UnreadBody};
+use super::spent::{self, Quota};
 use super::taught::Taught;
+use super::words;
 use super::{Rules, retry_after, sentence};
 use crate::duration;
 use crate::number::SECOND;
@@ -38,6 +38,10 @@ const WAIT_IN_UNITS: &str = "wait";
 pub(super) struct Facts {
     /// Refusal by one of the profile's signs or by a rule.
     pub(super) refusal: Option<Refusal>,
+    /// The quota that is used up, if the refusal is about one.
+    pub(super) quota: Option<Quota>,
+    /// The body could not be read, although a rule asks for it.
+    pub(super) unread: Option<UnreadBody>,
     /// The request must not be retried.
     pub(super) never: bool,
     /// Longest wait that the body names.
@@ -56,29 +60,6 @@ pub(super) struct Facts {
     cost: [Option<f64>; 4],
 }
 
-/// A rule for refusals in bodies beyond those of profiles, as the configuration names them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BodyRule {
-    /// Statuses under which the rule counts.
-    pub statuses: Vec<u16>,
-    /// Path of the text, such as `errors.*.code`, where `*` stands for any position in a list.
-    pub path: String,
-    /// Words of which the text contains one, in lower case.
-    pub words: Vec<String>,
-    /// Whether the refusal covers everything that this client sends.
-    pub pauses_all: bool,
-}
-
-impl BodyRule {
-    /// Returns whether a value makes the response a refusal.
-    fn fits(&self, status: u16, path: &str, value: &Scalar<'_>) -> bool {
-        self.statuses.contains(&status) && self.path == path && {
-            let text = value.text().to_lowercase();
-            self.words.iter().any(|word| text.contains(word))
-        }
-    }
-}
-
 /// Reads the start of a body.
 pub(super) fn read(
     status: u16,
@@ -91,47 +72,52 @@ pub(super) fn read(
     let is_ruled = || {
         let mut bodies = rules.bodies.iter();
         let mut fields = rules.fields.iter();
-        bodies.any(|rule| rule.statuses.contains(&status))
-            || fields.any(|field| field.path.is_some())
+        bodies.any(|rule| rule.is_for(status)) || fields.any(|field| field.path.is_some())
     };
     if body.is_empty() || !(dialect.reads_body(status) || is_ruled()) {
         return facts;
     }
-    // A parser may ignore a byte order mark (RFC 8259, section 8.1).
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let is_long = body.len() > LONGEST_BODY;
     let body = &body[..body.len().min(LONGEST_BODY)];
+    let text = match json::text(body) {
+        Ok(text) => text,
+        Err(problem) => {
+            facts.note_limits(&String::from_utf8_lossy(body));
+            facts.unread = rule::unread(rules.bodies, status, problem);
+            return facts;
+        }
+    };
     // A number at the very end may be truncated: `12` of `120`.
-    let in_number = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
-    let end = body
-        .iter()
-        .rposition(|byte| !in_number(byte))
-        .map_or(0, |last| last + 1);
-    let body = &body[..end];
-    let mut is_json = false;
-    walk(body, &mut |path, value| {
-        is_json = true;
-        facts.note(path, value, status, clock, dialect);
-        let under_list = path.strip_prefix("*.").unwrap_or(path);
-        let fits = |rule: &BodyRule| {
-            rule.fits(status, path, value) || rule.fits(status, under_list, value)
-        };
-        if rules.bodies.iter().any(fits) {
-            facts.refusal = facts.refusal.or(Some(Refusal::Limit));
-        }
-        if rules.bodies.iter().any(|rule| rule.pauses_all && fits(rule)) {
-            facts.scope = facts.scope.or(Some(Scope::Everything));
-        }
-        for field in rules.fields {
-            let place = field.path.as_deref();
-            if place == Some(path) || place == Some(under_list) {
+    let in_number = |c: char| c.is_ascii_digit() || "+-.eE".contains(c);
+    let mut was_found = false;
+    let is_whole = walk(
+        text.trim_end_matches(in_number).as_bytes(),
+        &mut |path, value| {
+            facts.note(path, value, status, clock, dialect);
+            for rule in rules
+                .bodies
+                .iter()
+                .filter(|rule| rule.is_for(status) && rule.is_at(path))
+            {
+                was_found = true;
+                match rule.word(value) {
+                    Some(word) if rule.quota => facts.used_up(word, true),
+                    Some(_) => facts.refused_by(rule),
+                    None => {}
+                }
+            }
+            for field in rules.fields.iter().filter(|field| field.is_at(path)) {
                 facts.taught.note(field, &value.text(), clock);
             }
-        }
-    });
-    let is_cut_json =
-        body.trim_ascii_start().starts_with(b"{") || body.trim_ascii_start().starts_with(b"[");
-    if !is_json && !is_cut_json {
-        facts.note_limits(&String::from_utf8_lossy(body));
+        },
+    );
+    if !is_whole && !was_found {
+        let problem = if is_long {
+            "is longer than 64 KiB"
+        } else {
+            "breaks off, or is not valid JSON"
+        };
+        facts.unread = rule::unread(rules.bodies, status, problem);
     }
     facts
 }
@@ -158,11 +144,22 @@ impl Facts {
     ) {
         // A list of errors counts like the errors in it (Salesforce, Google's streams).
         let path = path.strip_prefix("*.").unwrap_or(path);
+        // Quotas that are used up.
+        let mut quotas = spent::COMMON.iter().chain(dialect.spent);
+        let used_up = quotas.find_map(|sign| {
+            let word = sign.when.word(path, value)?;
+            sign.statuses
+                .contains(&status)
+                .then_some((word, sign.renews))
+        });
+        if let Some((word, renews)) = used_up {
+            self.used_up(word, renews);
+        }
         // Signs of refusals, and of requests that must not be retried.
-        for sign in COMMON
+        for sign in dialect
+            .signs
             .iter()
-            .chain(dialect.signs)
-            .filter(|sign| sign.is_for(status) && sign.fits(path, value))
+            .filter(|sign| sign.is_for(status) && sign.when.word(path, value).is_some())
         {
             match sign.means {
                 Means::Refused(refusal) => {
@@ -199,6 +196,27 @@ impl Facts {
             if let Some(place) = place.and_then(|place| self.cost.get_mut(place)) {
                 *place = value.number();
             }
+        }
+    }
+
+    /// Takes note of a refusal that a rule of the configuration has found.
+    fn refused_by(&mut self, rule: &BodyRule) {
+        self.refusal = self.refusal.or(Some(Refusal::Limit));
+        if rule.pauses_all {
+            self.scope = self.scope.or(Some(Scope::Everything));
+        }
+    }
+
+    /// Takes note of a quota that is used up. One that does not renew by itself comes first.
+    fn used_up(&mut self, word: &str, renews: bool) {
+        self.refusal = Some(Refusal::Quota);
+        if self
+            .quota
+            .as_ref()
+            .is_none_or(|known| known.renews && !renews)
+        {
+            let word = word.into();
+            self.quota = Some(Quota { word, renews });
         }
     }
 
@@ -240,22 +258,18 @@ impl Cost {
     }
 }
 
-impl Sign {
-    /// Returns whether a value of the body is this sign.
-    fn fits(&self, path: &str, value: &Scalar<'_>) -> bool {
-        match self.when {
-            When::Is(place, words) if place == path => {
-                let text = value.text();
-                words.iter().any(|word| word.eq_ignore_ascii_case(&text))
-            }
-            When::Contains(place, words) if place == path => {
-                let text = value.text().to_ascii_lowercase();
-                words
-                    .iter()
-                    .any(|word| text.contains(&word.to_ascii_lowercase()))
-            }
-            _ => false,
-        }
+impl When {
+    /// Returns the word by which a value of the body is this sign.
+    fn word(&self, path: &str, value: &Scalar<'_>) -> Option<&'static str> {
+        let (words, is_here, fits): (_, _, fn(&Scalar<'_>, &str) -> bool) = match self {
+            Self::Is(place, words) => (*words, *place == path, |value, word| {
+                words::is(&value.text(), word)
+            }),
+            Self::Contains(place, words) => (*words, *place == path, rule::fits),
+            Self::Exhausted | Self::RetryAfter => return None,
+        };
+        let mut words = words.iter().filter(|_| is_here);
+        words.find(|word| fits(value, word)).copied()
     }
 }
 

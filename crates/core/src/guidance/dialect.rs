@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::HeaderMap;
 
 use super::policy::{Policy, start};
+use super::words;
 use crate::headers::lines::lines;
 
 /// Why a server refused a request.
@@ -16,6 +17,9 @@ pub enum Refusal {
     /// The server is overloaded, whichever client asks (Anthropic's 529): back off, but learn no limit from
     /// it.
     Overload,
+    /// A quota is used up that no pause of minutes renews: that of a day, of a plan, or of money. The caller gets
+    /// the error at once, and the rate stays.
+    Quota,
 }
 
 /// How much of the API a limit covers, as the server says.
@@ -38,6 +42,8 @@ pub(super) struct Dialect {
     pub(super) refusals: &'static [(u16, Refusal)],
     /// Signs of refusals under other statuses, and of requests that must not be retried.
     pub(super) signs: &'static [Sign],
+    /// Signs that a quota is used up, in addition to those of every dialect.
+    pub(super) spent: &'static [QuotaSign],
     /// Where the server names the limit, in order of preference.
     pub(super) reasons: &'static [ReasonSource],
     /// Minimum wait after a refusal that announces no wait.
@@ -105,6 +111,16 @@ pub(super) enum Means {
     NeverAgain,
 }
 
+/// A sign that a quota is used up.
+pub(super) struct QuotaSign {
+    /// Statuses under which the sign counts.
+    pub(super) statuses: &'static [u16],
+    /// Appearance of the sign in the body.
+    pub(super) when: When,
+    /// Whether the quota renews by itself, so that a wait beside it is one until then. Money and plans do not.
+    pub(super) renews: bool,
+}
+
 /// Where a server names the limit that was hit.
 pub(super) struct ReasonSource {
     /// Where the name stands.
@@ -131,7 +147,7 @@ impl ReasonSource {
     pub(super) fn scope(&self, word: &str) -> Option<Scope> {
         self.scopes
             .iter()
-            .find(|(beginning, _)| word.starts_with(beginning))
+            .find(|(beginning, _)| words::begins(word, beginning))
             .map(|&(_, scope)| scope)
     }
 }

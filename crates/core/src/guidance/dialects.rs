@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::dialect::{
     Cost, Dialect, Means, ReasonLocation, ReasonSource, Refusal, Scope, Sign, When,
 };
+use super::spent;
 use crate::number::{MILLISECOND, SECOND};
 
 /// Refusals by status: 429 is one everywhere (RFC 6585, section 4).
@@ -66,18 +67,6 @@ const fn body(path: &'static str, scopes: &'static [(&'static str, Scope)]) -> R
 /// A 503 that announces a wait is a refusal (Jira, Zendesk); one that does not may be an outage.
 const UNAVAILABLE_FOR_A_WHILE: &[Sign] = &[limit(&[503], When::RetryAfter)];
 
-/// Signs of every dialect.
-///
-/// A spent budget does not come back by waiting: `insufficient_quota` is OpenAI's word, and that of the many
-/// servers that use its protocol (platform.openai.com, error codes).
-pub(super) const COMMON: &[Sign] = &[
-    never(When::Is("error.code", &["insufficient_quota"])),
-    never(When::Is("error.type", &["insufficient_quota"])),
-    never(When::Is("error", &["insufficient_quota"])),
-    never(When::Is("code", &["insufficient_quota"])),
-    never(When::Is("type", &["insufficient_quota"])),
-];
-
 /// Where any server may name the limit.
 pub(super) const COMMON_REASONS: &[ReasonSource] = &[
     header("ratelimit-reason", &[]),
@@ -91,6 +80,7 @@ pub(super) const GENERIC: Dialect = Dialect {
     name: "generic",
     refusals: BY_STATUS,
     signs: &[],
+    spent: &[],
     reasons: &[],
     least_wait: None,
     windows: &[],
@@ -115,11 +105,11 @@ const SHOPIFY_COST: Cost = Cost {
 #[rustfmt::skip]
 pub(super) static DIALECTS: &[Dialect] = &[
     // Must wait 30 s after a 429; no header (support.airtable.com, managing-api-call-limits).
-    Dialect { name: "airtable", least_wait: Some(Duration::from_secs(30)), ..GENERIC },
+    Dialect { name: "airtable", spent: spent::AIRTABLE, least_wait: Some(Duration::from_secs(30)), ..GENERIC },
     // `X-RateLimit-Next` (techdocs.akamai.com, rate limiting) is part of the grammar of names.
     Dialect { name: "akamai", ..GENERIC },
     // 529 `overloaded_error` is not the account's limit (docs.anthropic.com, errors).
-    Dialect { name: "anthropic", refusals: &[(429, Refusal::Limit), (529, Refusal::Overload)], ..GENERIC },
+    Dialect { name: "anthropic", spent: spent::ANTHROPIC, refusals: &[(429, Refusal::Limit), (529, Refusal::Overload)], ..GENERIC },
     Dialect { name: "asana", ..GENERIC },
     Dialect { name: "composio", ..GENERIC },
     // `X-RateLimit-Limit`, `-Period`, `-Remaining`, `-Reset` in seconds, `-Name` (docs.datadoghq.com, rate limits).
@@ -173,6 +163,7 @@ pub(super) static DIALECTS: &[Dialect] = &[
     // strategy).
     Dialect {
         name: "google",
+        spent: spent::GOOGLE,
         signs: &[
             limit(&[403], When::Is("error.errors.*.reason", &["userRateLimitExceeded", "rateLimitExceeded"])),
             limit(&[403], When::Is("error.details.*.reason", &["RATE_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED"])),
@@ -184,7 +175,7 @@ pub(super) static DIALECTS: &[Dialect] = &[
     },
     // A rolling interval of 10 s beside the day; the secondly headers are deprecated (developers.hubspot.com,
     // usage details).
-    Dialect { name: "hubspot", reasons: &[body("policyName", &[("TEN_SECONDLY", ALL), ("DAILY", ALL)])], dropped: &["secondly"], ..GENERIC },
+    Dialect { name: "hubspot", spent: spent::HUBSPOT, reasons: &[body("policyName", &[("TEN_SECONDLY", ALL)])], dropped: &["secondly"], ..GENERIC },
     // The quota of a minute is distributed in slices of 10 s (developers.intercom.com, rate limiting).
     Dialect { name: "intercom", windows: &[("", 10)], ..GENERIC },
     // The reason names the scope (developer.atlassian.com, Jira rate limiting).
@@ -209,6 +200,7 @@ pub(super) static DIALECTS: &[Dialect] = &[
     // errors, rate limits).
     Dialect {
         name: "monday",
+        spent: spent::MONDAY,
         signs: &[
             limit(
                 &[200],
@@ -233,9 +225,9 @@ pub(super) static DIALECTS: &[Dialect] = &[
     // (developers.notion.com/reference/request-limits and errors).
     Dialect {
         name: "notion",
+        spent: spent::NOTION,
         refusals: &[(429, Refusal::Limit), (529, Refusal::Limit)],
         signs: &[
-            never(When::Is("additional_data.rate_limit_reason", &["public_api_request_blocked"])),
             never(When::Contains("additional_data.retry_guidance.*", &["do not repeat"])),
             never(When::Contains("additional_data.retry_guidance", &["do not repeat"])),
         ],
@@ -249,8 +241,8 @@ pub(super) static DIALECTS: &[Dialect] = &[
     },
     // One-minute windows (developer.okta.com, rate limit best practices).
     Dialect { name: "okta", windows: &[("", 60)], ..GENERIC },
-    // `insufficient_quota` is among the common signs; 503 is overload (platform.openai.com, error codes).
-    Dialect { name: "openai", refusals: &[(429, Refusal::Limit), (503, Refusal::Overload)], ..GENERIC },
+    // `insufficient_quota` is among the common signs of quotas; 503 is overload (platform.openai.com, error codes).
+    Dialect { name: "openai", spent: spent::OPENAI, refusals: &[(429, Refusal::Limit), (503, Refusal::Overload)], ..GENERIC },
     // `RequestLimit-Default-Remaining`, `-RetryAfter` in milliseconds (docs.oracle.com, access governance rate limits).
     Dialect { name: "oracle", markers: &["requestlimit"], time_unit: MILLISECOND, ..GENERIC },
     // 960 a minute (support.pagerduty.com, rest-api-rate-limits).
@@ -267,6 +259,7 @@ pub(super) static DIALECTS: &[Dialect] = &[
     // 403 with a code that other 403s do not have (developer.salesforce.com, API request limits).
     Dialect {
         name: "salesforce",
+        spent: spent::SALESFORCE,
         signs: &[
             limit(&[403, 503], When::Is("errorCode", &["REQUEST_LIMIT_EXCEEDED"])),
             limit(&[403, 503], When::Is("error.errorCode", &["REQUEST_LIMIT_EXCEEDED"])),
@@ -288,6 +281,7 @@ pub(super) static DIALECTS: &[Dialect] = &[
     // method.
     Dialect {
         name: "slack",
+        spent: spent::SLACK,
         signs: &[limit(&[200], When::Is("error", &["ratelimited", "rate_limited"]))],
         ..GENERIC
     },
@@ -303,12 +297,12 @@ pub(super) static DIALECTS: &[Dialect] = &[
     // Token and key each have a rolling interval (developer.atlassian.com, Trello rate limits).
     Dialect { name: "trello", ..GENERIC },
     // A concurrency limit without headers about time (twilio.com/docs/api/errors/20429).
-    Dialect { name: "twilio", ..GENERIC },
+    Dialect { name: "twilio", spent: spent::TWILIO, ..GENERIC },
     // No header; back off from 1 s (developer.vanta.com/docs/faq).
     Dialect { name: "vanta", least_wait: Some(Duration::from_secs(1)), ..GENERIC },
     // Windows of 15 minutes, and of a day under other names: `x-app-limit-24hour-remaining` (docs.x.com, rate
     // limits).
-    Dialect { name: "x", windows: &[("", 900)], markers: &["app-limit", "user-limit"], ..GENERIC },
+    Dialect { name: "x", spent: spent::X, windows: &[("", 900)], markers: &["app-limit", "user-limit"], ..GENERIC },
     Dialect { name: "zapier", ..GENERIC },
     // The account's limit beside those of endpoints; 503 with Retry-After (developer.zendesk.com, rate
     // limits).

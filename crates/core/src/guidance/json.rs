@@ -17,13 +17,59 @@ const EXACT_NUMBER: &str = "$serde_json::private::Number";
 
 /// Calls `seen` for every value that is not a list or object, with its path: `errors.*.extensions.code`,
 /// where `*` stands for any position in a list.
-pub(super) fn walk(text: &[u8], seen: &mut dyn FnMut(&str, &Scalar<'_>)) {
+///
+/// Returns whether the text is JSON as a whole.
+pub(super) fn walk(text: &[u8], seen: &mut dyn FnMut(&str, &Scalar<'_>)) -> bool {
     let walk = Walker {
         path: &mut String::new(),
         seen,
     };
     // The text may be truncated or not be JSON. Values before the error count.
-    let _ = walk.deserialize(&mut serde_json::Deserializer::from_slice(text));
+    walk.deserialize(&mut serde_json::Deserializer::from_slice(text))
+        .is_ok()
+}
+
+/// Prefixes by which servers keep their JSON from being run as a script: Google's and Gerrit's, Facebook's.
+const GUARDS: [&[u8]; 3] = [b")]}'", b"for(;;);", b"while(1);"];
+
+/// Returns the beginning of a body as JSON text: from its first bracket, without a byte order mark and a guard
+/// against scripts before it. Characters that are not UTF-8 are replaced, because words of ASCII can still be found
+/// beside them.
+///
+/// # Errors
+///
+/// The problem of a body that is no object or list of JSON in UTF-8.
+pub(super) fn text(body: &[u8]) -> Result<Cow<'_, str>, &'static str> {
+    // ASCII in UTF-16 or UTF-32 has zeros among its first bytes.
+    let first = &body[..body.len().min(4)];
+    if first.contains(&0) || first.starts_with(b"\xfe\xff") || first.starts_with(b"\xff\xfe") {
+        return Err("is not UTF-8");
+    }
+    let body = unguarded(body);
+    match body.first() {
+        Some(b'{' | b'[') => Ok(String::from_utf8_lossy(body)),
+        _ => Err("is not JSON"),
+    }
+}
+
+/// Returns whether a body that begins like this may be JSON of an object or list.
+#[must_use]
+pub fn may_be_json(beginning: &[u8]) -> bool {
+    let rest = unguarded(beginning);
+    let is_part_of_guard = GUARDS.iter().any(|guard| guard.starts_with(rest));
+    is_part_of_guard || b"\xef\xbb\xbf".starts_with(rest) || matches!(rest[0], b'{' | b'[')
+}
+
+/// Returns a text without what may come before its JSON.
+fn unguarded(body: &[u8]) -> &[u8] {
+    // A parser may ignore a byte order mark (RFC 8259, section 8.1).
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let body = body.trim_ascii_start();
+    let behind = GUARDS.iter().find_map(|guard| body.strip_prefix(*guard));
+    behind.map_or(body, |rest| {
+        let rest = rest.strip_prefix(b",").unwrap_or(rest);
+        rest.trim_ascii_start()
+    })
 }
 
 /// A value that is not a list or object.
@@ -208,5 +254,35 @@ mod tests {
             seen(r#"{"a":{"$serde_json::private::Number":"1.5"}}"#),
             ["a=1.5"]
         );
+    }
+
+    #[test]
+    fn the_text_of_a_body_begins_with_its_bracket() {
+        for body in [
+            &b"{\"a\":1}"[..],
+            b"\xef\xbb\xbf \r\n\t{\"a\":1}",
+            b")]}'\n{\"a\":1}",
+            b")]}',\n{\"a\":1}",
+            b"for(;;);{\"a\":1}",
+        ] {
+            assert_eq!(text(body).as_deref(), Ok(r#"{"a":1}"#));
+            let is_open = (0..body.len()).all(|end| may_be_json(&body[..end]));
+            assert!(is_open, "{}", body.escape_ascii());
+        }
+        assert_eq!(
+            text(b"{\"a\":\"\xe9\"}").as_deref(),
+            Ok("{\"a\":\"\u{fffd}\"}")
+        );
+        for (body, problem) in [
+            (&b"<html>"[..], "is not JSON"),
+            (b"", "is not JSON"),
+            (b"\"text\"", "is not JSON"),
+            (b"\xff\xfe{\0", "is not UTF-8"),
+            (b"\0{\0\"", "is not UTF-8"),
+            (b"{\0\"\0", "is not UTF-8"),
+        ] {
+            assert_eq!(text(body), Err(problem));
+        }
+        assert!(!may_be_json(b"<html>") && !may_be_json(b"data: {}") && !may_be_json(b"PK\x03"));
     }
 }

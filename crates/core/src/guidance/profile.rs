@@ -7,6 +7,7 @@ use std::fmt;
 
 use super::dialect::{Dialect, Means, Sign, When};
 use super::dialects::{DIALECTS, GENERIC};
+use super::spent;
 
 /// Describes how one vendor announces limits.
 ///
@@ -52,12 +53,26 @@ impl Profile {
     /// Returns whether the body can show that a response with this status, which by itself is not a refusal,
     /// is one.
     pub(crate) fn hides_throttles(self, status: http::StatusCode) -> bool {
+        if self.tells_of_quotas(status) {
+            return true;
+        }
         let refuses = |sign: &&Sign| matches!(sign.means, Means::Refused(_));
         let mut signs = self.0.signs.iter().filter(refuses);
         signs.any(|sign| {
             sign.statuses.contains(&status.as_u16())
                 && matches!(sign.when, When::Is(..) | When::Contains(..))
         })
+    }
+
+    /// Returns whether the body of a response with this status can show that a quota is used up.
+    pub(crate) fn tells_of_quotas(self, status: http::StatusCode) -> bool {
+        spent::may_be_named(self.0, status.as_u16())
+    }
+
+    /// Returns whether the vendor has words of its own for a quota under this status.
+    pub(crate) fn has_own_quotas(self, status: http::StatusCode) -> bool {
+        let mut signs = self.0.spent.iter();
+        signs.any(|sign| sign.statuses.contains(&status.as_u16()))
     }
 
     /// Returns the profile's row of data.

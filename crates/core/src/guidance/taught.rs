@@ -178,6 +178,13 @@ impl DialectField {
         self.means != FieldMeaning::Wait
     }
 
+    /// Returns whether the field is the value at this path. A list counts like the values in it, if the field's path does
+    /// not begin with the list.
+    pub(super) fn is_at(&self, path: &str) -> bool {
+        let place = self.path.as_deref();
+        place.is_some() && (place == Some(path) || place == path.strip_prefix("*."))
+    }
+
     /// Reads a time, in nanoseconds ahead of now.
     fn time(&self, text: &str, clock: &ServerClock) -> Option<i128> {
         let (text, unit) = (duration::bare(text), self.unit.nanos());

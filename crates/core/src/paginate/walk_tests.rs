@@ -472,7 +472,10 @@ fn an_item_of_another_shape_is_named_and_not_shown() {
     assert_eq!(shelf.position(), Some(&start));
     let error = shelf.take::<u32>().expect("an item").expect_err("a text");
     let shown = format!("{error} {error:?}");
-    assert!(shown.contains("page 1, item 2: expected u32"), "{shown}");
+    assert!(
+        shown.contains("page 1, item 2: found string, expected u32"),
+        "{shown}"
+    );
     assert!(
         !shown.contains("hunter2") && !shown.contains("line 0"),
         "{shown}"

@@ -58,19 +58,23 @@ impl World {
         }
         let sent = Cell::new(0.0);
         let call = DrivenCall::new(&self.limiter, &self.settings.call, parts);
-        let outcome = drive(call, |_| {
-            sent.set(self.clock.now().as_nanos() as f64 / 1e9);
-            let (status, headers, body) = server(sent.get());
-            let header = |(name, value): (&str, String)| {
-                (name.parse().expect("valid"), value.parse().expect("valid"))
-            };
-            let headers = headers.into_iter().map(header).collect();
-            Ok(Scripted(
-                StatusCode::from_u16(status).expect("valid"),
-                headers,
-                body,
-            ))
-        });
+        let outcome = drive(
+            call,
+            |_| unreachable!("no source"),
+            |_| {
+                sent.set(self.clock.now().as_nanos() as f64 / 1e9);
+                let (status, headers, body) = server(sent.get());
+                let header = |(name, value): (&str, String)| {
+                    (name.parse().expect("valid"), value.parse().expect("valid"))
+                };
+                let headers = headers.into_iter().map(header).collect();
+                Ok(Scripted(
+                    StatusCode::from_u16(status).expect("valid"),
+                    headers,
+                    body,
+                ))
+            },
+        );
         outcome.expect("a response");
         sent.get()
     }
@@ -303,14 +307,18 @@ fn a_refusal_that_is_counted_by_credential_pauses_every_scope() {
             ..RequestParts::new(Method::GET, address)
         };
         let call = DrivenCall::new(&world.limiter, &world.settings.call, parts);
-        let outcome = drive(call, |_| {
-            let (status, headers, body) = answer();
-            let headers = headers.into_iter().map(|(name, value): (&str, String)| {
-                (name.parse().expect("valid"), value.parse().expect("valid"))
-            });
-            let status = StatusCode::from_u16(status).expect("valid");
-            Ok(Scripted(status, headers.collect(), body))
-        });
+        let outcome = drive(
+            call,
+            |_| unreachable!("no source"),
+            |_| {
+                let (status, headers, body) = answer();
+                let headers = headers.into_iter().map(|(name, value): (&str, String)| {
+                    (name.parse().expect("valid"), value.parse().expect("valid"))
+                });
+                let status = StatusCode::from_u16(status).expect("valid");
+                Ok(Scripted(status, headers.collect(), body))
+            },
+        );
         assert!(outcome.is_err(), "it does not wait for four seconds");
         let users = world.get("/users/octocat", plain);
         assert!((4.0..7.0).contains(&users), "{users} s");

@@ -43,6 +43,10 @@ fn announced(response: &RawResponse, guidance: &Guidance) -> Vec<String> {
         Some(Refusal::Overload) => {
             lines.push("It is a refusal: the server is overloaded, for all callers.".to_owned());
         }
+        Some(Refusal::Quota) => lines.push(
+            "It is a refusal: a quota of the account is used up, of a day, of its plan or of money."
+                .to_owned(),
+        ),
         _ => {}
     }
     if let Some(reason) = &guidance.reason {
@@ -79,6 +83,12 @@ fn announced(response: &RawResponse, guidance: &Guidance) -> Vec<String> {
         Some(true) => lines.push("It says that a retry can succeed.".to_owned()),
         Some(false) => lines.push("A retry does not help.".to_owned()),
         None => {}
+    }
+    if let Some(unread) = guidance.unread {
+        let problem = unread.problem;
+        lines.push(format!(
+            "A rule of the settings asks for its body, which {problem}."
+        ));
     }
     if lines.is_empty() {
         lines.push("It announces nothing about limits.".to_owned());
@@ -120,6 +130,7 @@ fn limit(response: &RawResponse, policy: &Policy) -> String {
 fn reaction(guidance: &Guidance, config: &ApiRateConfig, verdict: Verdict) -> Vec<String> {
     let pause = match verdict {
         Verdict::Refused { pause, resend } => return refused(config, pause, resend),
+        Verdict::Exhausted { pause, resend } => return exhausted(config, pause, resend),
         Verdict::Success { pause } => pause,
         _ => {
             return vec![
@@ -169,6 +180,23 @@ fn refused(config: &ApiRateConfig, pause: Option<Duration>, resend: Resend) -> V
         }
         .to_owned(),
     );
+    lines
+}
+
+/// Returns what the client does with a quota that is used up.
+fn exhausted(config: &ApiRateConfig, pause: Option<Duration>, resend: Resend) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(wait) = pause {
+        lines.push(format!(
+            "holds its next requests for {} without lowering its rate: the quota renews then.",
+            spoken(wait)
+        ));
+        lines.extend(too_long(wait, config));
+    }
+    lines.push(match resend {
+        Resend::Always => "then retries it once.".to_owned(),
+        _ => "does not retry it: the caller gets the error QuotaExhausted at once, and the rate stays.".to_owned(),
+    });
     lines
 }
 

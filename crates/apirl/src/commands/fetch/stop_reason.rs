@@ -15,6 +15,8 @@ pub(crate) enum StopReason {
     FailFast,
     /// The API asks for a pause longer than `max_cooldown`.
     Pause(Duration),
+    /// A quota of the account is used up. The text is the error.
+    Quota(String),
     /// Requests fail, and the circuit breaker of the settings stays open longer than `max_cooldown`.
     Outage,
     /// The fleet grants no requests. The text says why.

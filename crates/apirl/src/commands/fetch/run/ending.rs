@@ -97,6 +97,9 @@ pub(crate) fn result(
             rough(*wait)
         ))
         .hint(format_args!("after the pause {how_to_continue}"))),
+        Some(StopReason::Quota(problem)) => {
+            Err(Failure::failed(format_args!("the run stopped: {problem}")).hint(how_to_continue))
+        }
         Some(StopReason::Outage) => Err(Failure::failed(
             "requests fail, and the circuit breaker of the settings allows no more of them",
         )

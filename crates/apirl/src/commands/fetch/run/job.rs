@@ -197,6 +197,10 @@ impl Job {
                 self.stop(StopReason::Pause(*wait));
                 true
             }
+            Error::QuotaExhausted { .. } => {
+                self.stop(StopReason::Quota(error.to_string()));
+                true
+            }
             Error::CircuitOpen { .. } => {
                 self.stop(StopReason::Outage);
                 true

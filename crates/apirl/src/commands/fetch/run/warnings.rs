@@ -20,6 +20,14 @@ impl Observer for WarningCollector {
             Event::CredentialExposed { origin, .. } => {
                 format!("warning: a credential is sent to {origin} without encryption; use https")
             }
+            Event::BodyUnread {
+                status,
+                path,
+                problem,
+                ..
+            } => format!(
+                "warning: the body of a {status}, in which {path} may announce a refusal, {problem}; refusals like it are not seen"
+            ),
             Event::MemoryFailed {
                 operation,
                 path,
