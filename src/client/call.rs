@@ -79,9 +79,7 @@ impl<'a> DrivenCall<'a, Call> {
 
     /// Returns why the client's source of tokens must be asked, without any permit.
     pub(crate) fn wanted_token(&self) -> Option<TokenReason> {
-        self.state
-            .attempt()
-            .wanted_token(self.limiter.clock().now())
+        self.attempt().wanted_token(self.limiter.clock().now())
     }
 
     /// Continues with a token of the source, or ends the call if it has none.
