@@ -19,7 +19,8 @@ impl ClientBuilder<Async> {
     ///
     /// Its settings of TLS, roots and proxies are used, and `tls` and `roots` are ignored. Its provider of
     /// cryptography defaults to the process's, or to ring if the process has none. Its own redirects and
-    /// retries are switched off, because they must go through the limiter. A redirect to another origin is
+    /// retries are switched off, because they must go through the limiter, and its decoders of bodies, because
+    /// this client decodes gzip itself. A redirect to another origin is
     /// returned to the caller and not followed: it would carry the headers that `builder` adds to every
     /// request, credentials among them.
     ///

@@ -1,6 +1,9 @@
 //! Both fronts behave alike: a script of responses leads to equal requests at equal times, and to equal
 //! results.
 
+mod hostile;
+mod pair;
+mod paths;
 mod play;
 mod script;
 #[allow(
@@ -68,4 +71,50 @@ fn both_fronts_play_a_hundred_random_scripts_alike() {
     assert!(seen["request"] > 600, "{seen:?}");
     let rare = seen.iter().filter(|(_, times)| **times < 3);
     assert_eq!(rare.collect::<Vec<_>>(), [], "{seen:?}");
+}
+
+/// Returns the seeds of a random run: `count` new ones, or that of the variable `SEED`, to repeat a failure.
+fn seeds(count: u64) -> std::ops::Range<u64> {
+    match std::env::var("SEED") {
+        Ok(seed) => {
+            let seed: u64 = seed.parse().expect("SEED is a number");
+            seed..seed + 1
+        }
+        Err(_) => {
+            let first = fastrand::u64(..u64::MAX / 2);
+            println!("seeds from {first}");
+            first..first + count
+        }
+    }
+}
+
+/// Runs a test of one seed, and prints the seed if it fails.
+fn announced<T>(seed: u64, test: impl FnOnce() -> T) -> T {
+    struct Print(u64);
+    impl Drop for Print {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                println!("repeat this by SEED={}", self.0);
+            }
+        }
+    }
+    let _print = Print(seed);
+    test()
+}
+
+/// Returns a member of gzip: a stored block with its checksum (CRC-32, RFC 1952, section 8) and length.
+fn stored(content: &[u8]) -> Vec<u8> {
+    let crc = !content.iter().fold(!0_u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            crc >> 1 ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 }
+        })
+    });
+    let length = u16::try_from(content.len()).expect("a short content");
+    let mut gzip = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1];
+    gzip.extend(length.to_le_bytes());
+    gzip.extend((!length).to_le_bytes());
+    gzip.extend(content);
+    gzip.extend(crc.to_le_bytes());
+    gzip.extend(u32::from(length).to_le_bytes());
+    gzip
 }
