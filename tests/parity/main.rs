@@ -73,8 +73,11 @@ fn both_fronts_play_a_hundred_random_scripts_alike() {
     assert_eq!(rare.collect::<Vec<_>>(), [], "{seen:?}");
 }
 
-/// Returns the seeds of a random run: `count` new ones, or that of the variable `SEED`, to repeat a failure.
+/// Returns the seeds of a random run: `count` new ones, or as many as the variable `SEEDS` says; or that of the
+/// variable `SEED`, to repeat a failure.
 fn seeds(count: u64) -> std::ops::Range<u64> {
+    let more = std::env::var("SEEDS").map(|count| count.parse().expect("SEEDS is a number"));
+    let count = more.unwrap_or(count);
     match std::env::var("SEED") {
         Ok(seed) => {
             let seed: u64 = seed.parse().expect("SEED is a number");
