@@ -13,6 +13,8 @@ mod gzip;
 mod helpers;
 mod hostile;
 mod limits;
+#[cfg(target_os = "linux")]
+mod memory;
 mod one_wait;
 mod phases;
 mod presets;

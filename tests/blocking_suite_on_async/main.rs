@@ -19,6 +19,9 @@ mod helpers;
 mod hostile;
 #[path = "../blocking/limits.rs"]
 mod limits;
+#[cfg(target_os = "linux")]
+#[path = "../blocking/memory.rs"]
+mod memory;
 #[path = "../blocking/one_wait.rs"]
 mod one_wait;
 #[path = "../blocking/phases.rs"]
