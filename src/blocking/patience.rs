@@ -15,6 +15,7 @@
 //! No other module uses ureq's `unversioned` interface, which is the reason for `~3.5` in Cargo.toml.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
@@ -48,13 +49,20 @@ pub(super) fn until<T>(clock: &Arc<dyn Clock>, end: Time, read: impl FnOnce() ->
     read()
 }
 
+/// ureq's clock.
+type UreqClock = Arc<dyn Fn() -> UreqInstant + Send + Sync>;
+
+/// Number of bytes of a request that are written at once. A write to a server that reads slowly ends only between
+/// two pieces.
+const PIECE: usize = 16 * 1024;
+
 /// End of connecting.
 #[derive(Clone)]
 struct ConnectEnd {
     at: Instant,
     /// The timeout that ends it.
     reason: Timeout,
-    clock: Arc<dyn Fn() -> UreqInstant + Send + Sync>,
+    clock: UreqClock,
 }
 
 thread_local! {
@@ -108,10 +116,30 @@ pub(super) struct PatientConnector {
 }
 
 /// Transport that knows whether the first byte of the response has arrived.
-#[derive(Debug)]
 pub(super) struct Patient<T> {
     inner: T,
     awaits_first_byte: bool,
+    clock: UreqClock,
+}
+
+impl<T> Patient<T> {
+    /// Returns what is left of a timeout that began at `start`.
+    fn left(&self, mut timeout: NextTimeout, start: UreqInstant) -> NextTimeout {
+        if let (UreqDuration::Exact(length), UreqInstant::Exact(start), UreqInstant::Exact(now)) =
+            (timeout.after, start, (self.clock)())
+        {
+            timeout.after = length
+                .saturating_sub(now.saturating_duration_since(start))
+                .into();
+        }
+        timeout
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Patient<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Patient").field(&self.inner).finish()
+    }
 }
 
 impl Connector<()> for PatientConnector {
@@ -152,6 +180,7 @@ impl Connector<()> for PatientConnector {
         Ok(connection.map(|inner| Patient {
             inner,
             awaits_first_byte: false,
+            clock: Arc::clone(&details.current_time) as _,
         }))
     }
 }
@@ -163,8 +192,22 @@ impl<T: Transport> Transport for Patient<T> {
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
         self.awaits_first_byte = true;
-        let timeout = within_connecting(timeout)?;
-        self.inner.transmit_output(amount, timeout).map_err(cut_off)
+        let start = (self.clock)();
+        let mut sent = 0;
+        while sent < amount {
+            let piece = (amount - sent).min(PIECE);
+            if sent > 0 {
+                // The inner transport writes from the start of the buffer.
+                let output = self.inner.buffers().output();
+                output.copy_within(sent..sent + piece, 0);
+            }
+            let timeout = within_connecting(self.left(timeout, start))?;
+            self.inner
+                .transmit_output(piece, timeout)
+                .map_err(cut_off)?;
+            sent += piece;
+        }
+        Ok(())
     }
 
     fn await_input(&mut self, mut timeout: NextTimeout) -> Result<bool, ureq::Error> {
@@ -248,6 +291,7 @@ mod tests {
         let mut transport = Patient {
             inner: Cut(LazyBuffers::new(1, 1)),
             awaits_first_byte: false,
+            clock: Arc::new(|| UreqInstant::AlreadyHappened),
         };
         let timeout = || NextTimeout {
             after: Duration::from_secs(1),

@@ -42,8 +42,6 @@ pub(super) fn agent(settings: &ClientSettings) -> Result<Agent> {
         .timeout_recv_response(countable(timeouts.first_byte))
         .timeout_per_read(countable(timeouts.between_bytes))
         .timeout_per_write(countable(timeouts.send))
-        // A write to a server that reads slowly ends only between two pieces.
-        .output_buffer_size(PIECE)
         .max_idle_connections(MOST_IDLE_CONNECTIONS)
         .max_idle_connections_per_host(MOST_IDLE_CONNECTIONS);
     // The transport reads no variable of the environment itself.
@@ -64,9 +62,6 @@ fn route(settings: &ClientSettings, origin: &Origin) -> Result<Option<ureq::Prox
         .transpose()
         .map_err(|_| Error::config(&settings.call.name, "proxy", "can't be used"))
 }
-
-/// Number of bytes of a request that are written at once.
-const PIECE: usize = 16 * 1024;
 
 /// Returns a timeout that ureq can add to the current time. ureq panics where that overflows.
 fn countable(timeout: Duration) -> Option<Duration> {

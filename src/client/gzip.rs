@@ -166,10 +166,12 @@ mod of_build {
         Box::new(body)
     }
 
-    /// A decoder that does not exist.
-    pub(crate) enum Gunzip {}
+    pub(crate) use NoGunzip as Gunzip;
 
-    impl Gunzip {
+    /// A decoder that does not exist.
+    pub(crate) enum NoGunzip {}
+
+    impl NoGunzip {
         pub(crate) fn of(_: StatusCode, _: &mut HeaderMap) -> Option<Self> {
             None
         }

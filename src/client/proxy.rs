@@ -1,17 +1,11 @@
 //! The proxy that a request goes through, if this build supports it.
 
 use api_ratelimiter_core::error::{Error, Result};
-use api_ratelimiter_core::proxy::{Proxies, Proxy, ProxyKind};
+use api_ratelimiter_core::proxy::{Proxy, ProxyKind};
 use api_ratelimiter_core::url::Origin;
 
 use super::settings::{ClientSettings, Tls};
 use super::tls;
-
-/// Reads the proxies of the environment.
-pub(crate) fn of_environment(entry: &str) -> Result<Proxies> {
-    Proxies::read(|name| std::env::var_os(name))
-        .map_err(|problem| Error::config(entry, "proxy", problem))
-}
 
 /// Returns the proxy for requests to an origin; `None` if they are sent directly.
 ///

@@ -14,8 +14,6 @@ use api_ratelimiter_core::error::{Error, Result};
 use api_ratelimiter_core::limiter::CircuitBreaker;
 use api_ratelimiter_core::proxy::Proxies;
 
-use super::proxy;
-
 /// Timeouts of the parts of a request.
 ///
 /// # Default
@@ -246,8 +244,10 @@ impl Draft {
         }
         // The proxies of the environment, unless it is ignored.
         let from_environment = self.proxy_from_environment;
-        let proxies = from_environment.then(|| proxy::of_environment(name));
-        let proxies = proxies.transpose()?;
+        let proxies = from_environment.then(|| Proxies::read(|name| std::env::var_os(name)));
+        let proxies = proxies
+            .transpose()
+            .map_err(|problem| Error::config(name, "proxy", problem))?;
         // The rules of a call, and the rest.
         call.has_token_source = self.token_source.is_some();
         call.max_retries_on_backoff = self.max_retries_on_backoff;

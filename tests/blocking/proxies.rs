@@ -21,7 +21,7 @@ fn child_process_that_sends_one_request() {
     let Ok(target) = std::env::var(TARGET) else {
         return; // Not a child.
     };
-    let timeouts = Timeouts::default().connect(secs(2)).first_byte(secs(2));
+    let timeouts = Timeouts::default().connect(secs(8)).first_byte(secs(8));
     let mut builder = DynamicAPIClient::builder(config(&target)).timeouts(timeouts);
     if std::env::var(IGNORES).is_ok() {
         builder = builder.no_proxy();

@@ -1,6 +1,6 @@
 //! Hosts that are reached without a proxy (`NO_PROXY`).
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use crate::url::Origin;
 

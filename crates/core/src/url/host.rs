@@ -1,6 +1,6 @@
 //! Hosts and ports, in the one form that all programs read alike.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 /// Parses `host` or `host:port`. The host is returned in lower case, an IPv6 address in brackets and in its
 /// shortest form.
