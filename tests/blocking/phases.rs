@@ -7,7 +7,6 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
-use std::process::Command;
 use std::thread;
 
 use api_ratelimiter::{Error, TimeoutPhase, Timeouts, TransportKind};
@@ -223,19 +222,6 @@ fn every_phase_of_a_direct_request_ends_in_time() {
     });
 }
 
-#[cfg(feature = "rustls")]
-#[test]
-fn every_tls_handshake_ends_in_time() {
-    let servers = Manner::ALL.map(|manner| {
-        Server::raw(move |_, mut stream| serve(Stage::Handshake, manner, &mut stream))
-    });
-    run(&rows(&[Stage::Handshake]), |_, manner| {
-        let server = &servers[manner as usize];
-        let url = format!("https://localhost:{}", server.port());
-        DynamicAPIClient::builder(config(&url)).no_proxy()
-    });
-}
-
 /// Variable that names the rows of a child process.
 const CHILD: &str = "TEST_PHASES";
 
@@ -255,64 +241,102 @@ fn child_process_that_sends_through_a_proxy() {
     });
 }
 
-/// Runs a child with these rows behind the proxy at `url`.
-fn behind(url: &str, rows: &[(Stage, Manner)]) {
-    let mut child = Command::new(std::env::current_exe().expect("this program"));
-    child.args([
-        "--exact",
-        "phases::child_process_that_sends_through_a_proxy",
-    ]);
-    for name in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {
-        child.env_remove(name).env_remove(name.to_lowercase());
+/// Connecting with TLS, directly and through proxies.
+#[cfg(feature = "rustls")]
+mod tls {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn every_tls_handshake_ends_in_time() {
+        let servers = Manner::ALL.map(|manner| {
+            Server::raw(move |_, mut stream| serve(Stage::Handshake, manner, &mut stream))
+        });
+        run(&rows(&[Stage::Handshake]), |_, manner| {
+            let server = &servers[manner as usize];
+            let url = format!("https://localhost:{}", server.port());
+            DynamicAPIClient::builder(config(&url)).no_proxy()
+        });
     }
-    let names = rows
-        .iter()
-        .map(|(stage, manner)| format!("{stage:?}-{manner:?} "));
-    child
-        .env("ALL_PROXY", url)
-        .env(CHILD, names.collect::<String>());
-    let output = child.output();
-    let output = output.expect("it runs");
-    let shown = String::from_utf8_lossy(&output.stdout);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{shown}\n{errors}");
-}
 
-#[cfg(feature = "rustls")]
-#[test]
-fn connecting_through_a_proxy_ends_in_time() {
-    let proxy = Server::raw(|_, mut stream| {
-        let Ok(head) = read_head(&mut stream) else {
-            return;
-        };
-        let head = head.to_ascii_lowercase();
-        let manner = Manner::ALL
-            .into_iter()
-            .find(|manner| head.contains(&format!("-{manner:?}").to_ascii_lowercase()));
-        let manner = manner.expect("a row");
-        if head.contains("connect connect-") {
-            return serve(Stage::Connect, manner, &mut stream);
+    /// Runs a child with these rows behind the proxy at `url`.
+    fn behind(url: &str, rows: &[(Stage, Manner)]) {
+        let mut child = Command::new(std::env::current_exe().expect("this program"));
+        child.args([
+            "--exact",
+            "phases::child_process_that_sends_through_a_proxy",
+        ]);
+        for name in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {
+            child.env_remove(name).env_remove(name.to_lowercase());
         }
-        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").ok();
-        serve(Stage::Handshake, manner, &mut stream);
-    });
-    let url = format!("http://127.0.0.1:{}", proxy.port());
-    behind(&url, &rows(&[Stage::Connect, Stage::Handshake]));
-}
+        let names = rows
+            .iter()
+            .map(|(stage, manner)| format!("{stage:?}-{manner:?} "));
+        child
+            .env("ALL_PROXY", url)
+            .env(CHILD, names.collect::<String>());
+        let output = child.output();
+        let output = output.expect("it runs");
+        let shown = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{shown}\n{errors}");
+    }
 
-/// The handshake with a proxy that is reached by https.
-#[cfg(feature = "rustls")]
-#[test]
-fn connecting_to_a_proxy_by_tls_ends_in_time() {
-    thread::scope(|scope| {
-        for manner in Manner::ALL {
-            scope.spawn(move || {
-                let proxy = Server::raw(move |_, mut stream| {
-                    serve(Stage::Handshake, manner, &mut stream);
+    /// Runs a child behind each of three proxies, one for each manner.
+    fn behind_each(scheme: &str, serve: fn(Manner, &mut TcpStream)) {
+        thread::scope(|scope| {
+            for manner in Manner::ALL {
+                scope.spawn(move || {
+                    let proxy = Server::raw(move |_, mut stream| serve(manner, &mut stream));
+                    let url = format!("{scheme}://localhost:{}", proxy.port());
+                    behind(&url, &[(Stage::Handshake, manner)]);
                 });
-                let url = format!("https://localhost:{}", proxy.port());
-                behind(&url, &[(Stage::Handshake, manner)]);
+            }
+        });
+    }
+
+    #[test]
+    fn connecting_through_a_proxy_ends_in_time() {
+        let proxy = Server::raw(|_, mut stream| {
+            let Ok(head) = read_head(&mut stream) else {
+                return;
+            };
+            let head = head.to_ascii_lowercase();
+            let manner = Manner::ALL
+                .into_iter()
+                .find(|manner| head.contains(&format!("-{manner:?}").to_ascii_lowercase()));
+            let manner = manner.expect("a row");
+            if head.contains("connect connect-") {
+                return serve(Stage::Connect, manner, &mut stream);
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").ok();
+            serve(Stage::Handshake, manner, &mut stream);
+        });
+        let url = format!("http://127.0.0.1:{}", proxy.port());
+        behind(&url, &rows(&[Stage::Connect, Stage::Handshake]));
+    }
+
+    /// The handshake with a proxy that is reached by https.
+    #[test]
+    fn connecting_to_a_proxy_by_tls_ends_in_time() {
+        behind_each("https", |manner, stream| {
+            serve(Stage::Handshake, manner, stream)
+        });
+    }
+
+    #[cfg(feature = "socks-proxy")]
+    mod socks {
+        use super::*;
+
+        /// The handshake with a SOCKS proxy (RFC 1928, sections 3 and 6): the method, then a response with a long name.
+        #[test]
+        fn connecting_to_a_socks_proxy_ends_in_time() {
+            behind_each("socks5h", |manner, stream| {
+                if stream.read_exact(&mut [0]).is_ok() {
+                    manner.send(stream, b"\x05\x00\x05\x00\x00\x03\xff", b"x");
+                }
             });
         }
-    });
+    }
 }
