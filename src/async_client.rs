@@ -3,6 +3,7 @@
 mod builder;
 mod client;
 mod drive;
+mod gunzip;
 mod pages;
 mod request;
 mod response;

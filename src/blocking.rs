@@ -4,6 +4,7 @@ mod body;
 mod builder;
 mod client;
 mod drive;
+mod gunzip;
 mod pages;
 mod patience;
 mod request;

@@ -8,9 +8,9 @@ use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::drive::AsyncUnreadResponse;
+use super::gunzip::Gunzip;
 use super::timeout::within;
 use super::transport;
-use crate::client::gzip::Gunzip;
 use crate::client::settings::ClientSettings;
 use crate::client::transport::{DRAIN_FOR, keep, text};
 use crate::clock::Clock;

@@ -204,10 +204,14 @@ pub(super) fn body_failure(error: reqwest::Error) -> Failure {
     Failure { kind, ..failure }
 }
 
-/// Returns the failure that an error of the decoder means.
+/// Returns the failure that an error of the decoder means: the compressed data ended too early, or is not gzip.
 pub(super) fn undecodable(error: io::Error) -> Failure {
+    let kind = match error.kind() {
+        io::ErrorKind::UnexpectedEof => TransportKind::Closed,
+        _ => TransportKind::Protocol,
+    };
     Failure {
-        kind: gzip::kind(&error),
+        kind,
         source: Some(Box::new(error)),
     }
 }

@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 
 use super::body::{Body, BodyEnd};
 use super::drive::UnreadResponse;
+use super::gunzip::decoded;
 use super::transport::body_failure;
-use crate::client::gzip;
 use crate::client::settings::ClientSettings;
 use crate::client::transport::{DRAIN_FOR, text};
 use crate::clock::Clock;
@@ -178,7 +178,7 @@ impl Incoming {
         let (mut head, body) = response.into_parts();
         let body = if coding::has_body(method, head.status) {
             let reader = body.into_reader();
-            Body::new(gzip::decoded(head.status, &mut head.headers, reader))
+            Body::new(decoded(&mut head, reader))
         } else {
             Body::none()
         };
