@@ -9,6 +9,7 @@ mod lines;
 mod live_page;
 mod order;
 mod outage;
+mod proxies;
 mod resumed;
 // The tests of the other commands use the rest of this module.
 #[allow(dead_code)]
