@@ -215,7 +215,7 @@ fn a_body_that_arrives_byte_by_byte_is_decoded() {
 /// "The members simply appear one after another in the file, with no additional information before, between, or
 /// after them" (RFC 1952, section 2.2).
 #[test]
-fn a_rest_that_is_no_member_is_an_error() {
+fn data_between_and_after_members_is_an_error() {
     let whole = stored("rows");
     let mut wrong_sum = whole.clone();
     let mut wrong_length = whole.clone();

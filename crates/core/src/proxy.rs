@@ -117,7 +117,7 @@ impl Proxies {
 
 fn problem(variable: &str, reason: impl fmt::Display) -> String {
     format!(
-        "the environment variable {variable} {reason}; correct it, or ignore all such variables by no_proxy()"
+        "the environment variable {variable} {reason}; correct or unset it, or ignore it by no_proxy()"
     )
 }
 

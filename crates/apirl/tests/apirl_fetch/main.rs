@@ -12,6 +12,7 @@ mod memory;
 mod no_room;
 mod order;
 mod outage;
+mod proxies;
 mod resumed;
 // The tests of the other commands use the rest of this module.
 #[allow(dead_code)]

@@ -16,7 +16,7 @@ pub(super) enum Exempt {
 }
 
 impl Exempt {
-    /// Parses a list with commas or blanks between its entries. An entry that is no valid host covers nothing: the
+    /// Parses a list with commas or blanks between its entries. An entry that is not a valid host covers nothing: the
     /// proxy is used.
     pub(super) fn list(text: &str) -> Vec<Self> {
         text.split(|c: char| c == ',' || c.is_whitespace())
