@@ -263,7 +263,7 @@ fn temporary_files_of_killed_runs_are_removed_and_others_stay() {
 
 #[test]
 fn any_content_of_the_file_starts_a_client_at_a_sensible_rate() {
-    const RUNS: usize = 400;
+    const RUNS: usize = 100;
     let folder = Folder::new("random");
     let client = builder(&folder).build().expect("valid");
     let learned = serde_json::from_str::<Learned>(STORED).expect("valid");

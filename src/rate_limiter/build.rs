@@ -99,8 +99,31 @@ impl DynamicRateLimiter {
         self.shared.audience.add(observer);
     }
 
-    /// Removes an observer that [`add_observer`](Self::add_observer) has added.
-    pub(crate) fn remove_observer(&self, observer: &Arc<dyn Observer>) {
+    /// Removes an observer that [`add_observer`](Self::add_observer) has added. It gets no event that happens later.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use api_ratelimiter::{ApiRateConfig, DynamicRateLimiter, Event, Observer};
+    ///
+    /// struct Printer;
+    ///
+    /// impl Observer for Printer {
+    ///     fn on_event(&self, event: &Event) {
+    ///         println!("{event:?}");
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> api_ratelimiter::Result<()> {
+    /// let limiter = DynamicRateLimiter::new(&ApiRateConfig::default())?;
+    /// let printer: Arc<dyn Observer> = Arc::new(Printer);
+    /// limiter.add_observer(Arc::clone(&printer));
+    /// limiter.on_backoff(None);
+    /// limiter.remove_observer(&printer);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn remove_observer(&self, observer: &Arc<dyn Observer>) {
         for (_, scope) in &self.shared.scopes {
             scope.remove_observer(observer);
         }
@@ -131,4 +154,35 @@ impl DynamicRateLimiter {
 /// operating system the thread's generator is good enough: jitter need not be unique.
 fn random_jitter() -> fastrand::Rng {
     random::u64().map_or_else(|_| fastrand::Rng::new(), fastrand::Rng::with_seed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::observe::Event;
+
+    #[derive(Debug, Default)]
+    struct Counter(AtomicUsize);
+
+    impl Observer for Counter {
+        fn on_event(&self, _: &Event) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_removed_observer_gets_no_further_event_and_the_others_do() {
+        let limiter = DynamicRateLimiter::new(&ApiRateConfig::default()).expect("valid");
+        let [removed, kept] = [(); 2].map(|()| Arc::new(Counter::default()));
+        let as_observer = |counter: &Arc<Counter>| Arc::clone(counter) as Arc<dyn Observer>;
+        limiter.add_observer(as_observer(&removed));
+        limiter.add_observer(as_observer(&kept));
+        limiter.remove_observer(&as_observer(&removed));
+        assert_eq!(limiter.observers(), 1);
+        limiter.on_backoff(None);
+        assert_eq!(removed.0.load(Ordering::Relaxed), 0);
+        assert!(kept.0.load(Ordering::Relaxed) > 0);
+    }
 }

@@ -41,8 +41,11 @@ impl StoreAddress {
             }
             _ => Box::new(BoundedSocket::connect(&self.address, within)?),
         };
-        let parser = Parser::new();
-        let mut connection = StoreConnection { stream, parser };
+        let mut connection = StoreConnection {
+            stream,
+            parser: Parser::new(),
+            db: self.login.db(),
+        };
         for command in self.greeting() {
             command.exec(&mut connection)?;
         }
@@ -79,6 +82,8 @@ impl StoreAddress {
 pub(super) struct StoreConnection {
     stream: Box<dyn StoreStream>,
     parser: Parser,
+    /// Number of the database.
+    db: i64,
 }
 
 impl StoreConnection {
@@ -120,14 +125,15 @@ impl ConnectionLike for StoreConnection {
     }
 
     fn get_db(&self) -> i64 {
-        0
+        self.db
     }
 
     fn check_connection(&mut self) -> bool {
-        true
+        cmd("PING").exec(self).is_ok()
     }
 
     fn is_open(&self) -> bool {
+        // The store drops a connection on which something went wrong.
         true
     }
 }
