@@ -13,8 +13,8 @@ use super::dialects::COMMON;
 use super::json::{Scalar, walk};
 use super::policy::{Policy, Unit, start};
 use super::reset::{ServerClock, span};
-use super::taught::Taught;
-use super::{Rules, retry_after, sentence};
+use super::taught::{DialectField, Taught};
+use super::{retry_after, sentence};
 use crate::duration;
 use crate::number::SECOND;
 
@@ -83,14 +83,13 @@ pub(super) fn read(
     body: &[u8],
     clock: &ServerClock,
     dialect: &Dialect,
-    rules: &Rules<'_>,
+    rules: &[BodyRule],
+    fields: &[DialectField],
 ) -> Facts {
     let mut facts = Facts::default();
     let is_ruled = || {
-        let mut bodies = rules.bodies.iter();
-        let mut fields = rules.fields.iter();
-        bodies.any(|rule| rule.statuses.contains(&status))
-            || fields.any(|field| field.path.is_some())
+        rules.iter().any(|rule| rule.statuses.contains(&status))
+            || fields.iter().any(|field| field.path.is_some())
     };
     if body.is_empty() || !(dialect.reads_body(status) || is_ruled()) {
         return facts;
@@ -113,19 +112,19 @@ pub(super) fn read(
         let fits = |rule: &BodyRule| {
             rule.fits(status, path, value) || rule.fits(status, under_list, value)
         };
-        if rules.bodies.iter().any(fits) {
+        if rules.iter().any(fits) {
             facts.refusal = facts.refusal.or(Some(Refusal::Limit));
         }
-        for field in rules.fields {
+        for field in fields {
             let place = field.path.as_deref();
             if place == Some(path) || place == Some(under_list) {
                 facts.taught.note(field, &value.text(), clock);
             }
         }
     });
-    let is_cut_json =
-        body.trim_ascii_start().starts_with(b"{") || body.trim_ascii_start().starts_with(b"[");
-    if !is_json && !is_cut_json {
+    // The beginning of a truncated text of JSON is no page.
+    let is_cut_json = body.trim_ascii_start().starts_with(b"{");
+    if !is_json && !is_cut_json && status >= 400 {
         facts.note_limits(&String::from_utf8_lossy(body));
     }
     facts
@@ -169,7 +168,8 @@ impl Facts {
         if let Some(wait) = wait(key, value, clock) {
             self.wait = self.wait.max(Some(wait));
         }
-        if let Scalar::Text(text) = value {
+        // The texts of a success are the user's own.
+        if let (Scalar::Text(text), true) = (value, status >= 400) {
             self.note_limits(text);
         }
         if path == "violated-policies.*" && self.violated.len() < MOST_VIOLATED {
