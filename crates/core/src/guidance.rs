@@ -236,7 +236,14 @@ pub fn read_with_rules(
         retry_after::wait(headers, limits.retry_after, &clock),
     ];
     let header_wait = retry_after::first_asked(header_waits.into_iter());
-    let mut facts = body::read(status, body_prefix, &clock, dialect, rules);
+    let mut facts = body::read(
+        status,
+        body_prefix,
+        &clock,
+        dialect,
+        rules.bodies,
+        rules.fields,
+    );
     let bucket = facts.bucket();
     if reset::age(headers) > 0 {
         // Limits in a response from a cache are out of date (draft-ietf-httpapi-ratelimit-headers-10, section

@@ -94,7 +94,9 @@ fn play(config: &ApiRateConfig, response: &Scripted) -> Outcome {
     let told = reader.read(*status, headers, body, *unix_now);
     let verdict = reader.verdict(*status, &told);
     let explained = match verdict {
-        Verdict::Refused { pause, .. } | Verdict::Success { pause } => pause,
+        Verdict::Refused { pause, .. }
+        | Verdict::Exhausted { pause, .. }
+        | Verdict::Success { pause } => pause,
         _ => None,
     };
 
@@ -108,8 +110,16 @@ fn play(config: &ApiRateConfig, response: &Scripted) -> Outcome {
     let outgoing = Call::new(Arc::clone(&settings), parts).granted(Duration::ZERO, false);
     let arrived = outgoing.answered(*status, headers, *unix_now);
     let peeked = arrived.wants_body(headers).then_some(body.as_slice());
-    let Judged { feedback, next } = arrived.judge(headers, peeked);
+    let Judged {
+        feedback,
+        hold,
+        next,
+    } = arrived.judge(headers, peeked);
     let _ = limiter.report(now, &grant, feedback.outcome(|| 0.0));
+    for hold in hold {
+        let wait = hold.wait;
+        let _ = limiter.report_manually(now, ManualReport::Exhausted { wait, chance: 0.0 });
+    }
     let start = BodyStart {
         bytes: body.clone(),
         truncated: false,

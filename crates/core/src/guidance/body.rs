@@ -12,9 +12,9 @@ use super::policy::{Policy, Unit, start};
 use super::reset::{ServerClock, span};
 use super::rule::{self, BodyRule, UnreadBody};
 use super::spent::{self, Quota};
-use super::taught::Taught;
+use super::taught::{DialectField, Taught};
 use super::words;
-use super::{Rules, retry_after, sentence};
+use super::{retry_after, sentence};
 use crate::duration;
 use crate::number::SECOND;
 
@@ -66,13 +66,13 @@ pub(super) fn read(
     body: &[u8],
     clock: &ServerClock,
     dialect: &Dialect,
-    rules: &Rules<'_>,
+    rules: &[BodyRule],
+    fields: &[DialectField],
 ) -> Facts {
     let mut facts = Facts::default();
     let is_ruled = || {
-        let mut bodies = rules.bodies.iter();
-        let mut fields = rules.fields.iter();
-        bodies.any(|rule| rule.is_for(status)) || fields.any(|field| field.path.is_some())
+        rules.iter().any(|rule| rule.is_for(status))
+            || fields.iter().any(|field| field.path.is_some())
     };
     if body.is_empty() || !(dialect.reads_body(status) || is_ruled()) {
         return facts;
@@ -82,8 +82,10 @@ pub(super) fn read(
     let text = match json::text(body) {
         Ok(text) => text,
         Err(problem) => {
-            facts.note_limits(&String::from_utf8_lossy(body));
-            facts.unread = rule::unread(rules.bodies, status, problem);
+            if status >= 400 {
+                facts.note_limits(&String::from_utf8_lossy(body));
+            }
+            facts.unread = rule::unread(rules, status, problem);
             return facts;
         }
     };
@@ -95,7 +97,6 @@ pub(super) fn read(
         &mut |path, value| {
             facts.note(path, value, status, clock, dialect);
             for rule in rules
-                .bodies
                 .iter()
                 .filter(|rule| rule.is_for(status) && rule.is_at(path))
             {
@@ -106,7 +107,7 @@ pub(super) fn read(
                     None => {}
                 }
             }
-            for field in rules.fields.iter().filter(|field| field.is_at(path)) {
+            for field in fields.iter().filter(|field| field.is_at(path)) {
                 facts.taught.note(field, &value.text(), clock);
             }
         },
@@ -117,7 +118,7 @@ pub(super) fn read(
         } else {
             "breaks off, or is not valid JSON"
         };
-        facts.unread = rule::unread(rules.bodies, status, problem);
+        facts.unread = rule::unread(rules, status, problem);
     }
     facts
 }
@@ -174,7 +175,8 @@ impl Facts {
         if let Some(wait) = wait(key, value, clock) {
             self.wait = self.wait.max(Some(wait));
         }
-        if let Scalar::Text(text) = value {
+        // The texts of a success are the user's own.
+        if let (Scalar::Text(text), true) = (value, status >= 400) {
             self.note_limits(text);
         }
         if path == "violated-policies.*" && self.violated.len() < MOST_VIOLATED {
