@@ -116,7 +116,7 @@ fn play(config: &ApiRateConfig, response: &Scripted) -> Outcome {
         next,
     } = arrived.judge(headers, peeked);
     let _ = limiter.report(now, &grant, feedback.outcome(|| 0.0));
-    for hold in hold {
+    if let Some(hold) = hold {
         let wait = hold.wait;
         let _ = limiter.report_manually(now, ManualReport::Exhausted { wait, chance: 0.0 });
     }
