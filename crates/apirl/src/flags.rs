@@ -109,7 +109,8 @@ pub(crate) struct FetchFlags {
     /// Continue where an earlier run with this output ended.
     #[arg(long, help_heading = "Input and output", conflicts_with = "dry_run")]
     pub(crate) resume: bool,
-    /// With --resume: fetch lines that failed again. A POST or PATCH is sent again if it got a response.
+    /// With --resume: fetch lines that failed again. A POST or PATCH is sent again if it got a response, or no
+    /// connection.
     #[arg(long, help_heading = "Input and output", requires = "resume")]
     pub(crate) retry_failed: bool,
     /// Write responses as they arrive, not in the order of the input.

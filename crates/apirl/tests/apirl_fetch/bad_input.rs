@@ -112,6 +112,23 @@ fn a_file_with_the_name_of_the_journal_is_not_overwritten() {
     }
     assert_eq!(api.stats().accepted, 0);
 
+    // A pipe would keep the run waiting.
+    #[cfg(unix)]
+    {
+        let job = Job::of_pages(&api.base_url(), 1);
+        let mut mkfifo = std::process::Command::new("mkfifo");
+        if mkfifo
+            .arg(job.path("output.apirl"))
+            .status()
+            .is_ok_and(|status| status.success())
+        {
+            for more in [&[][..], &["--resume"]] {
+                let run = job.run_files(&[&["--path", "/pages/{}"], more].concat());
+                run.refuses(2, "output.apirl is not a journal of apirl");
+            }
+        }
+    }
+
     // The journal of an output that was removed is replaced.
     let job = Job::of_pages(&api.base_url(), 1);
     assert_eq!(job.run_files(&["--path", "/pages/{}"]).code, Some(0));

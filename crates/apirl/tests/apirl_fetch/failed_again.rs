@@ -139,6 +139,23 @@ fn a_post_is_sent_again_if_it_got_a_response_and_not_if_its_outcome_is_unknown()
 }
 
 #[test]
+fn a_post_that_found_no_connection_was_not_sent_and_is_tried_again() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
+    let base_url = format!("http://{}", port.expect("a port"));
+    let job = Job::of_pages(&base_url, 1);
+    let post = ["--method", "POST"];
+    for args in [[&PATH[..], &post].concat(), retry(&post)] {
+        assert_eq!(job.run_files(&args).code, Some(1));
+        let line = &job.output()[0];
+        assert!(line["attempts"].as_u64() > Some(0), "{line}");
+        let journal = job.text("output.apirl");
+        let times = |entry| journal.matches(entry).count();
+        assert_eq!(times("start"), times("unsent"), "{journal}");
+        job.has_each_once(1);
+    }
+}
+
+#[test]
 fn a_failed_collection_is_followed_again_from_its_start() {
     let server = Server::start(|first, is_open| {
         let next = "Link: </orgs/x/repos?page=2>; rel=\"next\"\r\n";

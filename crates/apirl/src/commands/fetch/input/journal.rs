@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, BufRead};
 use std::sync::Arc;
 
-use api_ratelimiter::{Event, Observer};
+use api_ratelimiter::{Event, Observer, TimeoutPhase, TransportKind};
 use api_ratelimiter_core::hash::Fnv64;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -64,7 +64,14 @@ pub(crate) const ONCE: &str = "once";
 /// 429 means for every API that the request was not processed (RFC 6585, section 4).
 const TOO_MANY_REQUESTS: u16 = 429;
 
-/// Notes refused requests in the journal. A refused request may wait long before its retry, and if the run is killed
+/// Failures before a request is sent: there was no connection.
+const NOT_SENT: [TransportKind; 3] = [
+    TransportKind::Resolve,
+    TransportKind::Connect,
+    TransportKind::Timeout(TimeoutPhase::Connect),
+];
+
+/// Notes in the journal requests that were refused, or that found no connection. A refused request may wait long before its retry, and if the run is killed
 /// meanwhile, the next run may send it.
 #[derive(Debug)]
 pub(crate) struct RefusalNotes {
@@ -85,7 +92,7 @@ impl RefusalNotes {
         }
     }
 
-    /// Whether any attempt of this line's request had another outcome than a refusal.
+    /// Whether any attempt of this line's request may have reached the server and was not refused.
     pub(crate) fn may_be_processed(&self, n: u64) -> bool {
         self.maybe_processed.lock().contains(n)
     }
@@ -97,6 +104,7 @@ impl Observer for RefusalNotes {
             about,
             refused,
             status,
+            error,
             ..
         } = event
         else {
@@ -106,14 +114,16 @@ impl Observer for RefusalNotes {
         let Some(n) = line else {
             return;
         };
-        if !refused {
+        let is_unsent = match (status, error) {
+            (Some(status), _) => *refused && self.not_processed.contains(status),
+            (None, Some(error)) => NOT_SENT.iter().any(|kind| kind.to_string() == *error),
+            (None, None) => false,
+        };
+        if !is_unsent && !refused {
             self.maybe_processed.lock().insert(n);
-            return;
         }
         // A refusal after a redirect says nothing about the first request, which was processed.
-        let is_unsent = status.is_some_and(|status| self.not_processed.contains(&status))
-            && !self.may_be_processed(n);
-        if is_unsent {
+        if is_unsent && !self.may_be_processed(n) {
             // If this fails, the outcome counts as unknown, which is safe.
             let _ = self.journal.note(&JournalEntry::Unsent(n));
         }

@@ -92,7 +92,7 @@ pub(crate) fn open(
 
     // Open and lock the journal before anything is read or written.
     let path = journal_beside(output);
-    let file = match open_journal(&path, may_begin) {
+    let mut file = match open_journal(&path, may_begin) {
         Ok(file) => file,
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(unwritable(&path)(error));
@@ -101,6 +101,7 @@ pub(crate) fn open(
         Err(_) => return Err(without_journal(output)),
     };
     lock(&file, output)?;
+    refuse_other(&path, &mut file, "a journal", BEGINNING)?;
 
     // Continue if the journal has an earlier run.
     if resume {
@@ -222,9 +223,8 @@ fn lock(journal: &File, output: &Path) -> Result<(), Failure> {
 }
 
 /// Starts a new output and its journal.
-fn begin(output: &Path, mut file: File, settings: &str) -> Result<OutputTarget, Failure> {
+fn begin(output: &Path, file: File, settings: &str) -> Result<OutputTarget, Failure> {
     let path = journal_beside(output);
-    refuse_other(&path, &mut file, "a journal", BEGINNING)?;
     let out = open_output(output)?;
     let entry = JournalEntry::Run {
         version: VERSION,

@@ -51,7 +51,6 @@ fn replace(
 
     let replaced = File::open(output).and_then(|from| {
         to.set_len(0)?;
-        to.seek(SeekFrom::Start(0))?;
         let mut to = BufWriter::new(to);
         write(&from, &mut to)?;
         let to = to.into_inner().map_err(io::IntoInnerError::into_error)?;
@@ -67,7 +66,7 @@ fn replace(
 }
 
 /// Fails if a file does not begin as those that `apirl fetch` writes, whole or in part: it would be overwritten. An empty
-/// file passes.
+/// file passes. The file was just opened, and is at its start again afterwards.
 pub(super) fn refuse_other(
     path: &Path,
     file: &mut File,
@@ -77,11 +76,10 @@ pub(super) fn refuse_other(
     let mut start = Vec::new();
     let is_file = file.metadata().is_ok_and(|about| about.is_file());
     if is_file {
-        let read = file.seek(SeekFrom::Start(0)).and_then(|_| {
-            let mut first = (&*file).take(beginning.len() as u64);
-            first.read_to_end(&mut start)
-        });
-        read.map_err(|error| unreadable(path, &error))?;
+        let mut first = (&*file).take(beginning.len() as u64);
+        let read = first.read_to_end(&mut start);
+        read.and_then(|_| file.seek(SeekFrom::Start(0)))
+            .map_err(|error| unreadable(path, &error))?;
     }
     match is_file && beginning.starts_with(&start) {
         true => Ok(()),

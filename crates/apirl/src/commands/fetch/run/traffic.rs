@@ -1,7 +1,7 @@
 //! The number of requests that a run has sent.
 
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use api_ratelimiter::{Event, Observer};
 use parking_lot::Mutex;
@@ -14,6 +14,8 @@ pub(crate) struct Traffic {
     sent: AtomicU64,
     refused: AtomicU64,
     silent_limit: Mutex<SilentLimit>,
+    /// Whether the warning about it was taken.
+    limit_is_said: AtomicBool,
     /// Statuses of refusals.
     backoff_statuses: Vec<u16>,
 }
@@ -36,6 +38,17 @@ impl Traffic {
             let _ = write!(flag, ",{other}");
         }
         Some(flag)
+    }
+
+    /// Returns a warning about a limit that the settings do not know, once.
+    pub(crate) fn take_warning(&self) -> Option<String> {
+        let flag = self.perhaps_a_limit()?;
+        let is_said = self.limit_is_said.swap(true, Ordering::Relaxed);
+        (!is_said).then(|| {
+            format!(
+                "warning: after a stretch of successes came nothing but failures of one status, perhaps a limit: {flag}"
+            )
+        })
     }
 
     pub(crate) fn sent(&self) -> u64 {

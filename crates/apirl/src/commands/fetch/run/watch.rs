@@ -22,22 +22,14 @@ pub(crate) fn until_the_end(
 ) {
     let mut is_closed = false;
     let mut store = StoreStatus::Unknown;
-    let mut limit_is_said = false;
     loop {
         // Show the news since the last update.
-        for warning in warnings.take() {
+        for warning in warnings.take().into_iter().chain(traffic.take_warning()) {
             progress.say(&warning);
         }
         let snapshot = job.client.limiter().snapshot();
         if let Some(change) = snapshot.fleet.as_ref().and_then(|it| store.change(it)) {
             progress.say(&change);
-        }
-
-        if !limit_is_said && let Some(flag) = traffic.perhaps_a_limit() {
-            limit_is_said = true;
-            progress.say(&format!(
-                "warning: after a stretch of successes, nothing but failures of one status: perhaps a limit: {flag}"
-            ));
         }
 
         // Wait a moment, or until the end.
@@ -65,7 +57,7 @@ pub(crate) fn until_the_end(
 
     // Closing saves what was learned, which may cause warnings.
     job.client.close();
-    for warning in warnings.take() {
+    for warning in warnings.take().into_iter().chain(traffic.take_warning()) {
         say(&warning);
     }
 }
