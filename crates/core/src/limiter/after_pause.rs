@@ -119,7 +119,9 @@ impl Learner {
             let most = without(lesson.pause);
             // In a pause that was longer than needed a token bucket fills up, and the burst that follows is no part of the
             // limit. Without a burst only time was lost. The limit lies between the rate with that time and without it.
-            let least = without(lesson.pause.saturating_sub(lesson.epoch.surplus));
+            // That matters where the pause was longer than half of the time of sending.
+            let surplus = Some(lesson.epoch.surplus).filter(|surplus| *surplus * 2 > sending);
+            let least = without(lesson.pause.saturating_sub(surplus.unwrap_or_default()));
             let sending = least.zip(most).map(|(least, most)| least.middle(most));
             // An estimate that may be far too low is tested soon.
             let share = |(most, it): (Rate, Rate)| most.as_per_second() / it.as_per_second() - 1.0;
