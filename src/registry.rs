@@ -211,7 +211,7 @@ mod tests {
         ("asana_paid", 1500.0 / 60.0, &[429], "asana", "search", false),
         ("datadog", 20.0, &[429], "datadog", "", false),
         ("discord", 50.0, &[429], "discord", "", false),
-        ("eve", 20.0, &[420, 429], "generic", "", false),
+        ("eve", 20.0, &[420, 429], "eve", "", false),
         ("fieldguide", 8.0, &[429], "fieldguide", "", false),
         ("github", 5000.0 / 3600.0, &[429], "github", "search,code_search,writes,graphql", false),
         ("github_anonymous", 60.0 / 3600.0, &[429], "github", "search,code_search,writes,graphql", false),

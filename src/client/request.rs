@@ -59,7 +59,8 @@ impl<F: Front> RequestBuilder<F> {
         self
     }
 
-    /// Sets a label for the kind of request, such as `"/pages/{id}"`. Observers get it instead of the address.
+    /// Sets a label for the kind of request, such as `"/pages/{id}"`. Observers get it instead of the address, and
+    /// limits that are kept apart by route ([`ByRouteConfig`](crate::ByRouteConfig)) instead of method and path.
     /// At most 128 bytes. Keep the number of different labels small: each has its own metrics. Defaults to
     /// none.
     pub fn route(self, label: impl AsRef<str>) -> Self {

@@ -103,7 +103,7 @@ impl Permits {
         }
         let Some((concerns, announced)) = feedback.about() else {
             // An outage concerns the whole API.
-            self.all().for_each(Permit::failed);
+            self.all().for_each(|permit| permit.give(feedback));
             return;
         };
         let told = match concerns {

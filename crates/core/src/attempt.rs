@@ -256,8 +256,8 @@ impl Attempt {
         Some(self.pause(reading, wait))
     }
 
-    /// Returns the pause that a body asks for beyond the one that the limiter was told of: a longer one, or one of the
-    /// whole client where only a part of it was told.
+    /// Returns the pause that a body asks for beyond that of the head: a longer one, or one of the whole client where the
+    /// head's was of a part.
     pub(crate) fn longer_pause(&self, by_head: &Reading, whole: &Reading) -> Option<LongerPause> {
         let is_wider = self.concerned(whole) == Concerns::Client
             && self.concerned(by_head) != Concerns::Client;

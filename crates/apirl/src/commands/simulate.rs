@@ -55,7 +55,7 @@ pub(crate) fn run(flags: SimulateFlags) -> Result<(), Failure> {
     let report = simulate(&flags, &config, &scenario)?;
     let job = flags
         .requests
-        .map(|_| job::Figures::of(&report, &scenario, flags.clients, flags.seed));
+        .map(|_| job::JobFigures::of(&report, &scenario, flags.clients, flags.seed));
     scenario.length = report.length();
     if let Some(path) = &flags.svg {
         let title = format!("{}: {}", flags.strategy, limits_text(&flags.limit));

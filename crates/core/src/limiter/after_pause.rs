@@ -108,6 +108,7 @@ impl Learner {
         }
         self.deferred = 0;
         let failed_at = lesson.epoch.failed_at;
+        let mut doubt = 0.0;
         let (measured, overall) = if windowed {
             (lesson.measured, None)
         } else {
@@ -118,15 +119,20 @@ impl Learner {
             let most = without(lesson.pause);
             // In a pause that was longer than needed a token bucket fills up, and the burst that follows is no part of the
             // limit. Without a burst only time was lost. The limit lies between the rate with that time and without it.
-            let least = without(lesson.pause.saturating_sub(lesson.epoch.surplus));
+            // That matters where the pause was longer than half of the time of sending.
+            let surplus = Some(lesson.epoch.surplus).filter(|surplus| *surplus * 2 > sending);
+            let least = without(lesson.pause.saturating_sub(surplus.unwrap_or_default()));
             let sending = least.zip(most).map(|(least, most)| least.middle(most));
+            // An estimate that may be far too low is tested soon.
+            let share = |(most, it): (Rate, Rate)| most.as_per_second() / it.as_per_second() - 1.0;
+            doubt = most.zip(sending).map_or(0.0, share);
             (sending, self.ledger.estimate_overall(lesson.resumed))
         };
         let ceiling = Ceiling::learned(measured.unwrap_or(failed_at), overall, failed_at);
         self.ceiling = Some(ceiling);
         self.probes = Probes::default();
         self.reason = LearningReason::Learned;
-        Some(ceiling.pending())
+        Some(ceiling.pending().max(doubt))
     }
 
     /// Learns from a probe that was refused, as expected or much later.

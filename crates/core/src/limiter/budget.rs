@@ -59,6 +59,7 @@ const LATELY: u64 = 500;
 /// Rest of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Budget {
+    /// The server's name for the limit.
     pub(super) name: Option<LimitName>,
     /// Time of the reset: the earliest reading of the responses in this window.
     pub(super) until: Time,

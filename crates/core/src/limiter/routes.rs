@@ -1,4 +1,4 @@
-//! Which limit the requests of each route count in, as far as responses have told.
+//! Limits of an API that responses keep apart, and the routes whose requests count in them.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ const MOST: usize = 1000;
 /// name share a limit. For other APIs everything counts in the client's own limit, as long as all responses name the
 /// same limits. Once a response names others, each group of names becomes a limit apart.
 ///
-/// Which limit a request will count in is only known from the last response to its route.
+/// Only the last response to a route tells which limit its next request will count in.
 #[derive(Debug)]
 pub struct Routes<L> {
     by_route: bool,

@@ -39,7 +39,7 @@ impl Scenario {
 
 /// An event in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
+enum JobEvent {
     /// A client starts.
     Start { client: usize },
     /// A request reaches the server.
@@ -64,7 +64,7 @@ struct Clairvoyant<'a> {
     scenario: &'a Scenario,
     rng: Rng,
     now: Time,
-    events: BinaryHeap<Reverse<(Time, u64, Event)>>,
+    events: BinaryHeap<Reverse<(Time, u64, JobEvent)>>,
     planned: u64,
     limits: Limits,
     /// The clients of the requests at the door.
@@ -93,14 +93,14 @@ impl<'a> Clairvoyant<'a> {
         };
         let mut start = Duration::ZERO;
         for client in 0..clients {
-            run.plan(start, Event::Start { client });
+            run.plan(start, JobEvent::Start { client });
             start = start.saturating_add(scenario.stagger);
         }
         for (index, (at, _)) in scenario.changes.iter().enumerate() {
-            run.plan(*at, Event::Change { index });
+            run.plan(*at, JobEvent::Change { index });
         }
         if let Some(neighbour) = scenario.neighbour {
-            run.plan(neighbour.from, Event::Neighbour);
+            run.plan(neighbour.from, JobEvent::Neighbour);
         }
         run
     }
@@ -119,25 +119,25 @@ impl<'a> Clairvoyant<'a> {
         Some(self.now.saturating_since(Time::ZERO))
     }
 
-    fn handle(&mut self, event: Event) {
+    fn handle(&mut self, event: JobEvent) {
         match event {
-            Event::Start { client } => {
+            JobEvent::Start { client } => {
                 for _ in 0..self.scenario.workers {
                     self.send(client);
                 }
             }
-            Event::Arrival { client } => self.door.push_back(client),
-            Event::Open => self.opens = None,
-            Event::Leave => self.limits.leave(self.now),
-            Event::Response { client } => {
+            JobEvent::Arrival { client } => self.door.push_back(client),
+            JobEvent::Open => self.opens = None,
+            JobEvent::Leave => self.limits.leave(self.now),
+            JobEvent::Response { client } => {
                 self.unfinished -= 1;
                 self.send(client);
             }
-            Event::Change { index } => {
+            JobEvent::Change { index } => {
                 let limits = self.scenario.changes[index].1.iter().copied();
                 self.limits.replace(self.now, limits);
             }
-            Event::Neighbour => self.neighbour(),
+            JobEvent::Neighbour => self.neighbour(),
         }
     }
 
@@ -149,7 +149,7 @@ impl<'a> Clairvoyant<'a> {
         self.unsent[client] -= 1;
         let trip = self.scenario.trip;
         let way = trip.there + self.jitter(trip.there_jitter);
-        self.plan(way, Event::Arrival { client });
+        self.plan(way, JobEvent::Arrival { client });
     }
 
     /// Lets requests in until the limits accept no more, and plans when they accept the next one.
@@ -159,15 +159,15 @@ impl<'a> Clairvoyant<'a> {
                 Admission::Accepted => {
                     self.door.pop_front();
                     let trip = self.scenario.trip;
-                    self.plan(trip.service, Event::Leave);
+                    self.plan(trip.service, JobEvent::Leave);
                     let way = trip.service + trip.back + self.jitter(trip.back_jitter);
-                    self.plan(way, Event::Response { client });
+                    self.plan(way, JobEvent::Response { client });
                 }
                 Admission::Refused { retry_after } => {
                     let at = self.now + retry_after;
                     if self.opens.is_none_or(|planned| at < planned) {
                         self.opens = Some(at);
-                        self.plan(retry_after, Event::Open);
+                        self.plan(retry_after, JobEvent::Open);
                     }
                     return;
                 }
@@ -184,17 +184,17 @@ impl<'a> Clairvoyant<'a> {
             return;
         }
         if self.limits.arrive(self.now) == Admission::Accepted {
-            self.plan(self.scenario.trip.service, Event::Leave);
+            self.plan(self.scenario.trip.service, JobEvent::Leave);
         }
         let pause = (0.5 + self.rng.f64()) / neighbour.per_second;
-        self.plan(Duration::from_secs_f64(pause), Event::Neighbour);
+        self.plan(Duration::from_secs_f64(pause), JobEvent::Neighbour);
     }
 
     fn jitter(&mut self, max: Duration) -> Duration {
         max.mul_f64(self.rng.f64())
     }
 
-    fn plan(&mut self, after: Duration, event: Event) {
+    fn plan(&mut self, after: Duration, event: JobEvent) {
         self.planned += 1;
         self.events
             .push(Reverse((self.now + after, self.planned, event)));

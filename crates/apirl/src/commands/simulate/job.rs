@@ -8,7 +8,7 @@ use serde_json::json;
 
 /// The result of a job of each client.
 #[derive(Debug)]
-pub(super) struct Figures {
+pub(super) struct JobFigures {
     /// Time from the start until the last job ended; `None` if one did not end.
     seconds: Option<f64>,
     /// Time of clients that know the limits; `None` if not even they finish within the run.
@@ -17,7 +17,7 @@ pub(super) struct Figures {
     refused: u64,
 }
 
-impl Figures {
+impl JobFigures {
     pub(super) fn of(report: &Report, scenario: &Scenario, clients: u32, seed: u64) -> Self {
         let arrivals = report.arrivals();
         let accepted = arrivals.iter().filter(|arrival| arrival.accepted).count();

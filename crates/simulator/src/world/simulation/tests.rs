@@ -185,7 +185,7 @@ fn a_wait_that_is_rounded_up_to_a_second_hardly_misleads_the_search() {
         );
         let accepted = report.accepted(Duration::ZERO, scenario.length);
         assert!(accepted >= 1310, "{accepted} with seed {seed}");
-        let refused = report.arrivals().len() as u64 - accepted as u64;
+        let refused = report.arrivals().len() as u64 - accepted;
         assert!(refused <= 6, "{refused} refusals with seed {seed}");
     }
 }

@@ -99,7 +99,7 @@ impl Member {
             let alike = (last.epoch, last.waited, last.cost, last.turns)
                 == (grant.epoch, grant.waited, grant.cost, grant.turns);
             let alone = [&*last, grant].iter().any(|it| it.canary || it.trial);
-            if is_plain(&outcome) && is_plain(last_outcome) && alike && !alone {
+            if is_plain(&outcome) && outcome == *last_outcome && alike && !alone {
                 if grant.number > last.number {
                     *last = *grant;
                 }
