@@ -1,7 +1,9 @@
 //! A disk without room: an answer is written as long as the output can be, and one that is not written is not counted.
 #![cfg(target_os = "linux")]
 
+use std::collections::HashSet;
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use api_ratelimiter_simulator::SimulatedApi;
@@ -121,15 +123,17 @@ fn an_answer_that_does_not_fit_does_not_keep_smaller_ones_out() {
         long.len()
     );
     let long: &'static str = String::leak(response);
+    // The long response goes out when all requests are there, and the others after it.
+    let arrived = Mutex::new(HashSet::new());
     let server = crate::server::Server::start(move |first, is_open| {
+        let mut arrived = arrived.lock().expect("no thread panicked");
+        arrived.insert(first.to_owned());
         let is_first = first.contains("/pages/1 ");
-        Some(if is_first {
-            long
-        } else if is_open {
-            crate::server::OK
-        } else {
-            return None;
-        })
+        match (is_first, is_open) {
+            (true, _) if arrived.len() == 8 => Some(long),
+            (false, true) => Some(crate::server::OK),
+            _ => None,
+        }
     });
     let job = Job::of_pages(&server.base_url, 8);
     let running = start_with_room(&job, 8, &["--path", "/pages/{}", "--concurrency", "8"]);
