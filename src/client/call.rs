@@ -233,7 +233,7 @@ impl<'a> DrivenCall<'a, Arrived> {
             Ok(Next::Deliver(delivered)) => Ok(ControlFlow::Break(delivered)),
             Ok(Next::Drain(state)) => Ok(ControlFlow::Continue(DrivenCall {
                 limiter,
-                state,
+                state: *state,
                 permit: None,
                 record: None,
                 began,

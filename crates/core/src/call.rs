@@ -72,7 +72,7 @@ pub enum Next {
     /// The caller gets it.
     Deliver(Delivered),
     /// The beginning of its body is read first.
-    Drain(Draining),
+    Drain(Box<Draining>),
 }
 
 /// A response whose body is read before the call goes on: it leads to another request, or is a refusal,
@@ -260,12 +260,12 @@ impl Arrived {
                     || reading.is_exhausted()
                     || (reading.is_refusal() && !reading.is_whole()) =>
             {
-                Ok(Next::Drain(Draining {
+                Ok(Next::Drain(Box::new(Draining {
                     attempt,
                     reading,
                     unix_now,
                     leads_on,
-                }))
+                })))
             }
             Ok(_) => Ok(Next::Deliver(Delivered::new(&attempt, reading, unix_now))),
         };

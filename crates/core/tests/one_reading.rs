@@ -173,7 +173,7 @@ fn refused_post(headers: &HeaderMap) -> Draining {
     let status = StatusCode::SERVICE_UNAVAILABLE;
     let arrived = outgoing.answered(status, headers, Duration::from_secs(1_767_225_600));
     match arrived.judge(headers, None).next {
-        Ok(Next::Drain(draining)) => draining,
+        Ok(Next::Drain(draining)) => *draining,
         other => panic!("{other:?}"),
     }
 }
