@@ -3,8 +3,8 @@
 //! The input is a response as text: a line `<profile> <status> <now> <rule>…`, then lines `name: value`, an
 //! empty line and the body. `<now>` is the client's clock in seconds since 1970. A rule `path=word` is a
 //! refusal in bodies that the configuration names. A rule `meaning@header` or `meaning#path` is a field that the
-//! configuration names, where the meaning may have a unit and a form: `wait.ms.delta@x-cooldown`. The input may contain any bytes, so that a corpus is easy
-//! to write and the fuzzer can change any part of it.
+//! configuration names, where the meaning may have a unit and a form: `wait.ms.delta@x-cooldown`. The input may
+//! contain any bytes, so that a corpus is easy to write and the fuzzer can change any part of it.
 
 #![no_main]
 
@@ -50,6 +50,7 @@ fuzz_target!(|input: &[u8]| {
             statuses: vec![status.as_u16()],
             path: path.to_owned(),
             words: vec![word.to_lowercase()],
+            pauses_all: word.len() % 3 == 0,
             quota: word.len() % 2 == 0,
         })
     };
