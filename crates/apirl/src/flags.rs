@@ -412,9 +412,10 @@ pub(crate) struct CheckFlags {
   curl -i http://127.0.0.1:8080/anything
   apirl serve --limit fixed-window:100/60s --limit concurrency:5 --rtt 100ms
   apirl serve --shape github --hint vendor --limit fixed-window:60/1h --fault status:502:1%
+  apirl serve --limit fixed-window:5000/1h,from=first --limit pacing:15/s --hint headers --announce 1
 
-Limits: token-bucket:10/s,burst=20 | fixed-window:100/60s | sliding-window:50/10s | pacing:10/s | \
-concurrency:5
+Limits: token-bucket:10/s,burst=20 | fixed-window:100/60s | fixed-window:100/60s,from=first | \
+sliding-window:50/10s | pacing:10/s | concurrency:5
 
 Faults: cut:2% | cut-in-body:2% | reset:2% | reset-in-body:2% | slow:200ms:10% | slow-in-body:5s:1% | \
 status:503:1% | garbage:1% | outage:60s+30s; all but the last can have a time, as in cut:100%@60s+30s")]
@@ -428,6 +429,10 @@ pub(crate) struct ServeFlags {
     /// Announcements about the limits in responses: none, seconds, date, headers, ietf, or vendor (that of --shape).
     #[arg(long, default_value_t = Hint::None)]
     pub(crate) hint: Hint,
+    /// Announce only the N-th --limit; refusals by the others name no reset. Default: the limit with the fewest
+    /// requests left.
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) announce: Option<u32>,
     /// Form of the responses: echo, notion, vanta, fieldguide or github.
     #[arg(long, default_value_t = Shape::Echo)]
     pub(crate) shape: Shape,

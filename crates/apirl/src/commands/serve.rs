@@ -48,11 +48,16 @@ fn start(flags: &ServeFlags) -> Result<SimulatedApi, Failure> {
         Some(status) => builder.refusal_status(status),
         None => builder,
     };
+    let builder = match flags.announce {
+        Some(number) => builder.announce(number as usize),
+        None => builder,
+    };
     builder.start().map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => {
             Failure::usage(format_args!("port {} is in use on 127.0.0.1", flags.port))
                 .hint("give another --port, or none to take a free one")
         }
+        io::ErrorKind::InvalidInput => Failure::usage(error),
         io::ErrorKind::PermissionDenied => {
             Failure::usage(format_args!("permission denied for port {}", flags.port))
                 .hint("use a port from 1024 on")

@@ -97,6 +97,28 @@ fn a_response_of_serve_can_be_explained() {
 }
 
 #[test]
+fn one_of_several_limits_is_announced() {
+    let limits = [
+        "--limit",
+        "fixed-window:5000/1h,from=first",
+        "--limit",
+        "fixed-window:1/1d",
+    ];
+    let api = Serving::start(&[&limits[..], &["--hint", "headers", "--announce", "1"]].concat());
+    for status in [200, 429] {
+        let response = api.get("/anything");
+        assert!(
+            response.starts_with(&format!("HTTP/1.1 {status}")),
+            "{response}"
+        );
+        assert!(
+            response.contains("x-ratelimit-remaining: 4999"),
+            "{response}"
+        );
+    }
+}
+
+#[test]
 fn a_port_in_use_is_refused_with_a_hint() {
     let api = Serving::start(&[]);
     let port = api.address.rsplit(':').next().expect("a port");
@@ -138,7 +160,14 @@ fn impossible_flags_are_refused() {
     apirl(&["serve", "--shape", "gitlab"]).refuses(2, "expected one of echo, notion");
     apirl(&["serve", "--fault", "cut:lots"]).refuses(2, "is not a valid fault");
     apirl(&["serve", "--refusal-status", "99"]).refuses(2, "--refusal-status");
-    for flag in ["--port", "--items", "--seed", "--refusal-status"] {
+    apirl(&["serve", "--announce", "1"]).refuses(2, "announce must be the number of a limit");
+    for flag in [
+        "--port",
+        "--items",
+        "--seed",
+        "--refusal-status",
+        "--announce",
+    ] {
         apirl(&["serve", flag, "-1"]).refuses(2, &format!("invalid value '-1' for '{flag}"));
     }
 }

@@ -36,6 +36,7 @@ pub struct SimulatedApiBuilder {
     changes: Vec<(Duration, Vec<Limit>)>,
     faults: Vec<Fault>,
     hint: Hint,
+    announced: Option<usize>,
     shape: Shape,
     round_trip: Duration,
     refusal_status: Option<u16>,
@@ -54,6 +55,7 @@ impl SimulatedApiBuilder {
             changes: Vec::new(),
             faults: Vec::new(),
             hint: Hint::None,
+            announced: None,
             shape: Shape::Echo,
             round_trip: Duration::ZERO,
             refusal_status: None,
@@ -86,6 +88,13 @@ impl SimulatedApiBuilder {
     /// Sets what responses say about the limits. Defaults to [`Hint::None`].
     pub fn hint(mut self, hint: Hint) -> Self {
         self.hint = hint;
+        self
+    }
+
+    /// Announces only one limit: that of this number, where the first is 1. Refusals by the others name no reset.
+    /// Defaults to the binding limit, the one with the fewest requests remaining.
+    pub fn announce(mut self, number: usize) -> Self {
+        self.announced = Some(number);
         self
     }
 
@@ -163,14 +172,22 @@ impl SimulatedApiBuilder {
     ///
     /// # Errors
     ///
-    /// `InvalidInput` if the refusal status is not within 200 and 599; otherwise an error of the system, such
-    /// as `AddrInUse` for a port that is in use.
+    /// `InvalidInput` if the refusal status is not within 200 and 599, or if no limit has the number of the announced
+    /// one; otherwise an error of the system, such as `AddrInUse` for a port that is in use.
     pub fn start(self) -> io::Result<SimulatedApi> {
         let status = self.refusal_status.unwrap_or(self.shape.refusal_status());
         let Some(refusal_status) = final_status(status) else {
             let message = format!("refusal_status must be within 200 and 599, not {status}");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         };
+        if let Some(number) = self.announced
+            && !(1..=self.limits.len()).contains(&number)
+        {
+            let last = self.limits.len();
+            let message =
+                format!("announce must be the number of a limit, from 1 to {last}, not {number}");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
         let settings = Settings {
             hint: self.hint,
             shape: self.shape,
@@ -181,7 +198,8 @@ impl SimulatedApiBuilder {
             max_connections: self.max_connections.min(Semaphore::MAX_PERMITS),
             patience: self.patience,
         };
-        let gate = Gate::new(self.limits, self.changes, self.faults, self.seed);
+        let gate = Gate::new(self.limits, self.changes, self.faults, self.seed)
+            .announcing(self.announced.map(|number| number - 1));
         SimulatedApi::start(self.port, Server::new(settings, gate))
     }
 }

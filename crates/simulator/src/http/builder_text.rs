@@ -10,7 +10,7 @@ use crate::duration_text::duration;
 use crate::rules::Limit;
 
 /// Examples of all settings, shown in errors.
-const WORDS: &str = "limit=pacing:10/s, change=200s:pacing:4/s, hint=seconds, shape=notion, \
+const WORDS: &str = "limit=pacing:10/s, change=200s:pacing:4/s, hint=seconds, announce=1, shape=notion, \
                      fault=cut:2%, round-trip=80ms, refusal-status=429, seed=1, items=1000, port=8080";
 
 /// Reads a builder from words `name=value`. Each word sets what the method with that name sets. `limit`,
@@ -50,6 +50,7 @@ fn word(builder: SimulatedApiBuilder, word: &str) -> Result<SimulatedApiBuilder,
             builder.change_after(time(after)?, limits?)
         }
         "hint" => builder.hint(read(value)?),
+        "announce" => builder.announce(number(name, value)?),
         "shape" => builder.shape(read(value)?),
         "fault" => builder.fault(read(value)?),
         "round-trip" => builder.round_trip(time(value)?),
@@ -97,7 +98,7 @@ mod tests {
     #[test]
     fn a_text_sets_what_the_methods_set() {
         let text = "limit=pacing:10/s limit=concurrency:5 change=200s:pacing:4/s+concurrency:2 hint=ietf \
-                    shape=vanta fault=cut:2% round-trip=80ms refusal-status=503 seed=7 items=12 port=8080";
+                    announce=1 shape=vanta fault=cut:2% round-trip=80ms refusal-status=503 seed=7 items=12 port=8080";
         let limit = |text: &str| Limit::parse(text).expect("a limit");
         let expected = SimulatedApiBuilder::new()
             .limit(limit("pacing:10/s"))
@@ -107,6 +108,7 @@ mod tests {
                 [limit("pacing:4/s"), limit("concurrency:2")],
             )
             .hint(Hint::Ietf)
+            .announce(1)
             .shape(Shape::Vanta)
             .fault(Fault::cut_before_response(0.02).expect("a fault"))
             .round_trip(Duration::from_millis(80))

@@ -15,6 +15,8 @@ pub(super) struct Gate {
     /// Changes of the limits that are still to come, the last one first.
     changes: Vec<(Time, Vec<Limit>)>,
     faults: Vec<Fault>,
+    /// Index of the limit that responses describe; the binding one if there is none.
+    announced: Option<usize>,
     /// Random numbers for faults, seeded by the builder: equal sequences of requests meet equal faults.
     chance: fastrand::Rng,
     pub(super) ledger: Ledger,
@@ -24,7 +26,7 @@ pub(super) struct Gate {
 #[derive(Debug)]
 pub(super) struct GateDecision {
     pub(super) admission: Admission,
-    /// State of the binding limit.
+    /// State of the limit that the response describes.
     pub(super) state: Option<LimitState>,
     /// Effect of a fault; for accepted requests only.
     pub(super) effect: Option<FaultEffect>,
@@ -49,9 +51,15 @@ impl Gate {
             limits: Limits::new(Time::ZERO, limits),
             changes,
             faults,
+            announced: None,
             chance: fastrand::Rng::with_seed(seed),
             ledger: Ledger::default(),
         }
+    }
+
+    /// Returns the same gate, whose responses describe the limit with this index.
+    pub(super) fn announcing(self, announced: Option<usize>) -> Self {
+        Self { announced, ..self }
     }
 
     /// Decides about a request that arrives `now`. An accepted one is in flight until it leaves.
@@ -78,7 +86,7 @@ impl Gate {
         self.ledger.stats.faults_injected += u64::from(effect.is_some());
         GateDecision {
             admission,
-            state: self.limits.binding_state(now),
+            state: self.limits.announced_state(self.announced, now),
             effect,
         }
     }
@@ -141,6 +149,16 @@ mod tests {
         assert_eq!(accepted_of(&mut gate, Time::ZERO + seconds(9), 9), 3);
         assert_eq!(accepted_of(&mut gate, Time::ZERO + seconds(10), 9), 5);
         assert_eq!(accepted_of(&mut gate, Time::ZERO + seconds(45), 9), 1);
+    }
+
+    #[test]
+    fn responses_describe_the_limit_that_is_announced() {
+        let limits = vec![limit("fixed-window:100/60s"), limit("pacing:1/s")];
+        let mut gate = Gate::new(limits, Vec::new(), Vec::new(), 0).announcing(Some(0));
+        for remaining in [99, 98] {
+            let state = gate.admit(Time::ZERO).state.expect("a state");
+            assert_eq!((state.limit, state.remaining), (100, 99), "{remaining}");
+        }
     }
 
     #[test]

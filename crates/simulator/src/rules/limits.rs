@@ -137,6 +137,14 @@ impl Limits {
         self.meters.get(index).and_then(|meter| meter.state(at))
     }
 
+    /// Returns the state that a server announces: that of the limit with this index, or of the binding one.
+    pub(crate) fn announced_state(&self, index: Option<usize>, now: Time) -> Option<LimitState> {
+        match index {
+            Some(index) => self.state(index, now),
+            None => self.binding_state(now),
+        }
+    }
+
     /// Moves the latest seen time to `now`, but never back, and returns it.
     fn advance(&mut self, now: Time) -> Time {
         self.latest = self.latest.max(now);

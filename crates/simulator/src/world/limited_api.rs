@@ -94,10 +94,7 @@ impl LimitedApi {
             }
             LimitHint::None | LimitHint::RetryAfter => return None,
         };
-        let state = match self.announced {
-            Some(index) => self.limits.state(index, now)?,
-            None => self.limits.binding_state(now)?,
-        };
+        let state = self.limits.announced_state(self.announced, now)?;
         Some(LimitState {
             reset_after: rounded(state.reset_after),
             ..state

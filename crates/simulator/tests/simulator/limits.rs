@@ -81,6 +81,18 @@ fn an_invalid_refusal_status_prevents_the_start() {
 }
 
 #[test]
+fn an_announced_limit_that_is_not_there_prevents_the_start() {
+    for number in [0, 2] {
+        let error = SimulatedApi::builder()
+            .limit(limit("fixed-window:1/1h"))
+            .announce(number)
+            .start()
+            .expect_err("refused");
+        assert!(error.to_string().contains("from 1 to 1"), "{error}");
+    }
+}
+
+#[test]
 fn limits_change_at_their_time() {
     let api = SimulatedApi::builder()
         .limit(limit("fixed-window:1/1h"))
