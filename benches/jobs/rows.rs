@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use api_ratelimiter::ApiRateConfig;
 use api_ratelimiter_simulator::Limit;
-use api_ratelimiter_simulator::world::{Demand, LimitHint, Neighbour, Scenario};
+use api_ratelimiter_simulator::world::{Demand, LimitHint, Neighbour, ResetError, Scenario};
 use fastrand::Rng;
 
 /// Requests of a job.
@@ -73,10 +73,12 @@ pub(crate) enum Group {
     FromFirst,
     Waits,
     Long,
+    Misleading,
+    Restart,
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Announced,
         Self::Hourly,
         Self::HiddenSecond,
@@ -89,6 +91,8 @@ impl Group {
         Self::FromFirst,
         Self::Waits,
         Self::Long,
+        Self::Misleading,
+        Self::Restart,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -105,6 +109,8 @@ impl Group {
             Self::FromFirst => "windows from the first request, all hints",
             Self::Waits => "announced by a GCRA, with its waits",
             Self::Long => "announced windows of a day to 30 days",
+            Self::Misleading => "announced with wrong resets",
+            Self::Restart => "restart with memory, over a start without",
         }
     }
 
@@ -119,7 +125,9 @@ impl Group {
             Self::Presets => Some((1.4, 0.02)),
             Self::Neighbour => Some((1.2, 0.2)),
             Self::Clients => Some((1.6, 1.5)),
-            Self::Concurrency | Self::FromFirst | Self::Waits | Self::Long => None,
+            Self::Restart => Some((1.0, f64::INFINITY)),
+            Self::Concurrency | Self::FromFirst | Self::Waits => None,
+            Self::Long | Self::Misleading => None,
         }
     }
 }
@@ -304,6 +312,38 @@ pub(crate) fn all() -> Vec<Row> {
             for requests in SIZES {
                 rows.push(Row::new(Group::Long, &[limit], hint, requests, 16));
             }
+        }
+    }
+    let second = Duration::from_secs(1);
+    for (limit, error) in [
+        ("sliding-window:200/10s", ResetError::OwnTimer),
+        ("sliding-window:600/60s", ResetError::OwnTimer),
+        ("fixed-window:200/60s", ResetError::Late(second)),
+        ("fixed-window:200/60s", ResetError::Early(second)),
+        ("fixed-window:200/60s", ResetError::Late(10 * second)),
+        ("fixed-window:200/60s", ResetError::Early(10 * second)),
+    ] {
+        for hint in [Headers, HeadersAndWait] {
+            for requests in SIZES {
+                let mut row = Row::new(Group::Misleading, &[limit], hint, requests, 16);
+                row.name += &format!(", {error:?}");
+                row.scenario.reset_error = error;
+                rows.push(row);
+            }
+        }
+    }
+    // The second run of a job, beside its first.
+    for (limit, hint) in [
+        ("fixed-window:100/60s", None),
+        ("fixed-window:100/60s", RetryAfter),
+        ("fixed-window:200/10s,from=first", None),
+        ("sliding-window:600/60s", RetryAfter),
+        ("token-bucket:10/s,burst=20", None),
+        ("fixed-window:1000/60s", Headers),
+        ("fixed-window:5000/1h", HeadersRoundedDown),
+    ] {
+        for requests in SIZES {
+            rows.push(Row::new(Group::Restart, &[limit], hint, requests, 16));
         }
     }
     rows

@@ -28,6 +28,6 @@ mod strategy;
 pub use fleet::{FleetFault, FleetPermit, FleetWorker, StoreCounts, fleet};
 pub use learned::{Learned, LearnedPermit, learned};
 pub use report::{Arrival, Job, Report};
-pub use scenario::{Demand, LimitHint, Neighbour, Scenario, Trip};
+pub use scenario::{Demand, LimitHint, Neighbour, ResetError, Scenario, Trip};
 pub use simulation::run;
 pub use strategy::{Decision, FixedRate, Strategy, fixed};

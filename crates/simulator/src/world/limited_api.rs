@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use api_ratelimiter_core::Time;
 
-use super::scenario::{LimitHint, Scenario};
+use super::scenario::{LimitHint, ResetError, Scenario};
 use crate::rules::{Admission, Limit, LimitState, Limits};
 
 /// The server: its limits and its kind of hints.
@@ -14,6 +14,9 @@ pub(super) struct LimitedApi {
     hint: LimitHint,
     /// Index of the announced limit; the binding one if there is none.
     announced: Option<usize>,
+    reset_error: ResetError,
+    /// End of the timer of [`ResetError::OwnTimer`].
+    timer: Time,
 }
 
 /// Decision and hints in a response.
@@ -33,6 +36,8 @@ impl LimitedApi {
             limits: Limits::new(Time::ZERO, scenario.limits.iter().copied()),
             hint: scenario.hint,
             announced: scenario.announced,
+            reset_error: scenario.reset_error,
+            timer: Time::ZERO,
         }
     }
 
@@ -86,7 +91,7 @@ impl LimitedApi {
     }
 
     /// Returns the state of the limit that every response announces, if the server has such hints.
-    fn announced_state(&self, now: Time) -> Option<LimitState> {
+    fn announced_state(&mut self, now: Time) -> Option<LimitState> {
         let rounded = match self.hint {
             LimitHint::Headers | LimitHint::HeadersAndWait => whole_seconds,
             LimitHint::HeadersRoundedDown | LimitHint::HeadersAndWaitRoundedDown => {
@@ -95,8 +100,19 @@ impl LimitedApi {
             LimitHint::None | LimitHint::RetryAfter => return None,
         };
         let state = self.limits.announced_state(self.announced, now)?;
+        let reset_after = match self.reset_error {
+            ResetError::None => state.reset_after,
+            ResetError::Late(error) => state.reset_after + error,
+            ResetError::Early(error) => state.reset_after.saturating_sub(error),
+            ResetError::OwnTimer => {
+                if self.timer <= now {
+                    self.timer = now + state.window;
+                }
+                self.timer.saturating_since(now)
+            }
+        };
         Some(LimitState {
-            reset_after: rounded(state.reset_after),
+            reset_after: rounded(reset_after),
             ..state
         })
     }
@@ -106,4 +122,38 @@ impl LimitedApi {
 fn whole_seconds(wait: Duration) -> Duration {
     let up = u64::from(wait.subsec_nanos() > 0);
     Duration::from_secs((wait.as_secs() + up).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the resets in seconds that requests at these seconds are told.
+    fn resets(error: ResetError, seconds: &[u64]) -> Vec<u64> {
+        let limit = Limit::parse("sliding-window:200/10s").expect("a limit");
+        let mut api = LimitedApi::new(&Scenario {
+            hint: LimitHint::Headers,
+            reset_error: error,
+            ..Scenario::new([limit])
+        });
+        let at = |second: &u64| Time::ZERO + Duration::from_secs(*second);
+        let states = seconds.iter().map(|second| api.respond(at(second)).state);
+        states
+            .map(|state| state.expect("a state").reset_after.as_secs())
+            .collect()
+    }
+
+    #[test]
+    fn resets_are_wrong_as_the_scenario_says() {
+        let error = Duration::from_secs(2);
+        assert_eq!(resets(ResetError::None, &[0, 3]), [10, 10]);
+        assert_eq!(resets(ResetError::Late(error), &[0, 3]), [12, 12]);
+        assert_eq!(resets(ResetError::Early(error), &[0, 3]), [8, 8]);
+    }
+
+    #[test]
+    fn a_timer_of_its_own_counts_down_and_begins_anew_with_a_request() {
+        let told = resets(ResetError::OwnTimer, &[0, 3, 9, 10, 12, 30]);
+        assert_eq!(told, [10, 7, 1, 10, 8, 10]);
+    }
 }

@@ -23,6 +23,8 @@ pub struct Scenario {
     pub hint: LimitHint,
     /// Index in `limits` of the limit that headers announce; `None` announces the binding one.
     pub announced: Option<usize>,
+    /// Error of the announced resets.
+    pub reset_error: ResetError,
     /// Another user of these limits.
     pub neighbour: Option<Neighbour>,
     /// Duration of the experiment.
@@ -43,6 +45,7 @@ impl Scenario {
             demand: Demand::Saturated,
             hint: LimitHint::None,
             announced: None,
+            reset_error: ResetError::None,
             neighbour: None,
             length: Duration::from_secs(1800),
         }
@@ -125,6 +128,23 @@ pub enum LimitHint {
     HeadersAndWait,
     /// As [`HeadersAndWait`](Self::HeadersAndWait) with seconds rounded down, so that many waits are zero.
     HeadersAndWaitRoundedDown,
+}
+
+/// Error of the resets that responses announce.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ResetError {
+    /// None: resets are as the limit counts.
+    None,
+    /// Each reset is announced so much too late.
+    Late(Duration),
+    /// Each reset is announced so much too early, but not before now.
+    Early(Duration),
+    /// Resets are those of a timer that runs for the length of the window, from the first request after it ended,
+    /// whatever the limit counts.
+    ///
+    /// NestJS' throttler does so: it counts a sliding log.
+    OwnTimer,
 }
 
 /// Requests of another user against these limits, at random intervals and regardless of refusals.
