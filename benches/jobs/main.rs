@@ -4,11 +4,13 @@
 //! cargo bench --bench jobs                     the groups, and the worst rows
 //! cargo bench --bench jobs -- --verbose        every row
 //! cargo bench --bench jobs -- --only notion    the rows whose name contains this text
+//! cargo bench --bench jobs -- --players        some jobs, beside other ways to wait
 //! ```
 //!
 //! `--json FILE` also writes the figures as JSON. Everything happens in virtual time: the figures are equal on
 //! every machine.
 
+mod players;
 mod rows;
 mod table;
 
@@ -28,6 +30,10 @@ fn main() {
         let at = args.iter().position(|arg| arg == name)?;
         args.get(at + 1).cloned()
     };
+    if args.iter().any(|arg| arg == "--players") {
+        players::print();
+        return;
+    }
     let only = value("--only").unwrap_or_default();
     let mut rows = rows::all();
     rows.retain(|row| row.name.contains(&only));
