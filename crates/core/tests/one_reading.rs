@@ -293,6 +293,13 @@ fn a_quota_that_is_used_up_is_the_callers_at_once_with_its_reason() {
             r#"{"error":{"errors":[{"reason":"quotaExceeded"}],"code":403}}"#,
             "quotaExceeded",
         ),
+        // google.rpc.ErrorInfo (cloud.google.com/docs/quotas, error messages).
+        (
+            "google",
+            429,
+            r#"{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","details":[{"reason":"RATE_LIMIT_EXCEEDED","metadata":{"quota_limit":"ReadRequestsPerDayPerProject"}}]}}"#,
+            "PerDay",
+        ),
         (
             "notion",
             429,

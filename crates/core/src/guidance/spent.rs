@@ -105,6 +105,10 @@ pub(super) const GOOGLE: &[QuotaSign] = &[
         &[403, 429],
         When::Contains("error.details.*.violations.*.quotaId", &["PerDay"]),
     ),
+    renews(
+        &[403, 429],
+        When::Contains("error.details.*.metadata.quota_limit", &["PerDay"]),
+    ),
     spent(
         &[403],
         When::Is("error.errors.*.reason", &["storageQuotaExceeded"]),
