@@ -63,6 +63,7 @@ pub use self::dialect::{Refusal, Scope};
 pub use self::json::may_be_json;
 pub use self::policy::{Policy, Unit};
 pub use self::profile::Profile;
+pub(crate) use self::rule::check_path;
 pub use self::rule::{BodyRule, UnreadBody};
 pub use self::taught::{DialectField, FieldMeaning, TimeForm, TimeUnit};
 

@@ -148,7 +148,7 @@ fn bad_json_is_refused_by_the_name_of_the_field() {
 #[test]
 fn invalid_parts_of_a_configuration_are_errors_that_name_the_field() {
     type Change = fn(&mut ApiRateConfig);
-    let table: [(Change, &str); 15] = [
+    let table: [(Change, &str); 16] = [
         (
             |c| c.dialect = DialectConfig::default().profile("unknown"),
             "\"mine\", dialect.profile: \"unknown\" is not a valid profile (expected one of airtable, ",
@@ -170,6 +170,13 @@ fn invalid_parts_of_a_configuration_are_errors_that_name_the_field() {
                 c.dialect = DialectConfig::default().throttle(rule);
             },
             "dialect.throttles: has no words",
+        ),
+        (
+            |c| {
+                let rule = BodyThrottle::new([200], "errors[0].code", ["b"]);
+                c.dialect = DialectConfig::default().throttle(rule);
+            },
+            "dialect.throttles: \"errors[0].code\" is not a valid path",
         ),
         (
             |c| {
