@@ -326,3 +326,34 @@ fn fields_of_a_dialect_go_through_json_and_unknown_ones_are_refused() {
         );
     }
 }
+
+#[test]
+fn durations_of_a_configuration_may_have_units() {
+    let config = ApiRateConfig::from_json(
+        r#"{"default_cooldown_seconds": "250ms", "max_cooldown_seconds": "PT10M", "probe_interval_seconds": "1 min 30 sec",
+            "limits": [{"requests": 5, "per_seconds": "1m"}]}"#,
+    )
+    .expect("it is valid");
+    assert_eq!(config.default_cooldown, Some(Duration::from_millis(250)));
+    assert_eq!(config.max_cooldown, Duration::from_secs(600));
+    assert_eq!(config.probe_interval, Duration::from_secs(90));
+    assert_eq!(config.limits, [LimitConfig::per_minute(5.0)]);
+    for value in [
+        r#""5""#,
+        r#""soon""#,
+        "-1",
+        "true",
+        "[]",
+        "null",
+        r#""-5s""#,
+    ] {
+        let text = format!(r#"{{"max_cooldown_seconds": {value}}}"#);
+        let error = ApiRateConfig::from_json(&text)
+            .expect_err(value)
+            .to_string();
+        assert!(
+            error.contains("expected a") || error.contains("at least 0"),
+            "{error}"
+        );
+    }
+}
