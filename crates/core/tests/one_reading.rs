@@ -343,6 +343,12 @@ fn a_quota_that_is_used_up_is_the_callers_at_once_with_its_reason() {
             r#"{"title":"UsageCapExceeded","period":"Monthly"}"#,
             "UsageCapExceeded",
         ),
+        (
+            "x",
+            429,
+            r#"{"title":"Too Many Requests","type":"https://api.twitter.com/2/problems/usage-capped"}"#,
+            "problems/usage-capped",
+        ),
     ] {
         let status = StatusCode::from_u16(status).expect("a status");
         let response = with_body(status, body);
