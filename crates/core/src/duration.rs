@@ -1,9 +1,10 @@
-//! Durations as text: `80ms`, `1.5s`, `6m0s`, `1d`, `10 minutes`, `1 min 30 sec`, `PT1M30S`.
+//! Durations as text: `80ms`, `1.5s`, `6m0s`, `1d`, `10 minutes`, `1 minute and 30 seconds`, `PT1M30S`, `00:01:30`.
 //!
 //! One form is Go's `time.Duration`, which vendors such as OpenAI send in headers. Days, weeks, months,
 //! years and the words for units are accepted beyond it: windows come as `600s` (Composio), as `1m`,
-//! `12h` or `1d` (AspNetCoreRateLimit), or as words. The other form is that of ISO 8601. Both are read
-//! wherever a duration is: in headers, bodies, configurations and command lines.
+//! `12h` or `1d` (AspNetCoreRateLimit), or as words. The other forms are that of ISO 8601 and that of a clock,
+//! in which .NET writes its `TimeSpan`. All are read wherever a duration is: in headers, bodies and command
+//! lines.
 //!
 //! [`parse`] is strict, for texts that a user writes: it takes no sign, and no number that is too large. The
 //! reader of responses takes both.
@@ -67,7 +68,8 @@ const UNITS: &[(&[&str], i128)] = &[
 ];
 
 /// Returns the duration that `text` names: one or more decimal numbers, each followed by its unit, or the form
-/// of ISO 8601 (`PT1M30.5S`, `P1D`). Quotes and blanks may stand around it, and blanks around units.
+/// of ISO 8601 (`PT1M30.5S`, `P1D`), or hours, minutes and seconds (`00:01:30`, with days `1.00:01:30`). Quotes and
+/// blanks may stand around it, and blanks around units. Before a smaller unit, a comma or `and` may stand.
 ///
 /// Units are `ns`, `us`, `ms`, `s`, `m`, `h`, `d` and `w`, and the words for them, such as `min`, `sec` or
 /// `hours`; a month is 30 days and a year 365. Single letters keep their case. Fractions are exact to one
@@ -85,7 +87,9 @@ const UNITS: &[(&[&str], i128)] = &[
 /// assert_eq!(duration::parse("1h30m"), Some(Duration::from_secs(90 * 60)));
 /// assert_eq!(duration::parse("0.5d"), Some(Duration::from_secs(12 * 60 * 60)));
 /// assert_eq!(duration::parse("2 minutes"), Some(Duration::from_secs(2 * 60)));
+/// assert_eq!(duration::parse("1 minute, 30 seconds"), Some(Duration::from_secs(90)));
 /// assert_eq!(duration::parse("PT30S"), Some(Duration::from_secs(30)));
+/// assert_eq!(duration::parse("00:01:30"), Some(Duration::from_secs(90)));
 /// assert_eq!(duration::parse("5"), None);
 /// ```
 #[must_use]
@@ -100,7 +104,7 @@ pub fn parse(text: &str) -> Option<Duration> {
 /// Returns a text without the quotes and blanks around it.
 pub(crate) fn bare(text: &str) -> &str {
     text.trim_matches(BLANKS)
-        .trim_matches('"')
+        .trim_matches(['"', '\''])
         .trim_matches(BLANKS)
 }
 
@@ -121,8 +125,8 @@ pub fn unit(name: &str) -> Option<Duration> {
 
 /// Returns the nanoseconds that a server's text stands for, saturating; below zero after a minus sign.
 ///
-/// The form is Go's (`time.ParseDuration`), `["-"] 1*( number unit )`, or that of ISO 8601. Blanks may stand
-/// around units, quotes around all of it. Returns `None` unless every number has a unit.
+/// The form is Go's (`time.ParseDuration`), `["-"] 1*( number unit )`, that of ISO 8601 or that of a clock. Blanks
+/// may stand around units, quotes around all of it. Returns `None` unless every number has a unit.
 pub(crate) fn nanos(text: &str) -> Option<i128> {
     let text = bare(text);
     match text.strip_prefix('-') {
@@ -156,8 +160,13 @@ fn sum(text: &str, product: fn(Number, i128) -> Option<i128>) -> Option<i128> {
     if let Some(designators) = text.strip_prefix(['P', 'p']) {
         return iso_sum(designators, product);
     }
+    if text.contains(':') {
+        return clock_sum(text, product);
+    }
     let mut rest = text;
     let mut sum = 0_i128;
+    // The length below which the next unit must be.
+    let mut bound = i128::MAX;
     loop {
         // A number, then the letters behind it, which must be the name of a unit.
         let (number, after) = Number::take(rest)?;
@@ -166,12 +175,55 @@ fn sum(text: &str, product: fn(Number, i128) -> Option<i128>) -> Option<i128> {
             .find(|c: char| !c.is_alphabetic())
             .unwrap_or(after.len());
         let (word, after) = after.split_at(end);
-        sum = sum.saturating_add(product(number, unit_nanos(word)?)?);
-        rest = after.trim_start_matches(BLANKS);
-        if rest.is_empty() {
+        let unit = unit_nanos(word).filter(|unit| *unit < bound)?;
+        sum = sum.saturating_add(product(number, unit)?);
+        let after = after.trim_start_matches(BLANKS);
+        if after.is_empty() {
             return Some(sum);
         }
+        // `30s, 60s` is a list of two durations, and `1 minute, 30 seconds` is one.
+        rest = without_joint(after);
+        bound = if rest.len() < after.len() {
+            unit
+        } else {
+            i128::MAX
+        };
     }
+}
+
+/// Returns a text without the comma, the `and`, or both, that join its beginning to what came before.
+fn without_joint(text: &str) -> &str {
+    let text = text
+        .strip_prefix(',')
+        .map_or(text, |rest| rest.trim_start_matches(BLANKS));
+    let behind = text.strip_prefix("and");
+    behind
+        .filter(|rest| rest.starts_with(BLANKS))
+        .map_or(text, |rest| rest.trim_start_matches(BLANKS))
+}
+
+/// Adds up the form of a clock, in which .NET writes a `TimeSpan`: `[days.]hours:minutes:seconds[.fraction]`. Two
+/// numbers may be of minutes or of hours, and are none.
+fn clock_sum(text: &str, product: fn(Number, i128) -> Option<i128>) -> Option<i128> {
+    let mut fields = text.split(':');
+    let [Some(hours), Some(minutes), Some(seconds), None] = [(); 4].map(|()| fields.next()) else {
+        return None;
+    };
+    let (days, hours) = hours.split_once('.').unwrap_or(("0", hours));
+    let whole = |text: &str| {
+        let is_whole = text.bytes().all(|byte| byte.is_ascii_digit());
+        Number::parse(text).filter(|_| is_whole)
+    };
+    let sexagesimal = |number: &Number| number.whole() < 60 && !number.is_negative();
+    let parts = [
+        (whole(days)?, DAY),
+        (whole(hours)?, HOUR),
+        (whole(minutes).filter(sexagesimal)?, MINUTE),
+        (Number::parse(seconds).filter(sexagesimal)?, 1),
+    ];
+    parts.into_iter().try_fold(0_i128, |sum, (number, length)| {
+        Some(sum.saturating_add(product(number, length * SECOND)?))
+    })
 }
 
 /// Designators of ISO 8601 before and behind the `T`, in their order, each with its length in seconds.
@@ -296,6 +348,64 @@ mod tests {
         let huge = format!("P{}Y", "9".repeat(40));
         assert!(nanos(&huge).is_some_and(|nanos| nanos > i128::from(u64::MAX)));
         assert_eq!(parse(&huge), None);
+    }
+
+    #[test]
+    fn units_are_joined_to_smaller_ones_by_commas_and_words() {
+        for (text, seconds) in [
+            ("1 minute and 30 seconds", 90),
+            ("1 minute, 30 seconds", 90),
+            ("1 hour, 2 minutes, and 3 seconds", 3723),
+            ("1h,30m", 5400),
+            ("1 day and 1 hour", 90_000),
+        ] {
+            assert_eq!(nanos(text), Some(seconds * SECOND), "{text:?}");
+        }
+        for text in [
+            "30s, 60s",
+            "30s and 60s",
+            "30 seconds, 1 minute",
+            "1m,",
+            "1m and",
+            "1mand 30s",
+            "1m and30s",
+            "and 30s",
+            "1m,,30s",
+        ] {
+            assert_eq!(nanos(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn hours_minutes_and_seconds_are_read_as_dot_net_writes_them() {
+        for (text, seconds) in [
+            ("00:00:30", 30.0),
+            ("00:01:30", 90.0),
+            ("'01:00:00'", 3600.0),
+            ("00:00:00.2500000", 0.25),
+            ("1.02:03:04", 93_784.0),
+            ("36:00:00", 129_600.0),
+            ("-00:00:05", -5.0),
+        ] {
+            let nanos = (seconds * SECOND as f64) as i128;
+            assert_eq!(super::nanos(text), Some(nanos), "{text:?}");
+        }
+        for text in [
+            "1:30",
+            "00:60:00",
+            "00:00:60",
+            "00:00:-1",
+            "00:00:",
+            ":00:30",
+            "::",
+            "00:00:30s",
+            "1:2:3:4",
+            "a:00:30",
+            "1..02:00:00",
+            "2026-01-01T00:00:30Z",
+        ] {
+            assert_eq!(nanos(text), None, "{text:?}");
+        }
     }
 
     #[test]

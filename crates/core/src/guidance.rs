@@ -63,6 +63,7 @@ pub use self::dialect::{Refusal, Scope};
 pub use self::json::may_be_json;
 pub use self::policy::{Policy, Unit};
 pub use self::profile::Profile;
+pub(crate) use self::rule::check_path;
 pub use self::rule::{BodyRule, UnreadBody};
 pub use self::taught::{DialectField, FieldMeaning, TimeForm, TimeUnit};
 
@@ -99,7 +100,7 @@ pub struct Guidance {
     /// Why the response is a refusal, whatever its status: by the profile's rules, a 200, 400 or 403 may be
     /// one. `None` if it is not a refusal, or if its status alone does not tell (a 503).
     pub refusal: Option<Refusal>,
-    /// How much of the API the refusal covers, if the server says so.
+    /// How much of the API the refusal, or a limit that is exhausted, covers, if the server says so.
     pub scope: Option<Scope>,
     /// The server's name for the limits that the response announces, at most 128 bytes, not escaped: Discord's
     /// `X-RateLimit-Bucket`, GitHub's `X-RateLimit-Resource`, Datadog's `X-RateLimit-Name`. Requests that are answered
@@ -289,6 +290,10 @@ pub fn read_with_rules(
         Some(_) => reason(headers, &facts, dialect),
         None => (None, None),
     };
+    // A limit of the whole credential that is exhausted is one for all of its requests.
+    let is_over = refusal.is_some() || wait.is_some();
+    let scope = scope
+        .or_else(|| (is_over && dialect.is_all_exhausted(&policies)).then_some(Scope::Everything));
     let binding = policy::binding(&policies);
     let asked = wait.filter(|(_, source)| matches!(source, WaitSource::Header | WaitSource::Body));
     let asked = asked.map(|(wait, _)| wait);

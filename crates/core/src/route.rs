@@ -17,6 +17,12 @@ pub struct Route {
 /// Shortest segment that counts as a token, if it contains a digit.
 const SHORTEST_TOKEN: usize = 16;
 
+/// Least number of digits beside a capital letter, as in `PROJ-123`, that makes a segment an id.
+const FEWEST_DIGITS: usize = 2;
+
+/// Longest ending that names the format of a response, as in `35436.json`.
+const LONGEST_FORMAT: usize = 4;
+
 /// Shortest segment of hexadecimal digits that counts as an id, if one of them is decimal.
 const SHORTEST_HEX: usize = 8;
 
@@ -32,9 +38,8 @@ impl Route {
         let mut owner = false;
         for segment in path.split('/').filter(|segment| !segment.is_empty()) {
             if label.is_none() {
-                let shown = if is_id(segment) { "{}" } else { segment };
                 kind.add(b"/");
-                kind.add(shown.as_bytes());
+                kind.add(shown(segment).as_bytes());
             }
             if owner {
                 kept.add(b"/");
@@ -65,12 +70,32 @@ fn combined(one: u64, other: u64) -> u64 {
     both.value()
 }
 
+/// Returns the part of a segment that counts for the route. An id stands for any other, whatever the format of the
+/// response (`/tickets/35436.json`, as Zendesk writes it), and also in brackets behind a name (`/Users(5)`, OData).
+fn shown(segment: &str) -> &str {
+    if let Some(at) = segment.find('(').filter(|at| *at > 0) {
+        return &segment[..=at];
+    }
+    let bare = segment.rsplit_once('.').filter(|(_, format)| {
+        (1..=LONGEST_FORMAT).contains(&format.len())
+            && format.bytes().all(|byte| byte.is_ascii_alphabetic())
+    });
+    if is_id(bare.map_or(segment, |(name, _)| name)) {
+        "{}"
+    } else {
+        segment
+    }
+}
+
 /// Returns whether a segment of a path is an id: a number or a date (digits without letters), a UUID or at least 8
-/// hexadecimal digits, an address of mail, a text with percent-encoded bytes, or a token of at least 16 characters with
-/// a digit. Other names, such as those of users, look like parts of the API.
+/// hexadecimal digits, an address of mail, a text with percent-encoded bytes, a token of at least 16 characters with
+/// a digit, or one with a capital letter and two digits. Other names, such as those of users, look like parts of the
+/// API.
 fn is_id(segment: &str) -> bool {
     let bytes = segment.as_bytes();
-    let has_digit = bytes.iter().any(u8::is_ascii_digit);
+    let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let has_digit = digits > 0;
+    let is_code = digits >= FEWEST_DIGITS && bytes.iter().any(u8::is_ascii_uppercase);
     let is_number = !bytes.iter().any(u8::is_ascii_alphabetic);
     let is_hex = bytes.len() >= SHORTEST_HEX
         && bytes
@@ -79,7 +104,7 @@ fn is_id(segment: &str) -> bool {
     let is_mail = segment.find('@').is_some_and(|at| at > 0);
     segment.contains('%')
         || is_mail
-        || (has_digit && (is_number || is_hex || bytes.len() >= SHORTEST_TOKEN))
+        || (has_digit && (is_number || is_hex || is_code || bytes.len() >= SHORTEST_TOKEN))
 }
 
 #[cfg(test)]
@@ -101,6 +126,11 @@ mod tests {
             "isaac@example.com",
             "%F0%9F%94%A5",
             "2026-12-01",
+            "35436.json",
+            "00u1ero7vZFVEIYLWPBN.xml",
+            "C024BE91L",
+            "PROJ-123",
+            "dQw4w9WgXcQ",
         ] {
             let path = format!("/v1/users/{id}/groups");
             assert_eq!(route(&path), route("/v1/users/7/groups"), "{id}");
@@ -117,12 +147,27 @@ mod tests {
             "/v1/users/chat.postMessage",
             "/v1/users/facade",
             "/v1/users/subscriptions-of-teams",
+            "/v1/users/recent.json",
+            "/v1/users/OAuth2",
+            "/v1/users(7)",
             "/v1/users",
             "/v1/users/7/groups",
         ] {
             assert_ne!(route(other), users, "{other}");
         }
         assert_ne!(Route::of(&Method::POST, "/v1/users/7", None, &[]), users);
+    }
+
+    #[test]
+    fn an_id_in_brackets_belongs_to_the_name_before_it() {
+        let users = route("/v1/users(5)");
+        assert_eq!(route("/v1/users('jo@example.com')"), users);
+        assert_eq!(
+            route("/v1/users(id=7,kind='a')/groups"),
+            route("/v1/users(5)/groups")
+        );
+        assert_ne!(route("/v1/groups(5)"), users);
+        assert_ne!(route("/v1/users(5)/groups"), users);
     }
 
     #[test]

@@ -1,8 +1,12 @@
-//! Durations as numbers of seconds in JSON, for serde's `with`.
+//! Durations as numbers of seconds in JSON, for serde's `with`. Read are also texts in any form of a
+//! [`duration`](crate::duration).
 
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
+use serde_json::Value;
+
+use crate::duration;
 
 /// Writes the duration as a number of seconds.
 ///
@@ -13,13 +17,29 @@ pub fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Err
     to.serialize_f64(value.as_secs_f64())
 }
 
-/// Reads a number of seconds of at least 0.
+/// Reads a number of seconds of at least 0, or a duration with units: `30`, `"30s"`, `"PT30S"`.
 ///
 /// # Errors
 ///
-/// The deserializer's own, and a number that is negative or too large.
+/// The deserializer's own, a number that is negative or too large, and a text that is no duration.
 pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    checked(f64::deserialize(from)?)
+    read(&Value::deserialize(from)?)
+}
+
+fn read<E: Error>(value: &Value) -> Result<Duration, E> {
+    let duration = match value {
+        Value::Number(seconds) => match seconds.as_f64() {
+            Some(seconds) => return checked(seconds),
+            None => None,
+        },
+        Value::String(text) => duration::parse(text),
+        _ => None,
+    };
+    duration.ok_or_else(|| {
+        E::custom(format_args!(
+            "{value} is not a valid duration (expected a number of seconds, or a text such as \"30s\")"
+        ))
+    })
 }
 
 /// Converts a number of seconds.
@@ -44,6 +64,7 @@ pub mod optional {
     use std::time::Duration;
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use serde_json::Value;
 
     /// Writes the seconds, or `null`.
     ///
@@ -54,14 +75,13 @@ pub mod optional {
         value.map(|value| value.as_secs_f64()).serialize(to)
     }
 
-    /// Reads a number of seconds of at least 0, or `null`.
+    /// Reads a number of seconds of at least 0, a duration with units, or `null`.
     ///
     /// # Errors
     ///
-    /// The deserializer's own, and a number that is negative or too large.
+    /// The deserializer's own, a number that is negative or too large, and a text that is no duration.
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-        Option::<f64>::deserialize(from)?
-            .map(super::checked)
-            .transpose()
+        let value = Option::<Value>::deserialize(from)?;
+        value.as_ref().map(super::read).transpose()
     }
 }

@@ -293,6 +293,13 @@ fn a_quota_that_is_used_up_is_the_callers_at_once_with_its_reason() {
             r#"{"error":{"errors":[{"reason":"quotaExceeded"}],"code":403}}"#,
             "quotaExceeded",
         ),
+        // google.rpc.ErrorInfo (cloud.google.com/docs/quotas, error messages).
+        (
+            "google",
+            429,
+            r#"{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","details":[{"reason":"RATE_LIMIT_EXCEEDED","metadata":{"quota_limit":"ReadRequestsPerDayPerProject"}}]}}"#,
+            "PerDay",
+        ),
         (
             "notion",
             429,
@@ -335,6 +342,12 @@ fn a_quota_that_is_used_up_is_the_callers_at_once_with_its_reason() {
             429,
             r#"{"title":"UsageCapExceeded","period":"Monthly"}"#,
             "UsageCapExceeded",
+        ),
+        (
+            "x",
+            429,
+            r#"{"title":"Too Many Requests","type":"https://api.twitter.com/2/problems/usage-capped"}"#,
+            "problems/usage-capped",
         ),
     ] {
         let status = StatusCode::from_u16(status).expect("a status");

@@ -237,6 +237,10 @@ fn a_wait_that_is_asked_for_replaces_the_reset_beside_it() {
         for (header, text, seconds) in [
             ("retry-after", "4", 4),
             ("retry-after", "PT4S", 4),
+            ("retry-after", "1 minute and 4 seconds", 64),
+            ("retry-after", "1 minute, 4 seconds", 64),
+            ("retry-after", "00:01:04", 64),
+            ("retry-after-ms", "4000", 4),
             ("retry-after", "9000", 9000),
             ("retry-after-medium", "4", 4),
             ("retry-after", "0", 3600),

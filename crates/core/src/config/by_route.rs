@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Says that an API counts the requests of each route by itself, as the vendor documents.
 ///
 /// The limits that responses announce, and refusals, then concern the route of the request: its method, and its path
-/// with ids replaced (numbers, UUIDs, long tokens), or the label given by the request builder's `route`. Where a
+/// with ids replaced (numbers, UUIDs, tokens), or the label given by the request builder's `route`. Where a
 /// response names its limits (Discord's `X-RateLimit-Bucket`), routes with one name share them. What is left of such a
 /// limit may be used at once. The client keeps the 1,000 limits that were used last.
 ///

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use crate::guidance::{BodyRule, DialectField, Profile};
+use crate::guidance::{BodyRule, DialectField, Profile, check_path};
 
 /// Configures how the client recognizes refusals, and which requests it may retry after them.
 ///
@@ -58,7 +58,7 @@ pub struct DialectConfig {
 pub struct BodyThrottle {
     /// Statuses of such a response, from 200 to 599.
     pub statuses: Vec<u16>,
-    /// Location of the value in the body, such as `errors.*.code`, where `*` is any position in a list.
+    /// Location of the value in the body, such as `errors.*.code`, where `*`, or a number, is any position in a list.
     pub path: String,
     /// Words that announce the refusal: the text contains one of them at word boundaries, or the number is one of
     /// them. `4` fits the number 4 and the text `code 4`, but neither 104 nor 4.5. The case of letters does not
@@ -105,6 +105,7 @@ impl BodyThrottle {
         if self.statuses.is_empty() || self.path.is_empty() {
             return Err("has no status or no path (expected both)".into());
         }
+        check_path(&self.path)?;
         if self.words.is_empty() || self.words.iter().any(String::is_empty) {
             return Err(format!("has no words or an empty word for {:?}", self.path));
         }

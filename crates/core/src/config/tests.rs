@@ -148,7 +148,7 @@ fn bad_json_is_refused_by_the_name_of_the_field() {
 #[test]
 fn invalid_parts_of_a_configuration_are_errors_that_name_the_field() {
     type Change = fn(&mut ApiRateConfig);
-    let table: [(Change, &str); 15] = [
+    let table: [(Change, &str); 16] = [
         (
             |c| c.dialect = DialectConfig::default().profile("unknown"),
             "\"mine\", dialect.profile: \"unknown\" is not a valid profile (expected one of airtable, ",
@@ -170,6 +170,13 @@ fn invalid_parts_of_a_configuration_are_errors_that_name_the_field() {
                 c.dialect = DialectConfig::default().throttle(rule);
             },
             "dialect.throttles: has no words",
+        ),
+        (
+            |c| {
+                let rule = BodyThrottle::new([200], "errors[0].code", ["b"]);
+                c.dialect = DialectConfig::default().throttle(rule);
+            },
+            "dialect.throttles: \"errors[0].code\" is not a valid path",
         ),
         (
             |c| {
@@ -316,6 +323,37 @@ fn fields_of_a_dialect_go_through_json_and_unknown_ones_are_refused() {
         assert!(
             error.contains(problem),
             "{error:?} should contain {problem:?}"
+        );
+    }
+}
+
+#[test]
+fn durations_of_a_configuration_may_have_units() {
+    let config = ApiRateConfig::from_json(
+        r#"{"default_cooldown_seconds": "250ms", "max_cooldown_seconds": "PT10M", "probe_interval_seconds": "1 min 30 sec",
+            "limits": [{"requests": 5, "per_seconds": "1m"}]}"#,
+    )
+    .expect("it is valid");
+    assert_eq!(config.default_cooldown, Some(Duration::from_millis(250)));
+    assert_eq!(config.max_cooldown, Duration::from_secs(600));
+    assert_eq!(config.probe_interval, Duration::from_secs(90));
+    assert_eq!(config.limits, [LimitConfig::per_minute(5.0)]);
+    for value in [
+        r#""5""#,
+        r#""soon""#,
+        "-1",
+        "true",
+        "[]",
+        "null",
+        r#""-5s""#,
+    ] {
+        let text = format!(r#"{{"max_cooldown_seconds": {value}}}"#);
+        let error = ApiRateConfig::from_json(&text)
+            .expect_err(value)
+            .to_string();
+        assert!(
+            error.contains("expected a") || error.contains("at least 0"),
+            "{error}"
         );
     }
 }

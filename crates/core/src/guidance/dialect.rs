@@ -55,6 +55,8 @@ pub(super) struct Dialect {
     pub(super) named_by: Option<&'static str>,
     /// Name of such a limit if no header names it.
     pub(super) unnamed: Option<&'static str>,
+    /// Names of limits that count all that the credential or the address sends, whatever the endpoint.
+    pub(super) shared: &'static [&'static str],
     /// Names and windows, in seconds, of limits that come in one comma-separated list.
     pub(super) positions: &'static [(&'static str, u64)],
     /// Deprecated dimensions, which are left out.
@@ -174,6 +176,13 @@ impl Dialect {
     pub(super) fn bucket(&self, headers: &HeaderMap) -> Option<Box<str>> {
         let mut names = self.named_by.into_iter().chain(BUCKETS);
         names.find_map(|name| first_word(headers, name))
+    }
+
+    /// Returns whether a limit is exhausted that counts all that the client sends.
+    pub(super) fn is_all_exhausted(&self, policies: &[Policy]) -> bool {
+        let is_shared = |name: &str| self.shared.contains(&name);
+        let mut exhausted = policies.iter().filter(|policy| policy.is_exhausted());
+        exhausted.any(|policy| policy.name.as_deref().is_some_and(is_shared))
     }
 
     /// Adds to a limit what the vendor documents but does not send.

@@ -56,8 +56,66 @@ fn all(guidance: &Guidance) -> Vec<(&str, Numbers)> {
         .collect()
 }
 
+#[test]
+fn a_limit_of_the_whole_account_that_is_exhausted_covers_all_requests() {
+    // Zendesk announces the account's limit without a name, and those of endpoints under theirs (developer.zendesk.com,
+    // rate limits). EVE's errors are counted by address (developers.eveonline.com, error limit).
+    let account = [
+        ("x-rate-limit", "700"),
+        ("x-rate-limit-remaining", "0"),
+        ("ratelimit-limit", "700"),
+        ("ratelimit-remaining", "0"),
+        ("ratelimit-reset", "30"),
+    ];
+    let errors = [
+        ("x-esi-error-limit-remain", "0"),
+        ("x-esi-error-limit-reset", "30"),
+    ];
+    for status in [200, 404, 429] {
+        let told = answer("zendesk", status, &account, "");
+        assert_eq!(told.scope, Some(Scope::Everything), "{status}");
+        let told = answer("eve", status, &errors, "");
+        assert_eq!(told.scope, Some(Scope::Everything), "{status}");
+    }
+    let endpoint = [
+        ("x-rate-limit", "700"),
+        ("x-rate-limit-remaining", "600"),
+        ("ratelimit-reset", "30"),
+        (
+            "zendesk-ratelimit-tickets-index",
+            "total=50; remaining=0; resets=20",
+        ),
+    ];
+    for status in [200, 429] {
+        assert_eq!(answer("zendesk", status, &endpoint, "").scope, None);
+    }
+    assert_eq!(
+        answer("okta", 429, &account, "").scope,
+        None,
+        "it counts endpoints"
+    );
+}
+
 mod retry_after {
     use super::*;
+
+    #[test]
+    fn an_instant_in_milliseconds_is_no_wait_of_decades() {
+        for name in [
+            "retry-after-ms",
+            "x-retry-after-ms",
+            "x-ratelimit-retry-after-ms",
+        ] {
+            let told = generic(429, &[(name, "1767225630250")]);
+            assert_eq!(wait(&told), Some(30.25), "{name}");
+        }
+        assert_eq!(
+            wait(&generic(429, &[("retry-after-ms", "30250")])),
+            Some(30.25)
+        );
+        let body = r#"{"retry_after_ms": 1767225630250}"#;
+        assert_eq!(wait(&answer("generic", 429, &[], body)), Some(30.25));
+    }
 
     fn of(value: &str) -> Option<f64> {
         wait(&generic(429, &[("retry-after", value)]))

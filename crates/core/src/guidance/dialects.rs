@@ -86,6 +86,7 @@ pub(super) const GENERIC: Dialect = Dialect {
     windows: &[],
     named_by: None,
     unnamed: None,
+    shared: &["account", "global"],
     positions: &[],
     dropped: &[],
     markers: &[],
@@ -131,6 +132,7 @@ pub(super) static DIALECTS: &[Dialect] = &[
         name: "eve",
         refusals: &[(429, Refusal::Limit), (420, Refusal::Limit)],
         windows: &[("errors", 60)],
+        shared: &["errors"],
         ..GENERIC
     },
     // Documents nothing but the 429 (Fieldguide's OpenAPI).

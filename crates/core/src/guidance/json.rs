@@ -9,7 +9,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// Longest key, in bytes, that a path contains. No rule has a longer one.
-const LONGEST_KEY: usize = 64;
+pub(super) const LONGEST_KEY: usize = 64;
 
 /// Key under which `serde_json` returns numbers if a crate in the build has enabled its feature
 /// `arbitrary_precision`. The number's text is then the only value of an object with this key.

@@ -82,8 +82,12 @@ pub(super) fn span(nanos: i128) -> Duration {
     }
 }
 
-/// Returns the instant of a number that is large enough to be an epoch, in nanoseconds since 1970.
-pub(super) fn epoch(number: Number) -> Option<i128> {
+/// Returns the instant of a number that is large enough to be an epoch, in nanoseconds since 1970. In a field of
+/// milliseconds, as `unit` says, only epochs in milliseconds or finer units are large enough.
+pub(super) fn epoch(number: Number, unit: i128) -> Option<i128> {
+    if unit < SECOND && number.whole() < EPOCH_MILLISECONDS {
+        return None;
+    }
     let unit = match number.whole() {
         EPOCH_NANOSECONDS.. => 1,
         EPOCH_MICROSECONDS.. => 1_000,
@@ -102,11 +106,9 @@ pub(super) fn epoch(number: Number) -> Option<i128> {
 pub(super) fn read(text: &str, unit: i128, clock: &ServerClock) -> Option<i128> {
     let text = text.trim_matches('"');
     if let Some(number) = Number::parse(text) {
-        // In a field of milliseconds, only epochs in milliseconds or finer units are epochs.
-        let small = unit < SECOND && number.whole() < EPOCH_MILLISECONDS;
-        return match epoch(number) {
-            Some(instant) if !small => credible(clock.ahead(instant)),
-            _ => Some(number.times(unit).max(0)),
+        return match epoch(number, unit) {
+            Some(instant) => credible(clock.ahead(instant)),
+            None => Some(number.times(unit).max(0)),
         };
     }
     match duration::nanos(text) {

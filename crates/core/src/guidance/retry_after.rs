@@ -22,7 +22,7 @@ pub(super) fn wait(
     let milliseconds = || {
         let waits = IN_MILLISECONDS.iter().map(|name| {
             lines(headers, name)
-                .filter_map(|line| counted(&line, MILLISECOND))
+                .filter_map(|line| in_unit(&line, MILLISECOND, clock))
                 .max()
         });
         first_asked(waits)
@@ -60,64 +60,45 @@ fn similar_headers(headers: &HeaderMap, clock: &ServerClock, exact: bool) -> Opt
     named.filter_map(wait).max()
 }
 
-/// Returns the longest wait of a line that counts in this unit.
-pub(super) fn in_unit(line: &str, unit: i128, clock: &ServerClock) -> Option<Duration> {
-    match unit {
-        SECOND => read_line(line, clock),
-        unit => counted(line, unit),
-    }
-}
-
-/// Returns the longest wait of a line that counts in this unit, which is not the second.
-fn counted(line: &str, unit: i128) -> Option<Duration> {
-    parts(line).filter_map(|part| units(part, unit)).max()
-}
-
 /// Returns the longest wait among the lines of a field. Two proxies may each have added one, and the most
 /// restrictive one counts. An invalid line does not hide a valid one.
 fn longest(headers: &HeaderMap, name: &str, clock: &ServerClock) -> Option<Duration> {
     lines(headers, name)
-        .filter_map(|line| read_line(&line, clock))
+        .filter_map(|line| in_unit(&line, SECOND, clock))
         .max()
 }
 
-/// Returns the longest wait of one line, which a library may have joined from several.
-pub(super) fn read_line(line: &str, clock: &ServerClock) -> Option<Duration> {
-    read(line, clock).or_else(|| parts(line).filter_map(|part| read(part, clock)).max())
+/// Returns the longest wait of one line, which counts in this unit, and which a library may have joined from several.
+pub(super) fn in_unit(line: &str, unit: i128, clock: &ServerClock) -> Option<Duration> {
+    let longest = || {
+        let waits = parts(line).filter_map(|part| read(part, unit, clock));
+        waits.max()
+    };
+    read(line, unit, clock).or_else(longest)
 }
 
-/// Reads one wait: delay-seconds or a date (RFC 9110, section 10.2.3), and beyond it seconds with decimals and
-/// every form of [`duration`].
+/// Reads one wait: delay-seconds or a date (RFC 9110, section 10.2.3), and beyond it numbers of another unit, decimals,
+/// and every form of [`duration`].
 ///
 /// Signs and exponents are invalid, and so are words that are not units. A date in the past is a wait of zero.
-fn read(text: &str, clock: &ServerClock) -> Option<Duration> {
+fn read(text: &str, unit: i128, clock: &ServerClock) -> Option<Duration> {
     let text = duration::bare(text);
     match Number::parse(text) {
-        Some(number) => seconds(number, clock),
+        Some(number) => counted(number, unit, clock),
         None => with_unit(text).or_else(|| clock.date_ahead(text).map(span)),
     }
 }
 
-/// Converts seconds to a wait. A server may send an epoch by mistake: a wait of 31 years or more counts as an
-/// epoch if that is within a year of now.
-pub(super) fn seconds(number: Number, clock: &ServerClock) -> Option<Duration> {
+/// Converts a number of units to a wait. A server may send an epoch by mistake: a number that is large enough for one
+/// counts as that if it is within a year of now.
+fn counted(number: Number, unit: i128, clock: &ServerClock) -> Option<Duration> {
     if number.is_negative() {
         return None;
     }
-    let ahead = epoch(number).map(|instant| clock.ahead(instant));
+    let ahead = epoch(number, unit).map(|instant| clock.ahead(instant));
     match ahead.filter(|ahead| (-CREDIBLE..=CREDIBLE).contains(ahead)) {
         Some(ahead) => Some(span(ahead)),
-        None => Some(span(number.times(SECOND))),
-    }
-}
-
-/// Reads a number of units, each `unit` nanoseconds long, with or without decimals. A text that names its own
-/// unit is read by that.
-pub(super) fn units(text: &str, unit: i128) -> Option<Duration> {
-    let text = duration::bare(text);
-    match Number::parse(text) {
-        Some(number) => (!number.is_negative()).then(|| span(number.times(unit))),
-        None => with_unit(text),
+        None => Some(span(number.times(unit))),
     }
 }
 

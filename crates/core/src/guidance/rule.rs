@@ -1,6 +1,6 @@
 //! Rules of the configuration for refusals in bodies, and bodies that such a rule asks for in vain.
 
-use super::json::Scalar;
+use super::json::{self, Scalar};
 use super::words;
 
 /// A rule for refusals in bodies beyond those of profiles, as the configuration names them.
@@ -37,7 +37,7 @@ impl BodyRule {
     /// Returns whether the rule asks for the value at this path. A list of errors counts like the errors in it, if
     /// the rule's path does not begin with the list.
     pub(super) fn is_at(&self, path: &str) -> bool {
-        self.path == path || path.strip_prefix("*.") == Some(&self.path)
+        leads_to(&self.path, path)
     }
 
     /// Returns the word that a value contains.
@@ -45,6 +45,40 @@ impl BodyRule {
         let mut words = self.words.iter();
         words.find(|word| fits(value, word)).map(String::as_str)
     }
+}
+
+/// Returns whether a configured path leads to the value at `path`. A list counts like the values in it, if the
+/// configured path does not begin with the list. A number stands for any position in a list, as `*` does.
+pub(super) fn leads_to(configured: &str, path: &str) -> bool {
+    let is_number = |key: &str| key.bytes().all(|byte| byte.is_ascii_digit());
+    let fits = |path: &str| {
+        let mut keys = path.split('.');
+        let mut wanted = configured.split('.');
+        wanted.all(|wanted| {
+            keys.next()
+                .is_some_and(|key| key == wanted || (key == "*" && is_number(wanted)))
+        }) && keys.next().is_none()
+    };
+    fits(path) || path.strip_prefix("*.").is_some_and(fits)
+}
+
+/// Checks a configured path: one that no value can have would stay without effect, and nobody would notice.
+///
+/// # Errors
+///
+/// Says what is invalid.
+pub(crate) fn check_path(path: &str) -> Result<(), String> {
+    let is_key = |key: &str| {
+        let is_plain = !key.contains(['*', '[', ']']) && key != "$";
+        key == "*" || (is_plain && (1..=json::LONGEST_KEY).contains(&key.len()))
+    };
+    if path.split('.').all(is_key) {
+        return Ok(());
+    }
+    Err(format!(
+        "{path:?} is not a valid path (expected keys with dots between them, and * for any position in a list, such as \
+         errors.*.code)"
+    ))
 }
 
 /// Returns whether a value contains a word. A number or a flag is compared as a whole.

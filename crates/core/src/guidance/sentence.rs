@@ -14,29 +14,42 @@ use crate::number::Number;
 /// Maximum number of limits that are read of one body.
 pub(super) const MOST_LIMITS: usize = 4;
 
+/// Words between an amount and its window; a slash is another one.
+const PER: [&str; 3] = ["per", "every", "each"];
+
 /// Maximum number of words between the amount and `per`: `100 API requests per minute`.
 const MOST_BETWEEN: usize = 2;
 
 /// Words for requests. Amounts of other things, such as dollars, are not limits.
-const REQUESTS: [&str; 11] = [
-    "request", "requests", "call", "calls", "query", "queries", "hit", "hits", "time", "times",
-    "attempts",
+const REQUESTS: [&str; 13] = [
+    "req", "reqs", "request", "requests", "call", "calls", "query", "queries", "hit", "hits",
+    "time", "times", "attempts",
 ];
 
 /// Returns the limits that a text names, at most [`MOST_LIMITS`].
-pub(super) fn limits(text: &str) -> impl Iterator<Item = Policy> + '_ {
+pub(super) fn limits<'a>(text: &'a str) -> impl Iterator<Item = Policy> + 'a {
     let words = words(text);
     // The words before the current one, latest last.
     let mut before: [&str; MOST_BETWEEN + 1] = Default::default();
     let mut rest = words;
     std::iter::from_fn(move || {
-        while let Some(word) = rest.next() {
-            let limit = word
-                .eq_ignore_ascii_case("per")
-                .then(|| limit(&before, &mut rest.clone()))
-                .flatten();
+        let add = |before: &mut [&'a str; MOST_BETWEEN + 1], word| {
             before.rotate_left(1);
             before[MOST_BETWEEN] = word;
+        };
+        while let Some(word) = rest.next() {
+            let limit = match word.split_once('/') {
+                // `10/minute`, `10 requests/minute`. A word with several slashes is a path.
+                Some((amount, window)) if !window.contains('/') => {
+                    add(&mut before, amount);
+                    limit(&before, &mut std::iter::once(window).chain(rest.clone()))
+                }
+                _ if PER.iter().any(|per| word.eq_ignore_ascii_case(per)) => {
+                    limit(&before, &mut rest.clone())
+                }
+                _ => None,
+            };
+            add(&mut before, word);
             if limit.is_some() {
                 return limit;
             }
@@ -46,9 +59,9 @@ pub(super) fn limits(text: &str) -> impl Iterator<Item = Policy> + '_ {
     .take(MOST_LIMITS)
 }
 
-/// Splits a text into words: letters and digits, and what may stand inside numbers.
+/// Splits a text into words: letters and digits, and what may stand inside numbers and between them.
 fn words(text: &str) -> impl Iterator<Item = &str> + Clone {
-    text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | ',')))
+    text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | ',' | '/')))
         .map(|word| word.trim_matches(['.', ',']))
         .filter(|word| !word.is_empty())
 }
@@ -130,6 +143,11 @@ mod tests {
             ("You may send 1,000 API calls per day.", (1000, 86_400)),
             ("at most 3 requests per 10s", (3, 10)),
             ("(2 PER 15 Minutes)", (2, 900)),
+            ("Limit: 10 requests/minute", (10, 60)),
+            ("limited to 5/second.", (5, 1)),
+            ("100 reqs/10s", (100, 10)),
+            ("at most 60 requests every 2 minutes", (60, 120)),
+            ("1 call each second", (1, 1)),
         ] {
             assert_eq!(of(text), [limit], "{text}");
         }
@@ -156,6 +174,12 @@ mod tests {
             "1.5 per minute",
             "10,00 per minute",
             "10 per -1 apples",
+            "/v1/10/day",
+            "https://api.example.com/10/day",
+            "12/05/2026",
+            "10/12",
+            "application/json 5/s/x",
+            "every 5 minutes",
         ] {
             assert_eq!(of(text), [], "{text:?}");
         }

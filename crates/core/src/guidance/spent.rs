@@ -105,6 +105,10 @@ pub(super) const GOOGLE: &[QuotaSign] = &[
         &[403, 429],
         When::Contains("error.details.*.violations.*.quotaId", &["PerDay"]),
     ),
+    renews(
+        &[403, 429],
+        When::Contains("error.details.*.metadata.quota_limit", &["PerDay"]),
+    ),
     spent(
         &[403],
         When::Is("error.errors.*.reason", &["storageQuotaExceeded"]),
@@ -151,7 +155,10 @@ pub(super) const SLACK: &[QuotaSign] = &[spent(
 pub(super) const TWILIO: &[QuotaSign] = &[renews(&[429], When::Is("code", &["63038"]))];
 
 /// The posts of a month, and prepaid credits (docs.x.com, response codes and errors).
-pub(super) const X: &[QuotaSign] = &[spent(
-    &[402, 403, 429],
-    When::Is("title", &["UsageCapExceeded", "CreditsDepleted"]),
-)];
+pub(super) const X: &[QuotaSign] = &[
+    spent(
+        OF_MONEY,
+        When::Is("title", &["UsageCapExceeded", "CreditsDepleted"]),
+    ),
+    spent(OF_MONEY, When::Contains("type", &["problems/usage-capped"])),
+];

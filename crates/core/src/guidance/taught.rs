@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::policy::Policy;
 use super::quota;
 use super::reset::{self, ServerClock, span};
-use super::retry_after;
+use super::{retry_after, rule};
 use crate::duration;
 use crate::headers::lines::lines;
 use crate::number::{MILLISECOND, Number, SECOND};
@@ -38,7 +38,7 @@ pub struct DialectField {
     /// Name of the header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<String>,
-    /// Location in the body, such as `errors.*.wait`, where `*` is any position in a list.
+    /// Location in the body, such as `errors.*.wait`, where `*`, or a number, is any position in a list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// Unit of a time that is a bare number. Defaults to seconds.
@@ -165,10 +165,8 @@ impl DialectField {
             (Some(name), None) if HeaderName::from_bytes(name.as_bytes()).is_err() => {
                 Err(format!("{name:?} is not a valid name of a header"))
             }
-            (None, Some(path)) if path.split('.').any(str::is_empty) => Err(format!(
-                "{path:?} is not a valid path (expected keys with dots between them)"
-            )),
-            (Some(_), None) | (None, Some(_)) => Ok(()),
+            (None, Some(path)) => rule::check_path(path),
+            (Some(_), None) => Ok(()),
             _ => Err("has no location or two (expected `header` or `path`)".into()),
         }
     }
@@ -182,7 +180,7 @@ impl DialectField {
     /// not begin with the list.
     pub(super) fn is_at(&self, path: &str) -> bool {
         let place = self.path.as_deref();
-        place.is_some() && (place == Some(path) || place == path.strip_prefix("*."))
+        place.is_some_and(|place| rule::leads_to(place, path))
     }
 
     /// Reads a time, in nanoseconds ahead of now.

@@ -13,7 +13,10 @@ pub(super) const IN_MILLISECONDS: [&str; 3] =
 
 /// Words that name the unit of a time.
 const UNITS: &[(&[&str], i128)] = &[
-    (&["ms", "msec", "millis", "milliseconds"], MILLISECOND),
+    (
+        &["ms", "msec", "millis", "millisecond", "milliseconds"],
+        MILLISECOND,
+    ),
     (&["s", "sec", "secs", "seconds"], SECOND),
     (&["mins", "minutes"], MINUTE * SECOND),
     (&["hours"], HOUR * SECOND),
@@ -23,7 +26,7 @@ const UNITS: &[(&[&str], i128)] = &[
 /// Words behind the field's name of headers that are about something else than the wait itself
 /// (`Retry-After-Policy`, `Retry-After-Reason`). Any other word names a limit: throttlers with names send
 /// `Retry-After-medium: 10` (rate limiters of NestJS, `@nestjs/throttler`).
-const OTHER_THINGS: [&str; 42] = [
+const OTHER_THINGS: [&str; 46] = [
     "action",
     "allowed",
     "attempt",
@@ -35,6 +38,7 @@ const OTHER_THINGS: [&str; 42] = [
     "cost",
     "count",
     "description",
+    "disabled",
     "enabled",
     "factor",
     "format",
@@ -47,7 +51,9 @@ const OTHER_THINGS: [&str; 42] = [
     "message",
     "min",
     "mode",
+    "multiplier",
     "name",
+    "override",
     "percent",
     "period",
     "policies",
@@ -59,6 +65,7 @@ const OTHER_THINGS: [&str; 42] = [
     "source",
     "status",
     "strategy",
+    "supported",
     "total",
     "type",
     "unit",
@@ -136,6 +143,7 @@ mod tests {
             ("retry-after-seconds", Some(SECOND)),
             ("retry-after-minutes", Some(MINUTE * SECOND)),
             ("acme-retry-after-millis", Some(MILLISECOND)),
+            ("retry-after-millisecond", Some(MILLISECOND)),
             // Names of throttlers.
             ("retry-after-medium", Some(SECOND)),
             ("retry-after-per-minute", Some(SECOND)),
@@ -145,6 +153,7 @@ mod tests {
             ("retry-after-policy", None),
             ("retry-after-reason", None),
             ("retry-after-unit", None),
+            ("retry-after-multiplier", None),
             ("retry-after-medium-policy", None),
             ("retry-after-", None),
             ("beta-retry-after", None),

@@ -207,6 +207,45 @@ fn where_a_vendor_counts_by_endpoint_an_exhausted_one_holds_no_other() {
 }
 
 #[test]
+fn where_a_vendor_counts_by_endpoint_an_exhausted_account_holds_all_of_them() {
+    // Zendesk announces the account's limit beside those of endpoints.
+    for status in [200, 429] {
+        let world = preset("zendesk");
+        let refused = Cell::new(status == 200);
+        let at = world.get("/tickets/1.json", |_| {
+            if status == 429 && refused.replace(true) {
+                return plain(0.0);
+            }
+            let headers = vec![
+                ("x-rate-limit", "200".to_owned()),
+                ("x-rate-limit-remaining", "0".to_owned()),
+                ("ratelimit-limit", "200".to_owned()),
+                ("ratelimit-remaining", "0".to_owned()),
+                ("ratelimit-reset", "40".to_owned()),
+            ];
+            (status, headers, "")
+        });
+        let users = world.get("/users/1.json", plain);
+        assert!(at.max(users) >= 40.0, "{status}: {at} s, {users} s");
+        let snapshot = world.limiter.snapshot();
+        assert_eq!(snapshot.backed_off, u64::from(status == 429), "{status}");
+    }
+}
+
+#[test]
+fn an_id_with_the_format_behind_it_is_of_one_route() {
+    let world = preset("zendesk");
+    let endpoint = |_: f64| {
+        let text = "total=50; remaining=0; resets=40".to_owned();
+        (200, vec![("zendesk-ratelimit-tickets", text)], "")
+    };
+    world.get("/tickets/35436.json", endpoint);
+    assert!(world.get("/users/35436.json", plain) < 5.0);
+    let same = world.get("/tickets/35437.json", plain);
+    assert!(same >= 40.0, "{same} s");
+}
+
+#[test]
 fn the_callers_label_takes_the_place_of_the_path() {
     let world = preset("x");
     let exhausted = |_: f64| left("x-none", "", 0, 50);

@@ -54,6 +54,9 @@ fn announced(response: &RawResponse, guidance: &Guidance) -> Vec<String> {
     }
     match guidance.scope {
         Some(Scope::Endpoint) => lines.push("It applies to this endpoint only.".to_owned()),
+        Some(Scope::Everything) if guidance.refusal.is_none() => {
+            lines.push("The limit that is used up applies to all your requests.".to_owned());
+        }
         Some(Scope::Everything) => lines.push("It applies to all your requests.".to_owned()),
         _ => {}
     }

@@ -58,6 +58,13 @@ fn a_header_of_its_own_is_a_wait_in_its_unit_and_form() {
         wait_of(cooldown().unit(TimeUnit::Minutes), "2"),
         Some(120.0)
     );
+    // Instants are recognized in every unit.
+    assert_eq!(wait_of(exact(), "1767225630500"), Some(30.5));
+    assert_eq!(wait_of(exact(), "1767225630"), Some(1_767_225.63));
+    for text in ["1767225630", "Thu, 01 Jan 2026 00:00:30 GMT"] {
+        let wait = wait_of(cooldown().unit(TimeUnit::Minutes), text);
+        assert_eq!(wait, Some(30.0), "{text}");
+    }
     assert_eq!(
         wait_of(exact().form(TimeForm::Epoch), "1767225630000"),
         Some(30.0)
@@ -170,4 +177,50 @@ fn a_status_that_the_configuration_counts_as_a_refusal_has_a_wait_in_its_body() 
     };
     assert_eq!(read(&rules), Some(Duration::from_secs(9)));
     assert_eq!(read(&Rules::default()), None);
+}
+
+#[test]
+fn a_number_in_a_path_is_any_position_in_a_list() {
+    let field = DialectField::body(FieldMeaning::Wait, "errors.0.wait");
+    let wait = |body| told(std::slice::from_ref(&field), 429, &[], body).wait;
+    let seven = Some(Duration::from_secs(7));
+    assert_eq!(wait(r#"{"errors": [{"wait": 7}]}"#), seven);
+    assert_eq!(wait(r#"{"errors": {"0": {"wait": 7}}}"#), seven);
+    for body in [
+        r#"{"errors": {"1": {"wait": 7}}}"#,
+        r#"{"errors": [[{"wait": 7}]]}"#,
+        r#"{"errors": [{"wait": {"s": 7}}]}"#,
+    ] {
+        assert_eq!(wait(body), None, "{body}");
+    }
+}
+
+#[test]
+fn a_path_that_no_value_can_have_is_invalid() {
+    let long = "k".repeat(65);
+    for path in [
+        "",
+        "a..b",
+        ".a",
+        "$.a",
+        "errors[0].wait",
+        "errors[*].wait",
+        "errors*.wait",
+        &long,
+    ] {
+        let checked = DialectField::body(FieldMeaning::Wait, path).check();
+        let problem = checked.expect_err(path);
+        assert!(problem.contains("is not a valid path"), "{problem}");
+    }
+    for path in [
+        "a",
+        "*.wait",
+        "errors.*.wait",
+        "errors.0.wait",
+        "$schema.a",
+        &long[1..],
+    ] {
+        let checked = DialectField::body(FieldMeaning::Wait, path).check();
+        assert_eq!(checked, Ok(()), "{path}");
+    }
 }

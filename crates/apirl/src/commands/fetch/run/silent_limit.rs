@@ -5,8 +5,9 @@
 /// mod_bw, cPanel), 529 (overload), 999 (LinkedIn).
 const STATUSES: [u16; 7] = [403, 420, 430, 503, 509, 529, 999];
 
-/// Minimum number of accepted requests before a suspicion: a wrong token has none.
-const ACCEPTED: u32 = 10;
+/// Minimum number of accepted requests before a suspicion: a wrong token has none, and limits of five requests a minute
+/// are common (the examples of django-ratelimit).
+const ACCEPTED: u32 = 5;
 
 /// Minimum number of responses in a row with one of the statuses.
 const IN_A_ROW: u32 = 10;
@@ -61,7 +62,8 @@ mod tests {
         for (statuses, expected) in [
             (&[(200, 100), (403, 10)][..], Some(403)),
             (&[(200, 100), (403, 10), (200, 50)], Some(403)),
-            (&[(200, 9), (404, 5), (201, 1), (503, 10)], Some(503)),
+            (&[(200, 4), (404, 5), (201, 1), (503, 10)], Some(503)),
+            (&[(200, 4), (404, 5), (403, 100)], None),
             (&[(200, 100), (403, 9)], None),
             (&[(200, 100), (403, 9), (200, 1), (403, 9)], None),
             (&[(200, 100), (403, 9), (503, 9), (403, 9)], None),
