@@ -23,8 +23,8 @@
 //! [`DashboardBuilder::allow_remote`] allows others. A request with an unknown name as its `Host` is
 //! rejected, so that no web site can read the page through the user's browser (DNS rebinding).
 //!
-//! At most 64 connections are open at a time, and further ones are closed at once: the descriptors are those of the job.
-//! A connection ends if the head of a request takes longer than 10 s, if it is idle for as long, or if its reader takes
+//! At most 64 connections are open at a time, on Linux also no more than an eighth of the descriptors that the process
+//! may open, and further ones are closed at once: the descriptors are those of the job. A connection ends if the head of a request takes longer than 10 s, if it is idle for as long, or if its reader takes
 //! nothing for 30 s.
 
 use std::fmt;
@@ -45,6 +45,7 @@ mod routes;
 mod samples;
 mod stream;
 
+use connections::ConnectionBounds;
 use samples::Samples;
 
 /// Serves the page about a client, blocking or async, or about a limiter, on `address`, such as
@@ -142,10 +143,11 @@ impl DashboardBuilder {
                     };
                     let sampling = tokio::spawn(samples::take_forever(samples));
                     let page = routes::router(watched);
+                    let bounds = ConnectionBounds::of_a_page();
                     tokio::select! {
                         // The dashboard drops the sender when it ends.
                         _ = stopped => {}
-                        () = connections::serve(listener, page, connections::BOUNDS) => {}
+                        () = connections::serve(listener, page, bounds) => {}
                     }
                     sampling.abort();
                 });

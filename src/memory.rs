@@ -196,8 +196,13 @@ const LONGEST_NAME: usize = 80;
 fn read_file(path: &Path) -> io::Result<String> {
     let invalid = |problem: &str| io::Error::new(io::ErrorKind::InvalidData, problem.to_owned());
     // Checked before it is opened: opening a FIFO waits for a writer, and a device may never end.
-    if !fs::metadata(path)?.is_file() {
+    let about = fs::metadata(path)?;
+    if !about.is_file() {
         return Err(invalid("not a regular file"));
+    }
+    // So are files of the system that have no end or wait for events, such as `/proc/kmsg`.
+    if about.len() == 0 {
+        return Err(invalid("empty"));
     }
     let mut text = String::new();
     let read = File::open(path)?

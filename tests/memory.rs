@@ -216,6 +216,15 @@ fn a_link_to_an_endless_device_in_place_of_the_file_is_not_read() {
     });
 }
 
+/// The system counts it as a regular file, and reading it waits for messages.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_link_to_a_file_of_the_system_that_never_ends_is_not_read() {
+    with_a_strange_file("system", |path| {
+        std::os::unix::fs::symlink("/proc/kmsg", path).expect("a link");
+    });
+}
+
 #[cfg(unix)]
 #[test]
 fn a_file_of_gigabytes_is_not_read() {

@@ -176,7 +176,7 @@ impl Connector<()> for PatientConnector {
             run_connector: Arc::clone(&details.run_connector),
             register_shutdown: Arc::clone(&details.register_shutdown),
         };
-        let connection = self.inner.connect(&left, chained)?;
+        let connection = self.inner.connect(&left, chained).map_err(not_made)?;
         Ok(connection.map(|inner| Patient {
             inner,
             awaits_first_byte: false,
@@ -241,6 +241,22 @@ impl<T: Transport> Transport for Patient<T> {
     }
 }
 
+/// Turns the error of a connection that was cut while it was being made, by a proxy or in the TLS handshake, into that
+/// of one that could not be made: no request was sent.
+fn not_made(error: ureq::Error) -> ureq::Error {
+    match error {
+        ureq::Error::Io(error)
+            if matches!(
+                io_kind(&error),
+                TransportKind::Closed | TransportKind::Other
+            ) =>
+        {
+            ureq::Error::Io(io::Error::new(io::ErrorKind::ConnectionRefused, error))
+        }
+        other => other,
+    }
+}
+
 /// Turns the error of a host that became unreachable into that of a cut connection: there was a connection,
 /// so the server may have processed the request.
 fn cut_off(error: ureq::Error) -> ureq::Error {
@@ -284,6 +300,20 @@ mod tests {
         fn is_open(&mut self) -> bool {
             false
         }
+    }
+
+    #[test]
+    fn a_connection_that_was_cut_while_it_was_made_sent_no_request() {
+        for kind in [
+            io::ErrorKind::UnexpectedEof,
+            io::ErrorKind::ConnectionReset,
+            io::ErrorKind::Other,
+        ] {
+            let error = not_made(ureq::Error::Io(io::Error::new(kind, "cut")));
+            assert_eq!(failure(error).kind, TransportKind::Connect, "{kind:?}");
+        }
+        let other = not_made(ureq::Error::Timeout(Timeout::Connect));
+        assert!(matches!(other, ureq::Error::Timeout(Timeout::Connect)));
     }
 
     #[test]

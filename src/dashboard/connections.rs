@@ -1,5 +1,6 @@
 //! Connections of the page: few, and none of them for ever. The job's own connections come first.
 
+use std::fs;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -28,12 +29,36 @@ pub(super) struct ConnectionBounds {
     pub(super) stalled: Duration,
 }
 
-/// The page of a job has few readers.
-pub(super) const BOUNDS: ConnectionBounds = ConnectionBounds {
-    most: 64,
-    head: Duration::from_secs(10),
-    stalled: Duration::from_secs(30),
-};
+impl ConnectionBounds {
+    /// Returns the bounds for a page in this process, beside a job.
+    pub(super) fn of_a_page() -> Self {
+        let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+        Self {
+            most: most(descriptors(&limits)),
+            head: Duration::from_secs(10),
+            stalled: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Maximum number of connections: the page of a job has few readers.
+const MOST: usize = 64;
+
+/// Part of the process's descriptors that the page may use; the job needs the others.
+const SHARE: usize = 8;
+
+/// Returns the maximum number of connections in a process that may open this many descriptors; `None` is unknown or
+/// unlimited.
+fn most(descriptors: Option<usize>) -> usize {
+    descriptors.map_or(MOST, |descriptors| (descriptors / SHARE).clamp(1, MOST))
+}
+
+/// Reads the number of descriptors that a process may open from its limits as Linux shows them (proc_pid_limits(5)).
+fn descriptors(limits: &str) -> Option<usize> {
+    let mut lines = limits.lines();
+    let line = lines.find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
 
 /// Pause after an error of `accept`, which comes of missing descriptors or memory: the job needs them more.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -230,6 +255,19 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         false
+    }
+
+    #[test]
+    fn a_page_takes_an_eighth_of_the_descriptors_at_most() {
+        let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
+                      Max file locks            unlimited            unlimited            locks     \n\
+                      Max open files            256                  4096                 files     \n";
+        assert_eq!(descriptors(limits), Some(256));
+        assert_eq!(most(descriptors(limits)), 32);
+        assert_eq!(most(descriptors(&limits.replace("256 ", "unlimited "))), 64);
+        assert_eq!(most(descriptors("")), 64);
+        assert_eq!(most(Some(1 << 20)), 64);
+        assert_eq!(most(Some(5)), 1);
     }
 
     #[test]

@@ -216,3 +216,18 @@ fn clones_share_connections() {
     }
     assert!(front::REUSED.contains(&server.connections()));
 }
+
+#[cfg(feature = "rustls")]
+#[test]
+fn a_connection_that_is_cut_in_the_tls_handshake_sent_nothing() {
+    let server = Server::raw(|_, mut stream| {
+        // The client speaks first.
+        stream.read(&mut [0; 4096]).ok();
+    });
+    let client = client(&format!("https://localhost:{}", server.port()));
+    let outcome = client.post("/").body(*b"x").send();
+    assert_eq!(
+        crate::failure(outcome),
+        api_ratelimiter::TransportKind::Connect
+    );
+}

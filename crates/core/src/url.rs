@@ -16,8 +16,8 @@ use http::{HeaderValue, Uri};
 use encode::encoded_query;
 pub use encode::{encoded, form_encode};
 pub(crate) use host::host_and_port;
-pub use path::check_segment;
-use path::{check_characters, check_dots, split_query, without_dots, without_dots_in_path};
+use path::{check_characters, split_query, without_dots, without_dots_in_path};
+pub use path::{check_dots, check_not_empty, check_segment};
 
 /// A parsed [`ApiRateConfig::base_url`](crate::ApiRateConfig::base_url): origin and path, without a slash at
 /// the end.

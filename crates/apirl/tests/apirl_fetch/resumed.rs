@@ -43,6 +43,43 @@ fn a_run_killed_several_times_still_writes_each_line_once() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_copy_that_is_a_link_leaves_its_target_as_it_is() {
+    let api = slow(0);
+    let job = Job::of_pages(&api.base_url(), 5);
+    assert_eq!(job.run_files(&PATH).code, Some(0));
+    // Out of order, so that the output is copied.
+    let text = job.text("output");
+    let reversed: String = text.split_inclusive('\n').rev().collect();
+    job.put("output", &reversed);
+    job.put("other", &text);
+    std::os::unix::fs::symlink("other", job.path("output.apirl-copy")).expect("a link");
+    job.put("input", &format!("{}6\n", job.text("input")));
+    let run = job.run_files(&args(&["--resume"]));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    job.has_each_once(6);
+    assert!(job.output().is_sorted_by_key(|line| line["n"].as_u64()));
+    assert_eq!(job.text("other"), text);
+    let kind = std::fs::symlink_metadata(job.path("output"));
+    assert!(kind.expect("an output").is_file());
+}
+
+/// Numbers in a damaged journal are any.
+#[test]
+fn a_journal_with_a_huge_number_is_an_error() {
+    let api = slow(0);
+    let job = Job::of_pages(&api.base_url(), 5);
+    assert_eq!(job.run_files(&PATH).code, Some(0));
+    let huge = u64::MAX;
+    let entries =
+        format!("{{\"read\":{{\"lines\":{huge},\"hash\":\"0\"}}}}\n{{\"start\":{huge}}}\n");
+    job.put("output.apirl", &(job.text("output.apirl") + &entries));
+    let run = job.run_files(&args(&["--resume"]));
+    assert_eq!(run.code, Some(2), "{run:?}");
+    assert!(run.err.contains("fewer lines than before"), "{run:?}");
+}
+
 #[test]
 fn a_truncated_line_is_removed() {
     let api = slow(0);

@@ -16,8 +16,8 @@ pub(super) enum Exempt {
 }
 
 impl Exempt {
-    /// Parses a list with commas or blanks between its entries. An entry that is not a valid host covers nothing: the
-    /// proxy is used.
+    /// Parses a list with commas or blanks between its entries. An entry that is not a valid host, or has an
+    /// invalid port, covers nothing: the proxy is used.
     pub(super) fn list(text: &str) -> Vec<Self> {
         text.split(|c: char| c == ',' || c.is_whitespace())
             .filter(|entry| !entry.is_empty())
@@ -43,7 +43,10 @@ impl Exempt {
             return Self::Network(address, bits);
         }
         let (name, port) = match entry.rsplit_once(':') {
-            Some((name, port)) => (name, port.parse().ok()),
+            Some((name, port)) => match port.parse() {
+                Ok(port) => (name, Some(port)),
+                Err(_) => ("", None),
+            },
             None => (entry, None),
         };
         let name = name.strip_prefix('*').unwrap_or(name);

@@ -90,6 +90,18 @@ fn paths_that_could_leave_the_base_are_refused() {
         "/.;x",
         "/a%2f.%2fb",
         "/..%5c",
+        "/users/%25%32%65",
+        "/users/%2%65",
+        "/users/%%32e",
+        "/users/.%25%32%45",
+        "/users/..%09",
+        "/users/%2e%00",
+        "/users/.%20/keys",
+        "/users/..%c2%a0",
+        "/users/..%3Fa=b",
+        "/users/.%23",
+        "/users/%c0%ae%C0%AE/x",
+        "/a%c0%af..%c1%9cb",
         "/a\\b",
         "/a\nb",
         "/a\u{7f}",
@@ -195,14 +207,25 @@ fn loopback_is_this_machine_only() {
 
 #[test]
 fn an_id_is_one_segment_that_stays_in_the_path() {
-    for id in ["42", "a b", "a/b", "...", ".x", "x.", "%2ex", "ü", "-"] {
+    for id in [
+        "42", "a b", "a/b", "...", ".x", "x.", "%2ex", "ü", "-", "%", "%2", "%zz", ". .", ".%20x",
+        "%c0", "%c3%bc", "?", ";x",
+    ] {
         assert_eq!(check_segment(id), Ok(()), "{id:?}");
     }
     for id in [
         "",
+        " ",
+        "%20",
+        "%2520",
+        "%00",
+        "\u{a0}",
         ".",
         "..",
         "%2e",
+        "%25%32%65",
+        ".%09",
+        "%c0%ae",
         "%2E.",
         ".%2e",
         "%252e",
@@ -216,4 +239,11 @@ fn an_id_is_one_segment_that_stays_in_the_path() {
     ] {
         assert!(check_segment(id).is_err(), "{id:?}");
     }
+}
+
+#[test]
+fn a_long_text_that_is_encoded_very_often_takes_one_pass() {
+    let often = format!("%{}2e", "25".repeat(1_000_000));
+    assert!(check_segment(&often).is_err());
+    assert!(base("https://h.example").join(&often).is_err());
 }

@@ -20,9 +20,6 @@ use crate::commands::fetch::line_file::LineFile;
 /// Version of the file's format.
 pub(crate) const VERSION: u32 = 1;
 
-/// The error of another file, as the end of a sentence that begins with its name.
-const NO_JOURNAL: &str = "is not a journal of apirl";
-
 /// A line of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -161,21 +158,24 @@ impl JournalContent {
     pub(crate) fn read(mut from: impl BufRead) -> Result<Self, String> {
         let mut content = Self::default();
         let mut line = Vec::new();
-        loop {
+        for number in 1.. {
             line.clear();
             from.read_until(b'\n', &mut line)
                 .map_err(|error| format!("could not be read: {error}"))?;
             // A kill during a write leaves a truncated line. The request that it announces was not sent.
             if line.last() != Some(&b'\n') {
-                return Ok(content);
+                break;
             }
             content.whole += line.len() as u64;
-            let entry = serde_json::from_slice(&line).map_err(|_| NO_JOURNAL.to_owned())?;
-            content.add(entry)?;
+            let invalid = || format!("is not a journal of apirl: line {number} is invalid");
+            let entry = serde_json::from_slice(&line).map_err(|_| invalid())?;
+            content.add(entry, invalid)?;
         }
+        Ok(content)
     }
 
-    fn add(&mut self, entry: JournalEntry) -> Result<(), String> {
+    /// Adds an entry. `invalid` is the error of one that can't be there.
+    fn add(&mut self, entry: JournalEntry, invalid: impl FnOnce() -> String) -> Result<(), String> {
         match entry {
             JournalEntry::Run { version, .. } if version != VERSION => {
                 return Err(format!(
@@ -184,13 +184,13 @@ impl JournalContent {
             }
             JournalEntry::Run { settings, .. } => self.settings = Some(settings),
             JournalEntry::Read { lines, hash } => {
-                let hash = hash.parse().map_err(|_| NO_JOURNAL.to_owned())?;
+                let hash = hash.parse().map_err(|_| invalid())?;
                 self.add_checkpoint(Checkpoint { lines, hash });
             }
             JournalEntry::Start(n) if n <= self.lines() => {
                 self.started.insert(n);
             }
-            JournalEntry::Start(_) => return Err(NO_JOURNAL.to_owned()),
+            JournalEntry::Start(_) => return Err(invalid()),
             JournalEntry::Unsent(n) => self.started.remove(n),
         }
         Ok(())
@@ -286,6 +286,8 @@ mod tests {
     #[test]
     fn another_file_is_refused() {
         assert!(read("hello\n").is_err());
+        let problem = read(&format!("{RUN}{READ}\0\0\n")).expect_err("a hole");
+        assert!(problem.contains("line 3 is invalid"), "{problem}");
         assert!(read("{\"start\":9000000000000}\n").is_err(), "never read");
         assert!(read("{\"read\":{\"lines\":1,\"hash\":\"xyz\"}}\n").is_err());
         let newer = RUN.replace("\"version\":1", "\"version\":2");

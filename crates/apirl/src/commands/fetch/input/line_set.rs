@@ -1,9 +1,13 @@
 //! A set of line numbers.
 
-/// A set of input lines by their numbers. It needs one bit for each line.
+use std::collections::BTreeMap;
+
+/// A set of input lines by their numbers. It needs a few bits for each line, however high the numbers are: a damaged
+/// journal may hold any.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LineSet {
-    bits: Vec<u64>,
+    /// Bits of 64 neighbours each, by their number divided by 64.
+    words: BTreeMap<u64, u64>,
     count: u64,
 }
 
@@ -11,18 +15,16 @@ impl LineSet {
     /// Adds a line. Returns whether it is new.
     pub(crate) fn insert(&mut self, n: u64) -> bool {
         let (word, bit) = Self::position(n);
-        if self.bits.len() <= word {
-            self.bits.resize(word + 1, 0);
-        }
-        let is_new = self.bits[word] & bit == 0;
-        self.bits[word] |= bit;
+        let bits = self.words.entry(word).or_default();
+        let is_new = *bits & bit == 0;
+        *bits |= bit;
         self.count += u64::from(is_new);
         is_new
     }
 
     pub(crate) fn remove(&mut self, n: u64) {
         let (word, bit) = Self::position(n);
-        if let Some(bits) = self.bits.get_mut(word) {
+        if let Some(bits) = self.words.get_mut(&word) {
             self.count -= u64::from(*bits & bit != 0);
             *bits &= !bit;
         }
@@ -30,13 +32,12 @@ impl LineSet {
 
     pub(crate) fn contains(&self, n: u64) -> bool {
         let (word, bit) = Self::position(n);
-        self.bits.get(word).is_some_and(|bits| bits & bit != 0)
+        self.words.get(&word).is_some_and(|bits| bits & bit != 0)
     }
 
     /// Returns the lines in ascending order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = u64> {
-        let words = (0..).zip(&self.bits);
-        words.flat_map(|(word, bits)| {
+        self.words.iter().flat_map(|(word, bits)| {
             let lines = (0..64).filter(move |bit| bits & (1 << bit) != 0);
             lines.map(move |bit| 64 * word + bit)
         })
@@ -47,12 +48,9 @@ impl LineSet {
         self.count
     }
 
-    /// Returns the index of the word and the bit in it.
-    fn position(n: u64) -> (usize, u64) {
-        (
-            usize::try_from(n / 64).unwrap_or(usize::MAX - 1),
-            1 << (n % 64),
-        )
+    /// Returns the number of the word and the bit in it.
+    fn position(n: u64) -> (u64, u64) {
+        (n / 64, 1 << (n % 64))
     }
 }
 
@@ -70,5 +68,15 @@ mod tests {
         set.remove(500);
         assert_eq!(set.iter().collect::<Vec<_>>(), [1, 64, 127, 200]);
         assert_eq!(set.count(), 4);
+    }
+
+    #[test]
+    fn a_high_number_takes_no_memory_for_those_below_it() {
+        let mut set = LineSet::default();
+        for n in [u64::MAX, 0, u64::MAX - 64] {
+            assert!(set.insert(n));
+        }
+        assert!(set.contains(u64::MAX) && !set.contains(u64::MAX - 1));
+        assert_eq!(set.iter().collect::<Vec<_>>(), [0, u64::MAX - 64, u64::MAX]);
     }
 }

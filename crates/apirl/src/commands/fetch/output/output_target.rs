@@ -105,8 +105,10 @@ pub(crate) fn open(
 
     // Continue if the journal has an earlier run.
     if resume {
-        let content = JournalContent::read(BufReader::new(&file))
-            .map_err(|problem| Failure::usage(format_args!("{} {problem}", path.display())))?;
+        let content = JournalContent::read(BufReader::new(&file)).map_err(|problem| {
+            Failure::usage(format_args!("{} {problem}", path.display()))
+                .hint("without it no request may be sent again; start again with another --output")
+        })?;
         if content.settings.is_some() {
             let journal = Journal::after(file, content.whole).map_err(unwritable(&path))?;
             return continue_run(output, journal, content, settings, existing);

@@ -44,14 +44,19 @@ fn replace(
     let mut copy = OsString::from(output);
     copy.push(".apirl-copy");
     let copy = PathBuf::from(copy);
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true);
-    let mut to = options.open(&copy).map_err(unwritable(&copy))?;
-    refuse_other(&copy, &mut to, "an output", existing_output::BEGINNING)?;
+    match OpenOptions::new().read(true).write(true).open(&copy) {
+        Ok(mut found) => refuse_other(&copy, &mut found, "an output", existing_output::BEGINNING)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(unwritable(&copy)(error)),
+    }
 
     let replaced = File::open(output).and_then(|from| {
-        to.set_len(0)?;
-        let mut to = BufWriter::new(to);
+        // Removed and not emptied: it may be a link to another file.
+        match fs::remove_file(&copy) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut to = BufWriter::new(File::create_new(&copy)?);
         write(&from, &mut to)?;
         let to = to.into_inner().map_err(io::IntoInnerError::into_error)?;
         to.set_permissions(from.metadata()?.permissions())?;
