@@ -30,6 +30,8 @@ mod poll;
 mod probe;
 mod routes;
 mod rtt;
+#[cfg_attr(not(test), allow(dead_code))]
+mod sent_log;
 mod settings;
 mod state;
 mod view;
