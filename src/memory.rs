@@ -7,6 +7,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -37,6 +38,10 @@ pub(crate) struct Memory {
     next_look: AtomicU64,
     /// The content of the file. The thread that writes the file holds the lock.
     saved: Mutex<Option<Learned>>,
+    /// Cost that the file reserves of known limits with long windows, if there are any, and the sum of the costs of all
+    /// permits up to which its content holds.
+    reserve: OnceLock<Option<u64>>,
+    holds_until: AtomicU64,
     /// Whether a failure was reported: only the first one is.
     warned: AtomicBool,
 }
@@ -70,6 +75,8 @@ impl Memory {
             key,
             next_look: AtomicU64::new(0),
             saved: Mutex::new(None),
+            reserve: OnceLock::new(),
+            holds_until: AtomicU64::new(0),
             warned: AtomicBool::new(false),
         }
     }
@@ -80,13 +87,15 @@ impl Memory {
     /// Removes what runs that were killed have left in the directory.
     pub(crate) fn load(&self, limiter: &DynamicRateLimiter) {
         leftovers::remove_from(folder_of(&self.path));
+        self.reserve
+            .get_or_init(|| limiter.reserve_of_known_limits());
         match self.read() {
             Ok(Some(learned)) => {
-                *self.saved.lock() = Some(learned);
                 // Skip a shared limiter that has learned something already.
                 if limiter.learned().is_none() {
                     limiter.restore(&learned);
                 }
+                *self.saved.lock() = Some(learned);
             }
             Ok(None) => {}
             Err(error) => self.warn(limiter, "read", &error),
@@ -109,29 +118,61 @@ impl Memory {
         if is_mine && due != Time::ZERO.as_nanos() {
             // If another thread is still writing to a slow disk, this one does not wait for it.
             if let Some(saved) = self.saved.try_lock() {
-                self.write(limiter, saved);
+                self.write(limiter, saved, self.reserve());
             }
         }
     }
 
-    /// Saves what is new, and waits for another thread that writes.
-    pub(crate) fn save(&self, limiter: &DynamicRateLimiter) {
-        self.write(limiter, self.saved.lock());
+    /// Saves what was used of known limits with long windows, before a request is sent that goes beyond what the file
+    /// reserves.
+    pub(crate) fn before_sending(&self, limiter: &DynamicRateLimiter) {
+        let holds = || limiter.sent() <= self.holds_until.load(Ordering::Acquire);
+        if self.reserve() == 0 || holds() {
+            return;
+        }
+        let saved = self.saved.lock();
+        // Another thread may have saved it meanwhile.
+        if !holds() {
+            self.write(limiter, saved, self.reserve());
+        }
     }
 
-    fn write(&self, limiter: &DynamicRateLimiter, mut saved: MutexGuard<'_, Option<Learned>>) {
+    fn reserve(&self) -> u64 {
+        self.reserve.get().copied().flatten().unwrap_or(0)
+    }
+
+    /// Saves what is new, and waits for another thread that writes.
+    pub(crate) fn save(&self, limiter: &DynamicRateLimiter) {
+        self.write(limiter, self.saved.lock(), 0);
+    }
+
+    /// Writes what is new, with a reserve for the requests to come.
+    fn write(
+        &self,
+        limiter: &DynamicRateLimiter,
+        mut saved: MutexGuard<'_, Option<Learned>>,
+        reserve: u64,
+    ) {
+        // Read first: what is sent meanwhile does not count as saved.
+        let sent = limiter.sent();
         let Some(learned) = limiter.learned() else {
             return;
         };
-        if saved.is_some_and(|saved| saved.is_as(&learned)) {
+        // The permit of the request that is about to be sent is counted already.
+        let more = reserve.saturating_sub(1);
+        let learned = learned.with_reserve(more);
+        if saved.as_ref().is_some_and(|saved| saved.is_as(&learned)) {
             return;
         }
         let record = Record {
             key: self.key.clone(),
             learned,
         };
+        // After a failure, too: not every request tries again.
+        let holds_until = sent.saturating_add(more);
+        self.holds_until.store(holds_until, Ordering::Release);
         match replace(&self.path, &record) {
-            Ok(()) => *saved = Some(learned),
+            Ok(()) => *saved = Some(record.learned),
             // A full disk may have room again at the next check.
             Err(error) => self.warn(limiter, "write", &error),
         }

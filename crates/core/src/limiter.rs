@@ -30,7 +30,6 @@ mod poll;
 mod probe;
 mod routes;
 mod rtt;
-#[cfg_attr(not(test), allow(dead_code))]
 mod sent_log;
 mod settings;
 mod state;
@@ -56,5 +55,7 @@ pub use routes::{Place, Routes};
 pub use settings::{Learning, Settings};
 pub use view::{Allowance, Belief, Membership, View};
 
+#[cfg(test)]
+mod known_properties;
 #[cfg(test)]
 mod learning_properties;

@@ -119,8 +119,9 @@ pub struct ApiRateConfig {
     /// Rules for requests that the server may safely process twice. Defaults to the request's method.
     pub idempotency: IdempotencyConfig,
     /// Known quotas beside the learned limit, such as 1,000 requests an hour. A request needs room in all of
-    /// them. They are never learned. Each quota lets a tenth of its requests go at once and spreads the rest,
-    /// so that no window of its length contains more requests than it allows. Defaults to none.
+    /// them, and waits for it without a bound. They are never learned. All of a quota may go at once, and no window of
+    /// its length contains more requests than it allows. In a window of less than 5 s a tenth goes at once, and the
+    /// rest is spread. Defaults to none.
     pub limits: Vec<LimitConfig>,
     /// Parts of the API with a limit of their own. Defaults to none.
     pub scopes: Vec<ScopeConfig>,

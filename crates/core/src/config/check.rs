@@ -112,7 +112,7 @@ impl ApiRateConfig {
             .map(|(place, limit)| {
                 let whole = limit.requests.fract() == 0.0 && limit.requests >= 1.0;
                 // `as` saturates at `u64::MAX`, which is beyond any real quota.
-                let known = FixedLimit::new(limit.requests as u64, limit.per, None);
+                let known = FixedLimit::new(limit.requests as u64, limit.per);
                 known.filter(|_| whole).ok_or_else(|| {
                     let problem = format!(
                         "{} requests per {:?} is not a valid quota (expected a whole number of requests from 1, and a window above 0)",

@@ -93,10 +93,10 @@ impl Engine {
 
     /// Returns what was learned, for the next run. See [`Controller::learned`].
     #[must_use]
-    pub fn learned(&self, unix_now: Duration) -> Option<Learned> {
+    pub fn learned(&self, now: Time, unix_now: Duration) -> Option<Learned> {
         match self {
-            Self::Own(own) => own.learned(unix_now),
-            Self::Fleet(member) => member.learned(unix_now),
+            Self::Own(own) => own.learned(now, unix_now),
+            Self::Fleet(member) => member.learned(now, unix_now),
         }
     }
 
@@ -105,6 +105,26 @@ impl Engine {
         match self {
             Self::Own(own) => own.restore(now, learned, unix_now),
             Self::Fleet(member) => member.restore(now, learned, unix_now),
+        }
+    }
+
+    /// Returns the sum of the costs of all grants.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        match self {
+            Self::Own(own) => own.sent(),
+            Self::Fleet(member) => member.in_force(Time::ZERO).0.sent(),
+        }
+    }
+
+    /// Returns the cost that may be sent until what was [`learned`](Self::learned) has to be stored again, so that a process
+    /// that is killed has not used known limits without a trace. `None` if no known limit has a window of more than 60 s,
+    /// and in a fleet, whose store outlives the process.
+    #[must_use]
+    pub fn reserve_of_known_limits(&self) -> Option<u64> {
+        match self {
+            Self::Own(own) => own.reserve_of_known_limits(),
+            Self::Fleet(_) => None,
         }
     }
 

@@ -19,9 +19,17 @@ pub(crate) struct WindowLimit {
     pub(crate) window: Duration,
 }
 
-/// Requests that were sent close together, counted as if all of them were sent with the last one.
+impl WindowLimit {
+    /// Returns how many requests make a group.
+    pub(crate) const fn share(self) -> u64 {
+        self.most.div_ceil(MOST_GROUPS as u64)
+    }
+}
+
+/// Requests that were sent close together, counted as if all of them were sent with the last one: its time and their
+/// number. The time is in nanoseconds of [`Time`], and negative for what was sent before the clock began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Group(Time, u64);
+struct Group(i64, u64);
 
 /// The requests of the last window, in at most 64 groups. Its limit is passed to every call.
 ///
@@ -32,19 +40,26 @@ pub(crate) struct SentLog {
     /// The oldest first.
     groups: VecDeque<Group>,
     /// Time of the last group that was forgotten.
-    forgotten: Option<Time>,
+    forgotten: Option<i64>,
 }
 
 impl SentLog {
     /// Notes that requests of this cost were sent at `at`, whether they were ready or not.
-    ///
-    /// A cost above the limit blocks the log for as many windows as the limit needs for it.
     pub(crate) fn record(&mut self, at: Time, cost: u64, of: WindowLimit) {
+        self.add(nanos(at), cost, of);
+    }
+
+    /// Notes what was sent this long before `now`, maybe by an earlier process. The oldest comes first.
+    pub(crate) fn record_earlier(&mut self, now: Time, ago: Duration, cost: u64, of: WindowLimit) {
+        self.add(nanos(now).saturating_sub(length(ago)), cost, of);
+    }
+
+    fn add(&mut self, at: i64, cost: u64, of: WindowLimit) {
+        if cost == 0 {
+            return;
+        }
         self.forget(at, of.window);
-        let more_windows = cost.saturating_sub(1) / of.most;
-        let more_windows = u32::try_from(more_windows).unwrap_or(u32::MAX);
-        let at = at + of.window.saturating_mul(more_windows);
-        let share = of.most.div_ceil(MOST_GROUPS as u64);
+        let share = of.share();
         match self.groups.back_mut() {
             Some(Group(last, count)) if at <= *last || count.saturating_add(cost) <= share => {
                 *last = at.max(*last);
@@ -71,7 +86,7 @@ impl SentLog {
                 break;
             };
             used = used.saturating_sub(*count);
-            ready = *last + of.window;
+            ready = time(last.saturating_add(length(of.window)));
         }
         ready
     }
@@ -90,12 +105,30 @@ impl SentLog {
 
     /// Returns how much the window that ends at `now` holds.
     pub(crate) fn used(&self, now: Time, window: Duration) -> u64 {
-        let inside = self.groups.iter().filter(|it| it.0 + window > now);
-        inside.fold(0, |sum, it| sum.saturating_add(it.1))
+        let inside = self.inside(now, window).map(|it| it.1);
+        inside.fold(0, u64::saturating_add)
+    }
+
+    /// Returns what the window that ends at `now` holds, the oldest first: how long ago it was sent, and its cost.
+    pub(crate) fn lately(
+        &self,
+        now: Time,
+        window: Duration,
+    ) -> impl Iterator<Item = (Duration, u64)> {
+        self.inside(now, window).map(move |Group(last, count)| {
+            let ago = nanos(now).saturating_sub(*last);
+            (Duration::from_nanos(ago.try_into().unwrap_or(0)), *count)
+        })
+    }
+
+    fn inside(&self, now: Time, window: Duration) -> impl Iterator<Item = &Group> {
+        let begins = nanos(now).saturating_sub(length(window));
+        self.groups.iter().filter(move |it| it.0 > begins)
     }
 
     /// Takes back a request of this cost that was recorded at `at`, and not sent after all.
     pub(crate) fn take_back(&mut self, at: Time, cost: u64) {
+        let at = nanos(at);
         // After a group was forgotten, the one with the same times is another.
         if self.forgotten.is_some_and(|it| at <= it) {
             return;
@@ -114,16 +147,14 @@ impl SentLog {
     pub(crate) fn is_plausible(&self, latest: Time) -> bool {
         self.groups.len() <= MOST_GROUPS
             && self.groups.iter().is_sorted_by_key(|it| it.0)
-            && self.groups.back().is_none_or(|it| it.0 <= latest)
+            && self.groups.back().is_none_or(|it| it.0 <= nanos(latest))
     }
 
     /// Forgets the groups that are out of the window that ends at `now`.
-    fn forget(&mut self, now: Time, window: Duration) {
-        while let Some(Group(last, _)) = self.groups.front()
-            && *last + window <= now
-        {
-            self.forgotten = Some(*last);
-            self.groups.pop_front();
+    fn forget(&mut self, now: i64, window: Duration) {
+        let begins = now.saturating_sub(length(window));
+        while self.groups.front().is_some_and(|it| it.0 <= begins) {
+            self.forgotten = self.groups.pop_front().map(|it| it.0);
         }
     }
 
@@ -131,7 +162,7 @@ impl SentLog {
     fn merge(&mut self) {
         let pairs = self.groups.make_contiguous().chunks(2);
         let joined = pairs.map(|pair| {
-            let last = pair.last().map_or(Time::ZERO, |it| it.0);
+            let last = pair.last().map_or(0, |it| it.0);
             Group(
                 last,
                 pair.iter().fold(0, |sum, it| sum.saturating_add(it.1)),
@@ -144,6 +175,21 @@ impl SentLog {
         let counts = self.groups.iter().map(|it| it.1);
         counts.fold(0, u64::saturating_add)
     }
+}
+
+/// Returns the nanoseconds of a time.
+fn nanos(at: Time) -> i64 {
+    i64::try_from(at.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// Returns the nanoseconds of a duration.
+fn length(time: Duration) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// Returns the time that these nanoseconds count to, at the earliest the start of time.
+fn time(nanos: i64) -> Time {
+    Time::from_nanos(nanos.try_into().unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -194,12 +240,27 @@ mod tests {
     }
 
     #[test]
-    fn a_cost_above_the_limit_waits_for_an_empty_log_and_is_paid_off_window_by_window() {
+    fn a_cost_above_the_limit_waits_for_an_empty_log() {
         let of = limit(3, 60);
         let mut log = sent_at(&[0], of);
         assert_eq!(log.ready(7, of), at(60_000));
         log.record(at(60_000), 7, of);
-        assert_eq!(log.ready(1, of), at(60_000 + 3 * 60_000));
+        assert_eq!(log.ready(1, of), at(120_000));
+    }
+
+    #[test]
+    fn what_an_earlier_process_sent_counts_until_its_window_is_over() {
+        let of = limit(3, 60);
+        let earlier = sent_at(&[0, 30_000], of);
+        let mut log = SentLog::default();
+        // The clock of this process begins when that of the earlier one shows 40 s.
+        for (ago, count) in earlier.lately(at(40_000), of.window) {
+            log.record_earlier(Time::ZERO, ago, count, of);
+        }
+        log.record(Time::ZERO, 1, of);
+        assert_eq!(log.ready(1, of), at(20_000));
+        assert_eq!(log.ready(2, of), at(50_000));
+        assert_eq!(log.used(at(20_000), of.window), 2);
     }
 
     #[test]

@@ -61,8 +61,8 @@ impl Controller {
 
     /// Takes the tokens of every limit and returns the grant.
     fn issue(&mut self, now: Time, cost: u32, waited: bool) -> Grant {
-        for (limit, bucket) in self.settings.fixed.iter().zip(&mut self.state.fixed) {
-            limit.take(bucket, now, f64::from(cost));
+        for (limit, usage) in self.settings.fixed.iter().zip(&mut self.state.fixed) {
+            limit.take(usage, now, cost);
         }
         let State {
             lineage,
@@ -118,7 +118,8 @@ impl Controller {
             Passage::Free | Passage::AfterTrial(_) | Passage::Denied(_) => Time::ZERO,
         };
         let fixed = self.settings.fixed.iter().zip(&self.state.fixed);
-        let fixed = fixed.map(|(limit, bucket)| limit.due(bucket, ahead as f64 + f64::from(cost)));
+        let amount = ahead.saturating_add(u64::from(cost));
+        let fixed = fixed.map(|(limit, usage)| limit.due(usage, now, amount));
         let due = fixed.fold(due, Time::max);
         let announced = if self.has_all_responses() {
             self.announced_due(now, ahead)

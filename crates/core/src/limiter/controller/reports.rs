@@ -146,8 +146,8 @@ impl Controller {
             let capacity = self.capacity();
             self.state.bucket.put_back(f64::from(grant.cost), capacity);
         }
-        for (limit, bucket) in self.settings.fixed.iter().zip(&mut self.state.fixed) {
-            limit.put_back(bucket, f64::from(grant.cost));
+        for (limit, usage) in self.settings.fixed.iter().zip(&mut self.state.fixed) {
+            limit.put_back(usage, grant.issued_at, grant.cost);
         }
     }
 

@@ -177,8 +177,9 @@ impl Member {
     }
 
     /// Returns what was learned, for the next run.
-    pub(crate) fn learned(&self, unix_now: Duration) -> Option<Learned> {
-        self.standalone().unwrap_or(&self.seen).learned(unix_now)
+    pub(crate) fn learned(&self, now: Time, unix_now: Duration) -> Option<Learned> {
+        let (controller, at) = self.in_force(now);
+        controller.learned(at, unix_now)
     }
 
     /// Returns the controller that decides now, and the time by its clock.

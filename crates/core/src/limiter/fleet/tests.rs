@@ -609,7 +609,7 @@ fn a_record_that_is_damaged_foreign_or_of_a_time_to_come_is_a_fresh_start() {
     assert_eq!(Record::read(&good[..good.len() / 2], now), None);
     assert_eq!(Record::read("", now), None);
     assert_eq!(
-        Record::read(&good.replace("\"format\":2", "\"format\":1"), now),
+        Record::read(&good.replace("\"format\":3", "\"format\":1"), now),
         None
     );
     assert_eq!(
@@ -751,7 +751,7 @@ fn the_trial_of_a_circuit_is_sent_though_callers_are_turned_away() {
 
 #[test]
 fn a_worker_that_was_alone_keeps_to_known_limits() {
-    let limit = FixedLimit::new(5, 3600 * SECOND, Some(5)).expect("a limit");
+    let limit = FixedLimit::new(5, 3600 * SECOND).expect("a limit");
     let settings = Settings {
         fixed: vec![limit],
         ..steady()

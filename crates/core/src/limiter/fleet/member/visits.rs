@@ -22,6 +22,10 @@ const FAR: Duration = Duration::from_secs(2);
 /// little.
 const LONGER: Duration = Duration::from_millis(100);
 
+/// The time that a wall clock shows, to a worker that tells what it has learned now. Far from its beginning, so that
+/// what was sent before can be told.
+const EPOCH: Duration = Duration::from_secs(1 << 31);
+
 impl Member {
     /// Returns what the driver does next. `costs` are those of the waiting callers, in their order. `seed` names the
     /// state, if it has to begin.
@@ -71,7 +75,7 @@ impl Member {
             seen_lineage: self.seen.lineage(),
             lead,
             visit: self.visit,
-            memory: self.seen.learned(Duration::ZERO),
+            memory: self.seen.learned(self.to_store(now), EPOCH),
             lineage: seed,
             pause: self.seen.pause_left(self.to_store(now)),
             alone_for: self.alone_for(now),
