@@ -500,7 +500,7 @@ fn a_job_learns_the_limit_and_the_next_job_knows_it() {
 }
 
 /// A client of an API with this known limit, at this time of the wall clock. It may send 100 at once otherwise.
-fn limited(folder: &Folder, limit: LimitConfig, base_url: &str, unix: u64) -> DynamicAPIClient {
+fn limited(folder: &Folder, limit: &LimitConfig, base_url: &str, unix: u64) -> DynamicAPIClient {
     let clock = ManualClock::new();
     clock.set_unix_now(Duration::from_secs(unix));
     let config = ApiRateConfig {
@@ -509,7 +509,7 @@ fn limited(folder: &Folder, limit: LimitConfig, base_url: &str, unix: u64) -> Dy
         initial_rate: 100.0,
         max_rate: 100.0,
         bucket: BucketConfig::of(100.0, 100.0),
-        limits: vec![limit],
+        limits: vec![limit.clone()],
         ..Default::default()
     };
     let builder = DynamicAPIClient::builder(config).clock(Arc::new(clock));
@@ -529,18 +529,18 @@ fn a_job_that_starts_twice_in_a_window_of_a_known_limit_does_not_get_it_twice() 
     let folder = Folder::new("twice");
     let limit = LimitConfig::per_minute(20.0);
     let nowhere = "http://127.0.0.1:9/v1";
-    let first = limited(&folder, limit, nowhere, 1_900_000_000);
+    let first = limited(&folder, &limit, nowhere, 1_900_000_000);
     assert_eq!(at_once(&first), 20);
     drop(first);
     for second in [1_900_000_010, 1_900_000_060] {
-        let again = limited(&folder, limit, nowhere, second);
+        let again = limited(&folder, &limit, nowhere, second);
         assert_eq!(at_once(&again), 0, "at {second}");
     }
     // The wall clock was put back: nobody knows when the first one ran.
-    let earlier = limited(&folder, limit, nowhere, 1_800_000_000);
+    let earlier = limited(&folder, &limit, nowhere, 1_800_000_000);
     assert_eq!(at_once(&earlier), 0);
     drop(earlier);
-    let later = limited(&folder, limit, nowhere, 1_900_000_061);
+    let later = limited(&folder, &limit, nowhere, 1_900_000_061);
     assert_eq!(at_once(&later), 20);
 }
 
@@ -549,13 +549,13 @@ fn what_a_killed_process_sent_under_a_long_known_limit_is_remembered() {
     let folder = Folder::new("killed-job");
     let api = SimulatedApi::builder().start().expect("a server");
     let limit = LimitConfig::per_hour(50.0);
-    let killed = limited(&folder, limit, &api.base_url(), 1_900_000_000);
+    let killed = limited(&folder, &limit, &api.base_url(), 1_900_000_000);
     for page in 0..30 {
         let response = killed.get(format!("/pages/{page}")).send();
         response.expect("a response").bytes().expect("a body");
     }
     std::mem::forget(killed);
-    let next = limited(&folder, limit, &api.base_url(), 1_900_000_600);
+    let next = limited(&folder, &limit, &api.base_url(), 1_900_000_600);
     assert_eq!(at_once(&next), 20);
 }
 
@@ -564,7 +564,7 @@ fn a_long_known_limit_costs_a_write_for_each_64th_of_it() {
     let folder = Folder::new("writes");
     let api = SimulatedApi::builder().start().expect("a server");
     let limit = LimitConfig::per_hour(640.0);
-    let client = limited(&folder, limit, &api.base_url(), 1_900_000_000);
+    let client = limited(&folder, &limit, &api.base_url(), 1_900_000_000);
     let mut files = Vec::new();
     for page in 0..30 {
         let response = client.get(format!("/pages/{page}")).send();

@@ -60,10 +60,12 @@ impl DynamicRateLimiter {
     /// Returns a permit if there is one right now, else how long it would take. Never overtakes the queue.
     pub fn try_acquire(&self) -> TryAcquire {
         let now = self.shared.clock.now();
+        let unix_now = self.shared.wall_clock();
         let mut core = self.shared.core.lock();
         if core.closed {
             return TryAcquire::Closed;
         }
+        core.show_wall_clock(now, unix_now);
         let Core { engine, queue, .. } = &mut *core;
         match queue.try_turn(engine, now, 1) {
             Ok(grant) => {

@@ -276,6 +276,7 @@ impl DynamicRateLimiter {
     pub fn restore(&self, learned: &Learned) {
         let unix_now = self.shared.clock.unix_now();
         self.feed(Origin::Manual, Cause::default(), |core, now| {
+            core.show_wall_clock(now, Some(unix_now));
             core.engine.restore(now, learned, unix_now)
         });
     }

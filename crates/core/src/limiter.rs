@@ -25,6 +25,7 @@ mod learned;
 mod learner;
 mod outcome;
 mod pause;
+mod periods;
 mod phase;
 mod poll;
 mod probe;

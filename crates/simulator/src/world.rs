@@ -14,6 +14,8 @@
 //! # Ok::<(), api_ratelimiter_simulator::LimitError>(())
 //! ```
 
+#[cfg(test)]
+mod calendar_tests;
 pub mod chart;
 mod client;
 mod fastest;

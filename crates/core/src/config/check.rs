@@ -108,20 +108,11 @@ impl ApiRateConfig {
     /// Returns the known quotas, checked.
     fn fixed(&self) -> Result<Vec<FixedLimit>> {
         let limits = self.limits.iter().enumerate();
-        limits
-            .map(|(place, limit)| {
-                let whole = limit.requests.fract() == 0.0 && limit.requests >= 1.0;
-                // `as` saturates at `u64::MAX`, which is beyond any real quota.
-                let known = FixedLimit::new(limit.requests as u64, limit.per);
-                known.filter(|_| whole).ok_or_else(|| {
-                    let problem = format!(
-                        "{} requests per {:?} is not a valid quota (expected a whole number of requests from 1, and a window above 0)",
-                        limit.requests, limit.per
-                    );
-                    self.bad(&format!("limits[{place}]"), problem)
-                })
-            })
-            .collect()
+        let fixed = limits.map(|(place, limit)| {
+            let fixed = limit.fixed();
+            fixed.map_err(|problem| self.bad(&format!("limits[{place}]"), problem))
+        });
+        fixed.collect()
     }
 
     /// Returns the scopes in the form that requests are matched with.

@@ -21,6 +21,7 @@ use crate::time::Time;
 
 mod caps;
 mod grants;
+mod known;
 mod reports;
 mod retreat;
 #[cfg(test)]
@@ -107,6 +108,8 @@ impl Controller {
             reset_at: Time::ZERO,
             grace: Duration::ZERO,
             announced_by: 0,
+            unix_ahead: Duration::ZERO,
+            unix_moved_at: now,
             held_by_cap: false,
             disagrees_since: None,
             disagreement_reported: false,

@@ -33,6 +33,23 @@ impl Engine {
         }
     }
 
+    /// Takes in what the wall clock shows `now`. See [`Controller::set_wall_clock`].
+    pub fn set_wall_clock(&mut self, now: Time, unix_now: Duration) {
+        match self {
+            Self::Own(own) => own.set_wall_clock(now, unix_now),
+            Self::Fleet(member) => member.set_wall_clock(now, unix_now),
+        }
+    }
+
+    /// Returns whether a known limit is renewed by the wall clock, so that the driver has to tell what that shows.
+    #[must_use]
+    pub fn follows_wall_clock(&self) -> bool {
+        match self {
+            Self::Own(own) => own.follows_wall_clock(),
+            Self::Fleet(member) => member.in_force(Time::ZERO).0.follows_wall_clock(),
+        }
+    }
+
     /// Checks that a request of this cost leaves no debt that holds up all others for long: at most what `max_rate` pays
     /// off within `max_cooldown`, or what a full bucket holds.
     ///

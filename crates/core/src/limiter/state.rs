@@ -40,6 +40,10 @@ pub(crate) struct State {
     pub(super) breaker: Option<Breaker>,
     /// What is used of the known limits, in the order of the settings.
     pub(super) fixed: Vec<Usage>,
+    /// How far the wall clock is ahead of the limiter's own: by the wall clock, days and months of known limits begin.
+    pub(super) unix_ahead: Duration,
+    /// When the wall clock was put forward or back last.
+    pub(super) unix_moved_at: Time,
     pub(super) last: Last,
     /// Number of grants whose outcome is not known.
     pub(super) under_way: u64,

@@ -1,13 +1,11 @@
-//! Caps beside the learned rate: known limits and announced ones.
+//! Caps beside the learned rate: announced limits.
 
 use std::time::Duration;
 
 use super::Controller;
 use crate::limiter::announced::AnnouncedLimits;
 use crate::limiter::budget::Bounds;
-use crate::limiter::fixed::FixedLimit;
 use crate::limiter::grant::Grant;
-use crate::limiter::learned::{KnownUsage, Learned, SentBefore};
 use crate::limiter::learner::Learner;
 use crate::limiter::state::State;
 use crate::rate::Rate;
@@ -32,76 +30,6 @@ impl Controller {
             self.state.under_way = 0;
         }
         self
-    }
-
-    /// Starts the known limits with a part of what another controller has left of them, at its time `seen_now`.
-    pub(in crate::limiter) fn take_part_of_fixed(
-        &mut self,
-        now: Time,
-        seen: &Self,
-        seen_now: Time,
-        part: f64,
-    ) {
-        let limits = seen.settings.fixed.iter().zip(&seen.state.fixed);
-        let own = self.settings.fixed.iter().zip(limits);
-        let left =
-            own.map(|(own, (whole, usage))| own.part_left(now, (whole, usage, seen_now), part));
-        self.state.fixed = left.collect();
-    }
-
-    /// Charges the known limits for `sent` tokens' worth of requests that this controller did not grant.
-    pub(in crate::limiter) fn charge_fixed(&mut self, now: Time, sent: u64) {
-        for (limit, usage) in self.settings.fixed.iter().zip(&mut self.state.fixed) {
-            limit.charge(usage, now, sent);
-        }
-    }
-
-    /// Returns what was used of the known limits, for the next run.
-    pub(super) fn used_of_known_limits(&self, now: Time, unix_now: Duration) -> Vec<KnownUsage> {
-        let limits = self.settings.fixed.iter().zip(&self.state.fixed);
-        let known = limits.map(|(limit, usage)| KnownUsage {
-            limit: limit.key(),
-            sent: (limit.lately(usage, now).into_iter())
-                .map(|(ago, cost)| SentBefore {
-                    last: unix_now.saturating_sub(ago),
-                    cost,
-                })
-                .collect(),
-        });
-        known.filter(|it| !it.sent.is_empty()).collect()
-    }
-
-    /// Returns how many requests may be sent until what was used of known limits has to be stored again. `None` if all of
-    /// them have short windows.
-    pub(in crate::limiter) fn reserve_of_known_limits(&self) -> Option<u64> {
-        let limits = self.settings.fixed.iter();
-        limits.filter_map(FixedLimit::reserve).min()
-    }
-
-    /// Takes in what an earlier run used of the known limits. One that is in use already stays as it is.
-    pub(super) fn restore_known_limits(
-        &mut self,
-        now: Time,
-        learned: &Learned,
-        unix_now: Duration,
-    ) {
-        for (limit, usage) in self.settings.fixed.iter().zip(&mut self.state.fixed) {
-            if !limit.lately(usage, now).is_empty() {
-                continue;
-            }
-            for sent in learned.used_of(&limit.key()) {
-                limit.charge_earlier(usage, now, unix_now.saturating_sub(sent.last), sent.cost);
-            }
-        }
-    }
-
-    /// Returns when the known limits let a request of this cost go.
-    pub(super) fn fixed_ready_at(&self, cost: u32) -> Time {
-        let limits = self.settings.fixed.iter().zip(&self.state.fixed);
-        limits
-            .map(|(limit, usage)| limit.ready_at(usage, cost))
-            .max()
-            .unwrap_or(Time::ZERO)
     }
 
     /// Returns when the announced limits let a request go, as things stand, after others that cost `ahead`.

@@ -48,7 +48,7 @@ pub(super) fn fingerprint(settings: &Settings) -> u64 {
     hash.optional("breaker", *breaker, NamedHash::breaker);
     for limit in fixed {
         hash.float("limit.requests", limit.most() as f64);
-        hash.duration("limit.per", limit.per());
+        hash.bytes("limit.of", limit.key().as_bytes());
     }
     hash.0.value()
 }
@@ -134,7 +134,7 @@ mod tests {
     fn workers_of_all_builds_agree_on_the_fingerprint() {
         // A change of these values splits every fleet during an update.
         assert_eq!(of(&ApiRateConfig::default()), 14192035827284440675);
-        assert_eq!(of(&config()), 8693913811503753909);
+        assert_eq!(of(&config()), 17551244712434983998);
     }
 
     #[test]

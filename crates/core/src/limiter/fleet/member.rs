@@ -176,6 +176,13 @@ impl Member {
         Ok(self.to_local(due))
     }
 
+    /// Takes in what the wall clock shows, for a worker that is alone. The time of a fleet's store is a wall clock's.
+    pub(crate) fn set_wall_clock(&mut self, now: Time, unix_now: Duration) {
+        if let Some(standalone) = self.standalone_mut() {
+            standalone.set_wall_clock(now, unix_now);
+        }
+    }
+
     /// Returns what was learned, for the next run.
     pub(crate) fn learned(&self, now: Time, unix_now: Duration) -> Option<Learned> {
         let (controller, at) = self.in_force(now);

@@ -22,10 +22,6 @@ const FAR: Duration = Duration::from_secs(2);
 /// little.
 const LONGER: Duration = Duration::from_millis(100);
 
-/// The time that a wall clock shows, to a worker that tells what it has learned now. Far from its beginning, so that
-/// what was sent before can be told.
-const EPOCH: Duration = Duration::from_secs(1 << 31);
-
 impl Member {
     /// Returns what the driver does next. `costs` are those of the waiting callers, in their order. `seed` names the
     /// state, if it has to begin.
@@ -66,6 +62,8 @@ impl Member {
     pub(super) fn ask(&mut self, now: Time, wanted: Vec<u32>, seed: u64) -> SyncRequest {
         self.report_by = None;
         self.asked_at = now;
+        // The store's time is a wall clock's.
+        let at = self.to_store(now);
         let lead = (self.visit * LEAD_IN_VISITS).clamp(LEAD[0], LEAD[1]);
         SyncRequest {
             wanted,
@@ -75,7 +73,7 @@ impl Member {
             seen_lineage: self.seen.lineage(),
             lead,
             visit: self.visit,
-            memory: self.seen.learned(self.to_store(now), EPOCH),
+            memory: self.seen.learned(at, at.saturating_since(Time::ZERO)),
             lineage: seed,
             pause: self.seen.pause_left(self.to_store(now)),
             alone_for: self.alone_for(now),
