@@ -19,9 +19,10 @@ use crate::random;
 use crate::rate_limiter::DynamicRateLimiter;
 use api_ratelimiter_core::Time;
 use api_ratelimiter_core::hash::Fnv64;
-use api_ratelimiter_core::limiter::Learned;
-
+mod kept;
 mod leftovers;
+
+use kept::Kept;
 
 /// Maximum length of a file that is read, in bytes. One that was written here is far shorter.
 const MOST_BYTES: u64 = 1 << 20;
@@ -37,7 +38,7 @@ pub(crate) struct Memory {
     /// Time of the next check for something to save, in nanoseconds of the limiter's clock.
     next_look: AtomicU64,
     /// The content of the file. The thread that writes the file holds the lock.
-    saved: Mutex<Option<Learned>>,
+    saved: Mutex<Option<Kept>>,
     /// Cost that the file reserves of known limits with long windows, if there are any, and the sum of the costs of all
     /// permits up to which its content holds.
     reserve: OnceLock<Option<u64>>,
@@ -60,7 +61,8 @@ struct Key {
 #[serde(deny_unknown_fields)]
 struct Record {
     key: Key,
-    learned: Learned,
+    #[serde(flatten)]
+    kept: Kept,
 }
 
 impl Memory {
@@ -87,15 +89,15 @@ impl Memory {
     /// Removes what runs that were killed have left in the directory.
     pub(crate) fn load(&self, limiter: &DynamicRateLimiter) {
         leftovers::remove_from(folder_of(&self.path));
-        self.reserve
-            .get_or_init(|| limiter.reserve_of_known_limits());
+        self.reserve.get_or_init(|| {
+            let scopes = limiter.scopes().iter().map(|(_, scope)| scope);
+            let limiters = std::iter::once(limiter).chain(scopes);
+            limiters.filter_map(|it| it.reserve_of_known_limits()).min()
+        });
         match self.read() {
-            Ok(Some(learned)) => {
-                // Skip a shared limiter that has learned something already.
-                if limiter.learned().is_none() {
-                    limiter.restore(&learned);
-                }
-                *self.saved.lock() = Some(learned);
+            Ok(Some(kept)) => {
+                kept.restore(limiter);
+                *self.saved.lock() = Some(kept);
             }
             Ok(None) => {}
             Err(error) => self.warn(limiter, "read", &error),
@@ -150,29 +152,28 @@ impl Memory {
     fn write(
         &self,
         limiter: &DynamicRateLimiter,
-        mut saved: MutexGuard<'_, Option<Learned>>,
+        mut saved: MutexGuard<'_, Option<Kept>>,
         reserve: u64,
     ) {
         // Read first: what is sent meanwhile does not count as saved.
         let sent = limiter.sent();
-        let Some(learned) = limiter.learned() else {
-            return;
-        };
         // The permit of the request that is about to be sent is counted already.
         let more = reserve.saturating_sub(1);
-        let learned = learned.with_reserve(more);
-        if saved.as_ref().is_some_and(|saved| saved.is_as(&learned)) {
+        let Some(kept) = Kept::of(limiter, more) else {
+            return;
+        };
+        if saved.as_ref().is_some_and(|saved| saved.is_as(&kept)) {
             return;
         }
         let record = Record {
             key: self.key.clone(),
-            learned,
+            kept,
         };
         // After a failure, too: not every request tries again.
         let holds_until = sent.saturating_add(more);
         self.holds_until.store(holds_until, Ordering::Release);
         match replace(&self.path, &record) {
-            Ok(()) => *saved = Some(record.learned),
+            Ok(()) => *saved = Some(record.kept),
             // A full disk may have room again at the next check.
             Err(error) => self.warn(limiter, "write", &error),
         }
@@ -190,7 +191,7 @@ impl Memory {
         }
     }
 
-    fn read(&self) -> io::Result<Option<Learned>> {
+    fn read(&self) -> io::Result<Option<Kept>> {
         let text = match read_file(&self.path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -203,7 +204,7 @@ impl Memory {
                 "the file belongs to another API or tenant",
             ));
         }
-        Ok(Some(record.learned))
+        Ok(Some(record.kept))
     }
 }
 

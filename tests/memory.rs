@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use api_ratelimiter::{
     ApiRateConfig, BucketConfig, ClientBuilder, DynamicAPIClient, Event, Learned, LimitConfig,
-    ManualClock, Observer,
+    ManualClock, Observer, ScopeConfig,
 };
 use api_ratelimiter_simulator::{Hint, Limit, SimulatedApi};
 
@@ -143,6 +143,7 @@ fn a_damaged_or_foreign_file_is_ignored_and_replaced() {
         &good[..good.len() / 2],
         &foreign,
         &good.replace("40.0", "1e999"),
+        &good.replacen('{', "{\"more\": 1,", 1),
     ] {
         fs::write(&file, bad).expect("written");
         let client = builder(&folder).build().expect("it starts anyway");
@@ -573,4 +574,34 @@ fn a_long_known_limit_costs_a_write_for_each_64th_of_it() {
     }
     files.dedup();
     assert_eq!(files.len(), 3, "{files:#?}");
+}
+
+#[test]
+fn a_scope_s_limit_outlives_the_process_too() {
+    let folder = Folder::new("scope");
+    let client = || {
+        let clock = ManualClock::new();
+        clock.set_unix_now(Duration::from_secs(1_900_000_000));
+        let config = ApiRateConfig {
+            name: "scoped".into(),
+            base_url: "http://127.0.0.1:9/v1".into(),
+            scopes: vec![ScopeConfig::new(
+                "search",
+                "/search",
+                LimitConfig::per_minute(2.0),
+            )],
+            ..Default::default()
+        };
+        let builder = DynamicAPIClient::builder(config).clock(Arc::new(clock));
+        builder.remember_in(&folder.0).build().expect("valid")
+    };
+    let at_once = |client: &DynamicAPIClient| {
+        let scope = client.limiter().scope("search").expect("a scope");
+        let granted = || scope.acquire_within(Duration::ZERO).ok();
+        std::iter::from_fn(granted)
+            .map(|permit| permit.success())
+            .count()
+    };
+    assert_eq!(at_once(&client()), 2);
+    assert_eq!(at_once(&client()), 0);
 }

@@ -258,6 +258,11 @@ impl DynamicRateLimiter {
         self.shared.core.lock().engine.learned(now, unix_now)
     }
 
+    /// Returns the limiters of parts of the API, by name.
+    pub(crate) fn scopes(&self) -> &[(Box<str>, Self)] {
+        &self.shared.scopes
+    }
+
     /// Returns the sum of the costs of all permits.
     pub(crate) fn sent(&self) -> u64 {
         self.shared.core.lock().engine.sent()
