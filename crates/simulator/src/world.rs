@@ -22,6 +22,8 @@ mod fastest;
 mod fleet;
 mod learned;
 mod limited_api;
+#[cfg(test)]
+mod preset_tests;
 mod report;
 mod scenario;
 mod simulation;

@@ -73,7 +73,8 @@ pub struct ApiRateConfig {
     pub initial_rate: f64,
     /// Minimum of the rate, in requests per second, above 0. Defaults to 0.1.
     pub min_rate: f64,
-    /// Maximum of the rate, in requests per second, at least `min_rate`. Defaults to 10.0.
+    /// Maximum of the rate, in requests per second, at least `min_rate`: how fast a burst may be. Quotas belong into
+    /// `limits`. Defaults to 10.0.
     pub max_rate: f64,
     /// Increase of the rate for each success that is evidence about the limit, in requests per second, at
     /// least 0. With 0 the rate never rises. Defaults to 0.2.

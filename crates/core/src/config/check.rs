@@ -155,12 +155,19 @@ impl ApiRateConfig {
     /// scope.
     pub fn of_scope(&self, scope: &ScopeConfig) -> Self {
         let rate = scope.limit.rate();
+        // All of a quota may go at once, as fast as the client may send.
+        let is_quota = scope.is_quota();
+        let (initial, most) = match is_quota {
+            true => (self.initial_rate.max(rate), self.max_rate.max(rate)),
+            false => (rate, rate),
+        };
         Self {
             name: format!("{}/{}", self.name, scope.name),
-            initial_rate: rate,
+            initial_rate: initial,
             min_rate: rate * LOWEST_SHARE,
-            max_rate: rate,
+            max_rate: most,
             increase_step: rate * STEP_SHARE,
+            limits: is_quota.then(|| scope.limit.clone()).into_iter().collect(),
             decrease_factor: self.decrease_factor,
             default_cooldown: self.default_cooldown,
             max_cooldown: self.max_cooldown,

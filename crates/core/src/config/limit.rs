@@ -1,5 +1,6 @@
 //! A quota: a number of requests per window.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -139,6 +140,11 @@ impl LimitConfig {
         })
     }
 
+    /// Returns whether all of it may go at once: if it is a number of requests in a window that is not short.
+    pub(crate) fn may_go_at_once(&self) -> bool {
+        self.fixed().is_ok_and(|fixed| fixed.goes_at_once())
+    }
+
     /// Returns the average rate in requests per second.
     pub(crate) fn rate(&self) -> f64 {
         self.requests / self.per.as_secs_f64()
@@ -162,6 +168,24 @@ impl LimitConfig {
             ));
         }
         Ok(())
+    }
+}
+
+/// Writes the quota for people: `180 per 60 s`, or `10000 per day from 00:00 America/Los_Angeles`.
+impl fmt::Display for LimitConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            requests,
+            per,
+            resets,
+        } = self;
+        match resets {
+            None => write!(f, "{requests} per {} s", per.as_secs_f64()),
+            Some(ResetConfig { at, zone }) => {
+                let every = if *per == DAY { "day" } else { "month" };
+                write!(f, "{requests} per {every} from {at} {zone}")
+            }
+        }
     }
 }
 
@@ -260,6 +284,13 @@ mod tests {
             assert_eq!(again, limit);
             assert!(limit.fixed().is_ok());
         }
+    }
+
+    #[test]
+    fn a_quota_is_shown_in_words() {
+        assert_eq!(LimitConfig::per_minute(180.0).to_string(), "180 per 60 s");
+        let day = LimitConfig::per_day(10.0).resets_at("00:00", "UTC");
+        assert_eq!(day.to_string(), "10 per day from 00:00 UTC");
     }
 
     #[test]

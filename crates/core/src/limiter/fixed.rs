@@ -144,6 +144,11 @@ impl FixedLimit {
         &self.key
     }
 
+    /// Returns whether all of it may go at once.
+    pub(crate) const fn goes_at_once(&self) -> bool {
+        self.refill.is_none()
+    }
+
     /// Returns whether it is renewed by the wall clock.
     pub(super) const fn is_of_calendar(&self) -> bool {
         self.calendar.is_some()
