@@ -52,7 +52,7 @@ impl DynamicRateLimiter {
     ///
     /// As for [`acquire`](Self::acquire); and [`Error::InvalidRequest`](crate::Error::InvalidRequest) at once, if the cost
     /// is above both what a full bucket holds and what `max_rate` pays off within `max_cooldown`: its debt would hold up
-    /// all other callers for longer than any pause.
+    /// all other callers for longer than any pause. Also if the cost is above a known limit.
     pub fn acquire_cost(&self, cost: u32) -> Result<Permit> {
         self.acquire_by(cost, None)
     }

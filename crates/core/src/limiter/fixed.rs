@@ -8,6 +8,7 @@ use super::bucket::Bucket;
 use super::learned::SentBefore;
 use super::periods::Periods;
 use super::sent_log::{SentLog, WindowLimit};
+use super::view::Allowance;
 use crate::calendar::Calendar;
 use crate::rate::Rate;
 use crate::time::Time;
@@ -30,6 +31,8 @@ const ROOM_SHARE: u32 = 500;
 pub struct FixedLimit {
     /// The name under which the next run finds what was used: limits with equal windows count the same requests.
     key: Box<str>,
+    /// Length of the window, without any room; `None` for days and months.
+    per: Option<Duration>,
     of: WindowLimit,
     /// Whose days or months the windows are, instead of any.
     calendar: Option<Calendar>,
@@ -97,6 +100,7 @@ impl FixedLimit {
         let most = requests;
         Some(Self {
             key: format!("{}s", per.as_secs_f64()).into(),
+            per: Some(per),
             of: WindowLimit { most, window },
             calendar: None,
             refill,
@@ -109,6 +113,7 @@ impl FixedLimit {
         let window = calendar.longest();
         (requests > 0).then(|| Self {
             key: key.into(),
+            per: None,
             of: WindowLimit {
                 most: requests,
                 window,
@@ -152,6 +157,16 @@ impl FixedLimit {
     /// Returns whether it is renewed by the wall clock.
     pub(super) const fn is_of_calendar(&self) -> bool {
         self.calendar.is_some()
+    }
+
+    /// Returns the limit with nothing left until this time, for people.
+    pub(super) const fn used_up(&self, until: Time) -> Allowance {
+        Allowance {
+            limit: Some(self.of.most),
+            window: self.per,
+            remaining: 0,
+            until,
+        }
     }
 
     /// Returns the limit with nothing used.

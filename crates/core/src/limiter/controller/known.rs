@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Controller;
 use crate::limiter::fixed::{FixedLimit, Present};
 use crate::limiter::learned::{KnownUsage, Learned};
+use crate::limiter::view::Allowance;
 use crate::time::Time;
 
 /// Difference of two clocks, since they were compared last, above which one of them was set.
@@ -95,6 +96,18 @@ impl Controller {
         let limits = self.settings.fixed.iter().zip(&self.state.fixed);
         let due = limits.map(|(limit, usage)| limit.due(usage, &now, amount));
         due.max().unwrap_or(Time::ZERO)
+    }
+
+    /// Returns the known limit of which nothing is left, and which lets a request go again the last.
+    pub(super) fn used_up_limit(&self, now: Time) -> Option<Allowance> {
+        let present = self.present(now);
+        let limits = self.settings.fixed.iter().zip(&self.state.fixed);
+        let all = limits.filter(|(limit, _)| limit.goes_at_once());
+        let used_up = all.filter_map(|(limit, usage)| {
+            let until = limit.ready_at(usage, &present, 1);
+            (until > now).then(|| limit.used_up(until))
+        });
+        used_up.max_by_key(|it| it.until)
     }
 
     /// Returns how many requests may be sent until what was used of known limits has to be stored again. `None` if all of

@@ -221,9 +221,8 @@ impl Member {
             let local = |time: Time| self.to_local(time);
             view.cooldown_until = view.cooldown_until.map(local);
             view.next_trial = view.next_trial.map(local);
-            if let Some(standing) = &mut view.announced {
-                standing.until = local(standing.until);
-            }
+            let standing = view.announced.iter_mut().chain(&mut view.used_up);
+            standing.for_each(|it| it.until = local(it.until));
         }
         view.fleet = Some(self.membership());
         view
