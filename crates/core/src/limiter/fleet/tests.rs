@@ -765,6 +765,39 @@ fn a_worker_that_was_alone_keeps_to_known_limits() {
 }
 
 #[test]
+fn a_fleet_keeps_to_known_limits_through_outages_and_loses_little_of_them() {
+    let limit = FixedLimit::new(100, 3600 * SECOND).expect("a limit");
+    let settings = Settings {
+        fixed: vec![limit],
+        ..steady()
+    };
+    let mut store = Store::default();
+    let mut all: Vec<Member> = (0..4).map(|_| member(&settings)).collect();
+    let mut sent = 0;
+    for step in 0..60_000 {
+        let (now, is_down) = (at(0.0) + step * MILLI, (step / 3000) % 2 == 1);
+        for one in &mut all {
+            let poll = one.poll(now, 1, true);
+            if let Poll::Grant(grant) = poll {
+                sent += 1;
+                succeed(one, now, &grant);
+            }
+            let waits = usize::from(matches!(poll, Poll::At(_) | Poll::AfterFeedback(_)));
+            match one.next_action(now, &vec![1; waits], 7) {
+                Action::Visit(ask) if is_down => {
+                    one.store_unreachable(now, *ask, 0.5);
+                }
+                Action::Visit(ask) => {
+                    store.take(one, now, *ask);
+                }
+                Action::Rest(_) => {}
+            }
+        }
+    }
+    assert!((90..=100).contains(&sent), "{sent} of a hundred an hour");
+}
+
+#[test]
 fn a_refusal_that_the_store_never_heard_of_holds_the_worker_alone() {
     let (mut store, mut one) = (Store::default(), member(&settings(&config())));
     store.visit(&mut one, at(0.0), 1);
