@@ -17,14 +17,21 @@ struct Period(i64, u64);
 /// What was sent in the periods that were seen last. Calendar and limit are passed to every call, and times are in seconds
 /// since 1970.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Periods(Vec<Period>);
+pub(crate) struct Periods {
+    seen: Vec<Period>,
+    /// Beginning and end of the period that was recorded in last, so that not each request needs the calendar.
+    #[serde(skip)]
+    last: Option<(i64, i64)>,
+}
 
 impl Periods {
     /// Returns when a request of this cost may be sent: at `now` or later. More than the limit has to wait for a period of
     /// which nothing is used.
     pub(crate) fn ready(&self, now: i64, cost: u64, most: u64, of: &Calendar) -> i64 {
         let room = most - cost.min(most);
-        let full = touched(of, now).filter(|(begins, _)| self.used(*begins) > room);
+        let full = self
+            .touched(of, now)
+            .filter(|(begins, _)| self.used(*begins) > room);
         full.map(|(_, ends)| ends + CLOCKS_DIFFER)
             .max()
             .unwrap_or(now)
@@ -44,8 +51,9 @@ impl Periods {
 
     /// Notes that requests of this cost were sent.
     pub(crate) fn record(&mut self, now: i64, cost: u64, of: &Calendar) {
-        for (begins, _) in touched(of, now) {
+        for (begins, ends) in self.touched(of, now) {
             self.add(begins, cost);
+            self.last = Some((begins, ends));
         }
     }
 
@@ -56,8 +64,8 @@ impl Periods {
 
     /// Takes back a request of this cost that was recorded at `at`, and not sent after all.
     pub(crate) fn take_back(&mut self, at: i64, cost: u64, of: &Calendar) {
-        for (begins, _) in touched(of, at) {
-            let mut known = self.0.iter_mut();
+        for (begins, _) in self.touched(of, at) {
+            let mut known = self.seen.iter_mut();
             if let Some(period) = known.find(|it| it.0 == begins) {
                 period.1 = period.1.saturating_sub(cost);
             }
@@ -66,42 +74,44 @@ impl Periods {
 
     /// Returns the most that is used of a period that what is sent now may be counted in.
     pub(crate) fn used_now(&self, now: i64, of: &Calendar) -> u64 {
-        let used = touched(of, now).map(|(begins, _)| self.used(begins));
+        let used = self.touched(of, now).map(|(begins, _)| self.used(begins));
         used.max().unwrap_or(0)
     }
 
     /// Returns a time in each period of which something is used, and how much.
     pub(crate) fn all(&self) -> impl Iterator<Item = (i64, u64)> {
-        let used = self.0.iter().filter(|it| it.1 > 0);
+        let used = self.seen.iter().filter(|it| it.1 > 0);
         used.map(|it| (it.0.saturating_add(CLOCKS_DIFFER), it.1))
     }
 
     /// Returns whether it can have come to this. What was stored may have been damaged.
     pub(crate) fn is_plausible(&self) -> bool {
-        self.0.len() <= MOST_PERIODS
+        self.seen.len() <= MOST_PERIODS
     }
 
     fn used(&self, begins: i64) -> u64 {
-        let mut known = self.0.iter();
+        let mut known = self.seen.iter();
         known.find(|it| it.0 == begins).map_or(0, |it| it.1)
+    }
+
+    /// Returns beginning and end of each period that the server may count this moment in.
+    fn touched(&self, of: &Calendar, now: i64) -> impl Iterator<Item = (i64, i64)> + use<> {
+        let (early, late) = (now - CLOCKS_DIFFER, now + CLOCKS_DIFFER);
+        let last = self.last.filter(|it| (it.0..it.1).contains(&early));
+        let first = last.unwrap_or_else(|| of.period(early));
+        let second = (late >= first.1).then(|| of.period(first.1));
+        std::iter::once(first).chain(second)
     }
 
     /// Adds to a period, and forgets the one that was added to the longest ago.
     fn add(&mut self, begins: i64, cost: u64) {
         let used = self.used(begins).saturating_add(cost);
-        self.0.retain(|it| it.0 != begins);
-        self.0.push(Period(begins, used));
-        if self.0.len() > MOST_PERIODS {
-            self.0.remove(0);
+        self.seen.retain(|it| it.0 != begins);
+        self.seen.push(Period(begins, used));
+        if self.seen.len() > MOST_PERIODS {
+            self.seen.remove(0);
         }
     }
-}
-
-/// Returns beginning and end of each period that the server may count this moment in.
-fn touched(of: &Calendar, now: i64) -> impl Iterator<Item = (i64, i64)> {
-    let first = of.period(now - CLOCKS_DIFFER);
-    let second = (now + CLOCKS_DIFFER >= first.1).then(|| of.period(first.1));
-    std::iter::once(first).chain(second)
 }
 
 #[cfg(test)]
