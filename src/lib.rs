@@ -84,7 +84,7 @@ mod registry;
 
 pub use api_ratelimiter_core::config::{
     ApiRateConfig, BodyThrottle, BucketConfig, ByRouteConfig, DialectConfig, FieldPath,
-    IdempotencyConfig, LimitConfig, Pagination, ScopeConfig,
+    IdempotencyConfig, LimitConfig, Pagination, ResetConfig, ScopeConfig,
 };
 pub use api_ratelimiter_core::guidance;
 /// Types for methods, statuses and headers.

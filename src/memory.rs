@@ -7,6 +7,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -18,9 +19,10 @@ use crate::random;
 use crate::rate_limiter::DynamicRateLimiter;
 use api_ratelimiter_core::Time;
 use api_ratelimiter_core::hash::Fnv64;
-use api_ratelimiter_core::limiter::Learned;
-
+mod kept;
 mod leftovers;
+
+use kept::Kept;
 
 /// Maximum length of a file that is read, in bytes. One that was written here is far shorter.
 const MOST_BYTES: u64 = 1 << 20;
@@ -36,7 +38,11 @@ pub(crate) struct Memory {
     /// Time of the next check for something to save, in nanoseconds of the limiter's clock.
     next_look: AtomicU64,
     /// The content of the file. The thread that writes the file holds the lock.
-    saved: Mutex<Option<Learned>>,
+    saved: Mutex<Option<Kept>>,
+    /// Cost that the file reserves of known limits with long windows, if there are any, and the sum of the costs of all
+    /// permits up to which its content holds.
+    reserve: OnceLock<Option<u64>>,
+    holds_until: AtomicU64,
     /// Whether a failure was reported: only the first one is.
     warned: AtomicBool,
 }
@@ -55,7 +61,8 @@ struct Key {
 #[serde(deny_unknown_fields)]
 struct Record {
     key: Key,
-    learned: Learned,
+    #[serde(flatten)]
+    kept: Kept,
 }
 
 impl Memory {
@@ -70,6 +77,8 @@ impl Memory {
             key,
             next_look: AtomicU64::new(0),
             saved: Mutex::new(None),
+            reserve: OnceLock::new(),
+            holds_until: AtomicU64::new(0),
             warned: AtomicBool::new(false),
         }
     }
@@ -80,13 +89,15 @@ impl Memory {
     /// Removes what runs that were killed have left in the directory.
     pub(crate) fn load(&self, limiter: &DynamicRateLimiter) {
         leftovers::remove_from(folder_of(&self.path));
+        self.reserve.get_or_init(|| {
+            let scopes = limiter.scopes().iter().map(|(_, scope)| scope);
+            let limiters = std::iter::once(limiter).chain(scopes);
+            limiters.filter_map(|it| it.reserve_of_known_limits()).min()
+        });
         match self.read() {
-            Ok(Some(learned)) => {
-                *self.saved.lock() = Some(learned);
-                // Skip a shared limiter that has learned something already.
-                if limiter.learned().is_none() {
-                    limiter.restore(&learned);
-                }
+            Ok(Some(kept)) => {
+                kept.restore(limiter);
+                *self.saved.lock() = Some(kept);
             }
             Ok(None) => {}
             Err(error) => self.warn(limiter, "read", &error),
@@ -109,29 +120,60 @@ impl Memory {
         if is_mine && due != Time::ZERO.as_nanos() {
             // If another thread is still writing to a slow disk, this one does not wait for it.
             if let Some(saved) = self.saved.try_lock() {
-                self.write(limiter, saved);
+                self.write(limiter, saved, self.reserve());
             }
         }
     }
 
-    /// Saves what is new, and waits for another thread that writes.
-    pub(crate) fn save(&self, limiter: &DynamicRateLimiter) {
-        self.write(limiter, self.saved.lock());
+    /// Saves what was used of known limits with long windows, before a request is sent that goes beyond what the file
+    /// reserves.
+    pub(crate) fn before_sending(&self, limiter: &DynamicRateLimiter) {
+        let holds = || limiter.sent() <= self.holds_until.load(Ordering::Acquire);
+        if self.reserve() == 0 || holds() {
+            return;
+        }
+        let saved = self.saved.lock();
+        // Another thread may have saved it meanwhile.
+        if !holds() {
+            self.write(limiter, saved, self.reserve());
+        }
     }
 
-    fn write(&self, limiter: &DynamicRateLimiter, mut saved: MutexGuard<'_, Option<Learned>>) {
-        let Some(learned) = limiter.learned() else {
+    fn reserve(&self) -> u64 {
+        self.reserve.get().copied().flatten().unwrap_or(0)
+    }
+
+    /// Saves what is new, and waits for another thread that writes.
+    pub(crate) fn save(&self, limiter: &DynamicRateLimiter) {
+        self.write(limiter, self.saved.lock(), 0);
+    }
+
+    /// Writes what is new, with a reserve for the requests to come.
+    fn write(
+        &self,
+        limiter: &DynamicRateLimiter,
+        mut saved: MutexGuard<'_, Option<Kept>>,
+        reserve: u64,
+    ) {
+        // Read first: what is sent meanwhile does not count as saved.
+        let sent = limiter.sent();
+        // The permit of the request that is about to be sent is counted already.
+        let more = reserve.saturating_sub(1);
+        let Some(kept) = Kept::of(limiter, more) else {
             return;
         };
-        if saved.is_some_and(|saved| saved.is_as(&learned)) {
+        if saved.as_ref().is_some_and(|saved| saved.is_as(&kept)) {
             return;
         }
         let record = Record {
             key: self.key.clone(),
-            learned,
+            kept,
         };
+        // After a failure, too: not every request tries again.
+        let holds_until = sent.saturating_add(more);
+        self.holds_until.store(holds_until, Ordering::Release);
         match replace(&self.path, &record) {
-            Ok(()) => *saved = Some(learned),
+            Ok(()) => *saved = Some(record.kept),
             // A full disk may have room again at the next check.
             Err(error) => self.warn(limiter, "write", &error),
         }
@@ -149,7 +191,7 @@ impl Memory {
         }
     }
 
-    fn read(&self) -> io::Result<Option<Learned>> {
+    fn read(&self) -> io::Result<Option<Kept>> {
         let text = match read_file(&self.path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -162,7 +204,7 @@ impl Memory {
                 "the file belongs to another API or tenant",
             ));
         }
-        Ok(Some(record.learned))
+        Ok(Some(record.kept))
     }
 }
 

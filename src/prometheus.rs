@@ -29,7 +29,7 @@ use series::Series;
 /// let metrics = Metrics::register(&mut registry);
 /// let client = DynamicAPIClient::builder_for("notion")?.build()?;
 /// metrics.watch(client.limiter());
-/// assert!(text_format(&registry).contains("api_ratelimiter_rate_per_second{api=\"notion\",tenant=\"\"} 2.5"));
+/// assert!(text_format(&registry).contains("api_ratelimiter_rate_per_second{api=\"notion\",tenant=\"\"} 5.0"));
 /// # Ok::<(), api_ratelimiter::Error>(())
 /// ```
 #[derive(Debug, Clone)]

@@ -77,7 +77,7 @@ impl ApiRateConfigs {
             .into_iter()
     }
 
-    /// Merges a JSON object of entries by name, `{"notion": {"max_rate": 2.5}, "mine": {"base_url": …}}`.
+    /// Merges a JSON object of entries by name, `{"notion": {"max_rate": 25}, "mine": {"base_url": …}}`.
     /// The given fields replace those of the entry. A new name creates an entry with the defaults.
     ///
     /// After an error the registry is unchanged.
@@ -177,6 +177,8 @@ fn edits(from: &str, to: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use api_ratelimiter_core::LimitConfig;
+
     use super::*;
 
     #[test]
@@ -193,10 +195,11 @@ mod tests {
         }
     }
 
-    /// Name, highest rate, backoff statuses, profile, scopes, and whether each customer has a host of their own.
+    /// Name, highest rate, known limits, backoff statuses, profile, scopes, and whether each customer has a host of their own.
     type Facts = (
         &'static str,
         f64,
+        &'static str,
         &'static [u16],
         &'static str,
         &'static str,
@@ -205,50 +208,51 @@ mod tests {
 
     #[rustfmt::skip]
     const FACTS: &[Facts] = &[
-        ("airtable", 5.0, &[429], "airtable", "", false),
-        ("anthropic", 10.0, &[429, 529], "anthropic", "", false),
-        ("asana", 150.0 / 60.0, &[429], "asana", "search", false),
-        ("asana_paid", 1500.0 / 60.0, &[429], "asana", "search", false),
-        ("datadog", 20.0, &[429], "datadog", "", false),
-        ("discord", 50.0, &[429], "discord", "", false),
-        ("eve", 20.0, &[420, 429], "eve", "", false),
-        ("fieldguide", 8.0, &[429], "fieldguide", "", false),
-        ("github", 5000.0 / 3600.0, &[429], "github", "search,code_search,writes,graphql", false),
-        ("github_anonymous", 60.0 / 3600.0, &[429], "github", "search,code_search,writes,graphql", false),
-        ("github_enterprise", 15000.0 / 3600.0, &[429], "github", "search,code_search,writes,graphql", false),
-        ("google", 300.0 / 60.0, &[429, 503], "google", "", true),
-        ("hubspot", 100.0 / 10.0, &[429], "hubspot", "search", false),
-        ("hubspot_professional", 190.0 / 10.0, &[429], "hubspot", "search", false),
-        ("intercom", 10000.0 / 60.0, &[429], "intercom", "", false),
-        ("jira", 100.0, &[429, 503], "jira", "put,delete", true),
-        ("linear", 2500.0 / 3600.0, &[429], "linear", "", false),
-        ("monday", 1000.0 / 60.0, &[429], "monday", "", false),
-        ("msgraph", 10000.0 / 600.0, &[429, 503, 504], "msgraph", "", false),
-        ("notion", 180.0 / 60.0, &[429, 529], "notion", "", false),
-        ("notion_business", 600.0 / 60.0, &[429, 529], "notion", "", false),
-        ("okta", 600.0 / 60.0, &[429], "okta", "", true),
-        ("openai", 10.0, &[429, 503], "openai", "", false),
-        ("pagerduty", 960.0 / 60.0, &[429], "pagerduty", "", false),
-        ("reddit", 100.0 / 60.0, &[429], "reddit", "", false),
-        ("salesforce", 100000.0 / 86400.0, &[429, 503], "salesforce", "", true),
-        ("servicenow", 20.0, &[429], "servicenow", "", true),
-        ("shopify", 2.0, &[429], "shopify", "", true),
-        ("shopify_advanced", 4.0, &[429], "shopify", "", true),
-        ("shopify_graphql", 10.0, &[429], "shopify", "", true),
-        ("shopify_plus", 20.0, &[429], "shopify", "", true),
-        ("slack", 5.0, &[429], "slack", "chat.postMessage,chat.update,chat.delete,conversations.list,conversations.history,conversations.replies,conversations.info,conversations.members,users.list,users.info,users.conversations,usergroups.list,files.list,reactions.add,search.messages,team.info", false),
-        ("stripe", 100.0, &[429], "stripe", "search,file_reads,file_writes", false),
-        ("stripe_sandbox", 25.0, &[429], "stripe", "search,file_reads,file_writes", false),
-        ("twilio", 20.0, &[429], "twilio", "", false),
-        ("vanta", 50.0 / 60.0, &[429], "vanta", "oauth_token", false),
-        ("vanta_auditor", 250.0 / 60.0, &[429], "vanta", "oauth_token,writes", false),
-        ("vanta_integrations", 20.0 / 60.0, &[429], "vanta", "oauth_token", false),
-        ("x", 5.0, &[429], "x", "", false),
-        ("zapier", 1.0, &[429], "zapier", "", false),
-        ("zendesk", 200.0 / 60.0, &[429, 503], "zendesk", "incremental_export", true),
-        ("zendesk_enterprise", 700.0 / 60.0, &[429, 503], "zendesk", "incremental_export", true),
-        ("zendesk_enterprise_plus", 2500.0 / 60.0, &[429, 503], "zendesk", "incremental_export", true),
-        ("zendesk_professional", 400.0 / 60.0, &[429, 503], "zendesk", "incremental_export", true),
+        ("airtable", 5.0, "", &[429], "airtable", "", false),
+        ("anthropic", 10.0, "", &[429, 529], "anthropic", "", false),
+        ("asana", 50.0, "150 per 60 s", &[429], "asana", "search", false),
+        ("asana_paid", 50.0, "1500 per 60 s", &[429], "asana", "search", false),
+        ("datadog", 50.0, "", &[429], "datadog", "", false),
+        ("discord", 50.0, "", &[429], "discord", "", false),
+        ("eve", 20.0, "", &[420, 429], "eve", "", false),
+        ("fieldguide", 8.0, "", &[429], "fieldguide", "", false),
+        ("github", 50.0, "900 per 60 s", &[429], "github", "search,code_search,writes,graphql", false),
+        ("github_anonymous", 50.0, "900 per 60 s", &[429], "github", "search,code_search,writes,graphql", false),
+        ("github_enterprise", 50.0, "900 per 60 s", &[429], "github", "search,code_search,writes,graphql", false),
+        ("google", 50.0, "300 per 60 s", &[429, 503], "google", "", true),
+        ("hubspot", 50.0, "100 per 10 s, 250000 per 86400 s", &[429], "hubspot", "search", false),
+        ("hubspot_professional", 50.0, "190 per 10 s, 625000 per 86400 s", &[429], "hubspot", "search", false),
+        ("intercom", 166.6, "1666 per 10 s", &[429], "intercom", "", false),
+        ("jira", 100.0, "", &[429, 503], "jira", "put,delete", true),
+        ("linear", 50.0, "", &[429], "linear", "", false),
+        ("monday", 50.0, "1000 per 60 s", &[429], "monday", "", false),
+        ("msgraph", 20.0, "10000 per 600 s", &[429, 503, 504], "msgraph", "", false),
+        ("notion", 50.0, "180 per 60 s", &[429, 529], "notion", "", false),
+        ("notion_business", 50.0, "600 per 60 s", &[429, 529], "notion", "", false),
+        ("okta", 50.0, "", &[429], "okta", "", true),
+        ("openai", 10.0, "", &[429, 503], "openai", "", false),
+        ("pagerduty", 50.0, "960 per 60 s", &[429], "pagerduty", "", false),
+        ("reddit", 50.0, "1000 per 600 s", &[429], "reddit", "", false),
+        ("salesforce", 50.0, "100000 per 86400 s", &[429, 503], "salesforce", "", true),
+        ("servicenow", 20.0, "", &[429], "servicenow", "", true),
+        ("shopify", 2.0, "", &[429], "shopify", "", true),
+        ("shopify_advanced", 4.0, "", &[429], "shopify", "", true),
+        ("shopify_graphql", 10.0, "", &[429], "shopify", "", true),
+        ("shopify_plus", 20.0, "", &[429], "shopify", "", true),
+        ("slack", 50.0, "", &[429], "slack", "chat.postMessage,chat.update,chat.delete,conversations.list,conversations.history,conversations.replies,conversations.info,conversations.members,users.list,users.info,users.conversations,usergroups.list,files.list,reactions.add,search.messages,team.info", false),
+        ("stripe", 100.0, "", &[429], "stripe", "search,file_reads,file_writes", false),
+        ("stripe_sandbox", 25.0, "", &[429], "stripe", "search,file_reads,file_writes", false),
+        ("twilio", 20.0, "", &[429], "twilio", "", false),
+        ("vanta", 20.0, "50 per 60 s", &[429], "vanta", "oauth_token", false),
+        ("vanta_auditor", 20.0, "250 per 60 s", &[429], "vanta", "oauth_token,writes", false),
+        ("vanta_integrations", 20.0, "20 per 60 s", &[429], "vanta", "oauth_token", false),
+        ("x", 5.0, "", &[429], "x", "", false),
+        ("youtube", 100.0, "10000 per day from 00:00 America/Los_Angeles", &[429, 503], "google", "", false),
+        ("zapier", 20.0, "60 per 60 s", &[429], "zapier", "", false),
+        ("zendesk", 50.0, "200 per 60 s", &[429, 503], "zendesk", "incremental_export", true),
+        ("zendesk_enterprise", 50.0, "700 per 60 s", &[429, 503], "zendesk", "incremental_export", true),
+        ("zendesk_enterprise_plus", 50.0, "2500 per 60 s", &[429, 503], "zendesk", "incremental_export", true),
+        ("zendesk_professional", 50.0, "400 per 60 s", &[429, 503], "zendesk", "incremental_export", true),
     ];
 
     #[test]
@@ -256,13 +260,15 @@ mod tests {
         let registry = ApiRateConfigs::with_presets();
         let known: Vec<_> = FACTS.iter().map(|facts| facts.0.to_owned()).collect();
         assert_eq!(registry.names(), known);
-        for (name, most, statuses, profile, scopes, own_host) in FACTS {
+        for (name, most, limits, statuses, profile, scopes, own_host) in FACTS {
             let config = registry.get(name).expect("a preset");
             assert!(
                 (config.max_rate - most).abs() < 1e-9,
                 "{name}: {}",
                 config.max_rate
             );
+            let known: Vec<_> = config.limits.iter().map(LimitConfig::to_string).collect();
+            assert_eq!(known.join(", "), *limits, "{name}");
             assert_eq!(config.backoff_status_codes, *statuses, "{name}");
             let reader = config.reader().expect("a profile");
             assert_eq!(reader.profile().name(), *profile, "{name}");
@@ -290,20 +296,6 @@ mod tests {
             by_route.join(" "),
             "datadog discord eve okta slack x zendesk zendesk_enterprise zendesk_enterprise_plus zendesk_professional"
         );
-    }
-
-    #[test]
-    fn of_several_limits_that_are_documented_all_hold() {
-        let registry = ApiRateConfigs::with_presets();
-        let of = |name| {
-            let config = registry.get(name).expect("a preset");
-            let limits = config.limits.iter();
-            limits
-                .map(|limit| (limit.requests, limit.per.as_secs()))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(of("hubspot"), [(250_000.0, 86_400)]);
-        assert_eq!(of("hubspot_professional"), [(625_000.0, 86_400)]);
     }
 
     #[test]

@@ -10,7 +10,8 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use api_ratelimiter::{
-    ApiRateConfig, ClientBuilder, DynamicAPIClient, Event, Learned, ManualClock, Observer,
+    ApiRateConfig, BucketConfig, ClientBuilder, DynamicAPIClient, Event, Learned, LimitConfig,
+    ManualClock, Observer, ScopeConfig,
 };
 use api_ratelimiter_simulator::{Hint, Limit, SimulatedApi};
 
@@ -142,6 +143,7 @@ fn a_damaged_or_foreign_file_is_ignored_and_replaced() {
         &good[..good.len() / 2],
         &foreign,
         &good.replace("40.0", "1e999"),
+        &good.replacen('{', "{\"more\": 1,", 1),
     ] {
         fs::write(&file, bad).expect("written");
         let client = builder(&folder).build().expect("it starts anyway");
@@ -505,4 +507,110 @@ fn a_job_learns_the_limit_and_the_next_job_knows_it() {
         known <= learned.unwrap_or_default() && known > 20.0,
         "{known} of {learned:?}"
     );
+}
+
+/// A client of an API with this known limit, at this time of the wall clock. It may send 100 at once otherwise.
+fn limited(folder: &Folder, limit: &LimitConfig, base_url: &str, unix: u64) -> DynamicAPIClient {
+    let clock = ManualClock::new();
+    clock.set_unix_now(Duration::from_secs(unix));
+    let config = ApiRateConfig {
+        name: "limited".into(),
+        base_url: base_url.into(),
+        initial_rate: 100.0,
+        max_rate: 100.0,
+        bucket: BucketConfig::of(100.0, 100.0),
+        limits: vec![limit.clone()],
+        ..Default::default()
+    };
+    let builder = DynamicAPIClient::builder(config).clock(Arc::new(clock));
+    builder.remember_in(&folder.0).build().expect("valid")
+}
+
+/// Returns how many permits there are at once.
+fn at_once(client: &DynamicAPIClient) -> usize {
+    let granted = || client.limiter().acquire_within(Duration::ZERO).ok();
+    std::iter::from_fn(granted)
+        .map(|permit| permit.success())
+        .count()
+}
+
+#[test]
+fn a_job_that_starts_twice_in_a_window_of_a_known_limit_does_not_get_it_twice() {
+    let folder = Folder::new("twice");
+    let limit = LimitConfig::per_minute(20.0);
+    let nowhere = "http://127.0.0.1:9/v1";
+    let first = limited(&folder, &limit, nowhere, 1_900_000_000);
+    assert_eq!(at_once(&first), 20);
+    drop(first);
+    for second in [1_900_000_010, 1_900_000_060] {
+        let again = limited(&folder, &limit, nowhere, second);
+        assert_eq!(at_once(&again), 0, "at {second}");
+    }
+    // The wall clock was put back: nobody knows when the first one ran.
+    let earlier = limited(&folder, &limit, nowhere, 1_800_000_000);
+    assert_eq!(at_once(&earlier), 0);
+    drop(earlier);
+    let later = limited(&folder, &limit, nowhere, 1_900_000_061);
+    assert_eq!(at_once(&later), 20);
+}
+
+#[test]
+fn what_a_killed_process_sent_under_a_long_known_limit_is_remembered() {
+    let folder = Folder::new("killed-job");
+    let api = SimulatedApi::builder().start().expect("a server");
+    let limit = LimitConfig::per_hour(50.0);
+    let killed = limited(&folder, &limit, &api.base_url(), 1_900_000_000);
+    for page in 0..30 {
+        let response = killed.get(format!("/pages/{page}")).send();
+        response.expect("a response").bytes().expect("a body");
+    }
+    std::mem::forget(killed);
+    let next = limited(&folder, &limit, &api.base_url(), 1_900_000_600);
+    assert_eq!(at_once(&next), 20);
+}
+
+#[test]
+fn a_long_known_limit_costs_a_write_for_each_64th_of_it() {
+    let folder = Folder::new("writes");
+    let api = SimulatedApi::builder().start().expect("a server");
+    let limit = LimitConfig::per_hour(640.0);
+    let client = limited(&folder, &limit, &api.base_url(), 1_900_000_000);
+    let mut files = Vec::new();
+    for page in 0..30 {
+        let response = client.get(format!("/pages/{page}")).send();
+        response.expect("a response").bytes().expect("a body");
+        files.push(fs::read_to_string(&folder.files()[0]).expect("a file"));
+    }
+    files.dedup();
+    assert_eq!(files.len(), 3, "{files:#?}");
+}
+
+#[test]
+fn a_scope_s_limit_outlives_the_process_too() {
+    let folder = Folder::new("scope");
+    let client = || {
+        let clock = ManualClock::new();
+        clock.set_unix_now(Duration::from_secs(1_900_000_000));
+        let config = ApiRateConfig {
+            name: "scoped".into(),
+            base_url: "http://127.0.0.1:9/v1".into(),
+            scopes: vec![ScopeConfig::new(
+                "search",
+                "/search",
+                LimitConfig::per_minute(2.0),
+            )],
+            ..Default::default()
+        };
+        let builder = DynamicAPIClient::builder(config).clock(Arc::new(clock));
+        builder.remember_in(&folder.0).build().expect("valid")
+    };
+    let at_once = |client: &DynamicAPIClient| {
+        let scope = client.limiter().scope("search").expect("a scope");
+        let granted = || scope.acquire_within(Duration::ZERO).ok();
+        std::iter::from_fn(granted)
+            .map(|permit| permit.success())
+            .count()
+    };
+    assert_eq!(at_once(&client()), 2);
+    assert_eq!(at_once(&client()), 0);
 }

@@ -251,7 +251,9 @@ impl<F> ClientBuilder<F> {
     /// There is one file for each name, base URL and [`label`](Self::label). Only its owner can read it, and it
     /// contains no secret. `build()` reads it. A finished request writes it, at most every 5 s, and so does
     /// dropping the last clone of the client. A damaged file causes one warning, and the run starts without it.
-    /// A limit that was learned more than 36 hours ago decays towards the configured start.
+    /// A limit that was learned more than 36 hours ago decays towards the configured start. What was used of known
+    /// limits (`limits`) counts for the next run; for windows of more than 60 s the file is also written before each
+    /// 64th of the limit is sent.
     pub fn remember_in(mut self, folder: impl Into<PathBuf>) -> Self {
         self.memory = Some(folder.into());
         self

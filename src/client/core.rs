@@ -62,10 +62,13 @@ impl ClientCore {
         Ok(DrivenCall::new(&self.limiter, call, parts))
     }
 
-    /// Prepares a request right before it is sent: warns of an unencrypted credential, and calls the caller's
-    /// `before_send`.
+    /// Prepares a request right before it is sent: warns of an unencrypted credential, saves what it uses of a known limit,
+    /// and calls the caller's `before_send`.
     pub(crate) fn going_out(&self, attempt: &Attempt) -> Result<(), NoResponse> {
         self.warn_if_exposed(attempt.parts(), attempt.token().is_some());
+        if let Some(memory) = &self.memory {
+            memory.before_sending(&self.limiter);
+        }
         attempt.parts().going_out().map_err(NoResponse::Unsent)
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use super::event::{About, Event, Standing};
-use api_ratelimiter_core::limiter::{Belief, BreakerPhase, Change, Phase, View};
+use api_ratelimiter_core::limiter::{Allowance, Belief, BreakerPhase, Change, Phase, View};
 use api_ratelimiter_core::request::Tags;
 use api_ratelimiter_core::{Rate, Time};
 
@@ -146,8 +146,16 @@ impl fmt::Display for StateInWords<'_> {
             learning,
             cooldown_until,
             breaker,
+            used_up,
             ..
         } = self.0;
+        if let Some(Allowance { limit, window, .. }) = used_up {
+            write!(f, "the known limit of {}", limit.unwrap_or_default())?;
+            if let Some(window) = window {
+                write!(f, " per {} s", window.as_secs_f64())?;
+            }
+            f.write_str(" is used up; ")?;
+        }
         match breaker {
             Some(BreakerPhase::Open) => {
                 return f.write_str("circuit breaker open: requests fail");

@@ -52,7 +52,7 @@ impl DynamicRateLimiter {
     ///
     /// As for [`acquire`](Self::acquire); and [`Error::InvalidRequest`](crate::Error::InvalidRequest) at once, if the cost
     /// is above both what a full bucket holds and what `max_rate` pays off within `max_cooldown`: its debt would hold up
-    /// all other callers for longer than any pause.
+    /// all other callers for longer than any pause. Also if the cost is above a known limit.
     pub fn acquire_cost(&self, cost: u32) -> Result<Permit> {
         self.acquire_by(cost, None)
     }
@@ -60,10 +60,12 @@ impl DynamicRateLimiter {
     /// Returns a permit if there is one right now, else how long it would take. Never overtakes the queue.
     pub fn try_acquire(&self) -> TryAcquire {
         let now = self.shared.clock.now();
+        let unix_now = self.shared.wall_clock();
         let mut core = self.shared.core.lock();
         if core.closed {
             return TryAcquire::Closed;
         }
+        core.show_wall_clock(now, unix_now);
         let Core { engine, queue, .. } = &mut *core;
         match queue.try_turn(engine, now, 1) {
             Ok(grant) => {

@@ -55,11 +55,13 @@ impl DynamicRateLimiter {
                 (Engine::Own(Box::new(controller)), None)
             }
         };
+        let follows_wall_clock = engine.follows_wall_clock();
         let core = Core::new(engine, random_jitter());
         observe::created(config);
         let shared = Shared {
             name: config.name.as_str().into(),
             clock,
+            follows_wall_clock,
             core: Mutex::new(core),
             audience: Arc::new(Dispatcher::default()),
             scopes,

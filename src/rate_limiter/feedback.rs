@@ -250,21 +250,38 @@ impl DynamicRateLimiter {
         Ok(())
     }
 
-    /// Returns what was learned about the limit, to be stored until the next run. `None` until there is a ceiling, and
-    /// where learning is off.
+    /// Returns what was learned about the limit, and what was used of known limits, to be stored until the next run. `None`
+    /// if there is neither.
     #[must_use]
     pub fn learned(&self) -> Option<Learned> {
-        let unix_now = self.shared.clock.unix_now();
-        self.shared.core.lock().engine.learned(unix_now)
+        let (now, unix_now) = (self.shared.clock.now(), self.shared.clock.unix_now());
+        self.shared.core.lock().engine.learned(now, unix_now)
+    }
+
+    /// Returns the limiters of parts of the API, by name.
+    pub(crate) fn scopes(&self) -> &[(Box<str>, Self)] {
+        &self.shared.scopes
+    }
+
+    /// Returns the sum of the costs of all permits.
+    pub(crate) fn sent(&self) -> u64 {
+        self.shared.core.lock().engine.sent()
+    }
+
+    /// Returns the cost that may be sent until what was learned has to be stored again.
+    pub(crate) fn reserve_of_known_limits(&self) -> Option<u64> {
+        self.shared.core.lock().engine.reserve_of_known_limits()
     }
 
     /// Starts from what an earlier run learned, instead of searching: at its ceiling if that is younger than 36 hours;
     /// an older one is moved towards the configured start, the farther the older it is.
     ///
-    /// A short hold confirms the ceiling. Does nothing if another version's law has learned it, or if learning is off.
+    /// A short hold confirms the ceiling. It counts for nothing if another version's law has learned it, or if learning is
+    /// off. What was used of known limits is counted, if nothing of them was used yet.
     pub fn restore(&self, learned: &Learned) {
         let unix_now = self.shared.clock.unix_now();
         self.feed(Origin::Manual, Cause::default(), |core, now| {
+            core.show_wall_clock(now, Some(unix_now));
             core.engine.restore(now, learned, unix_now)
         });
     }

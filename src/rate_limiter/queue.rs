@@ -64,6 +64,9 @@ pub(super) enum Turn {
 /// Shortest wait that is ever returned: a caller that gets zero would spin.
 const SHORTEST_WAIT: Duration = Duration::from_nanos(1);
 
+/// Longest time between two looks at the wall clock, while a caller waits for a limit that is renewed by it.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
 impl Queue {
     /// Returns the number of waiting callers.
     pub(super) fn len(&self) -> usize {
@@ -142,6 +145,12 @@ impl Queue {
             self.waiting.insert(self.next_ticket, waiter);
             self.next_ticket += 1;
         }
+        // A wall clock that was put forward, or a machine that slept, brings the day sooner than the timer.
+        let until = if engine.follows_wall_clock() {
+            until.min(now + LOOK_AGAIN)
+        } else {
+            until
+        };
         // Behind the head only callers with a deadline need a timer.
         Some(Turn::Wait(match deadline {
             Some(deadline) if is_head => Some(until.min(deadline)),

@@ -83,6 +83,8 @@ impl DynamicRateLimiter {
         let shared = Shared {
             name: routes.name.clone(),
             clock,
+            // It has no known limits.
+            follows_wall_clock: false,
             core: Mutex::new(Core::new(Engine::Own(Box::new(controller)), jitter)),
             audience: Arc::clone(&self.shared.audience),
             scopes: Box::default(),

@@ -44,6 +44,8 @@ pub struct DynamicRateLimiter {
 pub(super) struct Shared {
     pub(super) name: Box<str>,
     pub(super) clock: Arc<dyn Clock>,
+    /// Whether a known limit is renewed by the wall clock.
+    pub(super) follows_wall_clock: bool,
     pub(super) core: Mutex<Core>,
     /// Shared with the limiters of routes.
     pub(super) audience: Arc<Dispatcher>,
@@ -102,6 +104,13 @@ impl Core {
             .needs_visit(now, self.queue.len(), || self.queue.head_cost())
     }
 
+    /// Tells the engine what the wall clock shows, where that matters.
+    pub(super) fn show_wall_clock(&mut self, now: Time, unix_now: Option<Duration>) {
+        if let Some(unix_now) = unix_now {
+            self.engine.set_wall_clock(now, unix_now);
+        }
+    }
+
     /// Counts a permit that was granted after `waited`. Returns the length of the pause that ends with it, if one does.
     pub(super) fn granted(&mut self, now: Time, waited: Duration) -> Option<Duration> {
         self.in_flight += 1;
@@ -130,6 +139,13 @@ impl Core {
         } else {
             Vec::new()
         }
+    }
+}
+
+impl Shared {
+    /// Returns what the wall clock shows, if a known limit is renewed by it.
+    pub(super) fn wall_clock(&self) -> Option<Duration> {
+        self.follows_wall_clock.then(|| self.clock.unix_now())
     }
 }
 

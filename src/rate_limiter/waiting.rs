@@ -83,9 +83,11 @@ impl QueuePlace<'_> {
         made: &mut Option<SharedWaker>,
     ) -> Option<Turn> {
         let now = asked.now;
+        let unix_now = self.limiter.shared.wall_clock();
         let (turn, left, ended, needs_visit) = {
             let mut core = self.limiter.shared.core.lock();
             let core = &mut *core;
+            core.show_wall_clock(now, unix_now);
             let turn = if core.closed {
                 Turn::Failed(Error::closed())
             } else {

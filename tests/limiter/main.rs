@@ -1,6 +1,7 @@
 //! The limiter that callers share: threads and a queue, in virtual time.
 
 mod breaker;
+mod calendar;
 mod clock;
 mod closing;
 mod cooldown;

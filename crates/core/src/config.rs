@@ -22,7 +22,7 @@ pub use dialect::{BodyThrottle, DialectConfig};
 pub use field_path::FieldPath;
 pub use idempotency::{Idempotency, IdempotencyConfig};
 pub use json::overlaid;
-pub use limit::LimitConfig;
+pub use limit::{LimitConfig, ResetConfig};
 pub use pagination::Pagination;
 pub use pattern::ScopeRule;
 pub(crate) use pattern::narrowest;

@@ -38,6 +38,7 @@
 #![deny(clippy::disallowed_methods)]
 
 pub mod attempt;
+mod calendar;
 pub mod call;
 pub mod coding;
 pub mod config;
@@ -65,9 +66,10 @@ mod token;
 pub mod url;
 pub mod verdict;
 
+pub use calendar::{Calendar, Every};
 pub use config::{
     ApiRateConfig, BodyThrottle, BucketConfig, ByRouteConfig, DialectConfig, FieldPath,
-    IdempotencyConfig, LimitConfig, Pagination, ScopeConfig,
+    IdempotencyConfig, LimitConfig, Pagination, ResetConfig, ScopeConfig,
 };
 pub use error::{Effort, Error, Result, TimeoutPhase, TransportKind};
 pub use guidance::{DialectField, FieldMeaning, Guidance, TimeForm, TimeUnit};

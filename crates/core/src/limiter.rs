@@ -25,11 +25,13 @@ mod learned;
 mod learner;
 mod outcome;
 mod pause;
+mod periods;
 mod phase;
 mod poll;
 mod probe;
 mod routes;
 mod rtt;
+mod sent_log;
 mod settings;
 mod state;
 mod view;
@@ -54,5 +56,7 @@ pub use routes::{Place, Routes};
 pub use settings::{Learning, Settings};
 pub use view::{Allowance, Belief, Membership, View};
 
+#[cfg(test)]
+mod known_properties;
 #[cfg(test)]
 mod learning_properties;

@@ -20,7 +20,7 @@ mod work;
 ///
 /// let presets = presets::all();
 /// let notion = presets.iter().find(|preset| preset.name == "notion").unwrap();
-/// assert_eq!(notion.max_rate, 3.0);
+/// assert_eq!(notion.limits[0].requests, 180.0);
 /// assert!(presets.iter().all(|preset| preset.validate().is_ok()));
 /// ```
 #[must_use]

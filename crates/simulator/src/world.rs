@@ -14,12 +14,16 @@
 //! # Ok::<(), api_ratelimiter_simulator::LimitError>(())
 //! ```
 
+#[cfg(test)]
+mod calendar_tests;
 pub mod chart;
 mod client;
 mod fastest;
 mod fleet;
 mod learned;
 mod limited_api;
+#[cfg(test)]
+mod preset_tests;
 mod report;
 mod scenario;
 mod simulation;

@@ -30,7 +30,7 @@ fuzz_target!(|input: &[u8]| {
     assert!(view.tokens.is_finite() && view.cooldown_until.is_none());
     // A request may go at once, and what is learned can be stored again.
     assert!(matches!(limiter.poll(Time::ZERO, 1, false), Poll::Grant(_)));
-    if let Some(learned) = limiter.learned(UNIX_NOW) {
+    if let Some(learned) = limiter.learned(Time::ZERO, UNIX_NOW) {
         let text = serde_json::to_string(&learned).expect("plain numbers");
         let again: Learned = serde_json::from_str(&text).expect("what was written");
         assert_eq!(again, learned);

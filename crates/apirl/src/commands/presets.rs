@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use api_ratelimiter::{API_RATE_CONFIGS, ApiRateConfig};
+use api_ratelimiter::{API_RATE_CONFIGS, ApiRateConfig, LimitConfig};
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -40,6 +40,15 @@ fn codes(config: &ApiRateConfig) -> String {
         .map(u16::to_string)
         .collect();
     codes.join(", ")
+}
+
+/// Returns the known limits as text.
+fn limits(config: &ApiRateConfig) -> String {
+    if config.limits.is_empty() {
+        return "none".to_owned();
+    }
+    let limits: Vec<_> = config.limits.iter().map(LimitConfig::to_string).collect();
+    limits.join(", ")
 }
 
 /// Returns one row for each preset.
@@ -90,6 +99,7 @@ fn detail(config: &ApiRateConfig) -> String {
                 config.decrease_factor
             ),
         ),
+        ("known limits", limits(config)),
         ("refusal statuses", codes(config)),
         ("pause without a hint", cooldown),
         ("maximum pause", spoken(config.max_cooldown)),

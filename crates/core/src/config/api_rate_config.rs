@@ -73,7 +73,8 @@ pub struct ApiRateConfig {
     pub initial_rate: f64,
     /// Minimum of the rate, in requests per second, above 0. Defaults to 0.1.
     pub min_rate: f64,
-    /// Maximum of the rate, in requests per second, at least `min_rate`. Defaults to 10.0.
+    /// Maximum of the rate, in requests per second, at least `min_rate`: how fast a burst may be. Quotas belong into
+    /// `limits`. Defaults to 10.0.
     pub max_rate: f64,
     /// Increase of the rate for each success that is evidence about the limit, in requests per second, at
     /// least 0. With 0 the rate never rises. Defaults to 0.2.
@@ -119,8 +120,9 @@ pub struct ApiRateConfig {
     /// Rules for requests that the server may safely process twice. Defaults to the request's method.
     pub idempotency: IdempotencyConfig,
     /// Known quotas beside the learned limit, such as 1,000 requests an hour. A request needs room in all of
-    /// them. They are never learned. Each quota lets a tenth of its requests go at once and spreads the rest,
-    /// so that no window of its length contains more requests than it allows. Defaults to none.
+    /// them, and waits for it without a bound. They are never learned. All of a quota may go at once, and no window of
+    /// its length contains more requests than it allows. In a window of less than 5 s a tenth goes at once, and the
+    /// rest is spread. Defaults to none.
     pub limits: Vec<LimitConfig>,
     /// Parts of the API with a limit of their own. Defaults to none.
     pub scopes: Vec<ScopeConfig>,

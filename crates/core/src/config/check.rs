@@ -108,20 +108,11 @@ impl ApiRateConfig {
     /// Returns the known quotas, checked.
     fn fixed(&self) -> Result<Vec<FixedLimit>> {
         let limits = self.limits.iter().enumerate();
-        limits
-            .map(|(place, limit)| {
-                let whole = limit.requests.fract() == 0.0 && limit.requests >= 1.0;
-                // `as` saturates at `u64::MAX`, which is beyond any real quota.
-                let known = FixedLimit::new(limit.requests as u64, limit.per, None);
-                known.filter(|_| whole).ok_or_else(|| {
-                    let problem = format!(
-                        "{} requests per {:?} is not a valid quota (expected a whole number of requests from 1, and a window above 0)",
-                        limit.requests, limit.per
-                    );
-                    self.bad(&format!("limits[{place}]"), problem)
-                })
-            })
-            .collect()
+        let fixed = limits.map(|(place, limit)| {
+            let fixed = limit.fixed();
+            fixed.map_err(|problem| self.bad(&format!("limits[{place}]"), problem))
+        });
+        fixed.collect()
     }
 
     /// Returns the scopes in the form that requests are matched with.
@@ -164,12 +155,19 @@ impl ApiRateConfig {
     /// scope.
     pub fn of_scope(&self, scope: &ScopeConfig) -> Self {
         let rate = scope.limit.rate();
+        // All of a quota may go at once, as fast as the client may send.
+        let is_quota = scope.is_quota();
+        let (initial, most) = match is_quota {
+            true => (self.initial_rate.max(rate), self.max_rate.max(rate)),
+            false => (rate, rate),
+        };
         Self {
             name: format!("{}/{}", self.name, scope.name),
-            initial_rate: rate,
+            initial_rate: initial,
             min_rate: rate * LOWEST_SHARE,
-            max_rate: rate,
+            max_rate: most,
             increase_step: rate * STEP_SHARE,
+            limits: is_quota.then(|| scope.limit.clone()).into_iter().collect(),
             decrease_factor: self.decrease_factor,
             default_cooldown: self.default_cooldown,
             max_cooldown: self.max_cooldown,

@@ -42,7 +42,9 @@ pub struct ScopeConfig {
     pub methods: Vec<String>,
     /// Pattern of the paths that the scope covers.
     pub path: String,
-    /// Limit of the scope: the rate starts there and never exceeds it.
+    /// Limit of the scope. If its window is 5 s or longer and it is a whole number of requests, all of it may go at once,
+    /// and no window of its length holds more. Otherwise, and if the scope has a [`bucket`](Self::bucket), it is a rate,
+    /// which the scope starts with and never exceeds.
     pub limit: LimitConfig,
     /// Size of the scope's token bucket. Defaults to a size that follows from the rate.
     #[serde(default)]
@@ -64,6 +66,11 @@ impl ScopeConfig {
             bucket: BucketConfig::default(),
             pause_all: false,
         }
+    }
+
+    /// Returns whether its limit is a number that may go at once, and not a rate.
+    pub(crate) fn is_quota(&self) -> bool {
+        self.bucket == BucketConfig::default() && self.limit.may_go_at_once()
     }
 
     /// Restricts the scope to these methods.

@@ -10,6 +10,7 @@ use super::breaker::{Breaker, Passage};
 use super::bucket::Bucket;
 use super::budget::Last;
 use super::circuit_breaker::CircuitBreaker;
+use super::fixed::FixedLimit;
 use super::learned::Learned;
 use super::learner::Learner;
 use super::outcome::Change;
@@ -20,6 +21,7 @@ use crate::time::Time;
 
 mod caps;
 mod grants;
+mod known;
 mod reports;
 mod retreat;
 #[cfg(test)]
@@ -91,7 +93,11 @@ impl Controller {
                 Learning::Off => None,
             },
             breaker: settings.breaker.map(|_| Breaker::new(now)),
-            fixed: settings.fixed.iter().map(|limit| limit.full(now)).collect(),
+            fixed: settings
+                .fixed
+                .iter()
+                .map(|limit| limit.unused(now))
+                .collect(),
             last: Last {
                 number: 0,
                 at: now,
@@ -102,6 +108,8 @@ impl Controller {
             reset_at: Time::ZERO,
             grace: Duration::ZERO,
             announced_by: 0,
+            unix_ahead: Duration::ZERO,
+            unix_moved_at: now,
             held_by_cap: false,
             disagrees_since: None,
             disagreement_reported: false,
@@ -127,17 +135,26 @@ impl Controller {
         self.change_rate(now, self.settings.law.within(self.state.rate));
     }
 
-    /// Returns what was learned, for [`restore`](Self::restore) in the next run. `None` until a ceiling is known, and
-    /// where learning is off.
+    /// Returns what was learned and what was used of known limits, for [`restore`](Self::restore) in the next run. `None`
+    /// if there is neither.
     #[must_use]
-    pub fn learned(&self, unix_now: Duration) -> Option<Learned> {
-        let learner = self.state.learner.as_ref()?;
-        learner.learned(self.state.rate, unix_now)
+    pub fn learned(&self, now: Time, unix_now: Duration) -> Option<Learned> {
+        let rate = self.state.rate;
+        let learner = self.state.learner.as_ref();
+        let learned = learner.and_then(|learner| learner.learned(rate, unix_now));
+        let known = self.used_of_known_limits(now, unix_now);
+        if learned.is_none() && known.is_empty() {
+            return None;
+        }
+        let learned = learned.unwrap_or(Learned::new(None, rate, Duration::ZERO, unix_now));
+        Some(learned.with_known_limits(known))
     }
 
-    /// Starts from what an earlier run learned, instead of searching. Does nothing where learning is off, or if the
-    /// earlier run used another version of the law.
+    /// Starts from what an earlier run learned, instead of searching. Does not search less where learning is off, or if
+    /// the earlier run used another version of the law. What it used of known limits counts, unless something of them
+    /// was used already.
     pub fn restore(&mut self, now: Time, learned: &Learned, unix_now: Duration) -> Change {
+        self.restore_known_limits(now, learned, unix_now);
         let law = self.settings.law;
         let ceiling =
             learned.ceiling_after(learned.age(unix_now), law.within(self.settings.initial));
@@ -180,13 +197,17 @@ impl Controller {
 
 impl Controller {
     /// Returns the largest cost of one request: what a full bucket holds at `max_rate`, or what `max_rate` pays off
-    /// within `max_cooldown`. The debt of a larger one would hold up all other callers for longer than any pause that
-    /// they wait for.
+    /// within `max_cooldown`, and no more than any known limit allows. The debt of a larger one would hold up all other
+    /// callers for longer than any pause that they wait for.
     pub(crate) fn largest_cost(&self) -> u32 {
         let max = self.settings.law.max;
         let paid_off = max.as_per_second() * self.settings.max_cooldown.as_secs_f64();
         // A conversion from a float saturates.
-        capacity(&self.settings, max).max(paid_off) as u32
+        let most = capacity(&self.settings, max).max(paid_off) as u32;
+        let known = self.settings.fixed.iter().map(FixedLimit::most);
+        known.fold(most, |most, known| {
+            u32::try_from(known).map_or(most, |it| most.min(it))
+        })
     }
 }
 

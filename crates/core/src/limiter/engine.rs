@@ -33,6 +33,23 @@ impl Engine {
         }
     }
 
+    /// Takes in what the wall clock shows `now`. See [`Controller::set_wall_clock`].
+    pub fn set_wall_clock(&mut self, now: Time, unix_now: Duration) {
+        match self {
+            Self::Own(own) => own.set_wall_clock(now, unix_now),
+            Self::Fleet(member) => member.set_wall_clock(now, unix_now),
+        }
+    }
+
+    /// Returns whether a known limit is renewed by the wall clock, so that the driver has to tell what that shows.
+    #[must_use]
+    pub fn follows_wall_clock(&self) -> bool {
+        match self {
+            Self::Own(own) => own.follows_wall_clock(),
+            Self::Fleet(member) => member.in_force(Time::ZERO).0.follows_wall_clock(),
+        }
+    }
+
     /// Checks that a request of this cost leaves no debt that holds up all others for long: at most what `max_rate` pays
     /// off within `max_cooldown`, or what a full bucket holds.
     ///
@@ -93,10 +110,10 @@ impl Engine {
 
     /// Returns what was learned, for the next run. See [`Controller::learned`].
     #[must_use]
-    pub fn learned(&self, unix_now: Duration) -> Option<Learned> {
+    pub fn learned(&self, now: Time, unix_now: Duration) -> Option<Learned> {
         match self {
-            Self::Own(own) => own.learned(unix_now),
-            Self::Fleet(member) => member.learned(unix_now),
+            Self::Own(own) => own.learned(now, unix_now),
+            Self::Fleet(member) => member.learned(now, unix_now),
         }
     }
 
@@ -105,6 +122,26 @@ impl Engine {
         match self {
             Self::Own(own) => own.restore(now, learned, unix_now),
             Self::Fleet(member) => member.restore(now, learned, unix_now),
+        }
+    }
+
+    /// Returns the sum of the costs of all grants.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        match self {
+            Self::Own(own) => own.sent(),
+            Self::Fleet(member) => member.in_force(Time::ZERO).0.sent(),
+        }
+    }
+
+    /// Returns the cost that may be sent until what was [`learned`](Self::learned) has to be stored again, so that a process
+    /// that is killed has not used known limits without a trace. `None` if no known limit has a window of more than 60 s,
+    /// and in a fleet, whose store outlives the process.
+    #[must_use]
+    pub fn reserve_of_known_limits(&self) -> Option<u64> {
+        match self {
+            Self::Own(own) => own.reserve_of_known_limits(),
+            Self::Fleet(_) => None,
         }
     }
 

@@ -13,7 +13,11 @@ const LAW_VERSION: u32 = 1;
 /// How long knowledge is used unchanged. A job that runs every day should start where it ended.
 const FRESH: Duration = Duration::from_secs(36 * 60 * 60);
 
-/// Learned state of a limiter, to be stored until the next run: a small value without secrets.
+/// How much the time of one event differs at most between two readings of both clocks.
+const CLOCKS_DIFFER: Duration = Duration::from_millis(100);
+
+/// Learned state of a limiter, and what it has used of known limits, to be stored until the next run: a small value
+/// without secrets.
 ///
 /// ```
 /// use std::time::Duration;
@@ -22,7 +26,7 @@ const FRESH: Duration = Duration::from_secs(36 * 60 * 60);
 ///
 /// let unix_now = Duration::from_secs(4_000_000_000);
 /// let mut limiter = Controller::new(ApiRateConfig::default().settings()?, Time::ZERO);
-/// assert!(limiter.learned(unix_now).is_none(), "nothing was refused yet");
+/// assert!(limiter.learned(Time::ZERO, unix_now).is_none(), "nothing was refused yet");
 ///
 /// let stored = r#"{"law_version": 1, "ceiling_per_second": 4.0, "rate_per_second": 3.9,
 ///                  "last_pause_seconds": 1.0, "learned_at_unix_seconds": 4000000000.0}"#;
@@ -31,13 +35,13 @@ const FRESH: Duration = Duration::from_secs(36 * 60 * 60);
 /// assert_eq!(limiter.view(Time::ZERO).ceiling, Rate::per_second(4.0));
 /// # Ok::<(), api_ratelimiter_core::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Learned {
     law_version: u32,
-    /// The proven ceiling.
-    #[serde(rename = "ceiling_per_second")]
-    ceiling: Rate,
+    /// The proven ceiling, once there is one.
+    #[serde(rename = "ceiling_per_second", default)]
+    ceiling: Option<Rate>,
     /// The rate at the end.
     #[serde(rename = "rate_per_second")]
     rate: Rate,
@@ -47,11 +51,47 @@ pub struct Learned {
     /// When it was learned, by the wall clock.
     #[serde(rename = "learned_at_unix_seconds", with = "crate::seconds")]
     at: Duration,
+    /// What was used of the known limits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    known_limits: Vec<KnownUsage>,
+}
+
+/// What was used of one known limit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KnownUsage {
+    /// The limit's key.
+    pub(crate) limit: String,
+    /// The requests of its last window, the oldest first.
+    pub(crate) sent: Vec<SentBefore>,
+}
+
+/// Requests that were sent close together.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SentBefore {
+    /// When the last of them was sent, by the wall clock.
+    #[serde(rename = "last_unix_seconds", with = "crate::seconds")]
+    pub(crate) last: Duration,
+    /// Sum of their costs.
+    pub(crate) cost: u64,
+}
+
+impl KnownUsage {
+    /// Returns whether both say the same. The times of one request differ a little each time that both clocks are read.
+    fn is_as(&self, other: &Self) -> bool {
+        let is_same = |(one, other): (&SentBefore, &SentBefore)| {
+            one.cost == other.cost && one.last.abs_diff(other.last) < CLOCKS_DIFFER
+        };
+        self.limit == other.limit
+            && self.sent.len() == other.sent.len()
+            && self.sent.iter().zip(&other.sent).all(is_same)
+    }
 }
 
 impl Learned {
     pub(crate) const fn new(
-        ceiling: Rate,
+        ceiling: Option<Rate>,
         rate: Rate,
         last_pause: Duration,
         unix_now: Duration,
@@ -62,12 +102,41 @@ impl Learned {
             rate,
             last_pause,
             at: unix_now,
+            known_limits: Vec::new(),
         }
     }
 
-    /// Returns the proven ceiling, in requests per second.
+    /// Adds what was used of known limits.
+    pub(crate) fn with_known_limits(self, known_limits: Vec<KnownUsage>) -> Self {
+        Self {
+            known_limits,
+            ..self
+        }
+    }
+
+    /// Adds a reserve of `cost` to what was used of each known limit, for requests that will be sent before the knowledge
+    /// is stored again.
     #[must_use]
-    pub const fn ceiling(&self) -> Rate {
+    pub fn with_reserve(mut self, cost: u64) -> Self {
+        let last = self.at;
+        if cost > 0 {
+            let known = self.known_limits.iter_mut();
+            known.for_each(|it| it.sent.push(SentBefore { last, cost }));
+        }
+        self
+    }
+
+    /// Returns what was used of the known limit with this key.
+    pub(crate) fn used_of(&self, limit: &str) -> &[SentBefore] {
+        let mut known = self.known_limits.iter();
+        known
+            .find(|it| it.limit == limit)
+            .map_or(&[], |it| &it.sent)
+    }
+
+    /// Returns the proven ceiling, in requests per second, if there is one.
+    #[must_use]
+    pub const fn ceiling(&self) -> Option<Rate> {
         self.ceiling
     }
 
@@ -81,21 +150,40 @@ impl Learned {
         self.at
     }
 
-    /// Returns the knowledge for one of several workers that share the limit.
+    /// Returns the knowledge for one of several workers that share the limit, without what was used of known limits.
     pub(crate) fn scaled(&self, factor: f64) -> Self {
         Self {
-            ceiling: self.ceiling.scaled(factor),
+            ceiling: self.ceiling.map(|ceiling| ceiling.scaled(factor)),
             rate: self.rate.scaled(factor),
+            known_limits: Vec::new(),
             ..*self
         }
     }
 
     /// Returns whether both say the same about the limit, whenever they were learned.
     pub fn is_as(&self, other: &Self) -> bool {
-        Self {
-            at: other.at,
-            ..*self
-        } == *other
+        let Self {
+            law_version,
+            ceiling,
+            rate,
+            last_pause,
+            at: _,
+            known_limits,
+        } = self;
+        let known = known_limits.iter().zip(&other.known_limits);
+        (
+            *law_version,
+            *ceiling,
+            *rate,
+            *last_pause,
+            known_limits.len(),
+        ) == (
+            other.law_version,
+            other.ceiling,
+            other.rate,
+            other.last_pause,
+            other.known_limits.len(),
+        ) && known.into_iter().all(|(one, other)| one.is_as(other))
     }
 
     pub(crate) const fn last_pause(&self) -> Duration {
@@ -103,13 +191,14 @@ impl Learned {
     }
 
     /// Returns the ceiling to start from after `age`: unchanged while it is fresh, then ever nearer to the configured
-    /// start, by half of the logarithmic distance when it is twice as old. `None` if it belongs to another law.
+    /// start, by half of the logarithmic distance when it is twice as old. `None` if there is none, or if it belongs to another
+    /// law.
     pub(crate) fn ceiling_after(&self, age: Duration, start: Rate) -> Option<Rate> {
         if self.law_version != LAW_VERSION {
             return None;
         }
         let trust = FRESH.as_secs_f64() / age.max(FRESH).as_secs_f64();
-        let ratio = self.ceiling.as_per_second() / start.as_per_second();
+        let ratio = self.ceiling?.as_per_second() / start.as_per_second();
         Some(start.scaled(ratio.powf(trust)))
     }
 }
@@ -124,7 +213,7 @@ mod tests {
 
     fn learned() -> Learned {
         Learned::new(
-            rate(32.0),
+            Some(rate(32.0)),
             rate(30.0),
             Duration::from_millis(1500),
             Duration::from_secs(9),
@@ -155,10 +244,17 @@ mod tests {
 
     #[test]
     fn knowledge_survives_a_round_trip_through_text() {
-        let text = serde_json::to_string(&learned()).expect("plain numbers");
-        assert_eq!(
-            serde_json::from_str::<Learned>(&text).expect("the same"),
-            learned()
-        );
+        let sent = vec![SentBefore {
+            last: Duration::from_millis(4_000_000_000_250),
+            cost: 3,
+        }];
+        let limit = "60s".to_owned();
+        let known = learned().with_known_limits(vec![KnownUsage { limit, sent }]);
+        for learned in [learned(), known] {
+            let text = serde_json::to_string(&learned).expect("plain numbers");
+            let again = serde_json::from_str::<Learned>(&text).expect("the same");
+            assert_eq!(again, learned);
+            assert!(again.is_as(&learned));
+        }
     }
 }

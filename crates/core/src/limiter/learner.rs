@@ -111,8 +111,8 @@ impl Learner {
 
     /// Returns what the next run can start from, once there is a ceiling.
     pub(crate) fn learned(&self, rate: Rate, unix_now: Duration) -> Option<Learned> {
-        self.ceiling
-            .map(|ceiling| Learned::new(ceiling.proven, rate, self.last_pause, unix_now))
+        let proven = self.ceiling.map(|ceiling| ceiling.proven)?;
+        Some(Learned::new(Some(proven), rate, self.last_pause, unix_now))
     }
 
     /// Returns whether a request was ever refused. From then on bursts would only blur the measurements.

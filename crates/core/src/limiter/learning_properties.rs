@@ -317,7 +317,7 @@ Poll::Denied(Denial::CircuitOpen(_)) => panic!("there is no breaker"),
         let state = serde_json::to_string(watched.controller.state()).expect("plain numbers");
         let again = serde_json::from_str(&state).expect("the same");
         prop_assert_eq!(watched.controller.state(), &again);
-        if let Some(learned) = watched.controller.learned(Duration::ZERO) {
+        if let Some(learned) = watched.controller.learned(watched.now, Duration::ZERO) {
             let text = serde_json::to_string(&learned).expect("plain numbers");
             prop_assert_eq!(serde_json::from_str::<super::Learned>(&text).expect("the same"), learned);
         }

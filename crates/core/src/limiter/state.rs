@@ -8,6 +8,7 @@ use super::breaker::Breaker;
 use super::bucket::Bucket;
 use super::budget::Last;
 use super::budgets::Budgets;
+use super::fixed::Usage;
 use super::learner::Learner;
 use super::settings::Settings;
 use crate::rate::Rate;
@@ -37,8 +38,12 @@ pub(crate) struct State {
     pub(super) learner: Option<Learner>,
     /// State of the circuit breaker; `None` without one.
     pub(super) breaker: Option<Breaker>,
-    /// Buckets of the known limits, in the order of the settings.
-    pub(super) fixed: Vec<Bucket>,
+    /// What is used of the known limits, in the order of the settings.
+    pub(super) fixed: Vec<Usage>,
+    /// How far the wall clock is ahead of the limiter's own: by the wall clock, days and months of known limits begin.
+    pub(super) unix_ahead: Duration,
+    /// When the wall clock was put forward or back last.
+    pub(super) unix_moved_at: Time,
     pub(super) last: Last,
     /// Number of grants whose outcome is not known.
     pub(super) under_way: u64,
@@ -63,10 +68,11 @@ impl State {
     pub(super) fn is_plausible(&self, settings: &Settings, now: Time) -> bool {
         let latest = self.cooldown_until.max(now) + AHEAD;
         let most_debt = settings.law.max.amount_in(LONGEST_DEBT);
-        let mut buckets = self.fixed.iter().chain([&self.bucket]);
+        let mut known = settings.fixed.iter().zip(&self.fixed);
         self.rate == settings.law.within(self.rate)
             && self.fixed.len() == settings.fixed.len()
-            && buckets.all(|bucket| bucket.is_plausible(latest, most_debt))
+            && known.all(|(limit, usage)| limit.is_plausible(usage, latest, most_debt))
+            && self.bucket.is_plausible(latest, most_debt)
             && self.last.at <= latest
     }
 

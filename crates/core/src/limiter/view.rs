@@ -24,6 +24,8 @@ pub struct View {
     pub breaker: Option<BreakerPhase>,
     /// Rest of the announced limit until its reset; the tightest one of several.
     pub announced: Option<Allowance>,
+    /// Known limit of which nothing is left, and when it lets a request go again; the last one of several.
+    pub used_up: Option<Allowance>,
     /// Time of the next trial, or at which the one in flight counts as lost. `None` while the breaker is closed.
     pub next_trial: Option<Time>,
     /// The fleet that shares the limit, if there is one.
@@ -42,12 +44,12 @@ pub struct Belief {
     pub open_since: Option<Time>,
 }
 
-/// Rest of an announced limit, counted down by our own grants.
+/// Rest of an announced or known limit, counted down by our own grants.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Allowance {
-    /// Requests allowed per window, if announced.
+    /// Requests allowed per window, if announced or known.
     pub limit: Option<u64>,
-    /// Length of the window, if announced.
+    /// Length of the window, if announced or known.
     pub window: Option<Duration>,
     /// Requests left until the reset.
     pub remaining: u64,

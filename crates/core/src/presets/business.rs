@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::template::{per_minute, preset};
+use super::template::{announced, quota};
 use crate::config::Pagination;
-use crate::config::{ApiRateConfig, LimitConfig, ScopeConfig};
+use crate::config::{ApiRateConfig, DialectConfig, LimitConfig, ScopeConfig};
 
 /// Returns the presets of this kind.
 pub(super) fn all() -> Vec<ApiRateConfig> {
@@ -22,6 +22,7 @@ pub(super) fn all() -> Vec<ApiRateConfig> {
         ),
         salesforce(),
         google(),
+        youtube(),
         msgraph(),
         servicenow(),
         zapier(),
@@ -31,17 +32,7 @@ pub(super) fn all() -> Vec<ApiRateConfig> {
 /// Source: developer.vanta.com, overview of rate limits.
 fn vanta(name: &str, requests: f64, group: &str) -> ApiRateConfig {
     ApiRateConfig {
-        name: name.into(),
-        base_url: "https://api.vanta.com/v1".into(),
-        initial_rate: per_minute(requests) * 0.6,
-        min_rate: per_minute(requests) * 0.06,
-        max_rate: per_minute(requests),
-        increase_step: per_minute(requests) * 0.024,
-        documented_limit_desc: Some(format!(
-            "Documented: {requests} requests a minute for {group} (50 for managing Vanta, 20 for integrations, 250 for \
-             auditors, 5 for OAuth tokens), 429 without Retry-After, exponential backoff from 1 s. Guesses: that the \
-             minute is a window, the start, the minimum, the step."
-        )),
+        max_rate: 20.0,
         scopes: vec![
             ScopeConfig::new("oauth_token", "^/oauth/token", LimitConfig::per_minute(5.0))
                 .methods(["POST"]),
@@ -51,7 +42,16 @@ fn vanta(name: &str, requests: f64, group: &str) -> ApiRateConfig {
                 .more_if("results.pageInfo.hasNextPage")
                 .items("results.data"),
         ),
-        ..Default::default()
+        ..quota(
+            name,
+            "https://api.vanta.com/v1",
+            LimitConfig::per_minute(requests),
+            &format!(
+                "{requests} requests a minute for {group} (50 for managing Vanta, 20 for integrations, 250 for auditors, \
+                 5 for OAuth tokens), 429 without Retry-After, exponential backoff from 1 s. Guessed, too: that all of a \
+                 minute's may go at once."
+            ),
+        )
     }
 }
 
@@ -89,21 +89,24 @@ fn fieldguide() -> ApiRateConfig {
 /// Source: developers.hubspot.com, usage details.
 fn hubspot(name: &str, in_ten_seconds: f64, in_a_day: f64, plan: &str) -> ApiRateConfig {
     ApiRateConfig {
-        limits: vec![LimitConfig::new(
-            in_a_day,
-            Duration::from_secs(24 * 60 * 60),
-        )],
-        scopes: vec![ScopeConfig::new(
-            "search",
-            "/crm/v3/objects/{type}/search",
-            LimitConfig::per_second(5.0),
-        )],
+        limits: vec![
+            LimitConfig::new(in_ten_seconds, Duration::from_secs(10)),
+            LimitConfig::per_day(in_a_day),
+        ],
+        scopes: vec![
+            ScopeConfig::new(
+                "search",
+                "/crm/v3/objects/{type}/search",
+                LimitConfig::per_second(5.0),
+            )
+            .one_by_one(),
+        ],
         // From memory, not checked against the documentation.
         pagination: Some(Pagination::cursor("after", "paging.next.after").items("results")),
-        ..preset(
+        ..quota(
             name,
             "https://api.hubapi.com",
-            in_ten_seconds / 10.0,
+            LimitConfig::new(in_ten_seconds, Duration::from_secs(10)),
             &format!(
                 "{in_ten_seconds} requests in a rolling 10 s per app on {plan}, and 250,000, 625,000 or 1,000,000 a \
                  day per account by plan, until its midnight; 5 searches per second; 429, where policyName names the \
@@ -119,12 +122,12 @@ fn salesforce() -> ApiRateConfig {
         backoff_status_codes: vec![429, 503],
         // From memory, not checked against the documentation.
         pagination: Some(Pagination::next_url("nextRecordsUrl").items("records")),
-        ..preset(
+        ..quota(
             "salesforce",
             "",
-            100_000.0 / 86_400.0,
+            LimitConfig::per_day(100_000.0),
             "100,000 requests in a rolling 24 h, more by license; 25 concurrent calls of more than 20 s; 403 with \
-             REQUEST_LIMIT_EXCEEDED, or 503. The limit here spreads the day evenly.",
+             REQUEST_LIMIT_EXCEEDED, or 503.",
         )
     }
 }
@@ -139,13 +142,38 @@ fn google() -> ApiRateConfig {
                 .in_query()
                 .may_lack_items(),
         ),
-        ..preset(
+        ..quota(
             "google",
             "",
-            per_minute(300.0),
+            LimitConfig::per_minute(300.0),
             "requests a minute per project and per user, by API (Docs: 300 reads a minute per user); 403 with \
              rateLimitExceeded or userRateLimitExceeded, 429, 503; truncated exponential backoff. The limit here is \
              that of Docs.",
+        )
+    }
+}
+
+/// Source: developers.google.com/youtube/v3, quota costs.
+fn youtube() -> ApiRateConfig {
+    ApiRateConfig {
+        // The rate counts units, and a search costs 100.
+        initial_rate: 50.0,
+        max_rate: 100.0,
+        backoff_status_codes: vec![429, 503],
+        dialect: DialectConfig::default().profile("google"),
+        // From memory, not checked against the documentation.
+        pagination: Some(
+            Pagination::cursor("pageToken", "nextPageToken")
+                .in_query()
+                .items("items")
+                .may_lack_items(),
+        ),
+        ..quota(
+            "youtube",
+            "https://www.googleapis.com/youtube/v3",
+            LimitConfig::per_day(10_000.0).resets_at("00:00", "America/Los_Angeles"),
+            "10,000 units a day per project, from midnight Pacific time on: a list costs 1, a search 100, a change 50, an upload \
+             1,600 (give them by cost(..)); 403 with quotaExceeded.",
         )
     }
 }
@@ -154,12 +182,14 @@ fn google() -> ApiRateConfig {
 fn msgraph() -> ApiRateConfig {
     ApiRateConfig {
         backoff_status_codes: vec![429, 503, 504],
+        // Documented: four at once to a mailbox of Outlook.
+        max_rate: 20.0,
         // From memory, not checked against the documentation.
         pagination: Some(Pagination::next_url(["@odata.nextLink"]).items("value")),
-        ..preset(
+        ..quota(
             "msgraph",
             "https://graph.microsoft.com/v1.0",
-            10_000.0 / 600.0,
+            LimitConfig::new(10_000.0, Duration::from_secs(600)),
             "130,000 requests in 10 s per app, and less by service: Outlook 10,000 in 10 minutes per app and mailbox; \
              429, 503 and 504 with Retry-After; refused requests count. The limit here is that of Outlook.",
         )
@@ -180,28 +210,23 @@ fn servicenow() -> ApiRateConfig {
         max_cooldown: Duration::from_secs(65 * 60),
         // From memory, not checked against the documentation.
         pagination: Some(Pagination::link_header().items("result")),
-        ..preset("servicenow", "", 20.0, "")
+        ..announced("servicenow", "", "")
     }
 }
 
 /// Source: docs.zapier.com.
 fn zapier() -> ApiRateConfig {
     ApiRateConfig {
-        name: "zapier".into(),
-        base_url: "https://api.zapier.com".into(),
-        initial_rate: 0.8,
-        min_rate: 0.05,
-        max_rate: per_minute(60.0),
-        increase_step: 0.05,
-        documented_limit_desc: Some(
-            "Documented for api.zapier.com: 60 requests a minute per IP address (150 per partner), a cooldown of 60 s \
-             after a 429. Hooks (hooks.zapier.com) have other limits: create another configuration for \
-             them. Guesses: the start at 0.8/s, the minimum, the step."
-                .into(),
-        ),
+        max_rate: 20.0,
         default_cooldown: Some(Duration::from_secs(60)),
         // From memory, not checked against the documentation. The location of the items depends on the path.
         pagination: Some(Pagination::next_url("links.next")),
-        ..Default::default()
+        ..quota(
+            "zapier",
+            "https://api.zapier.com",
+            LimitConfig::per_minute(60.0),
+            "60 requests a minute per IP address to api.zapier.com (150 per partner), a cooldown of 60 s after a 429. Hooks \
+             (hooks.zapier.com) have other limits: create another configuration for them.",
+        )
     }
 }

@@ -1,6 +1,6 @@
 //! Presets for payments and shops.
 
-use super::template::preset;
+use super::template::{announced, rate, with_burst};
 use crate::config::Pagination;
 use crate::config::{ApiRateConfig, IdempotencyConfig, LimitConfig, ScopeConfig};
 
@@ -9,15 +9,16 @@ pub(super) fn all() -> Vec<ApiRateConfig> {
     vec![
         stripe("stripe", 100.0, "live mode"),
         stripe("stripe_sandbox", 25.0, "a sandbox"),
-        shopify("shopify", 2.0, "40"),
-        shopify("shopify_advanced", 4.0, "80"),
-        shopify("shopify_plus", 20.0, "400"),
+        shopify("shopify", 2.0, 40.0),
+        shopify("shopify_advanced", 4.0, 80.0),
+        shopify("shopify_plus", 20.0, 400.0),
         shopify_graphql(),
     ]
 }
 
 /// Source: docs.stripe.com/rate-limits, docs.stripe.com/api/idempotent_requests.
 fn stripe(name: &str, most: f64, mode: &str) -> ApiRateConfig {
+    let twenty = || LimitConfig::per_second(20.0);
     ApiRateConfig {
         idempotency: IdempotencyConfig::default().automatic(),
         pagination: Some(
@@ -26,22 +27,17 @@ fn stripe(name: &str, most: f64, mode: &str) -> ApiRateConfig {
                 .items("data"),
         ),
         scopes: vec![
-            ScopeConfig::new(
-                "search",
-                "/{resource}/search",
-                LimitConfig::per_second(20.0),
-            ),
-            ScopeConfig::new("file_reads", "/files/**", LimitConfig::per_second(20.0))
-                .methods(["GET"]),
-            ScopeConfig::new("file_writes", "/files/**", LimitConfig::per_second(20.0))
-                .methods(["POST"]),
+            with_burst(ScopeConfig::new("search", "/{resource}/search", twenty())),
+            with_burst(ScopeConfig::new("file_reads", "/files/**", twenty()).methods(["GET"])),
+            with_burst(ScopeConfig::new("file_writes", "/files/**", twenty()).methods(["POST"])),
         ],
-        ..preset(
+        ..rate(
             name,
             "https://api.stripe.com/v1",
             most,
+            Some(most),
             &format!(
-                "{most} requests per second per account in {mode} (25 in a sandbox, 100 live), 25 per endpoint, 20 \
+                "a bucket of {most} requests per second per account in {mode} (25 in a sandbox, 100 live), 25 per endpoint, 20 \
                  for searches, 20 reads and 20 writes of files; 429 with \
                  Stripe-Rate-Limited-Reason, exponential backoff with jitter; Idempotency-Key, kept for 24 h or more. \
                  The client learns the 25 per endpoint from refusals."
@@ -51,15 +47,16 @@ fn stripe(name: &str, most: f64, mode: &str) -> ApiRateConfig {
 }
 
 /// Source: shopify.dev, API limits (REST Admin).
-fn shopify(name: &str, most: f64, bucket: &str) -> ApiRateConfig {
+fn shopify(name: &str, most: f64, burst: f64) -> ApiRateConfig {
     ApiRateConfig {
         pagination: Some(Pagination::link_header()),
-        ..preset(
+        ..rate(
             name,
             "",
             most,
+            Some(burst),
             &format!(
-                "a leaky bucket of {bucket} requests per app and store that leaks {most} per second (2 by default, 4 \
+                "a leaky bucket of {burst} requests per app and store that leaks {most} per second (2 by default, 4 \
                  on Advanced, 20 on Plus); 429 with Retry-After, and the state of the bucket in a header. The location \
                  of a page's items depends on the path."
             ),
@@ -80,6 +77,6 @@ fn shopify_graphql() -> ApiRateConfig {
              query is not known in advance."
                 .into(),
         ),
-        ..preset("shopify_graphql", "", 10.0, "")
+        ..announced("shopify_graphql", "", "")
     }
 }

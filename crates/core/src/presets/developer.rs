@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::template::{per_minute, preset};
+use super::template::{BURST, START, announced, quota};
 use crate::config::Pagination;
 use crate::config::{ApiRateConfig, ByRouteConfig, LimitConfig, ScopeConfig};
 
@@ -26,16 +26,18 @@ fn github(name: &str, an_hour: f64, whose: &str) -> ApiRateConfig {
     ApiRateConfig {
         name: name.into(),
         base_url: "https://api.github.com".into(),
-        initial_rate: per_second * 0.72,
+        initial_rate: START,
         min_rate: (60.0 / 3600.0_f64).min(per_second * 0.5),
-        max_rate: per_second,
-        increase_step: per_second * 0.036,
+        max_rate: BURST,
         documented_limit_desc: Some(format!(
             "Documented: {an_hour} requests an hour for {whose} (60 without a token, 5,000 with one, 15,000 on \
-             Enterprise Cloud), at most 100 at once, writes a second apart, 30 searches a minute (10 of code); 403 or 429. \
-             Guesses: spreading the hour evenly, {per_second:.2}/s, and the lower start. A 403 is a refusal only if \
-             its headers or its body say so; otherwise it may be a missing permission, and the caller gets it."
+             Enterprise Cloud), announced in headers; at most 100 at once and 900 points a minute (a GET is 1, a write 5), \
+             writes a second apart, which keeps to 80 that create content a minute (500 an hour are not kept), 30 searches a \
+             minute (10 of code), 2,000 points of GraphQL a minute; 403 or 429. Guesses: how fast a burst may be, the start, \
+             the step. A 403 is a refusal only if its headers or its body say so; otherwise it may be a missing permission, \
+             and the caller gets it."
         )),
+        limits: vec![LimitConfig::per_minute(900.0)],
         // An exhausted primary limit resets within the hour.
         max_cooldown: Duration::from_secs(65 * 60),
         default_headers: [
@@ -52,8 +54,8 @@ fn github(name: &str, an_hour: f64, whose: &str) -> ApiRateConfig {
                 .methods(["POST", "PATCH", "PUT", "DELETE"])
                 .one_by_one()
                 .pause_all(),
-            // GraphQL reads with POST.
-            ScopeConfig::new("graphql", "/graphql", LimitConfig::per_hour(5000.0)),
+            // GraphQL reads with POST. The points of the hour are announced.
+            ScopeConfig::new("graphql", "/graphql", LimitConfig::per_minute(2000.0)),
         ],
         // Searches and a few other paths have their items at another location.
         pagination: Some(Pagination::link_header()),
@@ -63,13 +65,16 @@ fn github(name: &str, an_hour: f64, whose: &str) -> ApiRateConfig {
 
 /// Source: linear.app/developers/rate-limiting.
 fn linear() -> ApiRateConfig {
-    preset(
-        "linear",
-        "https://api.linear.app",
-        2500.0 / 3600.0,
-        "2,500 to 5,000 requests an hour per user and key (the pages disagree), and points of complexity; 400 with \
-         RATELIMITED; resets in epoch milliseconds. The limit here is the lower of the two.",
-    )
+    ApiRateConfig {
+        // A used up hour is waited for.
+        max_cooldown: Duration::from_secs(65 * 60),
+        ..announced(
+            "linear",
+            "https://api.linear.app",
+            "2,500 to 5,000 requests an hour per user and key (the pages disagree), and points of complexity, announced in \
+             headers; 400 with RATELIMITED; resets in epoch milliseconds.",
+        )
+    }
 }
 
 /// Source: docs.datadoghq.com, rate limits.
@@ -77,15 +82,12 @@ fn datadog() -> ApiRateConfig {
     ApiRateConfig {
         // Documented: limits by endpoint, whose name a header gives.
         by_route: Some(ByRouteConfig::default()),
-        initial_rate: 2.0,
-        min_rate: 0.05,
-        max_rate: 20.0,
-        documented_limit_desc: Some(
-            "Documented: limits by endpoint and organization, announced with their window in X-RateLimit headers; 429, \
-             wait for the reset. Guesses: all rates."
-                .into(),
-        ),
-        ..preset("datadog", "https://api.datadoghq.com/api", 20.0, "")
+        ..announced(
+            "datadog",
+            "https://api.datadoghq.com/api",
+            "limits by endpoint and organization, announced with their window in X-RateLimit headers; 429, wait for the \
+             reset.",
+        )
     }
 }
 
@@ -94,10 +96,10 @@ fn pagerduty() -> ApiRateConfig {
     ApiRateConfig {
         // From memory, not checked against the documentation. The location of the items depends on the path.
         pagination: Some(Pagination::offset("offset").more_if("more")),
-        ..preset(
+        ..quota(
             "pagerduty",
             "https://api.pagerduty.com",
-            per_minute(960.0),
+            LimitConfig::per_minute(960.0),
             "960 requests a minute per user or app key; 429 with ratelimit headers, the reset in seconds.",
         )
     }
@@ -110,13 +112,12 @@ fn okta() -> ApiRateConfig {
         by_route: Some(ByRouteConfig::default()),
         // The header is documented. It is from memory that every collection sends it.
         pagination: Some(Pagination::link_header()),
-        ..preset(
+        initial_rate: 8.0,
+        ..announced(
             "okta",
             "",
-            per_minute(600.0),
-            "limits per endpoint and minute, often 600 to 1,200; 429 (E0000047), wait until the reset by the Date of \
-             the response. The limit here is the lower of the two; the client reads lower limits of endpoints from \
-             headers.",
+            "limits per endpoint and minute, often 600 to 1,200, announced in headers; 429 (E0000047), wait until the reset \
+             by the Date of the response.",
         )
     }
 }
@@ -138,6 +139,6 @@ fn x() -> ApiRateConfig {
         max_cooldown: Duration::from_secs(16 * 60),
         // From memory, not checked against the documentation.
         pagination: Some(Pagination::cursor("pagination_token", "meta.next_token").items("data")),
-        ..preset("x", "https://api.x.com/2", 5.0, "")
+        ..announced("x", "https://api.x.com/2", "")
     }
 }

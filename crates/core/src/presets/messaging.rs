@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::template::{per_minute, preset};
+use super::template::{BURST, START, announced, quota, rate};
 use crate::config::Pagination;
 use crate::config::{
     ApiRateConfig, BodyThrottle, ByRouteConfig, DialectConfig, LimitConfig, ScopeConfig,
@@ -34,8 +34,7 @@ pub(super) fn all() -> Vec<ApiRateConfig> {
 
 /// Slack's methods and their limits, in requests per minute. The numbers of the tiers are
 /// documented; the tier of each method is from memory.
-const SLACK_METHODS: [(&str, f64); 16] = [
-    ("chat.postMessage", 60.0),
+const SLACK_METHODS: [(&str, f64); 15] = [
     ("chat.update", 50.0),
     ("chat.delete", 50.0),
     ("conversations.list", 20.0),
@@ -56,19 +55,19 @@ const SLACK_METHODS: [(&str, f64); 16] = [
 /// Source: api.slack.com/docs/rate-limits.
 fn slack() -> ApiRateConfig {
     let scope = |&(method, requests): &(&str, f64)| {
-        ScopeConfig::new(
-            method,
-            format!("/{method}"),
-            LimitConfig::per_minute(requests),
-        )
+        let path = format!("/{method}");
+        ScopeConfig::new(method, path, LimitConfig::per_minute(requests))
     };
+    // Documented: one message per second and channel.
+    let posting = "chat.postMessage";
+    let posts = ScopeConfig::new(posting, "/chat.postMessage", LimitConfig::per_second(1.0));
     ApiRateConfig {
         name: "slack".into(),
         base_url: "https://slack.com/api".into(),
         // Slack has no limit for all methods together; the limits of the methods set the pace.
-        initial_rate: 2.0,
+        initial_rate: START,
         min_rate: 0.015,
-        max_rate: per_minute(300.0),
+        max_rate: BURST,
         increase_step: 0.05,
         documented_limit_desc: Some(
             "Documented: tiers of 1, 20, 50 and 100 or more requests a minute per method, workspace and app, with some \
@@ -78,7 +77,9 @@ fn slack() -> ApiRateConfig {
              refusals."
                 .into(),
         ),
-        scopes: SLACK_METHODS.iter().map(scope).collect(),
+        scopes: std::iter::once(posts.one_by_one())
+            .chain(SLACK_METHODS.iter().map(scope))
+            .collect(),
         // Documented: "per method, per workspace". A method is a path of its own.
         by_route: Some(ByRouteConfig::default()),
         // From memory, not checked against the documentation. The location of the items depends on the method.
@@ -92,10 +93,11 @@ fn discord() -> ApiRateConfig {
     ApiRateConfig {
         // Documented: limits per route, whose bucket a header names; channels, guilds and webhooks are counted apart.
         by_route: Some(ByRouteConfig::default().owners(["channels", "guilds", "webhooks"])),
-        ..preset(
+        ..rate(
             "discord",
             "https://discord.com/api/v10",
             50.0,
+            None,
             "50 requests per second per bot over all routes, and buckets by route that only headers announce; 429 with \
              Retry-After and its scope in a header; 10,000 invalid requests in 10 minutes lead to a ban.",
         )
@@ -109,10 +111,10 @@ fn reddit() -> ApiRateConfig {
         max_cooldown: Duration::from_secs(11 * 60),
         // From memory, not checked against the documentation.
         pagination: Some(Pagination::cursor("after", "data.after").items("data.children")),
-        ..preset(
+        ..quota(
             "reddit",
             "https://oauth.reddit.com",
-            per_minute(100.0),
+            LimitConfig::new(1000.0, Duration::from_secs(10 * 60)),
             "100 requests a minute per OAuth client, averaged over 10 minutes (10 without one); 429, and \
              X-Ratelimit headers with the seconds until the reset; a User-Agent that names the program.",
         )
@@ -141,7 +143,7 @@ fn eve() -> ApiRateConfig {
         max_cooldown: Duration::from_secs(16 * 60),
         // From memory, not checked against the documentation. The pages of a list are counted in a header.
         pagination: Some(Pagination::page_number("page")),
-        ..preset("eve", "https://esi.evetech.net", 20.0, "")
+        ..announced("eve", "https://esi.evetech.net", "")
     }
 }
 
@@ -160,7 +162,7 @@ fn twilio() -> ApiRateConfig {
         ),
         // From memory, not checked against the documentation. The location of the items depends on the path.
         pagination: Some(Pagination::next_url("next_page_uri")),
-        ..preset("twilio", "https://api.twilio.com/2010-04-01", 20.0, "")
+        ..announced("twilio", "https://api.twilio.com/2010-04-01", "")
     }
 }
 
@@ -172,10 +174,11 @@ fn intercom() -> ApiRateConfig {
             "starting_after",
             "pages.next.starting_after",
         )),
-        ..preset(
+        ..quota(
             "intercom",
             "https://api.intercom.io",
-            per_minute(10_000.0),
+            // A sixth of the minute's.
+            LimitConfig::new(1666.0, Duration::from_secs(10)),
             "10,000 requests a minute per app and 25,000 per workspace, distributed in slices of 10 s; 429, \
              X-RateLimit headers with the reset as an epoch.",
         )
@@ -195,10 +198,10 @@ fn zendesk(name: &str, requests: f64, plan: &str) -> ApiRateConfig {
         pagination: Some(Pagination::next_url("links.next").more_if("meta.has_more")),
         // Documented: limits of endpoints beside the account's, announced in headers of the endpoint's own name.
         by_route: Some(ByRouteConfig::default()),
-        ..preset(
+        ..quota(
             name,
             "",
-            per_minute(requests),
+            LimitConfig::per_minute(requests),
             &format!(
                 "{requests} requests a minute per account on {plan}; incremental exports 10 (30 with the add-on); 30 \
                  updates of a ticket in 10 minutes per user; 429 and 503 with Retry-After."

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::template::{per_minute, preset};
+use super::template::{per_minute, quota, rate, with_burst};
 use crate::config::Pagination;
 use crate::config::{ApiRateConfig, DialectConfig, IdempotencyConfig, LimitConfig, ScopeConfig};
 
@@ -22,18 +22,8 @@ pub(super) fn all() -> Vec<ApiRateConfig> {
 /// Source: developers.notion.com/reference/request-limits and errors.
 fn notion(name: &str, requests: f64) -> ApiRateConfig {
     ApiRateConfig {
-        name: name.into(),
-        base_url: "https://api.notion.com/v1".into(),
-        initial_rate: per_minute(requests) * 5.0 / 6.0,
         min_rate: 0.1,
-        max_rate: per_minute(requests),
         increase_step: per_minute(requests) / 30.0,
-        documented_limit_desc: Some(format!(
-            "Documented: {requests} requests in a fixed window of 60 s per connection (180, 3/s on average; Business \
-             and Enterprise plans 600), a shared limit per workspace of unpublished size whose Retry-After may exceed a \
-             minute; 429 and 529 with Retry-After in seconds, after which all requests pause. Guesses: the start at \
-             five sixths, the minimum, the step."
-        )),
         backoff_status_codes: vec![429, 529],
         max_cooldown: Duration::from_secs(10 * 60),
         default_headers: [("notion-version".into(), "2022-06-28".into())].into(),
@@ -48,27 +38,33 @@ fn notion(name: &str, requests: f64) -> ApiRateConfig {
                 .more_if("has_more")
                 .items("results"),
         ),
-        ..Default::default()
+        ..quota(
+            name,
+            "https://api.notion.com/v1",
+            LimitConfig::per_minute(requests),
+            &format!(
+                "{requests} requests in a fixed window of 60 s per connection (180, 3/s on average; Business and \
+                 Enterprise plans 600), which may go at once; a shared limit per workspace of unpublished size whose \
+                 Retry-After may exceed a minute; 429 and 529 with Retry-After in seconds, after which all requests pause."
+            ),
+        )
     }
 }
 
 /// Source: support.airtable.com, managing API call limits.
 fn airtable() -> ApiRateConfig {
     ApiRateConfig {
-        name: "airtable".into(),
-        base_url: "https://api.airtable.com/v0".into(),
-        initial_rate: 4.0,
-        min_rate: 0.2,
-        max_rate: 5.0,
-        documented_limit_desc: Some(
-            "Documented: 5 requests per second per base on all plans (50 per second per user), wait 30 s after a 429. \
-             Guesses: the start at 4/s, the minimum. Use one client for each base."
-                .into(),
-        ),
         default_cooldown: Some(Duration::from_secs(30)),
         // The `offset` is a text to send back, not a count. From memory, not checked against the documentation.
         pagination: Some(Pagination::cursor("offset", "offset").items("records")),
-        ..Default::default()
+        ..rate(
+            "airtable",
+            "https://api.airtable.com/v0",
+            5.0,
+            None,
+            "5 requests per second per base on all plans (50 per second per user), wait 30 s after a 429. Use one client \
+             for each base.",
+        )
     }
 }
 
@@ -82,10 +78,10 @@ fn asana(name: &str, requests: f64, plan: &str) -> ApiRateConfig {
         )],
         // From memory, not checked against the documentation.
         pagination: Some(Pagination::cursor("offset", "next_page.offset").items("data")),
-        ..preset(
+        ..quota(
             name,
             "https://app.asana.com/api/1.0",
-            per_minute(requests),
+            LimitConfig::per_minute(requests),
             &format!(
                 "{requests} requests a minute per token on {plan} (150 free, 1,500 paid), 60 searches, 50 reads and 15 \
                  writes at once, a quota of cost; 429 with Retry-After; refused requests count."
@@ -97,18 +93,19 @@ fn asana(name: &str, requests: f64, plan: &str) -> ApiRateConfig {
 /// Source: developer.atlassian.com, Jira Cloud rate limiting.
 fn jira() -> ApiRateConfig {
     let writes = |name, method| {
-        ScopeConfig::new(name, "**", LimitConfig::per_second(50.0)).methods([method])
+        with_burst(ScopeConfig::new(name, "**", LimitConfig::per_second(50.0)).methods([method]))
     };
     ApiRateConfig {
         backoff_status_codes: vec![429, 503],
         scopes: vec![writes("put", "PUT"), writes("delete", "DELETE")],
         // From memory, not checked against the documentation.
         pagination: Some(Pagination::offset("startAt").total("total")),
-        ..preset(
+        ..rate(
             "jira",
             "",
             100.0,
-            "100 reads and 100 creations per second and endpoint, 50 changes and 50 deletions, 20 writes in 2 s per \
+            Some(100.0),
+            "a bucket of 100 reads and 100 creations per second and endpoint, 50 changes and 50 deletions, 20 writes in 2 s per \
              issue, and a quota of 65,000 points an hour; 429, sometimes 503, with Retry-After and the reason in a header; \
              exponential backoff from 2 to 5 s.",
         )
@@ -117,10 +114,10 @@ fn jira() -> ApiRateConfig {
 
 /// Source: developer.monday.com, rate limits.
 fn monday() -> ApiRateConfig {
-    preset(
+    quota(
         "monday",
         "https://api.monday.com/v2",
-        per_minute(1000.0),
+        LimitConfig::per_minute(1000.0),
         "1,000, 2,500 or 5,000 requests a minute by plan, 40 to 250 at once, points of complexity; 429, or 200 with \
          errors and retry_in_seconds; send writes one after another. The limit here is that of the lowest plan.",
     )

@@ -12,6 +12,7 @@ use super::hint::Hint;
 use super::response::final_status;
 use super::server::{Server, Settings};
 use super::shape::Shape;
+use crate::clock::SystemClock;
 use crate::rules::Limit;
 
 /// Size of the collection: ten full pages.
@@ -198,8 +199,21 @@ impl SimulatedApiBuilder {
             max_connections: self.max_connections.min(Semaphore::MAX_PERMITS),
             patience: self.patience,
         };
-        let gate = Gate::new(self.limits, self.changes, self.faults, self.seed)
-            .announcing(self.announced.map(|number| number - 1));
+        // Days and months begin by the wall clock.
+        let unix = SystemClock::new().unix_now();
+        let at_wall_clock = |limits: Vec<Limit>| {
+            let limits = limits.into_iter();
+            limits.map(|limit| limit.with_wall_clock(unix)).collect()
+        };
+        let changes = self.changes.into_iter();
+        let changes = changes.map(|(after, limits)| (after, at_wall_clock(limits)));
+        let gate = Gate::new(
+            at_wall_clock(self.limits),
+            changes.collect(),
+            self.faults,
+            self.seed,
+        )
+        .announcing(self.announced.map(|number| number - 1));
         SimulatedApi::start(self.port, Server::new(settings, gate))
     }
 }

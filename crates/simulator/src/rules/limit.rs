@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use api_ratelimiter_core::{Calendar, Every};
 use thiserror::Error;
 
 /// Valid rates in requests per second, from one in three decades to one per nanosecond. The token
@@ -26,6 +27,7 @@ const LONGEST_WINDOW: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 /// | `fixed-window:100/60s` | 100 requests in each minute, counted from the start |
 /// | `fixed-window:100/60s,phase=10s` | as above, and the first window ends after 10 seconds |
 /// | `fixed-window:100/60s,from=first` | 100 requests in a minute that begins with its first request |
+/// | `calendar:10000/day,zone=America/Los_Angeles` | 10,000 requests in each day or `month` of a place |
 /// | `sliding-window:50/10s` | at most 50 requests in any 10 seconds |
 /// | `pacing:10/s` | at least a tenth of a second between requests |
 /// | `concurrency:5` | at most 5 requests in flight |
@@ -75,6 +77,17 @@ pub enum Limit {
         limit: u32,
         /// Length of a window.
         window: Duration,
+    },
+    /// A count that restarts at midnight of a place, each day or on the first day of each month.
+    #[non_exhaustive]
+    Calendar {
+        /// Requests per day or month.
+        limit: u32,
+        /// The days or months, and the place.
+        calendar: Calendar,
+        /// What the wall clock shows at time zero, since 1970 (UTC). Defaults to zero: the simulated world begins with the
+        /// year 1970. A server sets it.
+        unix_at_zero: Duration,
     },
     /// At most `limit` accepted requests in any stretch of time as long as `window`.
     #[non_exhaustive]
@@ -195,6 +208,50 @@ impl Limit {
         Ok(Self::SlidingWindow { limit, window })
     }
 
+    /// Returns a limit of `limit` requests in each day or month, from midnight in the time zone with this name on.
+    ///
+    /// # Errors
+    ///
+    /// If the limit is zero, or there is no time zone with this name.
+    ///
+    /// ```
+    /// use api_ratelimiter_core::Every;
+    /// use api_ratelimiter_simulator::Limit;
+    ///
+    /// let limit = Limit::calendar(10_000, Every::Day, "America/Los_Angeles")?;
+    /// assert_eq!(limit.to_string(), "calendar:10000/day,zone=America/Los_Angeles");
+    /// # Ok::<(), api_ratelimiter_simulator::LimitError>(())
+    /// ```
+    pub fn calendar(limit: u32, every: Every, zone: &str) -> Result<Self, LimitError> {
+        let limit = checked_count(limit)?;
+        let calendar = Calendar::new(every, "00:00", zone).map_err(LimitError::new)?;
+        if calendar.zone_name().is_none() {
+            return Err(LimitError::new(format!(
+                "{zone:?} is not the name of a time zone (expected for example America/Los_Angeles)"
+            )));
+        }
+        Ok(Self::Calendar {
+            limit,
+            calendar,
+            unix_at_zero: Duration::ZERO,
+        })
+    }
+
+    /// Returns the limit in a world whose wall clock shows this at time zero. Only a limit by the calendar changes.
+    #[must_use]
+    pub fn with_wall_clock(self, unix_at_zero: Duration) -> Self {
+        match self {
+            Self::Calendar {
+                limit, calendar, ..
+            } => Self::Calendar {
+                limit,
+                calendar,
+                unix_at_zero,
+            },
+            other => other,
+        }
+    }
+
     /// Returns a limit that keeps requests at least `1 / rate_per_second` seconds apart.
     ///
     /// # Errors
@@ -279,11 +336,14 @@ impl Limit {
             | Self::SlidingWindow { limit, window } => {
                 Some(f64::from(limit) / window.as_secs_f64())
             }
+            Self::Calendar {
+                limit, calendar, ..
+            } => Some(f64::from(limit) / calendar.longest().as_secs_f64()),
             Self::Concurrency { .. } => None,
         }
     }
 
-    /// Returns the length of the window; `None` for limits without one.
+    /// Returns the length of the window, the longest one of a calendar; `None` for limits without one.
     ///
     /// ```
     /// use api_ratelimiter_simulator::Limit;
@@ -300,6 +360,7 @@ impl Limit {
             Self::FixedWindow { window, .. }
             | Self::WindowFromFirst { window, .. }
             | Self::SlidingWindow { window, .. } => Some(window),
+            Self::Calendar { calendar, .. } => Some(calendar.longest()),
             Self::TokenBucket { .. } | Self::Pacing { .. } | Self::Concurrency { .. } => None,
         }
     }

@@ -4,12 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use api_ratelimiter_core::Every;
+
 use super::limit::{Limit, LimitError};
 use crate::duration_text::{DurationText, decimal, duration};
 
 /// Examples of all forms, shown in errors.
 const FORMS: &str = "token-bucket:10/s,burst=20 | fixed-window:100/60s | sliding-window:50/10s | \
-                     pacing:10/s | concurrency:5";
+                     calendar:10000/day,zone=America/Los_Angeles | pacing:10/s | concurrency:5";
 
 impl Limit {
     /// Reads a limit from its text form, like `"pacing:10/s"`. [`FromStr`] does the same.
@@ -65,6 +67,17 @@ impl fmt::Display for Limit {
                     DurationText(window)
                 )
             }
+            Self::Calendar {
+                limit, calendar, ..
+            } => {
+                let every = if calendar.every() == Every::Day {
+                    "day"
+                } else {
+                    "month"
+                };
+                let zone = calendar.zone_name().unwrap_or_default();
+                write!(f, "calendar:{limit}/{every},zone={zone}")
+            }
             Self::SlidingWindow { limit, window } => {
                 write!(f, "sliding-window:{limit}/{}", DurationText(window))
             }
@@ -104,6 +117,15 @@ fn parse(text: &str) -> Result<Limit, LimitError> {
             let (limit, window) = count_per(main).ok_or_else(invalid)?;
             Limit::window_from_first(limit, window)
         }
+        ("calendar", Some(("zone", zone))) => {
+            let (limit, every) = main.split_once('/').ok_or_else(invalid)?;
+            let every = match every {
+                "day" => Every::Day,
+                "month" => Every::Month,
+                _ => return Err(invalid()),
+            };
+            Limit::calendar(limit.parse().map_err(|_| invalid())?, every, zone)
+        }
         ("sliding-window", None) => {
             let (limit, window) = count_per(main).ok_or_else(invalid)?;
             Limit::sliding_window(limit, window)
@@ -138,6 +160,8 @@ mod tests {
             "fixed-window:100/60s",
             "fixed-window:100/1500ms,phase=10us",
             "fixed-window:100/60s,from=first",
+            "calendar:10000/day,zone=America/Los_Angeles",
+            "calendar:1/month,zone=UTC",
             "sliding-window:50/10s",
             "sliding-window:50/1ns",
             "pacing:10/s",
@@ -186,6 +210,11 @@ mod tests {
             "fixed-window:10/18446744073709551615d",
             "fixed-window:10/60parsec",
             "fixed-window:10/9é9s",
+            "calendar:5/day",
+            "calendar:5/week,zone=UTC",
+            "calendar:0/day,zone=UTC",
+            "calendar:5/day,zone=Mars",
+            "calendar:5/day,zone=UTC0",
             "concurrency:0",
             "leaky:5",
         ] {

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use api_ratelimiter_core::Time;
+use api_ratelimiter_core::{Calendar, Time};
 
 use super::limit::Limit;
 use super::limit_state::LimitState;
@@ -20,6 +20,7 @@ pub(super) enum Meter {
     Bucket(BucketMeter),
     FixedWindow(FixedWindowMeter),
     WindowFromFirst(WindowFromFirstMeter),
+    Calendar(CalendarMeter),
     SlidingWindow(SlidingWindowMeter),
     Concurrency(u32),
 }
@@ -52,6 +53,16 @@ impl Meter {
                     open: None,
                 })
             }
+            Limit::Calendar {
+                limit,
+                calendar,
+                unix_at_zero,
+            } => Self::Calendar(CalendarMeter {
+                limit,
+                calendar,
+                unix_at_zero,
+                counted: (0, 0),
+            }),
             Limit::SlidingWindow { limit, window } => Self::SlidingWindow(SlidingWindowMeter {
                 limit,
                 window,
@@ -67,6 +78,10 @@ impl Meter {
             Self::Bucket(bucket) => bucket.refuses_until(now),
             Self::FixedWindow(fixed) => (fixed.remaining(now) == 0).then(|| fixed.window_end(now)),
             Self::WindowFromFirst(window) => window.refuses_until(now),
+            Self::Calendar(days) => {
+                let state = days.state(now);
+                (state.remaining == 0).then(|| now + state.reset_after)
+            }
             Self::SlidingWindow(sliding) => sliding.refuses_until(now),
             Self::Concurrency(limit) => (in_flight >= u64::from(*limit)).then(|| now + BUSY_WAIT),
         }
@@ -78,6 +93,7 @@ impl Meter {
             Self::Bucket(bucket) => bucket.take(now),
             Self::FixedWindow(fixed) => fixed.take(now),
             Self::WindowFromFirst(window) => window.take(now),
+            Self::Calendar(days) => days.take(now),
             Self::SlidingWindow(sliding) => sliding.take(now),
             Self::Concurrency(_) => {}
         }
@@ -94,6 +110,7 @@ impl Meter {
                 window: fixed.window,
             }),
             Self::WindowFromFirst(window) => Some(window.state(now)),
+            Self::Calendar(days) => Some(days.state(now)),
             Self::SlidingWindow(sliding) => Some(sliding.state(now)),
             Self::Concurrency(_) => None,
         }
@@ -242,6 +259,50 @@ impl WindowFromFirstMeter {
             remaining: self.limit.saturating_sub(count),
             reset_after: end.saturating_since(now),
             window: self.window,
+        }
+    }
+}
+
+/// Counter of the days or months of a calendar.
+#[derive(Debug, Clone)]
+pub(super) struct CalendarMeter {
+    limit: u32,
+    calendar: Calendar,
+    unix_at_zero: Duration,
+    /// When the day or month that was counted last ends, in seconds since 1970, and its count.
+    counted: (i64, u32),
+}
+
+impl CalendarMeter {
+    fn unix(&self, now: Time) -> Duration {
+        self.unix_at_zero + now.saturating_since(Time::ZERO)
+    }
+
+    /// Returns beginning, end and count of the current day or month.
+    fn current(&self, now: Time) -> (i64, i64, u32) {
+        let unix = i64::try_from(self.unix(now).as_secs()).unwrap_or(0);
+        let (begins, ends) = self.calendar.period(unix);
+        let count = if self.counted.0 == ends {
+            self.counted.1
+        } else {
+            0
+        };
+        (begins, ends, count)
+    }
+
+    fn take(&mut self, now: Time) {
+        let (_, ends, count) = self.current(now);
+        self.counted = (ends, count.saturating_add(1));
+    }
+
+    fn state(&self, now: Time) -> LimitState {
+        let (begins, ends, count) = self.current(now);
+        let then = Duration::from_secs(ends.try_into().unwrap_or(0));
+        LimitState {
+            limit: self.limit,
+            remaining: self.limit.saturating_sub(count),
+            reset_after: then.saturating_sub(self.unix(now)),
+            window: Duration::from_secs(ends.abs_diff(begins)),
         }
     }
 }

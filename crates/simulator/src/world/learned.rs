@@ -19,7 +19,12 @@ pub struct Learned {
     controller: Controller,
     /// Limits that a response announced, until the outcome of its request is reported.
     announced: AnnouncedLimits,
+    /// When it was last called.
+    now: Time,
 }
+
+/// The wall clock at the end of a run.
+const UNIX_THEN: Duration = Duration::from_secs(1_700_000_000);
 
 /// Permit of a request in flight of [`Learned`].
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +42,7 @@ pub fn learned(config: &ApiRateConfig) -> Result<Learned> {
         settings,
         controller,
         announced: AnnouncedLimits::default(),
+        now: Time::ZERO,
     })
 }
 
@@ -46,13 +52,14 @@ impl Learned {
     pub fn restarted(&self, age: Duration) -> Self {
         let settings = self.settings.clone();
         let mut controller = Controller::new(settings.clone(), Time::ZERO);
-        if let Some(memory) = self.controller.learned(Duration::ZERO) {
-            let _ = controller.restore(Time::ZERO, &memory, age);
+        if let Some(memory) = self.controller.learned(self.now, UNIX_THEN) {
+            let _ = controller.restore(Time::ZERO, &memory, UNIX_THEN + age);
         }
         Self {
             settings,
             controller,
             announced: AnnouncedLimits::default(),
+            now: Time::ZERO,
         }
     }
 
@@ -70,6 +77,7 @@ impl Strategy for Learned {
     type Permit = LearnedPermit;
 
     fn poll(&mut self, now: Time, waited: bool) -> Decision<LearnedPermit> {
+        self.now = now;
         match self.controller.poll(now, 1, waited) {
             Poll::Grant(grant) => Decision::Send(LearnedPermit(grant)),
             Poll::At(time) | Poll::AfterFeedback(time) => Decision::WaitUntil(time),

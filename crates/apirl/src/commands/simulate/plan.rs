@@ -80,6 +80,11 @@ fn with_rate(limits: &mut [Limit], per_second: f64) -> Result<(), Failure> {
             Limit::window_from_first(in_window(window)?, window)
         }
         Limit::SlidingWindow { window, .. } => Limit::sliding_window(in_window(window)?, window),
+        Limit::Calendar { calendar, .. } => Limit::calendar(
+            in_window(calendar.longest())?,
+            calendar.every(),
+            calendar.zone_name().unwrap_or("UTC"),
+        ),
         other => Ok(other),
     };
     **limit = changed.map_err(|error| Failure::usage(format_args!("--change: {error}")))?;

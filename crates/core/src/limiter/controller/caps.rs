@@ -1,4 +1,4 @@
-//! Caps beside the learned rate: known limits and announced ones.
+//! Caps beside the learned rate: announced limits.
 
 use std::time::Duration;
 
@@ -30,35 +30,6 @@ impl Controller {
             self.state.under_way = 0;
         }
         self
-    }
-
-    /// Starts the known limits with a part of what another controller has left of them, at its time `seen_now`.
-    pub(in crate::limiter) fn take_part_of_fixed(
-        &mut self,
-        now: Time,
-        seen: &Self,
-        seen_now: Time,
-        part: f64,
-    ) {
-        let limits = seen.settings.fixed.iter().zip(&seen.state.fixed);
-        let left = limits.map(|(limit, bucket)| limit.part_left(bucket, seen_now, part, now));
-        self.state.fixed = left.collect();
-    }
-
-    /// Charges the known limits for `sent` tokens' worth of requests that this controller did not grant.
-    pub(in crate::limiter) fn charge_fixed(&mut self, now: Time, sent: u64) {
-        for (limit, bucket) in self.settings.fixed.iter().zip(&mut self.state.fixed) {
-            limit.charge(bucket, now, sent as f64);
-        }
-    }
-
-    /// Returns when the known limits let a request of this cost go.
-    pub(super) fn fixed_ready_at(&self, cost: u32) -> Time {
-        let limits = self.settings.fixed.iter().zip(&self.state.fixed);
-        limits
-            .map(|(limit, bucket)| limit.ready_at(bucket, f64::from(cost)))
-            .max()
-            .unwrap_or(Time::ZERO)
     }
 
     /// Returns when the announced limits let a request go, as things stand, after others that cost `ahead`.

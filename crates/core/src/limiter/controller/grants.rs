@@ -41,7 +41,7 @@ impl Controller {
             return Poll::At(ready.max(cooldown_until));
         }
         // The caps: known limits and announced ones.
-        let (fixed, announced) = (self.fixed_ready_at(cost), self.announced_due(now, 0));
+        let (fixed, announced) = (self.fixed_ready_at(now, cost), self.announced_due(now, 0));
         let capped = fixed.max(announced);
         if ready <= now && capped <= now {
             let State { rate, bucket, .. } = &mut self.state;
@@ -61,9 +61,7 @@ impl Controller {
 
     /// Takes the tokens of every limit and returns the grant.
     fn issue(&mut self, now: Time, cost: u32, waited: bool) -> Grant {
-        for (limit, bucket) in self.settings.fixed.iter().zip(&mut self.state.fixed) {
-            limit.take(bucket, now, f64::from(cost));
-        }
+        self.take_fixed(now, cost);
         let State {
             lineage,
             rate,
@@ -117,9 +115,7 @@ impl Controller {
             // A trial's response may come at any moment.
             Passage::Free | Passage::AfterTrial(_) | Passage::Denied(_) => Time::ZERO,
         };
-        let fixed = self.settings.fixed.iter().zip(&self.state.fixed);
-        let fixed = fixed.map(|(limit, bucket)| limit.due(bucket, ahead as f64 + f64::from(cost)));
-        let due = fixed.fold(due, Time::max);
+        let due = due.max(self.fixed_due(now, ahead.saturating_add(u64::from(cost))));
         let announced = if self.has_all_responses() {
             self.announced_due(now, ahead)
         } else {

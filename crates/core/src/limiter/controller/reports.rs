@@ -146,9 +146,7 @@ impl Controller {
             let capacity = self.capacity();
             self.state.bucket.put_back(f64::from(grant.cost), capacity);
         }
-        for (limit, bucket) in self.settings.fixed.iter().zip(&mut self.state.fixed) {
-            limit.put_back(bucket, f64::from(grant.cost));
-        }
+        self.put_back_fixed(grant.issued_at, grant.cost);
     }
 
     /// Returns whether a cut or a pause began since this grant. Nothing is granted during a pause, so a pause that ends

@@ -204,7 +204,7 @@ fn a_success_after_a_probe_without_further_demand_brings_the_rate_back() {
         ..settings()
     };
     let mut controller = Controller::new(settings, Time::ZERO);
-    let learned = Learned::new(rate(4.0), rate(4.0), SECOND, Duration::ZERO);
+    let learned = Learned::new(Some(rate(4.0)), rate(4.0), SECOND, Duration::ZERO);
     let _ = controller.restore(Time::ZERO, &learned, Duration::ZERO);
     let mut now = Time::ZERO;
     while controller.view(now).rate <= rate(4.0) {
@@ -545,12 +545,12 @@ Poll::Denied(Denial::CircuitOpen(_)) => panic!("there is no breaker"),
 
 #[test]
 fn a_grant_needs_room_in_every_limit_and_only_the_first_learns() {
-    // 5/s learned, beside 20 an hour, of which 2 at once: the third goes when 19 an hour let it.
+    // 5/s learned, beside 2 an hour: the third goes when an hour and its room are over.
     let hour = Duration::from_secs(3600);
     let settings = Settings {
         initial: rate(5.0),
         initial_tokens: Some(5.0),
-        fixed: vec![FixedLimit::new(20, hour, None).expect("valid")],
+        fixed: vec![FixedLimit::new(2, hour).expect("valid")],
         ..settings()
     };
     let mut controller = Controller::new(settings, at(0.0));
@@ -560,7 +560,7 @@ fn a_grant_needs_room_in_every_limit_and_only_the_first_learns() {
         };
         let _ = controller.success(at(0.0), &grant);
     }
-    let third = at(0.0) + hour.div_f64(19.0);
+    let third = at(3600.0 + 7.2 + 0.2);
     assert_eq!(controller.poll(at(0.0), 1, true), Poll::At(third));
     assert_eq!(controller.projected(at(0.0), 0, 1), Ok(third));
     let before = controller.view(third).rate;

@@ -99,6 +99,7 @@ impl Controller {
             announced: budgets
                 .as_ref()
                 .and_then(|budgets| budgets.tightest(now, last.number)),
+            used_up: self.used_up_limit(now),
             fleet: None,
         }
     }

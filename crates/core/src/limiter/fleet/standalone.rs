@@ -58,7 +58,7 @@ pub(super) fn begin(
     };
     let mut controller = Controller::new(own, now);
     controller.take_part_of_fixed(now, seen, seen_now, part);
-    if let Some(learned) = seen.learned(Duration::ZERO) {
+    if let Some(learned) = seen.learned(seen_now, Duration::ZERO) {
         let _ = controller.restore(now, &learned.scaled(part), Duration::ZERO);
     }
     let _ = controller.report_manually(

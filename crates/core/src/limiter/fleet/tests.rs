@@ -609,7 +609,7 @@ fn a_record_that_is_damaged_foreign_or_of_a_time_to_come_is_a_fresh_start() {
     assert_eq!(Record::read(&good[..good.len() / 2], now), None);
     assert_eq!(Record::read("", now), None);
     assert_eq!(
-        Record::read(&good.replace("\"format\":2", "\"format\":1"), now),
+        Record::read(&good.replace("\"format\":3", "\"format\":1"), now),
         None
     );
     assert_eq!(
@@ -751,7 +751,7 @@ fn the_trial_of_a_circuit_is_sent_though_callers_are_turned_away() {
 
 #[test]
 fn a_worker_that_was_alone_keeps_to_known_limits() {
-    let limit = FixedLimit::new(5, 3600 * SECOND, Some(5)).expect("a limit");
+    let limit = FixedLimit::new(5, 3600 * SECOND).expect("a limit");
     let settings = Settings {
         fixed: vec![limit],
         ..steady()
@@ -762,6 +762,39 @@ fn a_worker_that_was_alone_keeps_to_known_limits() {
         (step / 3000) % 2 == 1
     });
     assert_eq!(sent.len(), 5, "of five an hour");
+}
+
+#[test]
+fn a_fleet_keeps_to_known_limits_through_outages_and_loses_little_of_them() {
+    let limit = FixedLimit::new(100, 3600 * SECOND).expect("a limit");
+    let settings = Settings {
+        fixed: vec![limit],
+        ..steady()
+    };
+    let mut store = Store::default();
+    let mut all: Vec<Member> = (0..4).map(|_| member(&settings)).collect();
+    let mut sent = 0;
+    for step in 0..60_000 {
+        let (now, is_down) = (at(0.0) + step * MILLI, (step / 3000) % 2 == 1);
+        for one in &mut all {
+            let poll = one.poll(now, 1, true);
+            if let Poll::Grant(grant) = poll {
+                sent += 1;
+                succeed(one, now, &grant);
+            }
+            let waits = usize::from(matches!(poll, Poll::At(_) | Poll::AfterFeedback(_)));
+            match one.next_action(now, &vec![1; waits], 7) {
+                Action::Visit(ask) if is_down => {
+                    one.store_unreachable(now, *ask, 0.5);
+                }
+                Action::Visit(ask) => {
+                    store.take(one, now, *ask);
+                }
+                Action::Rest(_) => {}
+            }
+        }
+    }
+    assert!((90..=100).contains(&sent), "{sent} of a hundred an hour");
 }
 
 #[test]

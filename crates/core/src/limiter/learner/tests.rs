@@ -318,7 +318,10 @@ fn a_pause_whose_end_is_not_seen_teaches_nothing() {
     let _ = run.success();
     assert_eq!(run.ceiling(), ceiling);
     // Nor is the time until then a window.
-    let learned = run.controller.learned(Duration::ZERO).expect("a ceiling");
+    let learned = run
+        .controller
+        .learned(run.now, Duration::ZERO)
+        .expect("a ceiling");
     assert!(learned.last_pause() < 2 * SECOND);
 }
 
@@ -449,7 +452,7 @@ fn idle_time_is_no_time_of_the_hold() {
 #[test]
 fn what_was_learned_is_taken_over_and_confirmed() {
     let old = Run::settled();
-    let learned = old.controller.learned(SECOND).expect("a ceiling");
+    let learned = old.controller.learned(old.now, SECOND).expect("a ceiling");
     let mut new = Run::new(settings());
     let _ = new.controller.restore(at(0.0), &learned, 2 * SECOND);
     assert_eq!(new.reason(), LearningReason::Restored);
@@ -466,13 +469,13 @@ fn what_was_learned_is_taken_over_and_confirmed() {
 fn nothing_is_learned_before_two_refusals_or_where_learning_is_off() {
     let mut run = Run::new(settings());
     let _ = run.success();
-    assert_eq!(run.controller.learned(SECOND), None);
+    assert_eq!(run.controller.learned(run.now, SECOND), None);
     let mut off = Run::new(Settings {
         learning: Learning::Off,
         ..settings()
     });
     let _ = off.refusal(None);
-    assert_eq!(off.controller.learned(SECOND), None);
+    assert_eq!(off.controller.learned(off.now, SECOND), None);
     assert_eq!(off.view().learning, None);
 }
 

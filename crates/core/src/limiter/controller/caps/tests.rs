@@ -130,7 +130,7 @@ fn a_disagreement_is_told_once_when_it_has_lasted_for_a_minute() {
         ..settings()
     };
     let mut controller = Controller::new(settings, at(0.0));
-    let learned = Learned::new(rate(5.0), rate(5.0), Duration::ZERO, Duration::ZERO);
+    let learned = Learned::new(Some(rate(5.0)), rate(5.0), Duration::ZERO, Duration::ZERO);
     let _ = controller.restore(at(0.0), &learned, Duration::ZERO);
     let Poll::Grant(grant) = controller.poll(at(0.0), 1, false) else {
         panic!("a token is there")

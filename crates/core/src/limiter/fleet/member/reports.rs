@@ -47,7 +47,7 @@ impl Member {
         if let Some(standalone) = self.standalone_mut() {
             return standalone.restore(now, learned, unix_now);
         }
-        let report = Report::Learned(*learned, learned.age(unix_now));
+        let report = Report::Learned(learned.clone(), learned.age(unix_now));
         self.enqueue(now, report, true);
         Change::Nothing
     }

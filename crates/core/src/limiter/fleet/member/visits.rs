@@ -62,6 +62,8 @@ impl Member {
     pub(super) fn ask(&mut self, now: Time, wanted: Vec<u32>, seed: u64) -> SyncRequest {
         self.report_by = None;
         self.asked_at = now;
+        // The store's time is a wall clock's.
+        let at = self.to_store(now);
         let lead = (self.visit * LEAD_IN_VISITS).clamp(LEAD[0], LEAD[1]);
         SyncRequest {
             wanted,
@@ -71,7 +73,7 @@ impl Member {
             seen_lineage: self.seen.lineage(),
             lead,
             visit: self.visit,
-            memory: self.seen.learned(Duration::ZERO),
+            memory: self.seen.learned(at, at.saturating_since(Time::ZERO)),
             lineage: seed,
             pause: self.seen.pause_left(self.to_store(now)),
             alone_for: self.alone_for(now),
