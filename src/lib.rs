@@ -111,7 +111,7 @@ pub use clock::{Clock, JoinGuard, ManualClock, SystemClock};
 pub use fleet::{
     Fleet, FleetKey, FleetStatus, FleetStore, LocalStore, OnOutage, Replaced, StoreError, Stored,
 };
-pub use observe::{About, Event, Observer, Standing};
+pub use observe::{About, Event, LimitFound, Observer, Standing};
 pub use rate_limiter::{
     AnnouncedLimit, DynamicRateLimiter, FleetSnapshot, Permit, Snapshot, TryAcquire,
 };

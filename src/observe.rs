@@ -7,10 +7,13 @@ mod attempt_record;
 mod decision;
 mod dispatcher;
 mod event;
+mod limit_found;
 mod log_lines;
+mod unix_seconds;
 
 pub(crate) use attempt_record::AttemptRecord;
 pub(crate) use decision::{Cause, Decision, StateInWords};
 pub(crate) use dispatcher::{Dispatcher, EventSource};
 pub use event::{About, Event, Observer, Standing};
+pub use limit_found::LimitFound;
 pub(crate) use log_lines::created;

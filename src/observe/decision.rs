@@ -2,11 +2,17 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::StatusCode;
 
 use super::event::{About, Event, Standing};
+<<<<<<< HEAD
 use api_ratelimiter_core::limiter::{Allowance, Belief, BreakerPhase, Change, Phase, View};
+=======
+use super::limit_found::LimitFound;
+use api_ratelimiter_core::limiter::{Belief, BreakerPhase, Change, Phase, View};
+>>>>>>> law
 use api_ratelimiter_core::request::Tags;
 use api_ratelimiter_core::{Rate, Time};
 
@@ -42,6 +48,7 @@ impl Decision {
             Change::Cut { .. } => log::Level::Warn,
             _ if opened => log::Level::Warn,
             _ if self.before.open_since != self.after.open_since => log::Level::Info,
+            _ if self.before.limit != self.after.limit => log::Level::Info,
             _ => log::Level::Debug,
         }
     }
@@ -86,6 +93,23 @@ impl Decision {
                 old_ceiling: before.ceiling.map(Rate::as_per_second),
                 standing: self.standing(),
             });
+        }
+        match (before.limit, &self.view.limit) {
+            (Some(law), None) => tell(Event::LimitLost {
+                about: about(),
+                words: law.to_string(),
+            }),
+            (before, Some(limit)) if before != after.limit => {
+                let about = about();
+                let unix_now = about.at.duration_since(SystemTime::UNIX_EPOCH);
+                let limit = LimitFound::of(limit, self.now, unix_now.unwrap_or_default());
+                tell(Event::LimitFound {
+                    about,
+                    words: limit.to_string(),
+                    limit,
+                });
+            }
+            _ => {}
         }
         let phase = |belief: &Belief| belief.learning.map(|(phase, _)| phase);
         let entered = |wanted| phase(before) != Some(wanted) && phase(after) == Some(wanted);
@@ -146,7 +170,11 @@ impl fmt::Display for StateInWords<'_> {
             learning,
             cooldown_until,
             breaker,
+<<<<<<< HEAD
             used_up,
+=======
+            limit,
+>>>>>>> law
             ..
         } = self.0;
         if let Some(Allowance { limit, window, .. }) = used_up {
@@ -177,6 +205,10 @@ impl fmt::Display for StateInWords<'_> {
         if let Some(ceiling) = ceiling {
             write!(f, " ({:.3}/s)", ceiling.as_per_second())?;
         }
-        write!(f, "; last lesson: {reason}")
+        write!(f, "; last lesson: {reason}")?;
+        match limit {
+            Some(limit) => write!(f, "; the API allows {}", limit.law()),
+            None => Ok(()),
+        }
     }
 }

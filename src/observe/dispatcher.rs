@@ -10,8 +10,9 @@ use parking_lot::RwLock;
 
 use super::attempt_record::{self, AttemptRecord};
 use super::decision::Decision;
-use super::event::{About, Event, Observer, unix_seconds};
+use super::event::{About, Event, Observer};
 use super::log_lines::{self, LogLines, TARGET};
+use super::unix_seconds;
 use api_ratelimiter_core::attempt::Attempt;
 use api_ratelimiter_core::error::Error;
 use api_ratelimiter_core::request::Tags;

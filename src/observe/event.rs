@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use super::limit_found::LimitFound;
+use super::unix_seconds;
 use api_ratelimiter_core::limiter::{BreakerPhase, LearningReason, Phase};
 use api_ratelimiter_core::seconds;
 
@@ -229,6 +231,27 @@ pub enum Event {
         /// The learned ceiling, per second.
         learned_ceiling: f64,
     },
+    /// A limit that the server does not announce was found, or more is known about it.
+    #[non_exhaustive]
+    LimitFound {
+        /// API, tenant and time.
+        #[serde(flatten)]
+        about: About,
+        /// The limit.
+        #[serde(flatten)]
+        limit: LimitFound,
+        /// The limit in words.
+        words: String,
+    },
+    /// What the server accepts and refuses does not fit the limit that was found any more.
+    #[non_exhaustive]
+    LimitLost {
+        /// API, tenant and time.
+        #[serde(flatten)]
+        about: About,
+        /// The limit in words.
+        words: String,
+    },
     /// The store of a fleet became unreachable, or can't be used; the worker keeps trying.
     #[non_exhaustive]
     FleetLost {
@@ -305,6 +328,8 @@ impl Event {
             | Self::BreakerOpened { about, .. }
             | Self::BreakerClosed { about, .. }
             | Self::LimitsDisagree { about, .. }
+            | Self::LimitFound { about, .. }
+            | Self::LimitLost { about, .. }
             | Self::FleetLost { about, .. }
             | Self::FleetBack { about, .. }
             | Self::MemoryFailed { about, .. }
@@ -350,40 +375,4 @@ pub struct Standing {
     pub breaker: Option<BreakerPhase>,
     /// Phase, reason and breaker in words.
     pub state: String,
-}
-
-/// Serializes wall time as Unix seconds, to the microsecond: a float of seconds is precise enough for that,
-/// so a time that is read back is equal.
-pub(super) mod unix_seconds {
-    use std::time::{Duration, SystemTime};
-
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    const MICROS: f64 = 1e6;
-
-    /// Returns the wall time that is `since_1970` after 1970, to the microsecond.
-    pub(in crate::observe) fn of(since_1970: Duration) -> SystemTime {
-        let micros = u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX);
-        SystemTime::UNIX_EPOCH
-            .checked_add(Duration::from_micros(micros))
-            .unwrap_or(SystemTime::UNIX_EPOCH)
-    }
-
-    pub(super) fn serialize<S: Serializer>(at: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
-        let since = at
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        to.serialize_f64(since.as_micros() as f64 / MICROS)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SystemTime, D::Error> {
-        let micros = (f64::deserialize(from)? * MICROS).round();
-        // Above 2^53 microseconds (the year 2255) a float skips some of them.
-        if !(0.0..=9_007_199_254_740_992.0).contains(&micros) {
-            return Err(D::Error::custom(
-                "at_unix_seconds is not a time from 1970 to 2255",
-            ));
-        }
-        Ok(of(Duration::from_micros(micros as u64)))
-    }
 }

@@ -148,6 +148,16 @@ impl Observer for LogLines {
                     "{name}: the server announces {announced:.3}/s, but the learned limit is {ceiling:.3}/s; using the lower one"
                 );
             }
+            Event::LimitFound { limit, words, .. } => {
+                let (count, window) = (limit.count, limit.window.as_secs_f64());
+                log::info!(
+                    target: TARGET, api, count, window_seconds = window;
+                    "{name}: the API allows {words}"
+                );
+            }
+            Event::LimitLost { words, .. } => {
+                log::info!(target: TARGET, api; "{name}: the limit is no longer {words}");
+            }
             Event::FleetLost { store, problem, .. } => {
                 let store = store.as_str();
                 log::warn!(

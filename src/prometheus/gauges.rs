@@ -84,7 +84,7 @@ struct Gauge {
     join: fn(f64, f64) -> f64,
 }
 
-fn gauges() -> [Gauge; 6] {
+fn gauges() -> [Gauge; 8] {
     let sum = |a: f64, b: f64| a + b;
     [
         Gauge {
@@ -100,6 +100,20 @@ fn gauges() -> [Gauge; 6] {
             unit: None,
             read: |snapshot| snapshot.learned_ceiling,
             join: sum,
+        },
+        Gauge {
+            name: "api_ratelimiter_found_limit_requests",
+            help: "Requests per window of the limit that was found",
+            unit: None,
+            read: |snapshot| snapshot.limit.map(|limit| limit.count as f64),
+            join: f64::max,
+        },
+        Gauge {
+            name: "api_ratelimiter_found_limit_window",
+            help: "Length of the window of the limit that was found",
+            unit: Some(Unit::Seconds),
+            read: |snapshot| snapshot.limit.map(|limit| limit.window.as_secs_f64()),
+            join: f64::max,
         },
         Gauge {
             name: "api_ratelimiter_tokens",

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::fleet_driver::FleetDriver;
 use super::shared::{DynamicRateLimiter, Shared, Totals};
-use crate::observe::StateInWords;
+use crate::observe::{LimitFound, StateInWords};
 use api_ratelimiter_core::limiter::{BreakerPhase, LearningReason, Phase, View};
 use api_ratelimiter_core::{Rate, Time, seconds};
 
@@ -54,6 +54,9 @@ pub struct Snapshot {
     /// Announced limit and the rest of it until its reset; the tightest one of several. `None` if the server announced
     /// none.
     pub announced: Option<AnnouncedLimit>,
+    /// Limit that the server does not announce, once it is found. Left out of the JSON without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<LimitFound>,
     /// Number of callers in the queue.
     pub waiting: usize,
     /// Number of permits granted so far.
@@ -180,6 +183,9 @@ fn of(
             remaining: standing.remaining,
             reset: wall(standing.until),
         }),
+        limit: view
+            .limit
+            .map(|limit| LimitFound::of(&limit, now, unix_now)),
         waiting,
         granted: totals.granted,
         succeeded: totals.succeeded,

@@ -20,6 +20,7 @@ mod estimate;
 mod fixed;
 mod fleet;
 mod grant;
+mod inference;
 mod law;
 mod learned;
 mod learner;
@@ -47,6 +48,7 @@ pub use fleet::{
     SyncReply, SyncRequest, settle,
 };
 pub use grant::Grant;
+pub use inference::{InferredLaw, InferredLimit, LimitKind};
 pub use law::Law;
 pub use learned::Learned;
 pub use outcome::{Change, ManualReport, Outcome};

@@ -127,6 +127,7 @@ pub(crate) fn run(flags: FetchFlags) -> Result<(), Failure> {
     let summary = ending::summarise(&job, &traffic, began.elapsed());
     if !flags.quiet {
         say(&summary.to_string());
+        ending::mention_limit(&summary);
         ending::mention_default_rate(&flags, &job.client);
     }
     let written = summary_file.map_or(Ok(()), |file| file.write(&summary));

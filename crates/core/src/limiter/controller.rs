@@ -11,6 +11,7 @@ use super::bucket::Bucket;
 use super::budget::Last;
 use super::circuit_breaker::CircuitBreaker;
 use super::fixed::FixedLimit;
+use super::inference::Inference;
 use super::learned::Learned;
 use super::learner::Learner;
 use super::outcome::Change;
@@ -69,6 +70,8 @@ const LATENESS_SECONDS: f64 = 0.001;
 pub struct Controller {
     settings: Settings,
     state: State,
+    /// Finds the law of a hidden window; `None` where learning is off, and in a fleet.
+    inference: Option<Box<Inference>>,
 }
 
 impl Controller {
@@ -114,12 +117,21 @@ impl Controller {
             disagrees_since: None,
             disagreement_reported: false,
         };
-        Self { settings, state }
+        let learns = state.learner.is_some();
+        Self {
+            settings,
+            state,
+            inference: learns.then(|| Box::new(Inference::new(now))),
+        }
     }
 
     /// Returns a controller that continues from a stored state. The settings must be those that the state began with.
     pub(crate) const fn resumed(settings: Settings, state: State) -> Self {
-        Self { settings, state }
+        Self {
+            settings,
+            state,
+            inference: None,
+        }
     }
 
     /// Names the state, to tell its grants from those of other states.

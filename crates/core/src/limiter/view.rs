@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::circuit_breaker::BreakerPhase;
+use super::inference::{InferredLaw, InferredLimit};
 use super::phase::{LearningReason, Phase};
 use crate::rate::Rate;
 use crate::time::Time;
@@ -24,8 +25,13 @@ pub struct View {
     pub breaker: Option<BreakerPhase>,
     /// Rest of the announced limit until its reset; the tightest one of several.
     pub announced: Option<Allowance>,
+<<<<<<< HEAD
     /// Known limit of which nothing is left, and when it lets a request go again; the last one of several.
     pub used_up: Option<Allowance>,
+=======
+    /// Limit that the server does not announce, once it is found.
+    pub limit: Option<InferredLimit>,
+>>>>>>> law
     /// Time of the next trial, or at which the one in flight counts as lost. `None` while the breaker is closed.
     pub next_trial: Option<Time>,
     /// The fleet that shares the limit, if there is one.
@@ -40,6 +46,8 @@ pub struct Belief {
     pub ceiling: Option<Rate>,
     /// Current phase, and the reason for the last change of the estimate. `None` where learning is off.
     pub learning: Option<(Phase, LearningReason)>,
+    /// Limit that the server does not announce, once it is found.
+    pub limit: Option<InferredLaw>,
     /// Since when the circuit breaker is not closed.
     pub open_since: Option<Time>,
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use api_ratelimiter_core::config::ApiRateConfig;
 use api_ratelimiter_core::error::Result;
 use api_ratelimiter_core::limiter::{
-    AnnouncedLimits, Controller, Denial, Grant, ManualReport, Outcome, Poll, Settings,
+    AnnouncedLimits, Controller, Denial, Grant, InferredLimit, ManualReport, Outcome, Poll,
+    Settings,
 };
 use api_ratelimiter_core::{Rate, Time};
 
@@ -70,6 +71,12 @@ impl Learned {
             .view(Time::ZERO)
             .ceiling
             .map(Rate::as_per_second)
+    }
+
+    /// Returns the hidden limit that was found; `None` before there is one.
+    #[must_use]
+    pub fn inferred(&self) -> Option<InferredLimit> {
+        self.controller.view(Time::ZERO).limit
     }
 }
 

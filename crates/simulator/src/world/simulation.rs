@@ -348,4 +348,6 @@ impl<'a, S: Strategy> Simulation<'a, S> {
 #[cfg(test)]
 mod announcing_tests;
 #[cfg(test)]
+mod hidden_tests;
+#[cfg(test)]
 mod tests;

@@ -88,7 +88,7 @@ impl Controller {
             Some(learner) => learner.grant(now, waited, *cooldown_until, *rate),
             None => false,
         };
-        Grant {
+        let grant = Grant {
             lineage: *lineage,
             issued_at: now,
             epoch: *epoch,
@@ -98,7 +98,11 @@ impl Controller {
             turns,
             trial,
             number: last.number,
+        };
+        if let Some(inference) = &mut self.inference {
+            inference.sent(&grant);
         }
+        grant
     }
 
     /// Returns when a request of this cost would be granted at the current rate, after others that cost `ahead`. `Err`:

@@ -11,6 +11,9 @@ use crate::time::Time;
 impl Controller {
     /// Takes in the outcome of a granted request and returns what that changed. Report each grant exactly once.
     pub fn report(&mut self, now: Time, grant: &Grant, outcome: Outcome) -> Change {
+        if let Some(inference) = &mut self.inference {
+            inference.answered(now, grant, &outcome);
+        }
         match outcome {
             Outcome::Success {
                 announced,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Controller;
 use crate::limiter::breaker::Breaker;
+use crate::limiter::inference::InferredLimit;
 use crate::limiter::learner::Learner;
 use crate::limiter::poll::{Denial, Poll};
 use crate::limiter::state::State;
@@ -21,8 +22,14 @@ impl Controller {
         Belief {
             ceiling: learner.and_then(Learner::ceiling),
             learning: learner.map(|learner| (learner.phase(), learner.reason())),
+            limit: self.inferred().map(InferredLimit::law),
             open_since: breaker.as_ref().and_then(Breaker::open_since),
         }
+    }
+
+    /// Returns the hidden limit, once it is found.
+    fn inferred(&self) -> Option<&InferredLimit> {
+        self.inference.as_ref()?.found()
     }
 
     /// Returns the name of its state.
@@ -99,7 +106,11 @@ impl Controller {
             announced: budgets
                 .as_ref()
                 .and_then(|budgets| budgets.tightest(now, last.number)),
+<<<<<<< HEAD
             used_up: self.used_up_limit(now),
+=======
+            limit: self.inferred().copied(),
+>>>>>>> law
             fleet: None,
         }
     }

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use api_ratelimiter::FleetSnapshot;
+use api_ratelimiter::{FleetSnapshot, LimitFound};
 use serde::Serialize;
 
 use super::record::seconds;
@@ -29,6 +29,9 @@ pub(crate) struct Summary {
     /// Requests per second that were not refused.
     pub(crate) rate_per_second: f64,
     pub(crate) learned_ceiling: Option<f64>,
+    /// The limit that the API did not announce, if it was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) limit: Option<LimitFound>,
     /// The fleet that shared the limit, at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fleet: Option<FleetSnapshot>,
@@ -58,6 +61,7 @@ impl fmt::Display for Summary {
             seconds,
             rate_per_second,
             learned_ceiling,
+            limit: _,
             fleet,
             perhaps_a_limit,
         } = self;
@@ -175,6 +179,7 @@ mod tests {
             seconds: 0.0,
             rate_per_second: 0.0,
             learned_ceiling: None,
+            limit: None,
             fleet: None,
             perhaps_a_limit: None,
         };

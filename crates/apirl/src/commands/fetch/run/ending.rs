@@ -32,11 +32,19 @@ pub(crate) fn summarise(job: &Job, traffic: &Traffic, took: Duration) -> Summary
         seconds: 0.0,
         rate_per_second: 0.0,
         learned_ceiling: snapshot.learned_ceiling,
+        limit: snapshot.limit,
         fleet: snapshot.fleet,
         perhaps_a_limit: traffic.perhaps_a_limit(),
     };
     summary.set_time(took);
     summary
+}
+
+/// Says what the API allows, if the run has found that out.
+pub(crate) fn mention_limit(summary: &Summary) {
+    if let Some(limit) = &summary.limit {
+        say(&format!("The API allows {limit}."));
+    }
 }
 
 /// Says that only the default maximum kept the rate down, if no flag and no file set another.

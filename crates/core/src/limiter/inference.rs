@@ -1,0 +1,492 @@
+//! Finds the law of a limit that the server does not announce: 100 requests per minute, beginning at a certain second.
+//!
+//! Windows of a few usual lengths are compared, each on a grid of the server's clock, from the first request, and
+//! sliding. What the server accepts and refuses bounds the number of requests per window of each. The law whose bounds
+//! fit is the probable one; a bucket, a second limit and another user of the limit fit none.
+
+use std::time::Duration;
+
+use super::grant::Grant;
+use super::outcome::Outcome;
+use crate::time::Time;
+
+mod arrivals;
+mod counts;
+mod found;
+mod from_first;
+mod grid;
+
+use arrivals::{Arrival, Arrivals};
+use counts::CountBounds;
+pub use found::{InferredLaw, InferredLimit, LimitKind};
+use from_first::FromFirst;
+use grid::Grid;
+
+/// Usual lengths of windows in seconds, and how usual they are. The shortest and the last few are never reported
+/// early, but explain what another length would explain as well.
+const LENGTHS: [(f64, f64); 12] = [
+    (1.0, 0.2),
+    (2.0, 0.03),
+    (4.0, 0.02),
+    (5.0, 0.06),
+    (10.0, 0.14),
+    (15.0, 0.04),
+    (20.0, 0.03),
+    (30.0, 0.05),
+    (60.0, 0.22),
+    (300.0, 0.04),
+    (900.0, 0.04),
+    (3600.0, 0.04),
+];
+
+/// How usual the kinds are.
+const FROM_FIRST: f64 = 0.35;
+const FIXED: f64 = 0.3;
+const SLIDING: f64 = 0.25;
+
+/// Probability of what was seen, if the law is none of these.
+const OTHER: f64 = 2e-9;
+
+/// Factor for each contradiction, and for a law that nothing has bounded from above.
+const CONTRADICTION: f64 = 0.02;
+const UNBOUNDED: f64 = 0.01;
+
+/// Longest window that is considered before it was watched for its whole length, in seconds.
+const LONGEST_UNSEEN: f64 = 60.0;
+
+/// Conditions under which a law is believed. Each one is there because some limit that is no window looks like one
+/// without it.
+const LEAST_SHARE: f64 = 0.95;
+/// A sliding window is told by less: an even pace fits it for a while, whatever the limit is.
+const LEAST_SHARE_SLIDING: f64 = 0.99;
+const LEAST_REFUSALS: u32 = 3;
+/// Windows that were watched; fewer if the server named its waits.
+const LEAST_WINDOWS: f64 = 2.0;
+const LEAST_WINDOWS_TOLD: f64 = 1.02;
+/// Shortest windows in seconds, and in parts of the jitter. A bucket or a pace looks like a shorter one.
+const SHORTEST_FIXED: f64 = 4.0;
+const SHORTEST_FIXED_JITTERS: f64 = 20.0;
+const SHORTEST_SLIDING: f64 = 30.0;
+const LONGEST_SLIDING: f64 = 60.0;
+const SHORTEST_SLIDING_JITTERS: f64 = 100.0;
+/// A pause that only a window explains, in windows, and in times between two requests.
+const LEAST_BLOCKED: f64 = 0.08;
+const LEAST_BLOCKED_INTERVALS: f64 = 2.5;
+/// Widest range of beginnings, in windows.
+const WIDEST_ZONE: f64 = 0.15;
+/// Least number, and widest range of numbers, in parts of the number.
+const LEAST_COUNT: u32 = 3;
+const WIDEST_COUNT: f64 = 0.05;
+
+/// Windows that were used up since a window from the first request was last contradicted.
+const LEAST_FITTING: u8 = 2;
+/// So many of them, if a grid of the server's clock may explain the same: its weight in parts of the other's.
+const MANY_FITTING: u8 = 12;
+const STILL_POSSIBLE: f64 = 0.05;
+/// Part of a window for which a law must be the most probable one before it is told.
+const LEAST_KNOWN: f64 = 1.0;
+
+/// Part of the most probable cell from which another is possible, too.
+const POSSIBLE: f64 = 0.02;
+
+/// Hints below this many seconds say nothing about windows: they are rounded up.
+const SHORTEST_HINT: f64 = 2.0;
+
+/// Largest certainty that is told.
+const MOST_CERTAIN: f64 = 0.97;
+
+/// Evidence for the windows of one length.
+#[derive(Debug, Clone)]
+struct Evidence {
+    usual: f64,
+    grid: Grid,
+    from_first: FromFirst,
+}
+
+/// Finds the law of a hidden limit.
+#[derive(Debug, Clone)]
+pub(crate) struct Inference {
+    arrivals: Arrivals,
+    evidence: Vec<Evidence>,
+    /// Requests accepted so far.
+    accepted: u32,
+    refusals: u32,
+    hints: u32,
+    /// Time from which evidence counts, and the time of the last arrival.
+    since: f64,
+    now: f64,
+    /// First refusal since the last success, and the longest time between such refusals.
+    blocked_since: Option<f64>,
+    blocked: f64,
+    /// Until when the server said that it would refuse.
+    told_until: Option<f64>,
+    /// Whether no law fitted after the last refusal.
+    nothing_fits: bool,
+    found: Option<InferredLimit>,
+    /// The law that fits, and since when.
+    fits: Option<(LimitKind, Duration, f64)>,
+    /// Time at which the found window was last seen to be used up.
+    last_seen: f64,
+}
+
+/// The most probable law and what is known about it.
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    kind: LimitKind,
+    at: usize,
+    weight: f64,
+    bounds: CountBounds,
+    /// Weight of the most probable grid of this length.
+    rival: f64,
+    /// Range of beginnings in seconds since the origin, modulo the length.
+    zone: Option<[f64; 2]>,
+}
+
+impl Inference {
+    pub(crate) fn new(now: Time) -> Self {
+        let evidence = LENGTHS.map(|(length, usual)| Evidence {
+            usual,
+            grid: Grid::new(length),
+            from_first: FromFirst::new(),
+        });
+        Self {
+            arrivals: Arrivals::new(now),
+            evidence: evidence.into(),
+            accepted: 0,
+            refusals: 0,
+            hints: 0,
+            since: 0.0,
+            now: 0.0,
+            blocked_since: None,
+            blocked: 0.0,
+            told_until: None,
+            nothing_fits: false,
+            found: None,
+            fits: None,
+            last_seen: f64::NEG_INFINITY,
+        }
+    }
+
+    /// Returns the limit, once it is known well enough to be told.
+    pub(crate) const fn found(&self) -> Option<&InferredLimit> {
+        self.found.as_ref()
+    }
+
+    /// Takes note of a request that is sent.
+    pub(crate) fn sent(&mut self, grant: &Grant) {
+        self.arrivals.sent(grant.number, grant.issued_at);
+    }
+
+    /// Takes in the outcome of a request.
+    pub(crate) fn answered(&mut self, now: Time, grant: &Grant, outcome: &Outcome) {
+        let arrival = match outcome {
+            Outcome::Success { .. } => Some(Arrival::Accepted { cost: grant.cost }),
+            Outcome::Refused { hint, .. } => Some(Arrival::Refused {
+                hint: hint.map(|hint| hint.as_secs_f64()),
+            }),
+            Outcome::Failed | Outcome::Neutral | Outcome::Unused => None,
+        };
+        self.arrivals
+            .answered(grant.number, grant.issued_at, now, arrival);
+        while let Some((at, arrival)) = self.arrivals.next(now) {
+            match arrival {
+                Arrival::Accepted { cost } => self.accept(at, cost),
+                Arrival::Refused { hint } => self.refuse(at, hint),
+            }
+        }
+    }
+
+    fn accept(&mut self, at: f64, cost: u32) {
+        // The server has said until when it refuses. A window that ended earlier contradicts that.
+        if let Some(told) = self.told_until.filter(|told| at > *told) {
+            self.told_until = None;
+            self.refused_at(told);
+        }
+        self.now = at;
+        let jitter = self.arrivals.jitter();
+        for Evidence {
+            grid, from_first, ..
+        } in &mut self.evidence
+        {
+            grid.advance(at, self.accepted, jitter);
+            from_first.accepted(at, cost, grid.length, jitter);
+        }
+        self.accepted = self.accepted.wrapping_add(cost);
+        if self.blocked_since.take().is_some() {
+            // A window may have begun: that it did now tells its length.
+            self.conclude();
+        }
+    }
+
+    fn refuse(&mut self, at: f64, hint: Option<f64>) {
+        self.refusals = self.refusals.saturating_add(1);
+        self.refused_at(at);
+        if let Some(hint) = hint.filter(|hint| *hint >= SHORTEST_HINT) {
+            self.hints = self.hints.saturating_add(1);
+            let jitter = self.arrivals.jitter();
+            let (from, to) = grid::told_end(at, hint, jitter);
+            for Evidence {
+                grid, from_first, ..
+            } in &mut self.evidence
+            {
+                grid.ends_between(from, to);
+                from_first.ends_between(from, to, grid.length, jitter);
+            }
+            let told = self.told_until.map_or(from, |told| told.max(from));
+            self.told_until = Some(told).filter(|told| *told > at);
+        }
+        self.conclude();
+    }
+
+    /// Takes in that a request which arrives now is refused.
+    fn refused_at(&mut self, at: f64) {
+        self.now = at;
+        let jitter = self.arrivals.jitter();
+        let near = self.evidence[0]
+            .grid
+            .accepted_lately(at, self.accepted, jitter);
+        for Evidence {
+            grid, from_first, ..
+        } in &mut self.evidence
+        {
+            grid.refused(at, self.accepted, near, jitter);
+            from_first.refused(at, grid.length, jitter, near);
+        }
+        let since = *self.blocked_since.get_or_insert(at);
+        self.blocked = self.blocked.max(at - since);
+    }
+
+    /// Weighs the laws, and decides whether one is known.
+    fn conclude(&mut self) {
+        let (best, sum) = self.weigh();
+        if sum <= OTHER {
+            // What is here is no such law, or it has changed: begin anew if that lasts.
+            if std::mem::replace(&mut self.nothing_fits, true) {
+                self.forget();
+            }
+            self.found = None;
+            self.fits = None;
+            return;
+        }
+        self.nothing_fits = false;
+        let share = best.map_or(0.0, |best| best.weight / (sum + OTHER));
+        let found = best.and_then(|best| self.judge(&best, share));
+        self.fits = found.map(|found| {
+            let before = self
+                .fits
+                .filter(|it| (it.0, it.1) == (found.kind, found.window));
+            (found.kind, found.window, before.map_or(self.now, |it| it.2))
+        });
+        // Once is chance. The next window has to be used up at the same number.
+        let known_for = self.fits.map_or(0.0, |(.., since)| self.now - since);
+        let found = found.filter(|found| {
+            found.kind == LimitKind::WindowFromFirst
+                || known_for >= LEAST_KNOWN * found.window.as_secs_f64()
+        });
+        let length = found.map_or(0.0, |found| found.window.as_secs_f64());
+        self.found = found.map(|mut found| {
+            let before = self.found.filter(|before| before.is_same_window(&found));
+            let seen = before.map_or(1, |before| before.seen);
+            let again = before.is_some() && self.now - self.last_seen >= length / 2.0;
+            found.seen = found.seen.max(seen + u32::from(again));
+            if again || before.is_none() {
+                self.last_seen = self.now;
+            }
+            found
+        });
+    }
+
+    /// Begins anew: the law has changed, or is none.
+    fn forget(&mut self) {
+        for Evidence {
+            grid, from_first, ..
+        } in &mut self.evidence
+        {
+            grid.forget(self.accepted);
+            from_first.forget();
+        }
+        self.since = self.now;
+        self.refusals = 0;
+        self.hints = 0;
+        self.blocked = 0.0;
+        self.nothing_fits = false;
+    }
+
+    /// Returns the most probable law, and the sum of the weights of all.
+    fn weigh(&self) -> (Option<Candidate>, f64) {
+        let mut sum = 0.0;
+        let mut best: Option<Candidate> = None;
+        self.weigh_into(|candidate| {
+            sum += candidate.weight;
+            if best.is_none_or(|best| candidate.weight > best.weight) {
+                best = Some(candidate);
+            }
+        });
+        (best, sum)
+    }
+
+    /// Passes each law with its weight to `consider`.
+    fn weigh_into(&self, mut consider: impl FnMut(Candidate)) {
+        let longest = LONGEST_UNSEEN.max(self.now - self.since);
+        let considered = self.evidence.iter().enumerate();
+        for (at, evidence) in considered.filter(|(_, it)| it.grid.length <= longest) {
+            let Evidence {
+                usual,
+                grid,
+                from_first,
+            } = evidence;
+            let weight = |bounds: CountBounds| {
+                let unbounded = bounds.most == u32::MAX;
+                usual * bounds.mass() * if unbounded { UNBOUNDED } else { 1.0 }
+            };
+            let weights: Vec<f64> = grid.phases().iter().map(|it| weight(*it)).collect();
+            let rival = FIXED * weights.iter().copied().fold(0.0, f64::max);
+            let contradicted = CONTRADICTION.powi(i32::from(from_first.contradictions));
+            consider(Candidate {
+                kind: LimitKind::WindowFromFirst,
+                at,
+                weight: FROM_FIRST * weight(from_first.bounds) * contradicted,
+                bounds: from_first.bounds,
+                rival,
+                zone: from_first.begins(),
+            });
+            consider(Candidate {
+                kind: LimitKind::SlidingWindow,
+                at,
+                weight: SLIDING * usual * grid.sliding.mass(),
+                bounds: grid.sliding,
+                rival,
+                zone: None,
+            });
+            let (bounds, zone) = possible(grid, &weights);
+            consider(Candidate {
+                kind: LimitKind::FixedWindow,
+                at,
+                weight: FIXED * weights.iter().sum::<f64>() / weights.len() as f64,
+                bounds,
+                rival,
+                zone,
+            });
+        }
+    }
+
+    /// Returns the law, if it may be told.
+    fn judge(&self, best: &Candidate, share: f64) -> Option<InferredLimit> {
+        let Evidence {
+            grid, from_first, ..
+        } = &self.evidence[best.at];
+        let length = grid.length;
+        let CountBounds { least, most } = best.bounds;
+        let (low, high) = (least.min(most), least.max(most));
+        if !self.has_enough(length, low, high) || !self.is_shown(best, share) {
+            return None;
+        }
+        let bounds = CountBounds {
+            least: low,
+            most: high,
+        };
+        let round = bounds.only_round();
+        let count = round.unwrap_or_else(|| low.max((0.9 * f64::from(high)) as u32));
+        Some(InferredLimit {
+            kind: best.kind,
+            count: u64::from(count),
+            most: u64::from(round.unwrap_or(high)),
+            window: Duration::from_secs_f64(length),
+            begins: best.zone.map(|zone| self.current(zone, length)),
+            seen: match best.kind {
+                LimitKind::WindowFromFirst => from_first.used_up,
+                LimitKind::FixedWindow | LimitKind::SlidingWindow => 1,
+            },
+            certainty: share.min(MOST_CERTAIN),
+        })
+    }
+
+    /// Returns whether enough was seen of windows of this length, and of these numbers of requests.
+    fn has_enough(&self, length: f64, low: u32, high: u32) -> bool {
+        let windows = if self.hints >= 2 {
+            LEAST_WINDOWS_TOLD
+        } else {
+            LEAST_WINDOWS
+        };
+        let interval = length / f64::from(low.max(1));
+        self.refusals >= LEAST_REFUSALS
+            && self.now - self.since >= windows * length
+            && low >= LEAST_COUNT
+            && f64::from(high - low) <= 1.0 + WIDEST_COUNT * f64::from(low)
+            && self.blocked >= (LEAST_BLOCKED * length).max(LEAST_BLOCKED_INTERVALS * interval)
+    }
+
+    /// Returns whether the evidence shows this law, and not another one that looks alike.
+    fn is_shown(&self, best: &Candidate, share: f64) -> bool {
+        let Evidence {
+            grid, from_first, ..
+        } = &self.evidence[best.at];
+        let (length, jitter) = (grid.length, self.arrivals.jitter());
+        let is_long = length >= SHORTEST_FIXED && length >= SHORTEST_FIXED_JITTERS * jitter;
+        let narrow = |[from, to]: [f64; 2]| to - from + jitter <= WIDEST_ZONE * length;
+        match best.kind {
+            LimitKind::SlidingWindow => {
+                share >= LEAST_SHARE_SLIDING
+                    && (SHORTEST_SLIDING..=LONGEST_SLIDING).contains(&length)
+                    && length >= SHORTEST_SLIDING_JITTERS * jitter
+            }
+            LimitKind::FixedWindow => {
+                share >= LEAST_SHARE && is_long && best.zone.is_some_and(narrow)
+            }
+            LimitKind::WindowFromFirst => {
+                let may_be_a_grid = best.rival > STILL_POSSIBLE * best.weight;
+                let windows = if may_be_a_grid {
+                    MANY_FITTING
+                } else {
+                    LEAST_FITTING
+                };
+                share >= LEAST_SHARE && is_long && from_first.fitting >= windows
+            }
+        }
+    }
+
+    /// Returns the beginning of the current window of a grid with this range of beginnings.
+    fn current(&self, [from, to]: [f64; 2], length: f64) -> [Time; 2] {
+        let past = ((self.now - from) / length).floor().max(0.0) * length;
+        [from + past, to + past].map(|seconds| self.arrivals.time(seconds))
+    }
+}
+
+/// Returns the bounds of the possible cells together, and the shortest range of beginnings that holds all of them.
+fn possible(grid: &Grid, weights: &[f64]) -> (CountBounds, Option<[f64; 2]>) {
+    let largest = weights.iter().copied().fold(0.0, f64::max);
+    let is_possible = |cell: usize| weights[cell] > POSSIBLE * largest;
+    let cells = weights.len();
+    let mut bounds = CountBounds {
+        least: u32::MAX,
+        most: 0,
+    };
+    // The longest run of impossible cells lies outside the range.
+    let (mut run, mut longest, mut end) = (0, 0, 0);
+    for step in 0..2 * cells {
+        let cell = step % cells;
+        if is_possible(cell) {
+            run = 0;
+            let CountBounds { least, most } = grid.phases()[cell];
+            bounds.least = bounds.least.min(least.min(most));
+            bounds.most = bounds.most.max(least.max(most));
+        } else {
+            run += 1;
+            if run > longest && run < cells {
+                (longest, end) = (run, step);
+            }
+        }
+    }
+    if longest == 0 || largest <= 0.0 {
+        return (CountBounds::UNKNOWN, None);
+    }
+    let first = (end + 1) % cells;
+    let from = first as f64 * grid.cell();
+    (
+        bounds,
+        Some([from, from + (cells - longest) as f64 * grid.cell()]),
+    )
+}
+
+#[cfg(test)]
+mod tests;

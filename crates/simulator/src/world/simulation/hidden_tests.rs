@@ -1,0 +1,92 @@
+//! The limiter finds the law of limits that the API does not announce, or says nothing.
+
+use std::time::Duration;
+
+use api_ratelimiter_core::config::ApiRateConfig;
+
+use crate::rules::Limit;
+use crate::world::{LimitHint, Neighbour, Scenario, learned, run};
+
+/// Returns what one client says about these limits after a quarter of an hour.
+fn said(limits: &str, hint: LimitHint, change: impl FnOnce(&mut Scenario)) -> Option<String> {
+    let limits = limits
+        .split(' ')
+        .map(|limit| limit.parse::<Limit>().expect("a limit"));
+    let mut scenario = Scenario::new(limits);
+    scenario.hint = hint;
+    scenario.length = Duration::from_secs(900);
+    change(&mut scenario);
+    let client = learned(&ApiRateConfig::default()).expect("the default is valid");
+    let (_, clients) = run(&scenario, vec![client], 7);
+    let found = clients.first().and_then(|client| client.inferred())?;
+    Some(found.law().to_string())
+}
+
+#[test]
+fn the_law_of_a_window_is_found() {
+    for (limit, law) in [
+        (
+            "fixed-window:100/60s,from=first",
+            "100 requests per 60 s, from the first request on",
+        ),
+        (
+            "fixed-window:40/10s,from=first",
+            "40 requests per 10 s, from the first request on",
+        ),
+        ("fixed-window:100/60s,phase=17s", "100 requests per 60 s"),
+        ("fixed-window:30/5s,phase=1s", "30 requests per 5 s"),
+        ("sliding-window:100/60s", "100 requests in any 60 s"),
+    ] {
+        for hint in [LimitHint::None, LimitHint::RetryAfter] {
+            assert_eq!(
+                said(limit, hint, |_| ()).as_deref(),
+                Some(law),
+                "{limit}, {hint:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn nothing_is_said_about_what_is_no_long_window() {
+    for limit in [
+        "token-bucket:5/s,burst=20",
+        "token-bucket:1/s,burst=60",
+        "pacing:4/s",
+        "concurrency:3",
+        "fixed-window:4/1s",
+        "sliding-window:20/5s",
+    ] {
+        for hint in [LimitHint::None, LimitHint::RetryAfter] {
+            assert_eq!(said(limit, hint, |_| ()), None, "{limit}, {hint:?}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_said_while_another_user_takes_half_of_the_limit() {
+    let neighbour = Neighbour {
+        per_second: 1.0,
+        from: Duration::ZERO,
+        until: Duration::from_secs(900),
+    };
+    for limit in [
+        "fixed-window:120/60s,from=first",
+        "fixed-window:120/60s,phase=17s",
+    ] {
+        let heard = said(limit, LimitHint::None, |scenario| {
+            scenario.neighbour = Some(neighbour);
+        });
+        assert_eq!(heard, None, "{limit}");
+    }
+}
+
+#[test]
+fn a_limit_that_was_halved_is_no_longer_told() {
+    let before = "fixed-window:100/10s,phase=3s";
+    let after: Limit = "fixed-window:50/10s,phase=3s".parse().expect("a limit");
+    let heard = said(before, LimitHint::RetryAfter, |scenario| {
+        scenario.changes = vec![(Duration::from_secs(300), vec![after])];
+    });
+    assert_ne!(heard.as_deref(), Some("100 requests per 10 s"));
+}
