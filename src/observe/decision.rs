@@ -7,12 +7,8 @@ use std::time::SystemTime;
 use http::StatusCode;
 
 use super::event::{About, Event, Standing};
-<<<<<<< HEAD
-use api_ratelimiter_core::limiter::{Allowance, Belief, BreakerPhase, Change, Phase, View};
-=======
 use super::limit_found::LimitFound;
-use api_ratelimiter_core::limiter::{Belief, BreakerPhase, Change, Phase, View};
->>>>>>> law
+use api_ratelimiter_core::limiter::{Allowance, Belief, BreakerPhase, Change, Phase, View};
 use api_ratelimiter_core::request::Tags;
 use api_ratelimiter_core::{Rate, Time};
 
@@ -170,11 +166,8 @@ impl fmt::Display for StateInWords<'_> {
             learning,
             cooldown_until,
             breaker,
-<<<<<<< HEAD
             used_up,
-=======
             limit,
->>>>>>> law
             ..
         } = self.0;
         if let Some(Allowance { limit, window, .. }) = used_up {

@@ -35,7 +35,7 @@ fn the_table_of_the_snapshot_has_its_fields() {
         .keys()
         .map(String::as_str)
         // Fields that are left out without a value.
-        .chain(["fleet"])
+        .chain(["fleet", "limit"])
         .collect();
     let told: BTreeSet<&str> = rows("| field | in JSON |")
         .into_iter()
@@ -55,6 +55,10 @@ fn the_table_of_events_has_their_kinds_and_fields() {
         "reason": null, "breaker": null, "state": "in words", "announced_rate": 3.0, "store": "local", "problem": "it is down", "operation": "read",
         "path": "/tmp/mine.json", "origin": "http://example.com",
     });
+    let found = json!({
+        "kind": "fixed_window", "count": 100, "most": 100, "window_seconds": 60.0, "begins": [1.5, 2.5], "seen": 4,
+        "certainty": 0.9, "words": "100 requests per 60 s",
+    });
     let common = ["api", "tenant", "sequence", "at_unix_seconds", "context"];
     let standing = [
         "current_rate",
@@ -65,11 +69,14 @@ fn the_table_of_events_has_their_kinds_and_fields() {
         "state",
     ];
     let rows = rows("| `event` | fields");
-    assert_eq!(rows.len(), 16);
+    assert_eq!(rows.len(), 18);
     for row in rows {
         let standing = standing.iter().filter(|_| row[1].contains("the standing"));
         let fields = named(row[1]).chain(common).chain(standing.copied());
-        let with_value = |field: &str| (field.to_owned(), values[field].clone());
+        let with_value = |field: &str| {
+            let value = values.get(field).unwrap_or(&found[field]);
+            (field.to_owned(), value.clone())
+        };
         let mut told: Map<String, Value> = fields.map(with_value).collect();
         let kind = named(row[0]).next().expect("a kind");
         told.insert("event".to_owned(), kind.into());

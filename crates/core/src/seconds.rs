@@ -1,5 +1,4 @@
-//! Durations as numbers of seconds in JSON, for serde's `with`. Read are also texts in any form of a
-//! [`duration`](crate::duration).
+//! Durations as numbers of seconds in JSON, for serde's `with`. Texts in any form of a duration are read, too.
 
 use std::time::Duration;
 

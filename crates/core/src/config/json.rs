@@ -42,7 +42,8 @@ impl ApiRateConfig {
     }
 }
 
-/// Returns `base` with the fields of `fields`, a JSON object, in the place of its own.
+/// Returns `base` with the fields of `fields`, a JSON object, in the place of its own. A start that `fields` does not
+/// name moves into the range of rates that it names.
 ///
 /// # Errors
 ///
@@ -68,12 +69,45 @@ pub fn overlaid(
             "is not a valid configuration (expected an object of fields)",
         ));
     };
+    let names_a_start = fields.contains_key("initial_rate");
     for (field, value) in fields {
         merged.insert(field.clone(), value);
         // Fields are set one at a time, so that an error can name its field.
         ApiRateConfig::deserialize(serde_json::Value::Object(merged.clone()))
             .map_err(|error| Error::config(entry, &field, error))?;
     }
-    ApiRateConfig::deserialize(serde_json::Value::Object(merged))
-        .map_err(|error| Error::config(entry, "JSON", error))
+    let mut config = ApiRateConfig::deserialize(serde_json::Value::Object(merged))
+        .map_err(|error| Error::config(entry, "JSON", error))?;
+    if !names_a_start {
+        config.initial_rate = config
+            .initial_rate
+            .min(config.max_rate)
+            .max(config.min_rate);
+    }
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_that_is_not_named_moves_into_the_range_that_is() {
+        let base = ApiRateConfig {
+            initial_rate: 5.0,
+            ..ApiRateConfig::default()
+        };
+        let start = |text: &str| {
+            let fields = serde_json::from_str(text).expect("JSON");
+            overlaid("mine", base.clone(), fields)
+                .expect("fields")
+                .initial_rate
+        };
+        assert_eq!(start("{}"), 5.0);
+        assert_eq!(start(r#"{"max_rate": 2.5}"#), 2.5);
+        assert_eq!(start(r#"{"min_rate": 7}"#), 7.0);
+        // A start that is named is taken at its word, and checked later.
+        assert_eq!(start(r#"{"max_rate": 2.5, "initial_rate": 3}"#), 3.0);
+        assert_eq!(start(r#"{"max_rate": -1}"#), base.min_rate);
+    }
 }

@@ -25,13 +25,10 @@ pub struct View {
     pub breaker: Option<BreakerPhase>,
     /// Rest of the announced limit until its reset; the tightest one of several.
     pub announced: Option<Allowance>,
-<<<<<<< HEAD
     /// Known limit of which nothing is left, and when it lets a request go again; the last one of several.
     pub used_up: Option<Allowance>,
-=======
     /// Limit that the server does not announce, once it is found.
     pub limit: Option<InferredLimit>,
->>>>>>> law
     /// Time of the next trial, or at which the one in flight counts as lost. `None` while the breaker is closed.
     pub next_trial: Option<Time>,
     /// The fleet that shares the limit, if there is one.

@@ -106,11 +106,8 @@ impl Controller {
             announced: budgets
                 .as_ref()
                 .and_then(|budgets| budgets.tightest(now, last.number)),
-<<<<<<< HEAD
             used_up: self.used_up_limit(now),
-=======
             limit: self.inferred().copied(),
->>>>>>> law
             fleet: None,
         }
     }
