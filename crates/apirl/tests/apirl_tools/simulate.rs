@@ -159,8 +159,9 @@ fn a_run_uses_the_settings_of_the_preset() {
     ]);
     assert!(run.out.contains("learned with notion"), "{run:?}");
     assert!(
-        run.out
-            .contains("max_rate, 3/s, is below what the limits allow"),
+        run.out.contains(
+            "known limits of the settings, 3.000/s, are below what the hidden limits allow, 10"
+        ),
         "{run:?}"
     );
 }
