@@ -41,7 +41,7 @@ const FORBIDDEN_IN_CORE: &[&str] = &[
     "println",
     "feature =",
     "fastrand",
-    "log ::",
+    " log ::",
 ];
 
 fn package(name: &str) -> &'static Package {

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::breaker::Breaker;
 use super::bucket::Bucket;
-use super::budget::Last;
 use super::budgets::Budgets;
 use super::learner::Learner;
 use super::settings::Settings;
+use super::spending::Last;
 use crate::rate::Rate;
 use crate::time::Time;
 
@@ -40,7 +40,7 @@ pub(crate) struct State {
     /// Buckets of the known limits, in the order of the settings.
     pub(super) fixed: Vec<Bucket>,
     pub(super) last: Last,
-    /// Number of grants whose outcome is not known.
+    /// Sum of the costs of the grants whose outcome is not known.
     pub(super) under_way: u64,
     /// Announced limits until their resets; `None` before the first announcement.
     pub(super) budgets: Option<Box<Budgets>>,

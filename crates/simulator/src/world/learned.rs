@@ -19,6 +19,8 @@ pub struct Learned {
     controller: Controller,
     /// Limits that a response announced, until the outcome of its request is reported.
     announced: AnnouncedLimits,
+    /// Reset of that limit, if nothing is left of it: a refusal that names no other wait names this one.
+    reset: Option<Duration>,
 }
 
 /// Permit of a request in flight of [`Learned`].
@@ -37,6 +39,7 @@ pub fn learned(config: &ApiRateConfig) -> Result<Learned> {
         settings,
         controller,
         announced: AnnouncedLimits::default(),
+        reset: None,
     })
 }
 
@@ -53,6 +56,7 @@ impl Learned {
             settings,
             controller,
             announced: AnnouncedLimits::default(),
+            reset: None,
         }
     }
 
@@ -90,8 +94,9 @@ impl Strategy for Learned {
     }
 
     fn backoff(&mut self, now: Time, permit: LearnedPermit, hint: Option<Duration>, chance: f64) {
+        let announced = std::mem::take(&mut self.announced);
         let outcome = Outcome::Refused {
-            announced: std::mem::take(&mut self.announced),
+            announced: announced.pausing_by_reset(hint == self.reset.take()),
             hint,
             chance,
         };
@@ -105,6 +110,7 @@ impl Strategy for Learned {
 
     fn announced(&mut self, _now: Time, _permit: &LearnedPermit, state: &LimitState) {
         self.announced = [state.to_announced()].into_iter().collect();
+        self.reset = (state.remaining == 0).then_some(state.reset_after);
     }
 
     fn rate_per_second(&self) -> f64 {
