@@ -34,6 +34,7 @@ mod rtt;
 mod sent_log;
 mod settings;
 mod spending;
+mod start;
 mod state;
 mod view;
 mod window;
