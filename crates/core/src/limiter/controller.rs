@@ -10,6 +10,7 @@ use super::breaker::{Breaker, Passage};
 use super::bucket::Bucket;
 use super::budget::Last;
 use super::circuit_breaker::CircuitBreaker;
+use super::hidden_windows::HiddenWindows;
 use super::inference::Inference;
 use super::learned::Learned;
 use super::learner::Learner;
@@ -26,6 +27,7 @@ mod retreat;
 #[cfg(test)]
 mod shorthands;
 mod view;
+mod windows;
 
 /// Seconds' worth of tokens that a bucket holds, unless configured.
 const CAPACITY_SECONDS: f64 = 2.0;
@@ -70,6 +72,7 @@ pub struct Controller {
     state: State,
     /// Finds the law of a hidden window; `None` where learning is off, and in a fleet.
     inference: Option<Box<Inference>>,
+    windows: HiddenWindows,
 }
 
 impl Controller {
@@ -114,15 +117,17 @@ impl Controller {
             settings,
             state,
             inference: learns.then(|| Box::new(Inference::new(now))),
+            windows: HiddenWindows::default(),
         }
     }
 
     /// Returns a controller that continues from a stored state. The settings must be those that the state began with.
-    pub(crate) const fn resumed(settings: Settings, state: State) -> Self {
+    pub(crate) fn resumed(settings: Settings, state: State) -> Self {
         Self {
             settings,
             state,
             inference: None,
+            windows: HiddenWindows::default(),
         }
     }
 
@@ -144,12 +149,16 @@ impl Controller {
     #[must_use]
     pub fn learned(&self, unix_now: Duration) -> Option<Learned> {
         let learner = self.state.learner.as_ref()?;
-        learner.learned(self.state.rate, unix_now)
+        match self.windows_rate() {
+            Some(rate) => Some(learner.learned_as(rate, unix_now)),
+            None => learner.learned(self.state.rate, unix_now),
+        }
     }
 
     /// Starts from what an earlier run learned, instead of searching. Does nothing where learning is off, or if the
     /// earlier run used another version of the law.
     pub fn restore(&mut self, now: Time, learned: &Learned, unix_now: Duration) -> Change {
+        self.leave_windows(now);
         let law = self.settings.law;
         let ceiling =
             learned.ceiling_after(learned.age(unix_now), law.within(self.settings.initial));

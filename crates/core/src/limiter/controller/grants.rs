@@ -5,6 +5,7 @@ use crate::limiter::breaker::{Breaker, Passage};
 use crate::limiter::budget::Last;
 use crate::limiter::grant::Grant;
 use crate::limiter::poll::{Denial, Poll};
+use crate::limiter::spending::Turn;
 use crate::limiter::state::State;
 use crate::time::Time;
 
@@ -29,6 +30,7 @@ impl Controller {
             Passage::Denied(left) => return Poll::Denied(Denial::CircuitOpen(left)),
         }
         let learner = self.state.learner.as_mut();
+        let learner = learner.filter(|_| !self.windows.are_spent());
         if let Some(lost_at) = learner.and_then(|learner| learner.canary_awaited_until(now)) {
             return Poll::AfterFeedback(lost_at.max(cooldown_until));
         }
@@ -42,13 +44,21 @@ impl Controller {
         }
         // The caps: known limits and announced ones.
         let (fixed, announced) = (self.fixed_ready_at(cost), self.announced_due(now, 0));
-        let capped = fixed.max(announced);
+        let (window, after_feedback) = match self.windows_turn(now, cost) {
+            Turn::At(time) => (time, false),
+            Turn::AfterFeedback(time) => (time, true),
+        };
+        let capped = fixed.max(announced).max(window);
         if ready <= now && capped <= now {
             let State { rate, bucket, .. } = &mut self.state;
             bucket.spend(now, f64::from(cost), *rate, capacity);
             return Poll::Grant(self.issue(now, cost, waited));
         }
         self.state.held_by_cap |= capped > ready.max(now);
+        let fixed = fixed.max(window);
+        if after_feedback {
+            return Poll::AfterFeedback(ready.max(capped));
+        }
         if announced <= ready.max(fixed) {
             Poll::At(ready.max(fixed))
         } else if self.state.under_way > 0 {
@@ -87,6 +97,7 @@ impl Controller {
         let turns = breaker.as_ref().map_or(0, Breaker::turns);
         let trial = breaker.as_mut().is_some_and(|breaker| breaker.release(now));
         let canary = match learner {
+            Some(_) if self.windows.are_spent() => false,
             Some(learner) => learner.grant(now, waited, *cooldown_until, *rate),
             None => false,
         };
@@ -104,6 +115,7 @@ impl Controller {
         if let Some(inference) = &mut self.inference {
             inference.sent(&grant);
         }
+        self.windows.sent(&grant);
         grant
     }
 
@@ -121,6 +133,7 @@ impl Controller {
             // A trial's response may come at any moment.
             Passage::Free | Passage::AfterTrial(_) | Passage::Denied(_) => Time::ZERO,
         };
+        let due = due.max(self.windows.projected(now, ahead));
         let fixed = self.settings.fixed.iter().zip(&self.state.fixed);
         let fixed = fixed.map(|(limit, bucket)| limit.due(bucket, ahead as f64 + f64::from(cost)));
         let due = fixed.fold(due, Time::max);
