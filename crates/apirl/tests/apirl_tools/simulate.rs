@@ -158,11 +158,8 @@ fn a_run_uses_the_settings_of_the_preset() {
         "never",
     ]);
     assert!(run.out.contains("learned with notion"), "{run:?}");
-    assert!(
-        run.out
-            .contains("max_rate, 3/s, is below what the limits allow"),
-        "{run:?}"
-    );
+    let remark = "know a limit of 180 per 60 s, which is below what the limits allow";
+    assert!(run.out.contains(remark), "{run:?}");
 }
 
 #[test]
