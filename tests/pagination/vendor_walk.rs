@@ -60,6 +60,8 @@ impl Walk {
             base_url: api.base_url(),
             initial_rate: self.initial_rate,
             max_rate: self.max_rate,
+            // Those of the real API.
+            limits: Vec::new(),
             default_cooldown: self.default_cooldown.or(preset.default_cooldown),
             ..(*preset).clone()
         })

@@ -396,7 +396,7 @@ pub(crate) struct PresetsFlags {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   apirl check overrides.json
-  echo '{\"notion\": {\"max_rate\": 2.5}}' | apirl check -")]
+  echo '{\"notion\": {\"max_rate\": 25}}' | apirl check -")]
 pub(crate) struct CheckFlags {
     /// File to check, `-` for standard input.
     pub(crate) file: PathBuf,

@@ -17,7 +17,7 @@ use crate::terminal::print;
 type Verdict = (String, Option<String>);
 
 /// An example of a valid file.
-const EXAMPLE: &str = "it should look like {\"notion\": {\"max_rate\": 2.5}}";
+const EXAMPLE: &str = "it should look like {\"notion\": {\"max_rate\": 25}}";
 
 pub(crate) fn run(flags: CheckFlags) -> Result<(), Failure> {
     let shown = files::shown(&flags.file);
