@@ -28,6 +28,7 @@ mod pause;
 mod periods;
 mod phase;
 mod poll;
+mod present;
 mod probe;
 mod routes;
 mod rtt;
