@@ -20,7 +20,7 @@ pub fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Err
 ///
 /// # Errors
 ///
-/// The deserializer's own, a number that is negative or too large, and a text that is no duration.
+/// The deserializer's own, a number that is negative or too large, and a text that is not a duration.
 pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     read(&Value::deserialize(from)?)
 }
@@ -78,7 +78,7 @@ pub mod optional {
     ///
     /// # Errors
     ///
-    /// The deserializer's own, a number that is negative or too large, and a text that is no duration.
+    /// The deserializer's own, a number that is negative or too large, and a text that is not a duration.
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
         let value = Option::<Value>::deserialize(from)?;
         value.as_ref().map(super::read).transpose()

@@ -62,7 +62,7 @@ pub(super) fn leads_to(configured: &str, path: &str) -> bool {
     fits(path) || path.strip_prefix("*.").is_some_and(fits)
 }
 
-/// Checks a configured path: one that no value can have would stay without effect, and nobody would notice.
+/// Checks a configured path. A path that no value can have would never match, and the user would not notice.
 ///
 /// # Errors
 ///

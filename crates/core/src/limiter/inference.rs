@@ -54,8 +54,7 @@ const UNBOUNDED: f64 = 0.01;
 /// Longest window that is considered before it was watched for its whole length, in seconds.
 const LONGEST_UNSEEN: f64 = 60.0;
 
-/// Conditions under which a law is believed. Each one is there because some limit that is no window looks like one
-/// without it.
+/// Conditions under which a law is believed. Without any one of them, some limit that is not a window looks like one.
 const LEAST_SHARE: f64 = 0.95;
 /// A sliding window is told by less: an even pace fits it for a while, whatever the limit is.
 const LEAST_SHARE_SLIDING: f64 = 0.99;
@@ -80,8 +79,9 @@ const WIDEST_COUNT: f64 = 0.05;
 
 /// Windows that were used up since a window from the first request was last contradicted.
 const LEAST_FITTING: u8 = 2;
-/// So many of them, if a grid of the server's clock may explain the same: its weight in parts of the other's.
+/// The same, while a grid of the server's clock is possible, too.
 const MANY_FITTING: u8 = 12;
+/// Least probability of that grid, in parts of the other's, at which it is possible.
 const STILL_POSSIBLE: f64 = 0.05;
 /// Part of a window for which a law must be the most probable one before it is told.
 const LEAST_KNOWN: f64 = 1.0;
@@ -260,7 +260,7 @@ impl Inference {
     fn conclude(&mut self) {
         let (best, sum) = self.weigh();
         if sum <= OTHER {
-            // What is here is no such law, or it has changed: begin anew if that lasts.
+            // The limit is not such a law, or it has changed: begin anew if that lasts.
             if std::mem::replace(&mut self.nothing_fits, true) {
                 self.forget();
             }

@@ -35,12 +35,12 @@ impl CountBounds {
         most: u32::MAX,
     };
 
-    /// Takes in that so many requests were accepted in one window.
+    /// Records this number of requests as accepted in one window.
     pub(super) fn accepted(&mut self, count: u32) {
         self.least = self.least.max(count);
     }
 
-    /// Takes in that a request was refused after so many.
+    /// Records a refusal after this number of accepted requests.
     pub(super) fn refused_after(&mut self, count: u32) {
         self.most = self.most.min(count);
     }

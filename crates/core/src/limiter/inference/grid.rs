@@ -122,7 +122,7 @@ impl Grid {
         }
     }
 
-    /// Returns how many requests were accepted in half of the jitter before `at`: so many may have arrived in another
+    /// Returns how many requests were accepted in half of the jitter before `at`: this number may have arrived in another
     /// order than they were sent.
     pub(super) fn accepted_lately(&mut self, at: f64, accepted: u32, jitter: f64) -> u32 {
         self.advance(at, accepted, jitter);
