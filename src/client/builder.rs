@@ -164,6 +164,12 @@ impl<F> ClientBuilder<F> {
         self.with(|draft| draft.max_cooldown = Some(longest))
     }
 
+    /// Sets the part of an announced limit of more than five minutes that is kept for the time until its reset, from 0
+    /// to 1. The rest is spent as fast as the server answers. Defaults to the configuration's, a tenth.
+    pub fn reserve(self, part: f64) -> Self {
+        self.with(|draft| draft.reserve = Some(part))
+    }
+
     /// Stops sending while requests fail: calls wait, and one at a time tries whether the server works
     /// again. Defaults to the configuration's breaker; the presets have none.
     pub fn circuit_breaker(self, breaker: CircuitBreaker) -> Self {
@@ -315,6 +321,7 @@ impl<F> ClientBuilder<F> {
             ("clock", clock.is_some()),
             ("fleet", fleet.is_some()),
             ("max_cooldown", draft.max_cooldown.is_some()),
+            ("reserve", draft.reserve.is_some()),
             ("circuit_breaker", draft.breaker.is_some()),
             ("observer", !observers.is_empty()),
         ];

@@ -140,6 +140,7 @@ pub(crate) struct Draft {
     pub(crate) max_retries_on_backoff: u32,
     pub(crate) retry_transport: u32,
     pub(crate) max_cooldown: Option<Duration>,
+    pub(crate) reserve: Option<f64>,
     pub(crate) breaker: Option<CircuitBreaker>,
     pub(crate) timeouts: Timeouts,
     pub(crate) max_body: u64,
@@ -165,6 +166,7 @@ impl Default for Draft {
             max_retries_on_backoff: DEFAULT_MAX_RETRIES_ON_BACKOFF,
             retry_transport: 0,
             max_cooldown: None,
+            reserve: None,
             breaker: None,
             timeouts: Timeouts::default(),
             max_body: DEFAULT_MAX_BODY,
@@ -199,6 +201,9 @@ impl Draft {
             config.max_cooldown = max_cooldown;
             // A preset's default pause must not exceed the longest pause that callers accept.
             config.default_cooldown = config.default_cooldown.map(|pause| pause.min(max_cooldown));
+        }
+        if let Some(reserve) = self.reserve {
+            config.reserve = reserve;
         }
         if self.breaker.is_some() {
             config.breaker = self.breaker;

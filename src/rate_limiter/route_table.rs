@@ -22,7 +22,7 @@ impl<L: Clone> RouteTable<L> {
         let of_route = config.of_route();
         Ok(Self {
             name: of_route.name.as_str().into(),
-            settings: of_route.settings()?.spending_at_once(),
+            settings: of_route.settings()?,
             table: Mutex::new(Routes::new(config.by_route.is_some())),
         })
     }

@@ -166,6 +166,15 @@ pub(crate) struct FetchFlags {
         allow_negative_numbers = true
     )]
     pub(crate) max_rate: Option<f64>,
+    /// Part of an announced limit of more than five minutes that is kept for the time until its reset, from 0 to 1; 0
+    /// spends all of it at once. Default: the preset's, else 0.1.
+    #[arg(
+        long,
+        help_heading = "Pace",
+        value_name = "PART",
+        allow_negative_numbers = true
+    )]
+    pub(crate) reserve: Option<f64>,
     /// Status that means "slow down", in place of the API's own; repeatable, or separated by commas.
     #[arg(
         long,
@@ -350,6 +359,10 @@ pub(crate) struct SimulateFlags {
     /// File with the settings, see `apirl check`.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Part of an announced limit of more than five minutes that is kept for the time until its reset, from 0 to 1; 0
+    /// spends all of it at once. Default: the preset's, else 0.1.
+    #[arg(long, value_name = "PART", allow_negative_numbers = true)]
+    pub(crate) reserve: Option<f64>,
     /// File for a picture of rate, limit and refusals over time.
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,

@@ -364,5 +364,7 @@ fn announced_requests(reading: &Reading) -> AnnouncedLimits {
         })
         .collect();
     let bucket = reading.guidance().bucket.as_deref();
-    announced.in_bucket(bucket.map(LimitName::of))
+    announced
+        .in_bucket(bucket.map(LimitName::of))
+        .pausing_by_reset(guidance.waits_for_reset())
 }

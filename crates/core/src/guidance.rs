@@ -156,6 +156,12 @@ impl Guidance {
         announced.or(self.least_wait).or(self.wait)
     }
 
+    /// Returns whether the pause after a refusal is the reset of a limit: the response asks for none.
+    pub(crate) fn waits_for_reset(&self) -> bool {
+        let is_reset = matches!(self.source, Some(WaitSource::Reset | WaitSource::Window));
+        is_reset && self.wait.is_some_and(|wait| !wait.is_zero())
+    }
+
     /// Returns the wait that the response itself asks for, and not the reset of a limit; zero asks for nothing.
     pub(crate) fn asked(&self) -> Option<Duration> {
         let is_asked = matches!(self.source, Some(WaitSource::Header | WaitSource::Body));

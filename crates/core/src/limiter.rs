@@ -34,6 +34,7 @@ mod routes;
 mod rtt;
 mod sent_log;
 mod settings;
+mod spending;
 mod state;
 mod view;
 mod window;
@@ -55,6 +56,7 @@ pub use outcome::{Change, ManualReport, Outcome};
 pub use phase::{LearningReason, Phase};
 pub use poll::{CostTooLarge, Denial, FleetUnavailable, Poll};
 pub use routes::{Place, Routes};
+pub(crate) use settings::DEFAULT_RESERVE;
 pub use settings::{Learning, Settings};
 pub use view::{Allowance, Belief, Membership, View};
 

@@ -30,8 +30,9 @@ const PACING: Duration = Duration::from_millis(1);
 /// Time that the limiter adds to resets of a server that rounds them down.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Longest window that is paced by its rate, as the limiter has it.
-const SHORT: Duration = Duration::from_secs(3);
+/// Longest window that is taken for a rolling one, as the limiter has it, and the part of it that is added for jitter.
+const SHORT: Duration = Duration::from_secs(4);
+const ROOM: f64 = 0.015;
 
 /// Returns the settings of the profile's API, without limits of its own, that send nothing twice.
 fn config_of(profile: &str) -> ApiRateConfig {
@@ -59,6 +60,8 @@ struct Outcome {
     /// Whether the response is a success that exhausts a window of seconds. The limiter goes on at the rate of such
     /// a window: whole seconds can't tell when it resets.
     is_paced: bool,
+    /// How much longer than asked the wait may be.
+    room: Duration,
     /// How long the limiter holds the next request.
     waited: Duration,
     /// The error of a refusal that is not sent again.
@@ -148,6 +151,10 @@ fn play(config: &ApiRateConfig, response: &Scripted) -> Outcome {
         is_refusal: matches!(verdict, Verdict::Refused { .. }),
         is_paced: matches!(verdict, Verdict::Success { .. })
             && told.window.is_some_and(|window| window <= SHORT),
+        room: match told.window.filter(|window| *window <= SHORT) {
+            Some(window) => PACING + window.mul_f64(ROOM),
+            None => PACING,
+        },
         waited: next_grant(&mut limiter, now),
         error,
     }
@@ -161,9 +168,9 @@ fn agree(config: &ApiRateConfig, response: &Scripted) -> bool {
     match asked {
         Some(_) if outcome.is_paced => {}
         Some(asked) => {
-            let differs = outcome.waited.abs_diff(asked);
+            let longest = asked + outcome.room;
             assert!(
-                differs <= PACING,
+                asked <= outcome.waited && outcome.waited <= longest,
                 "{what}: waited {:?}, not {asked:?}",
                 outcome.waited
             );

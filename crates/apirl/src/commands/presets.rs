@@ -103,6 +103,7 @@ fn detail(config: &ApiRateConfig) -> String {
         ("refusal statuses", codes(config)),
         ("pause without a hint", cooldown),
         ("maximum pause", spoken(config.max_cooldown)),
+        ("reserve", format!("{}%", 100.0 * config.reserve)),
         ("learning", format!("{:?}", config.learning).to_lowercase()),
     ];
     for (name, value) in rows {

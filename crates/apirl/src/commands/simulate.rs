@@ -35,9 +35,12 @@ const MAX_REQUESTS: f64 = 5e6;
 pub(crate) fn run(flags: SimulateFlags) -> Result<(), Failure> {
     // The settings and limits of the run.
     let config = settings::configured(flags.api.as_deref(), flags.config.as_deref())?;
-    let config = config
+    let mut config = config
         .map(|config| ApiRateConfig::clone(&config))
         .unwrap_or_default();
+    if let Some(reserve) = flags.reserve {
+        config.reserve = reserve;
+    }
     let mut scenario = scenario(&flags)?;
     if flags
         .svg

@@ -13,7 +13,7 @@ use super::idempotency::IdempotencyConfig;
 use super::limit::LimitConfig;
 use super::pagination::Pagination;
 use super::scope::ScopeConfig;
-use crate::limiter::{CircuitBreaker, Learning};
+use crate::limiter::{CircuitBreaker, DEFAULT_RESERVE, Learning};
 
 /// Default of `initial_rate`, in requests per second: slow enough for most public APIs.
 const DEFAULT_INITIAL_RATE: f64 = 2.0;
@@ -103,6 +103,10 @@ pub struct ApiRateConfig {
     /// fewer refusals: each probe costs one to three. Defaults to 60 s.
     #[serde(rename = "probe_interval_seconds", with = "crate::seconds")]
     pub probe_interval: Duration,
+    /// Part of an announced limit that is kept for the time until its reset, from 0 to 1, if the limit is one of more
+    /// than five minutes. The rest is spent as fast as the server answers. 0 spends all of it at once: for a token that
+    /// nobody else uses. 1 spreads all of it evenly. Defaults to 0.1.
+    pub reserve: f64,
     /// Size of the token bucket. Defaults to a size that follows from the rate.
     pub bucket: BucketConfig,
     /// Circuit breaker: stops sending while requests fail. Defaults to none, so that each request fails by
@@ -148,6 +152,7 @@ impl Default for ApiRateConfig {
             max_cooldown: DEFAULT_MAX_COOLDOWN,
             learning: Learning::default(),
             probe_interval: DEFAULT_PROBE_INTERVAL,
+            reserve: DEFAULT_RESERVE,
             bucket: BucketConfig::default(),
             breaker: None,
             pagination: None,

@@ -173,6 +173,7 @@ impl ApiRateConfig {
             max_cooldown: self.max_cooldown,
             learning: self.learning,
             probe_interval: self.probe_interval,
+            reserve: self.reserve,
             bucket: scope.bucket,
             ..Self::default()
         }
@@ -193,6 +194,7 @@ impl ApiRateConfig {
             max_cooldown: self.max_cooldown,
             learning: self.learning,
             probe_interval: self.probe_interval,
+            reserve: self.reserve,
             bucket: self.bucket,
             ..Self::default()
         }
@@ -218,7 +220,7 @@ impl ApiRateConfig {
             probe_interval: self.probe_interval,
             breaker: self.breaker,
             fixed: self.fixed()?,
-            spends_at_once: false,
+            reserve: self.reserve,
         })
     }
 
@@ -293,6 +295,14 @@ impl ApiRateConfig {
             format_args!(
                 "{:?} is not a valid interval (expected at least 1 s)",
                 self.probe_interval
+            ),
+        )?;
+        self.require(
+            (0.0..=1.0).contains(&self.reserve),
+            "reserve",
+            format_args!(
+                "{} is not a valid part of a limit (expected 0 to 1)",
+                self.reserve
             ),
         )?;
         let Some(cooldown) = self.default_cooldown else {

@@ -55,6 +55,8 @@ pub struct AnnouncedLimits {
     bucket: Option<LimitName>,
     /// Whether what the response announced is about another limit.
     elsewhere: bool,
+    /// Whether the pause of a refusal is the reset of one of them, and nothing that the response asks for.
+    pauses_by_reset: bool,
 }
 
 impl AnnouncedLimits {
@@ -62,6 +64,21 @@ impl AnnouncedLimits {
     #[must_use]
     pub fn in_bucket(self, bucket: Option<LimitName>) -> Self {
         Self { bucket, ..self }
+    }
+
+    /// Says that the pause of the refusal is the reset of one of these limits: the response itself asks for none. What
+    /// is known of the limit may then be more exact.
+    #[must_use]
+    pub fn pausing_by_reset(self, pauses_by_reset: bool) -> Self {
+        Self {
+            pauses_by_reset,
+            ..self
+        }
+    }
+
+    /// Returns whether the pause of the refusal is the reset of one of these limits.
+    pub(super) fn pauses_by_reset(&self) -> bool {
+        self.pauses_by_reset
     }
 
     /// Returns what a limiter is told of a response that is about another limit.

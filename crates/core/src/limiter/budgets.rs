@@ -5,30 +5,41 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::announced::{Announced, AnnouncedLimits, MOST};
-use super::budget::{Bounds, Budget, Last, ROUNDING};
+use super::budget::news::News;
+use super::budget::{Budget, ROUNDING};
 use super::grant::Grant;
 use super::rtt::RoundTrips;
+use super::spending::{Bounds, Last, Sent};
 use super::view::Allowance;
 use crate::rate::Rate;
 use crate::time::Time;
 
 /// Rest of each limit that the newest response announced.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Budgets {
     limits: [Option<Budget>; MOST],
     trips: Option<RoundTrips>,
 }
 
+/// A limit of which nothing is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UsedUp {
+    /// Something is left again after this time.
+    For(Duration),
+    /// Others have used it up, and nobody knows when their requests leave it.
+    ByOthers,
+}
+
 impl Budgets {
-    /// Takes in the response to the grant of this number, whose round trip took `trip`, if that is known. `grace` is added to each
-    /// reset.
+    /// Takes in the response to the grant of this number, whose round trip took `trip`, if that is known. The outcomes of
+    /// `under_way` grants, this one included, are not known. `grace` is added to each reset.
     ///
     /// A limit that the newest response does not announce is dropped: it belongs to other requests. An older response
     /// only updates known limits.
     pub(crate) fn heard(
         &mut self,
         now: Time,
-        number: u64,
+        (number, under_way): (u64, u64),
         trip: Option<Duration>,
         told: &AnnouncedLimits,
         grace: Duration,
@@ -43,10 +54,17 @@ impl Budgets {
         let mut before = std::mem::take(&mut self.limits);
         for (place, told) in self.limits.iter_mut().zip(told.iter()) {
             let mut known = before.iter_mut();
-            let known = known.find(|known| known.is_some_and(|known| known.is_of(told)));
+            let known = known.find(|known| known.as_ref().is_some_and(|known| known.is_of(told)));
             let known = known.and_then(Option::take);
             if known.is_some() || !is_late {
-                *place = Some(Budget::heard(known, now, number, told, grace));
+                let news = News {
+                    now,
+                    number,
+                    told,
+                    grace,
+                    under_way,
+                };
+                *place = Some(Budget::heard(known, &news));
             }
         }
         let mut untold = before.into_iter().flatten().filter(|_| is_late);
@@ -57,32 +75,58 @@ impl Budgets {
     /// Takes in a success whose response announced nothing. See [`Budget::unconfirmed`].
     pub(crate) fn unconfirmed(&mut self, grant: &Grant) {
         for place in &mut self.limits {
-            *place = place.and_then(|budget| budget.unconfirmed(grant));
+            *place = place.take().and_then(|budget| budget.unconfirmed(grant));
         }
     }
 
+    /// Takes note of the last grant.
+    pub(crate) fn sent(&mut self, last: &Last) {
+        let trips = self.trips;
+        for budget in self.limits.iter_mut().flatten() {
+            budget.sent(last, trips);
+        }
+    }
+
+    /// Takes note that a request of this grant was never sent.
+    pub(crate) fn unsent(&mut self, grant: &Grant) {
+        for budget in self.limits.iter_mut().flatten() {
+            budget.unsent(grant);
+        }
+    }
+
+    /// Returns whether a window is over, so that [`lapse`](Self::lapse) changes something.
+    pub(crate) fn lapses(&self, now: Time) -> bool {
+        self.iter().any(|budget| !budget.holds(now))
+    }
+
     /// Replaces windows that are over by assumed ones, after `sent` grants, or forgets them. Returns when the last of
-    /// them ended. For `guesses` see [`Budget::renewed`].
-    pub(crate) fn lapse(&mut self, now: Time, sent: u64, guesses: bool) -> Option<Time> {
+    /// them ended.
+    pub(crate) fn lapse(&mut self, now: Time, sent: u64) -> Option<Time> {
         let over = self.iter().filter(|budget| !budget.holds(now));
         let ended = over.map(|budget| budget.until).max()?;
         for place in &mut self.limits {
-            let next = |budget: Budget| {
-                if budget.holds(now) {
-                    Some(budget)
-                } else {
-                    budget.renewed(sent, guesses).filter(|next| next.holds(now))
-                }
-            };
-            *place = place.and_then(next);
+            if let Some(over) = place.take_if(|budget| !budget.holds(now)) {
+                *place = over.renewed(sent).filter(|next| next.holds(now));
+            }
         }
         Some(ended)
     }
 
     /// Returns when all of them let a request go, after others that cost `ahead`. See [`Budget::due`].
-    pub(crate) fn due(&self, last: &Last, ahead: u64, bounds: &Bounds) -> Time {
-        let due = |budget: &Budget| budget.due(last, ahead, self.trips, bounds);
+    pub(crate) fn due(&self, sent: &Sent, ahead: u64, bounds: &Bounds) -> Time {
+        let due = |budget: &Budget| budget.due(sent, ahead, self.trips, bounds);
         self.iter().map(due).max().unwrap_or(Time::ZERO)
+    }
+
+    /// Returns whose requests have used up the limits of which the response of a refused request `told` that nothing is
+    /// left; `None` if it told of no such limit.
+    pub(crate) fn used_up(&self, now: Time, last: &Last, told: &AnnouncedLimits) -> Option<UsedUp> {
+        let used_up = told.iter().filter(|told| told.remaining == 0);
+        let known = used_up.filter_map(|told| self.iter().find(|budget| budget.is_of(told)));
+        let waits = known.map(|budget| budget.wait(now, last, self.trips));
+        waits
+            .max()
+            .map(|wait| wait.map_or(UsedUp::ByOthers, UsedUp::For))
     }
 
     /// Returns the part of a pause of `wait` that is needed, when the server asks for it because nothing is left:

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use super::breaker::{Breaker, Passage};
 use super::bucket::Bucket;
-use super::budget::Last;
 use super::circuit_breaker::CircuitBreaker;
 use super::fixed::FixedLimit;
 use super::inference::Inference;
@@ -16,6 +15,7 @@ use super::learned::Learned;
 use super::learner::Learner;
 use super::outcome::Change;
 use super::settings::{Learning, Settings};
+use super::spending::Last;
 use super::state::State;
 use crate::rate::Rate;
 use crate::time::Time;

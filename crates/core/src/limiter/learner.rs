@@ -120,6 +120,11 @@ impl Learner {
         self.refused_once || self.epoch.is_some()
     }
 
+    /// Returns whether a pause is in progress, whose end teaches something.
+    pub(crate) const fn is_pausing(&self) -> bool {
+        self.epoch.is_some()
+    }
+
     pub(crate) fn ceiling(&self) -> Option<Rate> {
         self.ceiling.map(|ceiling| ceiling.rate)
     }

@@ -8,7 +8,7 @@ use super::announced::{Announced, AnnouncedLimits};
 use super::controller::Controller;
 use super::grant::Grant;
 use super::law::Law;
-use super::outcome::Change;
+use super::outcome::{Change, Outcome};
 use super::poll::{Denial, Poll};
 use super::settings::{Learning, Settings};
 use crate::rate::Rate;
@@ -29,6 +29,8 @@ enum Step {
     Refused {
         nth: usize,
         hint_millis: Option<u64>,
+        told: Box<AnnouncedLimits>,
+        by_reset: bool,
     },
     Neutral {
         nth: usize,
@@ -62,13 +64,25 @@ fn announced() -> impl Strategy<Value = Announced> {
     )
 }
 
+fn refusal() -> impl Strategy<Value = Step> {
+    let told = prop_oneof![Just(AnnouncedLimits::default()), told()];
+    let hint = proptest::option::of(1u64..5000);
+    (any::<usize>(), hint, told, any::<bool>()).prop_map(|(nth, hint_millis, told, by_reset)| {
+        Step::Refused {
+            nth,
+            hint_millis,
+            told: Box::new(told),
+            by_reset,
+        }
+    })
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => (0u64..4000).prop_map(|millis| Step::Advance { millis }),
         6 => any::<bool>().prop_map(|waited| Step::Poll { waited }),
         5 => any::<usize>().prop_map(|nth| Step::Success { nth }),
-        2 => (any::<usize>(), proptest::option::of(1u64..5000))
-            .prop_map(|(nth, hint_millis)| Step::Refused { nth, hint_millis }),
+        2 => refusal(),
         1 => any::<usize>().prop_map(|nth| Step::Neutral { nth }),
         1 => any::<usize>().prop_map(|nth| Step::Unused { nth }),
         2 => (any::<usize>(), told().prop_map(Box::new))
@@ -100,7 +114,7 @@ fn settings() -> Settings {
         probe_interval: Duration::from_secs(60),
         breaker: None,
         fixed: Vec::new(),
-        spends_at_once: false,
+        reserve: 0.1,
     }
 }
 
@@ -137,9 +151,15 @@ impl Watched {
                     let _ = self.controller.success(self.now, &grant);
                 }
             }
-            Step::Refused { nth, hint_millis } => {
+            Step::Refused {
+                nth,
+                hint_millis,
+                told,
+                by_reset,
+            } => {
                 if let Some(grant) = self.take(nth) {
-                    self.refused(&grant, hint_millis.map(Duration::from_millis));
+                    let hint = hint_millis.map(Duration::from_millis);
+                    self.refused(&grant, hint, told.pausing_by_reset(by_reset));
                 }
             }
             Step::Neutral { nth } => {
@@ -217,9 +237,14 @@ impl Watched {
         canary.canary && !matches!(phase, Some(super::Phase::Cooling | super::Phase::Blocked))
     }
 
-    fn refused(&mut self, grant: &Grant, hint: Option<Duration>) {
+    fn refused(&mut self, grant: &Grant, hint: Option<Duration>, announced: AnnouncedLimits) {
         let before = self.controller.view(self.now).rate;
-        let change = self.controller.backoff(self.now, grant, hint, 0.5);
+        let outcome = Outcome::Refused {
+            announced,
+            hint,
+            chance: 0.5,
+        };
+        let change = self.controller.report(self.now, grant, outcome);
         let after = self.controller.view(self.now).rate;
         if matches!(change, Change::Cut { .. }) {
             assert!(
@@ -231,8 +256,14 @@ impl Watched {
         } else {
             assert_eq!(before, after, "a stale refusal moved the rate");
         }
-        if let (Some(hint), Some(until)) = (hint, self.controller.view(self.now).cooldown_until) {
-            assert!(until >= self.now + hint, "shorter than the server asked");
+        // A reset is no wait that the server asks for: the limit may give back requests before.
+        let asked = hint.filter(|_| !announced.pauses_by_reset());
+        if let Some(asked) = asked {
+            let until = self.controller.view(self.now).cooldown_until;
+            assert!(
+                until >= Some(self.now + asked),
+                "shorter than the server asked"
+            );
         }
     }
 }
@@ -296,6 +327,14 @@ Poll::Denied(Denial::CircuitOpen(_)) => panic!("there is no breaker"),
                 }
                 // A response without the announcement may end it.
                 Step::Success { nth } => watched.step(Step::Neutral { nth }),
+                Step::Refused {
+                    nth, hint_millis, ..
+                } => watched.step(Step::Refused {
+                    nth,
+                    hint_millis,
+                    told: Box::default(),
+                    by_reset: false,
+                }),
                 step => watched.step(step),
             }
             let granted = watched.open.get(before..).and_then(<[Grant]>::first);

@@ -9,6 +9,9 @@ use super::fixed::FixedLimit;
 use super::law::Law;
 use crate::rate::Rate;
 
+/// Default of the reserve: a tenth of a long window is left for others on the same token, and for a trickle to the end.
+pub(crate) const DEFAULT_RESERVE: f64 = 0.1;
+
 /// Checked settings of a [`Controller`](super::Controller) or a fleet [`Member`](super::Member).
 ///
 /// Made from a configuration by [`ApiRateConfig::settings`](crate::ApiRateConfig::settings).
@@ -34,20 +37,8 @@ pub struct Settings {
     pub(crate) breaker: Option<CircuitBreaker>,
     /// Known limits beside the learned one. Every grant takes a token of each.
     pub(crate) fixed: Vec<FixedLimit>,
-    /// Whether the rest of an announced limit may be used at once, instead of being spread over the time until the
-    /// reset.
-    pub(crate) spends_at_once: bool,
-}
-
-impl Settings {
-    /// Lets the rest of an announced limit be used at once.
-    #[must_use]
-    pub fn spending_at_once(self) -> Self {
-        Self {
-            spends_at_once: true,
-            ..self
-        }
-    }
+    /// Part of an announced limit that is spread over the time until its reset, from 0 to 1.
+    pub(crate) reserve: f64,
 }
 
 /// Whether the limiter learns where the limit is.

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::breaker::Breaker;
 use super::bucket::Bucket;
-use super::budget::Last;
 use super::budgets::Budgets;
 use super::fixed::Usage;
 use super::learner::Learner;
 use super::settings::Settings;
+use super::spending::Last;
 use crate::rate::Rate;
 use crate::time::Time;
 
@@ -45,7 +45,7 @@ pub(crate) struct State {
     /// When the wall clock was put forward or back last.
     pub(super) unix_moved_at: Time,
     pub(super) last: Last,
-    /// Number of grants whose outcome is not known.
+    /// Sum of the costs of the grants whose outcome is not known.
     pub(super) under_way: u64,
     /// Announced limits until their resets; `None` before the first announcement.
     pub(super) budgets: Option<Box<Budgets>>,

@@ -33,6 +33,8 @@ pub struct FleetWorker {
     visit: Option<Visit>,
     /// Limit that a response announced, kept until the outcome of its request is recorded.
     announced: AnnouncedLimits,
+    /// Reset of that limit, if nothing is left of it: a refusal that names no other wait names this one.
+    reset: Option<Duration>,
     starts_at: Time,
     killed_at: Time,
 }
@@ -117,6 +119,7 @@ pub fn fleet(
             store: Rc::clone(&store),
             visit: None,
             announced: AnnouncedLimits::default(),
+            reset: None,
             starts_at,
             killed_at,
         }
@@ -279,7 +282,7 @@ impl Strategy for FleetWorker {
     fn backoff(&mut self, now: Time, permit: FleetPermit, hint: Option<Duration>, chance: f64) {
         let announced = std::mem::take(&mut self.announced);
         let outcome = Outcome::Refused {
-            announced,
+            announced: announced.pausing_by_reset(hint == self.reset.take()),
             hint,
             chance,
         };
@@ -293,6 +296,7 @@ impl Strategy for FleetWorker {
 
     fn announced(&mut self, _now: Time, _permit: &FleetPermit, state: &LimitState) {
         self.announced = [state.to_announced()].into_iter().collect();
+        self.reset = (state.remaining == 0).then_some(state.reset_after);
     }
 
     fn background(&mut self, now: Time, waiting: usize) -> Option<Time> {

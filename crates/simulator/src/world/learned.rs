@@ -22,6 +22,8 @@ pub struct Learned {
     announced: AnnouncedLimits,
     /// When it was last called.
     now: Time,
+    /// Reset of that limit, if nothing is left of it: a refusal that names no other wait names this one.
+    reset: Option<Duration>,
 }
 
 /// The wall clock at the end of a run.
@@ -44,6 +46,7 @@ pub fn learned(config: &ApiRateConfig) -> Result<Learned> {
         controller,
         announced: AnnouncedLimits::default(),
         now: Time::ZERO,
+        reset: None,
     })
 }
 
@@ -61,6 +64,7 @@ impl Learned {
             controller,
             announced: AnnouncedLimits::default(),
             now: Time::ZERO,
+            reset: None,
         }
     }
 
@@ -105,8 +109,9 @@ impl Strategy for Learned {
     }
 
     fn backoff(&mut self, now: Time, permit: LearnedPermit, hint: Option<Duration>, chance: f64) {
+        let announced = std::mem::take(&mut self.announced);
         let outcome = Outcome::Refused {
-            announced: std::mem::take(&mut self.announced),
+            announced: announced.pausing_by_reset(hint == self.reset.take()),
             hint,
             chance,
         };
@@ -120,6 +125,7 @@ impl Strategy for Learned {
 
     fn announced(&mut self, _now: Time, _permit: &LearnedPermit, state: &LimitState) {
         self.announced = [state.to_announced()].into_iter().collect();
+        self.reset = (state.remaining == 0).then_some(state.reset_after);
     }
 
     fn rate_per_second(&self) -> f64 {

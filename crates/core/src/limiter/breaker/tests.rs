@@ -30,7 +30,7 @@ fn controller(breaker: CircuitBreaker, learning: Learning) -> Controller {
         probe_interval: 60 * SECOND,
         breaker: Some(breaker),
         fixed: Vec::new(),
-        spends_at_once: false,
+        reserve: 0.1,
     };
     Controller::new(settings, Time::ZERO)
 }

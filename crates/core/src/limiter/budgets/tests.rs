@@ -18,16 +18,22 @@ fn last(number: u64, seconds: f64) -> Last {
     }
 }
 
+fn sent(number: u64, seconds: f64) -> Sent {
+    Sent {
+        last: last(number, seconds),
+        under_way: 0,
+    }
+}
+
 fn bounds() -> Bounds {
     Bounds {
-        slowest: Rate::per_second(0.1).expect("a valid rate"),
         longest: 300 * SECOND,
-        at_once: false,
+        reserve: 0.1,
     }
 }
 
 fn next(budget: &Budget, number: u64, seconds: f64) -> Time {
-    budget.due(&last(number, seconds), 0, None, &bounds())
+    budget.due(&sent(number, seconds), 0, None, &bounds())
 }
 
 fn told(remaining: u64, reset: u64) -> Announced {
@@ -41,52 +47,133 @@ fn told(remaining: u64, reset: u64) -> Announced {
 }
 
 fn heard(before: Option<Budget>, now: f64, number: u64, remaining: u64, reset: u64) -> Budget {
-    Budget::heard(
-        before,
-        at(now),
+    let told = told(remaining, reset);
+    let news = News {
+        now: at(now),
         number,
-        &told(remaining, reset),
-        Duration::ZERO,
-    )
-}
-
-#[test]
-fn what_is_left_is_spread_over_nine_tenths_of_the_rest_of_the_window() {
-    // 180 left in 60 s: 54 s for 180 requests, quicker than the announced 100 a minute.
-    let budget = heard(None, 0.0, 10, 180, 60);
-    assert_eq!(next(&budget, 10, 0.0), at(0.3));
-    // Five more were sent meanwhile: 175 are left of it.
-    assert_eq!(
-        next(&budget, 15, 6.0),
-        at(6.0) + (54 * SECOND).mul_f64(0.9 / 175.0)
-    );
-}
-
-#[test]
-fn those_who_go_first_and_what_the_last_one_cost_count() {
-    // 90 left in 60 s: one in 0.6 s.
-    let budget = heard(None, 0.0, 10, 90, 60);
-    let due = |number, cost, ahead| {
-        let last = Last {
-            cost,
-            ..last(number, 0.0)
-        };
-        budget.due(&last, ahead, None, &bounds())
+        told: &told,
+        grace: Duration::ZERO,
+        under_way: 1,
     };
-    assert_eq!(due(10, 1, 0), at(0.6));
-    assert_eq!(due(10, 5, 0), at(3.0));
-    assert_eq!(due(10, 1, 89), at(54.0));
-    // The 91st is not left.
-    assert_eq!(due(10, 1, 90), at(60.0));
-    assert_eq!(due(98, 1, 1), at(1.2));
-    assert_eq!(due(98, 1, 2), at(60.0));
+    Budget::heard(before, &news)
 }
 
 #[test]
-fn the_announced_rate_may_be_used_even_if_others_took_most_of_the_window() {
-    let budget = heard(None, 0.0, 10, 5, 60);
-    assert_eq!(next(&budget, 10, 0.0), at(0.6));
-    assert_eq!(next(&budget, 15, 3.0), at(60.0));
+fn what_is_left_goes_at_once_until_the_reset() {
+    let budget = heard(None, 0.0, 10, 90, 60);
+    assert_eq!(next(&budget, 10, 0.2), at(0.2));
+    assert_eq!(next(&budget, 99, 0.4), at(0.4));
+    assert_eq!(next(&budget, 100, 0.4), at(60.0));
+}
+
+#[test]
+fn what_is_under_way_may_not_be_counted_yet() {
+    let budget = heard(None, 0.0, 10, 90, 60);
+    let due = |number, under_way, ahead| {
+        let sent = Sent {
+            under_way,
+            ..sent(number, 30.0)
+        };
+        budget.due(&sent, ahead, None, &bounds())
+    };
+    assert_eq!(due(20, 89, 0), at(30.0));
+    // 80 are left, if the 90 under way were sent before the response: it is waited for.
+    assert_eq!(due(20, 90, 0), at(32.0));
+    assert_eq!(due(20, 0, 79), at(30.0));
+    assert_eq!(due(20, 0, 80), at(60.0));
+}
+
+/// Hears of 5,000 an hour, of which so many are left for the last 2,000 s.
+fn hourly(remaining: u64) -> Budget {
+    let told = Announced {
+        name: None,
+        limit: Some(5000),
+        window: Some(3600 * SECOND),
+        remaining,
+        reset_after: 2000 * SECOND,
+    };
+    let news = News {
+        now: at(0.0),
+        number: 10,
+        told: &told,
+        grace: Duration::ZERO,
+        under_way: 1,
+    };
+    Budget::heard(None, &news)
+}
+
+#[test]
+fn the_reserve_of_a_long_window_is_spread_over_nine_tenths_of_the_rest() {
+    // All but 500.
+    let budget = hourly(1000);
+    assert_eq!(next(&budget, 509, 5.0), at(5.0));
+    let paced = at(5.0) + Duration::from_secs_f64(1995.0 * 0.9 / 500.0);
+    assert_eq!(next(&budget, 510, 5.0), paced);
+    // Of two callers in a row the first goes at once.
+    let due = |ahead| budget.due(&sent(509, 5.0), ahead, None, &bounds());
+    assert_eq!(due(0), at(5.0));
+    assert_eq!(
+        due(1),
+        at(5.0) + Duration::from_secs_f64(1995.0 * 0.9 / 501.0)
+    );
+    assert_eq!(next(&budget, 1010, 5.0), at(305.0), "the longest wait");
+}
+
+#[test]
+fn without_a_reserve_all_is_spent_and_with_all_of_it_in_reserve_nothing() {
+    let budget = hourly(1000);
+    let due = |reserve, number| {
+        let bounds = Bounds {
+            reserve,
+            ..bounds()
+        };
+        budget.due(&sent(number, 200.0), 0, None, &bounds)
+    };
+    assert_eq!(due(0.0, 1009), at(200.0));
+    // 1,000 in nine tenths of 1,800 s.
+    assert_eq!(due(1.0, 10), at(201.62));
+    assert_eq!(due(1.0, 1009), at(500.0), "the longest wait");
+}
+
+#[test]
+fn a_slow_pace_is_one_request_in_the_longest_wait() {
+    let budget = hourly(2);
+    let bounds = Bounds {
+        longest: 60 * SECOND,
+        reserve: 0.1,
+    };
+    assert_eq!(budget.due(&sent(10, 0.0), 0, None, &bounds), at(60.0));
+}
+
+#[test]
+fn a_steady_neighbour_is_left_what_it_will_need() {
+    // In 10 s we took 40, and others 10: one a second.
+    let told = Announced {
+        limit: Some(1000),
+        ..told(0, 0)
+    };
+    let hear = |before, now: f64, number, remaining| {
+        let told = Announced {
+            remaining,
+            reset_after: at(60.0).saturating_since(at(now)),
+            ..told
+        };
+        let news = News {
+            now: at(now),
+            number,
+            told: &told,
+            grace: Duration::ZERO,
+            under_way: 1,
+        };
+        Budget::heard(before, &news)
+    };
+    let first = hear(None, 0.0, 1, 999);
+    let budget = hear(Some(first), 10.0, 41, 948);
+    // 1.2 for each of the 50 s that are left.
+    assert_eq!(next(&budget, 41 + 948 - 61, 10.0), at(10.0));
+    // An eighth of the 60, over nine tenths of the 50 s.
+    let paced = at(10.0 + 45.0 / 7.5);
+    assert_eq!(next(&budget, 41 + 948 - 60, 10.0), paced);
 }
 
 #[test]
@@ -119,7 +206,7 @@ fn of_answers_out_of_order_the_highest_number_and_the_least_that_is_left_count()
 #[test]
 fn a_late_answer_of_the_window_before_does_not_empty_the_new_one() {
     let new = heard(None, 0.1, 101, 99, 60);
-    assert_eq!(heard(Some(new), 0.2, 100, 0, 1), new);
+    assert_eq!(heard(Some(new.clone()), 0.2, 100, 0, 1), new);
 }
 
 #[test]
@@ -144,22 +231,128 @@ fn the_window_after_one_that_is_over_is_taken_to_be_as_long_until_an_answer_tell
             .into_iter()
             .collect::<AnnouncedLimits>()
     };
-    budgets.heard(at(0.0), 100, Some(TRIP), &of(0, 5), Duration::ZERO);
-    assert_eq!(budgets.lapse(at(5.0), 100, false), Some(at(5.0)));
-    let due = |budgets: &Budgets, sent| budgets.due(&last(sent, 5.0), 0, &bounds());
-    // 100 in nine tenths of a minute, and no burst before the first response.
-    assert_eq!(due(&budgets, 100), at(5.54));
-    assert_eq!(due(&budgets, 200), at(65.0));
+    budgets.heard(at(0.0), (100, 1), Some(TRIP), &of(0, 5), Duration::ZERO);
+    assert_eq!(budgets.lapse(at(5.0), 100), Some(at(5.0)));
+    // Nothing was left of the one before: one request goes first.
+    let due = |budgets: &Budgets, number, seconds, under_way| {
+        let sent = Sent {
+            under_way,
+            ..sent(number, seconds)
+        };
+        budgets.due(&sent, 0, &bounds())
+    };
+    assert_eq!(due(&budgets, 100, 0.0, 3), at(0.0));
+    assert_eq!(due(&budgets, 101, 5.0, 1), at(7.0));
     assert_eq!(budgets.tightest(at(5.0), 100), None, "no response said so");
     // A late response describes the window before; the response to a later request describes this one.
-    budgets.heard(at(5.1), 99, Some(TRIP), &of(1, 1), Duration::ZERO);
-    assert_eq!(due(&budgets, 200), at(65.0));
-    budgets.heard(at(5.2), 101, Some(TRIP), &of(3, 60), Duration::ZERO);
-    assert_eq!(due(&budgets, 104), at(65.2));
+    budgets.heard(at(5.1), (99, 1), Some(TRIP), &of(1, 1), Duration::ZERO);
+    assert_eq!(due(&budgets, 101, 5.0, 1), at(7.0));
+    budgets.heard(at(5.2), (101, 1), Some(TRIP), &of(98, 60), Duration::ZERO);
+    assert_eq!(due(&budgets, 198, 5.2, 0), at(5.2));
+    assert_eq!(due(&budgets, 199, 5.2, 0), at(65.2));
     // One window is taken for granted, and no more.
-    assert_eq!(budgets.lapse(at(65.2), 104, false), Some(at(65.2)));
-    assert_eq!(budgets.lapse(at(125.2), 104, false), Some(at(125.2)));
-    assert_eq!(due(&budgets, 104), Time::ZERO);
+    assert_eq!(budgets.lapse(at(65.2), 104), Some(at(65.2)));
+    assert_eq!(budgets.lapse(at(125.2), 104), Some(at(125.2)));
+    assert_eq!(due(&budgets, 104, 5.2, 0), Time::ZERO);
+}
+
+#[test]
+fn the_window_after_one_that_was_not_used_up_needs_no_scout() {
+    let mut budgets = Budgets::default();
+    let of = |remaining, reset| {
+        [told(remaining, reset)]
+            .into_iter()
+            .collect::<AnnouncedLimits>()
+    };
+    budgets.heard(at(0.0), (75, 1), Some(TRIP), &of(25, 5), Duration::ZERO);
+    assert_eq!(budgets.lapse(at(5.0), 75), Some(at(5.0)));
+    let due = |number| budgets.due(&sent(number, 5.0), 0, &bounds());
+    assert_eq!(due(174), at(5.0));
+    assert_eq!(due(175), at(65.0));
+}
+
+#[test]
+fn a_reset_that_is_a_timer_of_its_own_belongs_to_a_window_that_rolls() {
+    // A log of the last minute, and a timer that counts down from 60: 100 were sent right before the timer began anew.
+    let mut budgets = Budgets::default();
+    let of = |remaining, reset| {
+        [told(remaining, reset)]
+            .into_iter()
+            .collect::<AnnouncedLimits>()
+    };
+    budgets.heard(at(0.0), (100, 1), Some(TRIP), &of(0, 5), Duration::ZERO);
+    let _ = budgets.lapse(at(5.0), 100);
+    budgets.heard(at(5.2), (101, 1), Some(TRIP), &of(10, 60), Duration::ZERO);
+    assert!(budgets.iter().all(Budget::paces));
+    // The reset stays where it is for more than three seconds: it was a burst of somebody else.
+    budgets.heard(at(8.3), (102, 1), Some(TRIP), &of(9, 57), Duration::ZERO);
+    assert!(!budgets.iter().any(Budget::paces));
+}
+
+#[test]
+fn a_window_that_rolls_is_used_again_as_its_requests_leave_it() {
+    let mut budgets = Budgets::default();
+    let told = |remaining| {
+        [told(remaining, 60)]
+            .into_iter()
+            .collect::<AnnouncedLimits>()
+    };
+    // The first three are counted when the reset has moved.
+    for (number, seconds) in [(1, 0.0), (2, 1.0), (3, 2.5)] {
+        budgets.heard(
+            at(seconds),
+            (number, 1),
+            Some(TRIP),
+            &told(100 - number),
+            Duration::ZERO,
+        );
+    }
+    for number in 4..=100 {
+        assert_eq!(
+            budgets.due(&sent(number - 1, 3.0), 0, &bounds()),
+            Time::ZERO
+        );
+        budgets.sent(&last(number, 3.0));
+    }
+    budgets.heard(at(3.1), (100, 1), Some(TRIP), &told(0), Duration::ZERO);
+    // 60 s and 1.5% after the three.
+    let due = budgets.due(&sent(100, 3.0), 0, &bounds());
+    assert_eq!(due, at(2.5 + 60.9));
+    let whose = |seconds| budgets.used_up(at(seconds), &last(100, 3.0), &told(0));
+    assert_eq!(whose(53.4), Some(UsedUp::For(10 * SECOND)));
+    // Others have used it up, too. A twentieth of it has left after three seconds.
+    assert_eq!(whose(62.0), Some(UsedUp::For(Duration::from_millis(3045))));
+}
+
+#[test]
+fn a_bucket_is_used_up_to_two_requests_and_then_followed() {
+    let mut budgets = Budgets::default();
+    let told = |missing: u64| {
+        let told = Announced {
+            limit: Some(60),
+            remaining: 60 - missing,
+            ..told(0, missing)
+        };
+        [told].into_iter().collect::<AnnouncedLimits>()
+    };
+    // 60 that flow in within a minute.
+    for number in 1..=7 {
+        budgets.heard(
+            at(0.1),
+            (number, 1),
+            Some(TRIP),
+            &told(number),
+            Duration::ZERO,
+        );
+    }
+    let due = |number| budgets.due(&sent(number, 0.2), 0, &bounds());
+    assert_eq!(due(57), at(0.2));
+    assert_eq!(due(58), at(0.2) + Duration::from_millis(1005));
+    // We have followed it: whoever used up the rest, it is not us.
+    let used_up = told(60);
+    budgets.heard(at(0.3), (60, 1), Some(TRIP), &used_up, Duration::ZERO);
+    let whose = budgets.used_up(at(0.3), &last(60, 0.2), &used_up);
+    assert_eq!(whose, Some(UsedUp::ByOthers));
 }
 
 #[test]
@@ -170,10 +363,10 @@ fn a_window_that_was_used_before_it_began_is_found_out() {
             .into_iter()
             .collect::<AnnouncedLimits>()
     };
-    budgets.heard(at(0.0), 100, Some(TRIP), &of(0, 5), Duration::ZERO);
-    budgets.lapse(at(5.0), 100, false);
-    budgets.heard(at(5.1), 101, Some(TRIP), &of(0, 1), Duration::ZERO);
-    let due = budgets.due(&last(101, 5.0), 0, &bounds());
+    budgets.heard(at(0.0), (100, 1), Some(TRIP), &of(0, 5), Duration::ZERO);
+    budgets.lapse(at(5.0), 100);
+    budgets.heard(at(5.1), (101, 1), Some(TRIP), &of(0, 1), Duration::ZERO);
+    let due = budgets.due(&sent(101, 5.0), 0, &bounds());
     assert_eq!(due, at(6.1));
 }
 
@@ -191,20 +384,22 @@ fn round_trips_that_differ_make_room_in_a_short_window_of_which_nothing_was_left
         for (number, remaining) in (1..).zip(left.iter().cycle().take(400)) {
             let now = at(number as f64 / 10.0);
             let trip = Duration::from_millis(100 + 80 * (number % 2));
-            budgets.lapse(now, number, false);
+            budgets.lapse(now, number);
             let told = [second(*remaining)].into_iter().collect();
-            budgets.heard(now, number, Some(trip), &told, Duration::ZERO);
+            budgets.heard(now, (number, 1), Some(trip), &told, Duration::ZERO);
+            budgets.sent(&last(number, number as f64 / 10.0));
         }
-        let due = budgets.due(&last(400, 40.0), 0, &bounds());
-        due.saturating_since(at(40.0)).as_secs_f64()
+        // The next one of ten takes the place of the one at 39.1 s.
+        let due = budgets.due(&sent(400, 40.0), 0, &bounds());
+        due.saturating_since(at(39.1)).as_secs_f64()
     };
-    let is_about = |interval: f64, expected: f64| (interval - expected).abs() < 0.0005;
+    let is_about = |interval: f64, expected: f64| (interval - expected).abs() < 0.005;
     // 40 ms of mean deviation. A bucket is never empty.
-    assert!(is_about(interval(&[3, 4]), 0.1005));
+    assert!(is_about(interval(&[3, 4]), 1.005));
     // A window that rolls is full at any time.
-    assert!(is_about(interval(&[0, 1]), 0.1132));
+    assert!(is_about(interval(&[0, 1]), 1.132));
     // One that begins anew is full at its end.
-    assert!(is_about(interval(&[9, 8, 7, 6, 5, 4, 3, 2, 1, 0]), 0.108));
+    assert!(is_about(interval(&[9, 8, 7, 6, 5, 4, 3, 2, 1, 0]), 1.08));
 }
 
 #[test]
@@ -220,14 +415,23 @@ fn only_who_says_that_nothing_is_left_for_no_time_rounds_down() {
 }
 
 #[test]
-fn no_announcement_paces_below_the_lowest_rate() {
+fn no_announcement_stops_the_limiter_for_longer_than_the_longest_wait() {
     let told = Announced {
         name: None,
         limit: None,
+        window: None,
         ..told(3, u64::from(u32::MAX))
     };
-    let nonsense = Budget::heard(None, at(0.0), 1, &told, Duration::ZERO);
-    assert_eq!(next(&nonsense, 1, 0.0), at(10.0));
+    let news = News {
+        now: at(0.0),
+        number: 1,
+        told: &told,
+        grace: Duration::ZERO,
+        under_way: 1,
+    };
+    let nonsense = Budget::heard(None, &news);
+    assert_eq!(next(&nonsense, 2, 0.0), at(0.0));
+    assert_eq!(next(&nonsense, 3, 0.0), at(300.0));
     assert_eq!(next(&nonsense, 4, 0.0), at(300.0));
 }
 
@@ -246,25 +450,26 @@ fn each_of_several_limits_is_a_cap_of_its_own() {
     let mut budgets = Budgets::default();
     budgets.heard(
         at(0.0),
-        1,
+        (1, 1),
         Some(TRIP),
         &minute_and_day(50, 50, 30),
         Duration::ZERO,
     );
-    // 50 in nine tenths of an hour are slower than the lowest rate, which goes on.
-    let next = |budgets: &Budgets, sent| budgets.due(&last(sent, 1.0), 0, &bounds());
-    assert_eq!(next(&budgets, 1), at(11.0));
+    // The day's are less than its reserve: they are spread over nine tenths of the hour that is left.
+    let of_the_day = |left| at(1.0) + Duration::from_secs_f64(3599.0 * 0.9 / left);
+    let next = |budgets: &Budgets, number| budgets.due(&sent(number, 1.0), 0, &bounds());
+    assert_eq!(next(&budgets, 1), of_the_day(50.0));
     budgets.heard(
         at(1.0),
-        2,
+        (2, 1),
         Some(TRIP),
         &minute_and_day(0, 49, 29),
         Duration::ZERO,
     );
-    assert_eq!(next(&budgets, 2), at(30.0));
+    assert_eq!(next(&budgets, 2), of_the_day(49.0));
     // When the minute is over, the day's is left.
-    assert_eq!(budgets.lapse(at(30.0), 2, false), Some(at(30.0)));
-    assert_eq!(next(&budgets, 2), at(11.0));
+    assert_eq!(budgets.lapse(at(30.0), 2), Some(at(30.0)));
+    assert_eq!(next(&budgets, 2), of_the_day(49.0));
     assert_eq!(
         budgets.tightest(at(30.0), 2).map(|it| it.remaining),
         Some(49)
@@ -279,7 +484,7 @@ fn limits_that_take_turns_at_being_the_tightest_are_not_taken_for_a_rolling_one(
         let now = at(number as f64 / 10.0);
         budgets.heard(
             now,
-            number,
+            (number, 1),
             Some(TRIP),
             &minute_and_day(minute, 3000, 60),
             Duration::ZERO,
@@ -293,7 +498,7 @@ fn a_limit_that_the_newest_answer_does_not_speak_of_counts_no_longer() {
     let mut budgets = Budgets::default();
     budgets.heard(
         at(0.0),
-        5,
+        (5, 1),
         Some(TRIP),
         &minute_and_day(0, 50, 30),
         Duration::ZERO,
@@ -305,15 +510,15 @@ fn a_limit_that_the_newest_answer_does_not_speak_of_counts_no_longer() {
     };
     // An older response announces another limit, which must not be used.
     let other: AnnouncedLimits = [other].into_iter().collect();
-    let before = budgets;
-    budgets.heard(at(0.1), 4, Some(TRIP), &other, Duration::ZERO);
+    let before = budgets.clone();
+    budgets.heard(at(0.1), (4, 1), Some(TRIP), &other, Duration::ZERO);
     assert_eq!(budgets.iter().count(), 2);
     assert!(
         before
             .iter()
             .all(|known| budgets.iter().any(|it| it == known))
     );
-    budgets.heard(at(0.2), 6, Some(TRIP), &other, Duration::ZERO);
+    budgets.heard(at(0.2), (6, 1), Some(TRIP), &other, Duration::ZERO);
     assert_eq!(
         budgets.tightest(at(0.2), 6).map(|it| it.limit),
         Some(Some(10))
@@ -338,9 +543,9 @@ fn the_pause_for_a_used_up_window_ends_when_an_earlier_answer_said() {
             .into_iter()
             .collect::<AnnouncedLimits>()
     };
-    budgets.heard(at(0.0), 1, Some(TRIP), &of(5, 5), Duration::ZERO);
+    budgets.heard(at(0.0), (1, 1), Some(TRIP), &of(5, 5), Duration::ZERO);
     // Half a second before the reset, in whole seconds: one.
-    budgets.heard(at(4.5), 6, Some(TRIP), &of(0, 1), Duration::ZERO);
+    budgets.heard(at(4.5), (6, 1), Some(TRIP), &of(0, 1), Duration::ZERO);
     assert_eq!(budgets.pause(at(4.5), SECOND), SECOND / 2);
     // Another limit, of other units, is used up for longer.
     assert_eq!(budgets.pause(at(4.5), 30 * SECOND), 30 * SECOND);

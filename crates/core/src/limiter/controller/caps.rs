@@ -4,15 +4,19 @@ use std::time::Duration;
 
 use super::Controller;
 use crate::limiter::announced::AnnouncedLimits;
-use crate::limiter::budget::Bounds;
+use crate::limiter::budgets::Budgets;
 use crate::limiter::grant::Grant;
 use crate::limiter::learner::Learner;
+use crate::limiter::spending::{Bounds, Sent};
 use crate::limiter::state::State;
 use crate::rate::Rate;
 use crate::time::Time;
 
 /// How much too early a reset is, at most, if the server announces it in whole seconds and rounds down.
 const ROUNDED_DOWN: Duration = Duration::from_secs(1);
+
+/// Longest time that is added to resets which turn out to come too early, again and again.
+const MOST_GRACE: Duration = Duration::from_secs(16);
 
 /// Ratio at which the announced and the learned limit count as disagreeing: a fifth.
 const DISAGREEMENT: f64 = 1.2;
@@ -34,18 +38,29 @@ impl Controller {
 
     /// Returns when the announced limits let a request go, as things stand, after others that cost `ahead`.
     pub(super) fn announced_due(&self, now: Time, ahead: u64) -> Time {
-        let Some(budgets) = &self.state.budgets else {
+        let State {
+            budgets: Some(budgets),
+            last,
+            under_way,
+            ..
+        } = &self.state
+        else {
             return Time::ZERO;
         };
-        let mut budgets = **budgets;
-        let at_once = self.settings.spends_at_once;
-        budgets.lapse(now, self.state.last.number, at_once);
-        let bounds = Bounds {
-            slowest: self.settings.law.min,
-            longest: self.settings.max_cooldown,
-            at_once,
+        let sent = Sent {
+            last: *last,
+            under_way: *under_way,
         };
-        budgets.due(&self.state.last, ahead, &bounds)
+        let bounds = Bounds {
+            longest: self.settings.max_cooldown,
+            reserve: self.settings.reserve,
+        };
+        if !budgets.lapses(now) {
+            return budgets.due(&sent, ahead, &bounds);
+        }
+        let mut budgets = Budgets::clone(budgets);
+        budgets.lapse(now, last.number);
+        budgets.due(&sent, ahead, &bounds)
     }
 
     /// Returns whether the outcome of every grant is known, so that no response can announce that more is left.
@@ -59,19 +74,26 @@ impl Controller {
         if announced.is_empty() {
             return;
         }
+        if announced.is_rounded_down() {
+            let is_early = self.is_right_after_reset(grant);
+            let grace = &mut self.state.grace;
+            *grace = if is_early {
+                (*grace * 2).clamp(ROUNDED_DOWN, MOST_GRACE)
+            } else {
+                ROUNDED_DOWN.max(*grace)
+            };
+        }
         let State {
             budgets,
             grace,
             announced_by,
+            under_way,
             ..
         } = &mut self.state;
-        if announced.is_rounded_down() {
-            *grace = ROUNDED_DOWN;
-        }
         *announced_by = grant.number;
         let trip = Some(now.saturating_since(grant.issued_at));
         let budgets = budgets.get_or_insert_default();
-        budgets.heard(now, grant.number, trip, announced, *grace);
+        budgets.heard(now, (grant.number, *under_way), trip, announced, *grace);
     }
 
     /// Takes in limits that the response to a request of another controller announced.
@@ -84,10 +106,11 @@ impl Controller {
             budgets,
             grace,
             last,
+            under_way,
             ..
         } = &mut self.state;
         let budgets = budgets.get_or_insert_default();
-        budgets.heard(now, last.number, None, announced, *grace);
+        budgets.heard(now, (last.number, *under_way), None, announced, *grace);
     }
 
     /// Returns the announced limits as they stand now, and forgets them.
@@ -114,10 +137,7 @@ impl Controller {
             reset_at,
             ..
         } = &mut self.state;
-        let guesses = self.settings.spends_at_once;
-        let ended = budgets
-            .as_mut()
-            .and_then(|it| it.lapse(now, last.number, guesses));
+        let ended = budgets.as_mut().and_then(|it| it.lapse(now, last.number));
         if let Some(ended) = ended {
             *reset_at = ended;
         }
@@ -156,13 +176,17 @@ impl Controller {
         if self.state.announced_by == grant.number {
             return;
         }
-        let since = grant.issued_at.saturating_since(self.state.reset_at);
-        if self.state.reset_at > Time::ZERO
-            && grant.issued_at >= self.state.reset_at
-            && since <= ROUNDED_DOWN
-        {
-            self.state.grace = ROUNDED_DOWN;
+        if self.is_right_after_reset(grant) {
+            self.state.grace = ROUNDED_DOWN.max(self.state.grace);
         }
+    }
+
+    /// Returns whether a request was sent right after an announced reset.
+    fn is_right_after_reset(&self, grant: &Grant) -> bool {
+        let reset_at = self.state.reset_at;
+        reset_at > Time::ZERO
+            && grant.issued_at >= reset_at
+            && grant.issued_at.saturating_since(reset_at) <= ROUNDED_DOWN
     }
 }
 

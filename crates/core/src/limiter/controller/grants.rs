@@ -2,9 +2,9 @@
 
 use super::Controller;
 use crate::limiter::breaker::{Breaker, Passage};
-use crate::limiter::budget::Last;
 use crate::limiter::grant::Grant;
 use crate::limiter::poll::{Denial, Poll};
+use crate::limiter::spending::Last;
 use crate::limiter::state::State;
 use crate::time::Time;
 
@@ -72,14 +72,18 @@ impl Controller {
             last,
             under_way,
             held_by_cap,
+            budgets,
             ..
         } = &mut self.state;
-        *under_way = under_way.saturating_add(1);
+        *under_way = under_way.saturating_add(u64::from(cost));
         *last = Last {
             number: last.number.saturating_add(u64::from(cost)),
             at: now.max(last.at),
             cost,
         };
+        if let Some(budgets) = budgets {
+            budgets.sent(last);
+        }
         // A wait for a cap says nothing about the learned rate.
         let waited = waited && !std::mem::take(held_by_cap);
         let turns = breaker.as_ref().map_or(0, Breaker::turns);

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::Controller;
+use crate::limiter::announced::AnnouncedLimits;
+use crate::limiter::budgets::UsedUp;
 use crate::limiter::grant::Grant;
-use crate::limiter::learner::Pace;
+use crate::limiter::learner::{Learner, Pace};
 use crate::limiter::outcome::{Change, ManualReport, Outcome};
 use crate::time::Time;
 
@@ -36,7 +38,7 @@ impl Controller {
                 chance,
             } => {
                 self.announced_by(now, grant, &announced.exhausted_for(hint));
-                self.refused(now, grant, hint, chance)
+                self.refused(now, grant, &announced, hint, chance)
             }
             Outcome::Failed => {
                 self.returned(grant);
@@ -75,7 +77,7 @@ impl Controller {
 
     /// Takes in a request that the limit let through.
     fn succeeded(&mut self, now: Time, grant: &Grant) -> Change {
-        self.landed();
+        self.landed(grant);
         self.answered(now, grant, true);
         let fresh = self.is_of_this_epoch(grant);
         if fresh {
@@ -97,17 +99,41 @@ impl Controller {
     }
 
     /// Takes in a request that the server refused. `hint` is the pause that it asks for.
-    fn refused(&mut self, now: Time, grant: &Grant, hint: Option<Duration>, chance: f64) -> Change {
-        self.landed();
+    fn refused(
+        &mut self,
+        now: Time,
+        grant: &Grant,
+        announced: &AnnouncedLimits,
+        hint: Option<Duration>,
+        chance: f64,
+    ) -> Change {
+        self.landed(grant);
         self.answered(now, grant, false);
         self.note_early_reset(grant);
         let hint = hint.filter(|hint| !hint.is_zero());
+        let used_up = self.state.budgets.as_ref();
+        let used_up = used_up.and_then(|it| it.used_up(now, &self.state.last, announced));
+        // What is known of a limit may be more exact than its reset.
+        let asked = hint.filter(|_| !announced.pauses_by_reset());
+        let hint = match used_up {
+            Some(UsedUp::For(wait)) => {
+                let longest = hint.unwrap_or(self.settings.max_cooldown);
+                asked.or(Some(wait.min(longest)))
+            }
+            Some(UsedUp::ByOthers) => asked,
+            None => hint,
+        };
         if !self.is_of_this_epoch(grant) {
             // It belongs to the burst whose first refusal cut the rate: it can only prolong the pause.
             return match hint {
                 Some(hint) => self.hold(now, self.jittered(hint, chance)),
                 None => Change::Nothing,
             };
+        }
+        let is_explained = matches!(used_up, Some(UsedUp::For(_)));
+        if let Some(wait) = hint.filter(|_| is_explained && !grant.canary && !self.is_pausing()) {
+            // An announced limit is used up. That says nothing about the rate.
+            return self.hold(now, self.until_reset(wait, chance));
         }
         // A configured pause replaces a missing hint.
         let configured = self
@@ -131,7 +157,12 @@ impl Controller {
         if wait.is_zero() {
             return Change::Nothing;
         }
-        self.hold(now, self.jittered(wait, chance))
+        self.hold(now, self.until_reset(wait, chance))
+    }
+
+    /// Returns whether learning waits for the end of a pause.
+    fn is_pausing(&self) -> bool {
+        self.state.learner.as_ref().is_some_and(Learner::is_pausing)
     }
 
     /// Gives back the tokens of a request that was never sent, unless a cut has emptied the bucket since.
@@ -144,6 +175,9 @@ impl Controller {
         if grant.number == last.number {
             // It used nothing of an announced limit, but still counts for the pace.
             last.number = last.number.saturating_sub(u64::from(grant.cost));
+        }
+        if let Some(budgets) = &mut self.state.budgets {
+            budgets.unsent(grant);
         }
         if self.is_of_this_epoch(grant) {
             let capacity = self.capacity();
@@ -164,8 +198,9 @@ impl Controller {
     }
 
     /// Counts a grant's outcome as known.
-    fn landed(&mut self) {
-        self.state.under_way = self.state.under_way.saturating_sub(1);
+    fn landed(&mut self, grant: &Grant) {
+        let under_way = &mut self.state.under_way;
+        *under_way = under_way.saturating_sub(u64::from(grant.cost));
     }
 
     /// Tells the circuit breaker that the server responds.
@@ -177,7 +212,7 @@ impl Controller {
 
     /// Counts a grant's outcome as known, though it says nothing about the limit. A canary is sent once more.
     fn returned(&mut self, grant: &Grant) {
-        self.landed();
+        self.landed(grant);
         if let Some(learner) = self.state.learner.as_mut().filter(|_| grant.canary) {
             learner.canary_lost(grant);
         }

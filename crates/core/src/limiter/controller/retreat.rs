@@ -18,6 +18,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Maximum jitter on top of a pause, as a share of it: enough to separate clients that were refused together.
 const JITTER: f64 = 0.1;
 
+/// Maximum jitter on top of a pause until a reset.
+const RESET_JITTER: Duration = Duration::from_millis(100);
+
 /// Tokens that survive a cut: one, for the first request after the pause.
 const TOKENS_AFTER_CUT: f64 = 1.0;
 
@@ -102,6 +105,12 @@ impl Controller {
         pause
             .saturating_add(jitter)
             .min(self.settings.max_cooldown.max(pause))
+    }
+
+    /// Returns a pause until a reset, with jitter that separates the clients of one limit: a request of each goes first.
+    pub(super) fn until_reset(&self, wait: Duration, chance: f64) -> Duration {
+        let most = wait.saturating_add(RESET_JITTER);
+        self.jittered(wait, chance).min(most)
     }
 
     /// Pauses from now, unless a longer pause is in progress.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::hash::Fnv64;
 use crate::limiter::circuit_breaker::CircuitBreaker;
 use crate::limiter::law::Law;
-use crate::limiter::settings::{Learning, Settings};
+use crate::limiter::settings::{DEFAULT_RESERVE, Learning, Settings};
 use crate::rate::Rate;
 
 /// Returns a number that is equal for equal settings, on every machine and in every build.
@@ -25,8 +25,7 @@ pub(super) fn fingerprint(settings: &Settings) -> u64 {
         probe_interval,
         breaker,
         fixed,
-        // Never set for a fleet.
-        spends_at_once: _,
+        reserve,
     } = settings;
     let Law {
         min,
@@ -46,6 +45,10 @@ pub(super) fn fingerprint(settings: &Settings) -> u64 {
     hash.flag("learning", matches!(learning, Learning::On));
     hash.duration("probe_interval", *probe_interval);
     hash.optional("breaker", *breaker, NamedHash::breaker);
+    if *reserve != DEFAULT_RESERVE {
+        // Left out where nobody has set it, so that an update does not split fleets.
+        hash.float("reserve", *reserve);
+    }
     for limit in fixed {
         hash.float("limit.requests", limit.most() as f64);
         hash.bytes("limit.of", limit.key().as_bytes());
@@ -139,7 +142,7 @@ mod tests {
 
     #[test]
     fn each_setting_changes_the_fingerprint() {
-        let changes: [fn(&mut ApiRateConfig); 13] = [
+        let changes: [fn(&mut ApiRateConfig); 14] = [
             |it| it.initial_rate = 2.6,
             |it| it.min_rate /= 2.0,
             |it| it.max_rate *= 2.0,
@@ -153,6 +156,7 @@ mod tests {
             |it| it.probe_interval *= 2,
             |it| it.breaker = Some(CircuitBreaker::default().fail_fast(true)),
             |it| it.limits.clear(),
+            |it| it.reserve = 0.0,
         ];
         let mut seen = vec![of(&config())];
         for change in changes {

@@ -26,7 +26,7 @@ fn settings() -> Settings {
         probe_interval: 60 * SECOND,
         breaker: None,
         fixed: Vec::new(),
-        spends_at_once: false,
+        reserve: 0.1,
     }
 }
 

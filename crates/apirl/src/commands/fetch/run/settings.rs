@@ -170,6 +170,9 @@ fn config(flags: &FetchFlags) -> Result<ApiRateConfig, Failure> {
     lower(&mut config.min_rate, asked);
 
     // Everything else.
+    if let Some(reserve) = flags.reserve {
+        config.reserve = reserve;
+    }
     if !flags.backoff_status.is_empty() {
         config
             .backoff_status_codes

@@ -1,7 +1,7 @@
 //! Announced limits: the callers that wait for them, and their part of the state.
 
 use crate::limiter::law::Law;
-use crate::limiter::{Announced, Grant, Learned, Learning, Outcome, Poll};
+use crate::limiter::{Announced, AnnouncedLimits, Change, Grant, Learned, Learning, Outcome, Poll};
 use crate::limiter::{Controller, Settings};
 use crate::rate::Rate;
 use crate::time::Time;
@@ -35,7 +35,7 @@ fn settings() -> Settings {
         probe_interval: 60 * SECOND,
         breaker: None,
         fixed: Vec::new(),
-        spends_at_once: false,
+        reserve: 0.1,
     }
 }
 
@@ -74,19 +74,18 @@ fn that_nothing_is_left_is_sure_once_no_answer_is_under_way() {
     let mut controller = Controller::new(settings(), at(0.0));
     let first = grant(&mut controller, 0.0);
     left(&mut controller, 0.1, &first, 1);
-    // Ten seconds for one, by the lowest rate.
-    let second = grant(&mut controller, 10.0);
+    let second = grant(&mut controller, 0.2);
     assert_eq!(
-        controller.poll(at(10.1), 1, true),
+        controller.poll(at(0.3), 1, true),
         Poll::AfterFeedback(at(30.0))
     );
-    let due = |controller: &Controller, ahead| controller.projected(at(10.1), ahead, 1);
-    assert!(due(&controller, 1).is_ok_and(|due| due < at(11.0)));
+    let due = |controller: &Controller, ahead| controller.projected(at(0.3), ahead, 1);
+    assert!(due(&controller, 1).is_ok_and(|due| due < at(1.0)));
     // Its request went elsewhere: one is left after all.
-    left(&mut controller, 10.2, &second, 1);
-    assert_eq!(controller.poll(at(10.2), 1, true), Poll::At(at(20.0)));
-    assert_eq!(due(&controller, 0), Ok(at(20.0)));
+    left(&mut controller, 0.4, &second, 1);
+    assert!(due(&controller, 0).is_ok_and(|due| due < at(1.0)));
     assert_eq!(due(&controller, 1), Ok(at(30.0)));
+    let _ = grant(&mut controller, 0.4);
 }
 
 #[test]
@@ -119,8 +118,12 @@ fn a_request_that_was_never_sent_took_nothing_of_what_is_left() {
     let first = grant(&mut controller, 0.0);
     left(&mut controller, 0.1, &first, 1);
     let second = grant(&mut controller, 10.0);
+    assert_eq!(
+        controller.poll(at(10.1), 1, true),
+        Poll::AfterFeedback(at(30.0))
+    );
     controller.unused(&second);
-    assert_eq!(controller.projected(at(10.1), 0, 1), Ok(at(20.0)));
+    let _ = grant(&mut controller, 10.1);
 }
 
 #[test]
@@ -205,9 +208,125 @@ fn the_wait_that_a_refusal_asks_for_overrides_the_reset_beside_it() {
     }
 }
 
+/// Returns a refusal with these seconds until the reset of a limit of 200 a minute of which so much is left. The pause is
+/// that reset, and nothing that the server asks for.
+fn refused_until(reset: f64, remaining: u64) -> Outcome {
+    let told = Announced {
+        name: None,
+        limit: Some(200),
+        window: Some(60 * SECOND),
+        remaining,
+        reset_after: Duration::from_secs_f64(reset),
+    };
+    let announced: AnnouncedLimits = [told].into_iter().collect();
+    Outcome::Refused {
+        announced: announced.pausing_by_reset(true),
+        hint: (remaining == 0).then_some(told.reset_after),
+        chance: 1.0,
+    }
+}
+
+/// Learns at 5/s, and has learned nothing.
+fn learning() -> Controller {
+    let settings = Settings {
+        learning: Learning::On,
+        ..settings()
+    };
+    Controller::new(settings, at(0.0))
+}
+
+#[test]
+fn a_refusal_that_an_announced_limit_explains_pauses_until_the_reset_and_teaches_nothing() {
+    for learning in [Learning::Off, Learning::On] {
+        let settings = Settings {
+            learning,
+            ..settings()
+        };
+        let mut controller = Controller::new(settings, at(0.0));
+        let (first, second) = (grant(&mut controller, 0.0), grant(&mut controller, 0.0));
+        let before = (controller.view(at(0.0)).rate, controller.belief());
+        // The jitter is a tenth of a second, however long the pause.
+        let change = controller.report(at(0.1), &first, refused_until(20.0, 0));
+        let cooldown = Duration::from_millis(20_100);
+        assert_eq!(change, Change::Held { cooldown });
+        let change = controller.report(at(0.2), &second, refused_until(19.9, 0));
+        assert_eq!(change, Change::Nothing, "the earlier reading of the reset");
+        assert_eq!((controller.view(at(0.2)).rate, controller.belief()), before);
+        assert_eq!(controller.poll(at(0.3), 1, true), Poll::At(at(20.2)));
+        // One goes first, and no other with it.
+        let canary = grant(&mut controller, 20.2);
+        assert!(!canary.canary);
+        let next = controller.poll(at(20.3), 1, true);
+        assert_eq!(next, Poll::AfterFeedback(at(22.2)));
+    }
+}
+
+#[test]
+fn a_refusal_while_something_is_left_belongs_to_another_limit() {
+    let mut controller = learning();
+    let first = grant(&mut controller, 0.0);
+    let change = controller.report(at(0.1), &first, refused_until(20.0, 1));
+    assert!(matches!(change, Change::Cut { .. }), "{change:?}");
+}
+
+#[test]
+fn a_refusal_that_ends_a_trial_is_a_lesson_whatever_explains_it() {
+    let mut controller = learning();
+    let first = grant(&mut controller, 0.0);
+    let _ = controller.backoff(at(0.1), &first, Some(SECOND), 0.0);
+    let canary = grant(&mut controller, 1.1);
+    assert!(canary.canary);
+    let change = controller.report(at(1.2), &canary, refused_until(20.0, 0));
+    assert!(matches!(change, Change::Cut { .. }), "{change:?}");
+    // The next request goes alone again.
+    let again = grant(&mut controller, 24.0);
+    assert!(again.canary);
+}
+
+#[test]
+fn an_absurd_reset_holds_for_no_longer_than_callers_wait() {
+    let mut controller = learning();
+    let first = grant(&mut controller, 0.0);
+    let outcome = match refused_until(4e9, 0) {
+        Outcome::Refused {
+            announced, chance, ..
+        } => Outcome::Refused {
+            announced,
+            hint: None,
+            chance,
+        },
+        other => other,
+    };
+    let _ = controller.report(at(0.1), &first, outcome);
+    assert_eq!(controller.poll(at(0.2), 1, true), Poll::At(at(300.1)));
+}
+
+#[test]
+fn a_reset_that_comes_too_late_again_and_again_is_waited_for_longer() {
+    let mut controller = learning();
+    let mut now = 0.0;
+    // Nothing is left for no time: the grace is one second, then two, four, eight and sixteen.
+    for grace in [1.0, 2.0, 4.0, 8.0, 16.0, 16.0] {
+        let next = grant(&mut controller, now);
+        let _ = controller.report(at(now), &next, refused_until(0.0, 0));
+        let Poll::At(until) = controller.poll(at(now), 1, true) else {
+            panic!("a pause")
+        };
+        let waited = until.saturating_since(at(now)).as_secs_f64();
+        // A tenth of a second of jitter, and an interval for the next token.
+        let range = grace..grace + 0.301;
+        assert!(range.contains(&waited), "{waited} s, not {grace}");
+        now = until.saturating_since(Time::ZERO).as_secs_f64() + 1e-9;
+    }
+}
+
 #[test]
 fn a_limit_that_responses_stop_announcing_counts_no_longer() {
-    let mut controller = Controller::new(settings(), at(0.0));
+    let settings = Settings {
+        reserve: 1.0,
+        ..settings()
+    };
+    let mut controller = Controller::new(settings, at(0.0));
     let told = Announced {
         name: None,
         limit: None,
@@ -218,17 +337,18 @@ fn a_limit_that_responses_stop_announcing_counts_no_longer() {
     let first = grant(&mut controller, 0.0);
     controller.announced(at(0.1), &first, &[told].into_iter().collect());
     let _ = controller.success(at(0.1), &first);
-    // 50 in an hour are slower than the lowest rate: one in ten seconds.
-    assert_eq!(controller.projected(at(0.2), 0, 1), Ok(at(10.0)));
-    for seconds in [10.0, 20.0, 30.0] {
-        assert_eq!(
-            controller.projected(at(seconds - 1.0), 0, 1),
-            Ok(at(seconds))
-        );
-        let silent = grant(&mut controller, seconds);
-        let _ = controller.success(at(seconds + 0.1), &silent);
+    // 50 in nine tenths of an hour: one in more than a minute.
+    let mut now = at(0.2);
+    for _ in 0..3 {
+        let due = controller.projected(now, 0, 1).expect("no pause");
+        assert!(due > now + 64 * SECOND, "{due:?}");
+        now = due;
+        let Poll::Grant(silent) = controller.poll(now, 1, true) else {
+            panic!("it is due")
+        };
+        let _ = controller.success(now, &silent);
     }
-    let _ = grant(&mut controller, 30.2);
+    assert!(matches!(controller.poll(now, 1, true), Poll::Grant(_)));
 }
 
 #[test]
