@@ -7,6 +7,9 @@
 //! cargo bench --bench jobs -- --players        some jobs, beside other ways to wait
 //! ```
 //!
+//! All of an announced limit is spent, except where a neighbour uses it, too: there the reserve is the default's.
+//! `--reserve 0.1` shows the default everywhere.
+//!
 //! `--json FILE` also writes the figures as JSON. Everything happens in virtual time: the figures are equal on
 //! every machine.
 
@@ -17,7 +20,7 @@ mod table;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rows::Row;
+use rows::{Group, Row};
 use serde_json::Value;
 use table::{Played, ROWS, Summary};
 
@@ -37,6 +40,10 @@ fn main() {
     let only = value("--only").unwrap_or_default();
     let mut rows = rows::all();
     rows.retain(|row| row.name.contains(&only));
+    let reserve = value("--reserve").map_or(0.0, |part| part.parse().expect("a number"));
+    for row in rows.iter_mut().filter(|row| row.group != Group::Neighbour) {
+        row.config.reserve = reserve;
+    }
 
     let mut played = play_on_all_processors(&rows);
     println!(

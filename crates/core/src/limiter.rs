@@ -35,6 +35,7 @@ mod rtt;
 mod sent_log;
 mod settings;
 mod spending;
+mod start;
 mod state;
 mod view;
 mod window;

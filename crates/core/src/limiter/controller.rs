@@ -6,16 +6,18 @@
 
 use std::time::Duration;
 
+use super::announced::AnnouncedLimits;
 use super::breaker::{Breaker, Passage};
 use super::bucket::Bucket;
 use super::circuit_breaker::CircuitBreaker;
 use super::fixed::FixedLimit;
 use super::inference::Inference;
 use super::learned::Learned;
-use super::learner::Learner;
+use super::learner::{Learner, Search};
 use super::outcome::Change;
 use super::settings::{Learning, Settings};
 use super::spending::Last;
+use super::start::AWAITED;
 use super::state::State;
 use crate::rate::Rate;
 use crate::time::Time;
@@ -41,6 +43,10 @@ const MOST_TOKENS: f64 = 1e15;
 /// Seconds' worth of tokens above one that the bucket holds once learning has met the limit: covers late timers but
 /// allows no burst, which would blur the measurement.
 const LATENESS_SECONDS: f64 = 0.001;
+
+/// Tokens at the first announcement, and part of what is left that they are at most.
+const TOKENS_AT_FIRST: u64 = 8;
+const PART_AT_FIRST: u64 = 4;
 
 /// A rate limiter as a pure value: decides when requests may be sent, and learns from their outcomes.
 ///
@@ -80,10 +86,7 @@ impl Controller {
     pub fn new(settings: Settings, now: Time) -> Self {
         let rate = settings.law.within(settings.initial);
         let capacity = capacity(&settings, rate);
-        let tokens = settings
-            .initial_tokens
-            .unwrap_or_else(|| rate.as_per_second().clamp(1.0, MOST_INITIAL_TOKENS))
-            .min(capacity);
+        let tokens = initial_tokens(&settings).min(capacity);
         let state = State {
             lineage: 0,
             rate,
@@ -114,6 +117,8 @@ impl Controller {
             unix_ahead: Duration::ZERO,
             unix_moved_at: now,
             held_by_cap: false,
+            held_at_start: false,
+            held_by_rate: false,
             disagrees_since: None,
             disagreement_reported: false,
         };
@@ -194,6 +199,50 @@ impl Controller {
         })
     }
 
+    /// Returns how the rate grows before the first refusal.
+    fn search(&self) -> Search {
+        if self.state.lineage == 0 {
+            let told = self.state.budgets.is_some() || !self.settings.fixed.is_empty();
+            let wanted = self.state.held_by_rate || self.state.held_at_start;
+            Search::ByStake { told, wanted }
+        } else {
+            // It is the state of a fleet.
+            Search::ByRate
+        }
+    }
+
+    /// Returns how long the next request has to wait before the first refusal, because too many are at stake: more than
+    /// the tokens at the start. The configured start is never slowed down.
+    fn held_at_start(&self, now: Time) -> Option<Time> {
+        let Search::ByStake { told, .. } = self.search() else {
+            return None;
+        };
+        let most = self.state.learner.as_ref()?.most_under_way(told)?;
+        // A conversion from a float saturates.
+        let most = most.max(initial_tokens(&self.settings) as u64);
+        let interval = self.settings.initial.time_for(1.0);
+        let until = self.state.last.at + interval.min(AWAITED);
+        (self.state.under_way >= most && now < until).then_some(until)
+    }
+
+    /// Adds tokens for a short job, at the first announcement before the first refusal: a part of what is left for sure.
+    fn start_with(&mut self, now: Time, told: &AnnouncedLimits) {
+        let searches = self.search() != Search::ByRate
+            && self
+                .state
+                .learner
+                .as_ref()
+                .is_some_and(|it| !it.has_met_the_limit());
+        let least = told.iter().map(|told| told.remaining).min();
+        let Some(least) = least.filter(|_| searches) else {
+            return;
+        };
+        let tokens = (least / PART_AT_FIRST).min(TOKENS_AT_FIRST);
+        let capacity = self.capacity();
+        self.state.bucket.settle(now, self.state.rate, capacity);
+        self.state.bucket.put_back(tokens as f64, capacity);
+    }
+
     /// Returns the maximum number of tokens at the current rate.
     fn capacity(&self) -> f64 {
         let capacity = capacity(&self.settings, self.state.rate);
@@ -221,6 +270,14 @@ impl Controller {
             u32::try_from(known).map_or(most, |it| most.min(it))
         })
     }
+}
+
+/// Returns the configured or usual number of tokens at the start.
+fn initial_tokens(settings: &Settings) -> f64 {
+    settings.initial_tokens.unwrap_or_else(|| {
+        let rate = settings.law.within(settings.initial);
+        rate.as_per_second().clamp(1.0, MOST_INITIAL_TOKENS)
+    })
 }
 
 /// Returns the configured or usual capacity, never below 1: a smaller bucket would never grant anything.

@@ -18,6 +18,7 @@ use super::learned::Learned;
 use super::pause;
 use super::phase::{LearningReason, Phase};
 use super::probe::{Probe, Probes};
+use super::start::{self, Start};
 use super::window::Windows;
 use crate::rate::Rate;
 use crate::time::Time;
@@ -37,6 +38,18 @@ pub(crate) struct Pace {
     pub(crate) law: Law,
     /// Time of queued demand between probes.
     pub(crate) probe_interval: Duration,
+    /// How the rate grows before the first refusal.
+    pub(crate) search: Search,
+}
+
+/// Growth of the rate before the first refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Search {
+    /// By steps, because the requests under way can't be bounded: they are those of other workers.
+    ByRate,
+    /// By round trips: the requests under way are bounded. `told` says whether limits are announced or known, and
+    /// `wanted` whether a caller waits for the rate: then every success is evidence.
+    ByStake { told: bool, wanted: bool },
 }
 
 /// Consequence of a refusal: a new rate and a pause.
@@ -72,6 +85,8 @@ pub(crate) struct Learner {
     /// When windows begin; `None` before the first pause that shows one.
     pub(super) windows: Option<Box<Windows>>,
     pub(super) reason: LearningReason,
+    /// The search until the first refusal.
+    start: Start,
 }
 
 impl Learner {
@@ -92,6 +107,7 @@ impl Learner {
             last_pause: Duration::ZERO,
             windows: None,
             reason: LearningReason::Started,
+            start: Start::new(now),
         }
     }
 
@@ -211,6 +227,8 @@ impl Learner {
         rate: Rate,
         pace: &Pace,
     ) -> Rate {
+        let trip = now.saturating_since(grant.issued_at);
+        self.start.succeeded(now, trip, self.ledger.accepted());
         self.count(grant);
         if !fresh {
             return rate;
@@ -223,7 +241,9 @@ impl Learner {
             None => rate,
         };
         match self.ceiling {
-            None if grant.is_evidence() => pace.law.grown(rate, self.search_step(&pace.law)),
+            None if grant.is_evidence() || self.shows_demand(pace) => {
+                pace.law.grown(rate, self.search_step(pace))
+            }
             Some(ceiling) if grant.is_evidence() => self.grow(now, rate, &ceiling, &pace.law),
             _ => self.at_rest(rate, &pace.law),
         }
@@ -257,13 +277,37 @@ impl Learner {
     }
 
     /// Returns the growth per success during the search.
-    fn search_step(&self, law: &Law) -> f64 {
+    fn search_step(&self, pace: &Pace) -> f64 {
+        let step = pace.law.increase_step;
         // A step of zero means a fixed rate, for the search too.
-        if self.refused_once || law.increase_step == 0.0 {
-            law.increase_step
-        } else {
-            (SEARCH_STEPS * law.increase_step).max(SEARCH_STEP)
+        if self.refused_once || step == 0.0 {
+            return step;
         }
+        match pace.search {
+            Search::ByRate => (SEARCH_STEPS * step).max(SEARCH_STEP),
+            Search::ByStake { told, .. } => self.start.step(told).max(step),
+        }
+    }
+
+    /// Returns whether callers wait for the rate before the first refusal.
+    fn shows_demand(&self, pace: &Pace) -> bool {
+        !self.refused_once && matches!(pace.search, Search::ByStake { wanted: true, .. })
+    }
+
+    /// Returns how many requests may be under way before the first refusal; `None` after it. `told` says whether limits
+    /// are announced or known.
+    pub(crate) fn most_under_way(&self, told: bool) -> Option<u64> {
+        let searches = !self.has_met_the_limit();
+        searches.then(|| start::most_under_way(self.ledger.accepted(), told))
+    }
+
+    /// Returns the rate that a refusal is about. Before the first one, that is what got through lately: the rate of a search
+    /// that is bounded otherwise may be far above it.
+    pub(crate) fn refused_rate(&self, now: Time, rate: Rate, law: &Law) -> Rate {
+        let searches = !self.has_met_the_limit();
+        let lately = self.start.lately(now, self.ledger.accepted());
+        let lately = lately.filter(|_| searches);
+        lately.map_or(rate, |lately| law.within(rate.min(lately)))
     }
 
     /// Takes in a refusal of a request that was issued after the last cut. `named` is the pause that the server or

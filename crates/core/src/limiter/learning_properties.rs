@@ -11,6 +11,7 @@ use super::law::Law;
 use super::outcome::{Change, Outcome};
 use super::poll::{Denial, Poll};
 use super::settings::{Learning, Settings};
+use super::start::most_under_way;
 use crate::rate::Rate;
 use crate::time::Time;
 
@@ -125,6 +126,11 @@ struct Watched {
     open: Vec<Grant>,
     /// The highest epoch in which a refusal has cut.
     cut_epochs: Vec<u64>,
+    /// Whether a request was refused, and whether a limit was announced.
+    refused: bool,
+    told: bool,
+    successes: u64,
+    last_sent: Time,
 }
 
 impl Watched {
@@ -135,6 +141,10 @@ impl Watched {
             now: Time::ZERO,
             open: Vec::new(),
             cut_epochs: Vec::new(),
+            refused: false,
+            told: false,
+            successes: 0,
+            last_sent: Time::ZERO,
         }
     }
 
@@ -149,6 +159,7 @@ impl Watched {
             Step::Success { nth } => {
                 if let Some(grant) = self.take(nth) {
                     let _ = self.controller.success(self.now, &grant);
+                    self.successes += 1;
                 }
             }
             Step::Refused {
@@ -172,6 +183,7 @@ impl Watched {
                     let grant = self.open[nth % self.open.len()];
                     let before = self.controller.view(self.now).rate;
                     self.controller.announced(self.now, &grant, &told);
+                    self.told = true;
                     assert_eq!(
                         before,
                         self.controller.view(self.now).rate,
@@ -203,6 +215,16 @@ impl Watched {
                     !self.open.iter().any(|open| self.is_current_canary(open)),
                     "beside a canary"
                 );
+                // The configured start is never slowed down: two at once, then two a second.
+                let most = most_under_way(self.successes, self.told).max(2);
+                assert!(
+                    self.refused
+                        || (self.open.len() as u64) < most
+                        || self.now >= self.last_sent + Duration::from_millis(500),
+                    "{} at stake, not {most}",
+                    self.open.len()
+                );
+                self.last_sent = self.now;
                 self.open.push(grant);
             }
             Poll::At(later) | Poll::AfterFeedback(later) => {
@@ -238,6 +260,8 @@ impl Watched {
     }
 
     fn refused(&mut self, grant: &Grant, hint: Option<Duration>, announced: AnnouncedLimits) {
+        self.refused = true;
+        self.told |= !announced.is_empty();
         let before = self.controller.view(self.now).rate;
         let outcome = Outcome::Refused {
             announced,
@@ -324,6 +348,7 @@ Poll::Denied(Denial::CircuitOpen(_)) => panic!("there is no breaker"),
                     };
                     let told = [told].into_iter().collect();
                     watched.controller.announced(watched.now, &grant, &told);
+                    watched.told = true;
                 }
                 // A response without the announcement may end it.
                 Step::Success { nth } => watched.step(Step::Neutral { nth }),

@@ -10,7 +10,7 @@ const GAIN: f64 = 1.0 / 32.0;
 /// Mean and mean deviation of round trips in seconds, smoothed as in RFC 6298, section 2.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct RoundTrips {
-    mean: f64,
+    pub(super) mean: f64,
     pub(super) deviation: f64,
 }
 

@@ -57,6 +57,10 @@ pub(crate) struct State {
     pub(super) announced_by: u64,
     /// Whether a caller was held up since the last grant by something other than the learned rate.
     pub(super) held_by_cap: bool,
+    /// Whether the head of the queue waits for a response, because too many requests are at stake.
+    pub(super) held_at_start: bool,
+    /// Whether a caller was held up by the rate since the last grant.
+    pub(super) held_by_rate: bool,
     /// Since when announced and learned limit disagree, and whether that was reported.
     pub(super) disagrees_since: Option<Time>,
     pub(super) disagreement_reported: bool,

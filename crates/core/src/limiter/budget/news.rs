@@ -27,8 +27,8 @@ pub(in crate::limiter) struct News<'a> {
     pub(in crate::limiter) told: &'a Announced,
     /// Time that is added to the reset.
     pub(in crate::limiter) grace: Duration,
-    /// Requests whose outcome is not known, this one included.
-    pub(in crate::limiter) under_way: u64,
+    /// Cost of the grants after it. The server may have counted them, or not.
+    pub(in crate::limiter) later: u64,
 }
 
 impl Budget {
@@ -136,9 +136,7 @@ impl Budget {
                 next.until = before.until.min(next.until);
             }
             let (newest, remaining) = (next.newest, next.remaining);
-            next.others = before
-                .others
-                .seen(news.now, newest, remaining, news.under_way);
+            next.others = before.others.seen(news.now, newest, remaining, news.later);
         }
         if rolls {
             next.reading = before.reading;
@@ -180,7 +178,7 @@ impl Budget {
             || {
                 let mut sent = SentLog::default();
                 let counted = of.most.saturating_sub(self.remaining);
-                let used = counted.saturating_add(news.under_way.saturating_sub(1));
+                let used = counted.saturating_add(news.later);
                 sent.record(news.now, used.clamp(1, of.most), of);
                 sent
             },

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::time::Time;
 
 /// Number of our own requests in a window after which what others took of it is measured, and not only bounded, if
-/// no more than [`FEW_UNDER_WAY`] responses are missing.
+/// no more than [`FEW`] were sent since.
 const MEASURABLE: u64 = 10;
-const FEW_UNDER_WAY: u64 = 2;
+const FEW: u64 = 2;
 
 /// Number of our own requests in a window after which the requests of others are set in proportion to ours.
 const COMPARABLE: u64 = 20;
@@ -62,23 +62,23 @@ impl Others {
         }
     }
 
-    /// Takes in that `remaining` are left after the grant `newest`. The requests `under_way` may be counted already.
+    /// Takes in that `remaining` are left after the grant `newest`. Requests that cost `later` were sent after it, and may be counted already.
     pub(in crate::limiter) fn seen(
         self,
         now: Time,
         newest: u64,
         remaining: u64,
-        under_way: u64,
+        later: u64,
     ) -> Self {
         let last = newest.saturating_add(remaining);
-        let took = self.last.saturating_sub(last).saturating_sub(under_way);
+        let took = self.last.saturating_sub(last).saturating_sub(later);
         let took = self.took.max(took);
         let seconds = now.saturating_since(self.since).as_secs_f64();
         let rate = took as f64 / seconds.max(SHORTEST);
         let ours = newest.saturating_sub(self.first);
         let per_ours = (took as f64 / ours.max(COMPARABLE) as f64).min(MOST_PER_OURS);
         // While responses are missing, what others took is only bounded from below.
-        let is_exact = under_way <= FEW_UNDER_WAY;
+        let is_exact = later <= FEW;
         Self {
             took,
             rate: if is_exact && ours >= MEASURABLE {

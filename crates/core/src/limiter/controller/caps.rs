@@ -87,13 +87,14 @@ impl Controller {
             budgets,
             grace,
             announced_by,
-            under_way,
+            last,
             ..
         } = &mut self.state;
         *announced_by = grant.number;
         let trip = Some(now.saturating_since(grant.issued_at));
         let budgets = budgets.get_or_insert_default();
-        budgets.heard(now, (grant.number, *under_way), trip, announced, *grace);
+        let later = last.number.saturating_sub(grant.number);
+        budgets.heard(now, (grant.number, later), trip, announced, *grace);
     }
 
     /// Takes in limits that the response to a request of another controller announced.
@@ -106,11 +107,10 @@ impl Controller {
             budgets,
             grace,
             last,
-            under_way,
             ..
         } = &mut self.state;
         let budgets = budgets.get_or_insert_default();
-        budgets.heard(now, (last.number, *under_way), None, announced, *grace);
+        budgets.heard(now, (last.number, 0), None, announced, *grace);
     }
 
     /// Returns the announced limits as they stand now, and forgets them.
@@ -143,9 +143,10 @@ impl Controller {
         }
     }
 
-    /// Returns whether a known or announced limit holds a caller up. Any response may change that.
+    /// Returns whether a known or announced limit, or the bound of the start, holds a caller up. Any response may change
+    /// that.
     pub(crate) fn is_held_by_cap(&self) -> bool {
-        self.state.held_by_cap
+        self.state.held_by_cap || self.state.held_at_start
     }
 
     /// Returns the announced rate that is closest to the learned ceiling, and the ceiling: once, when they have

@@ -40,6 +40,12 @@ impl Controller {
         if now < cooldown_until {
             return Poll::At(ready.max(cooldown_until));
         }
+        // The start: few requests are at stake until many have got through.
+        let held = self.held_at_start(now).filter(|until| ready < *until);
+        if let Some(until) = held {
+            self.state.held_at_start = true;
+            return Poll::AfterFeedback(until);
+        }
         // The caps: known limits and announced ones.
         let (fixed, announced) = (self.fixed_ready_at(now, cost), self.announced_due(now, 0));
         let capped = fixed.max(announced);
@@ -49,6 +55,7 @@ impl Controller {
             return Poll::Grant(self.issue(now, cost, waited));
         }
         self.state.held_by_cap |= capped > ready.max(now);
+        self.state.held_by_rate |= ready > capped.max(now);
         if announced <= ready.max(fixed) {
             Poll::At(ready.max(fixed))
         } else if self.state.under_way > 0 {
@@ -72,9 +79,12 @@ impl Controller {
             last,
             under_way,
             held_by_cap,
+            held_at_start,
+            held_by_rate,
             budgets,
             ..
         } = &mut self.state;
+        (*held_at_start, *held_by_rate) = (false, false);
         *under_way = under_way.saturating_add(u64::from(cost));
         *last = Last {
             number: last.number.saturating_add(u64::from(cost)),

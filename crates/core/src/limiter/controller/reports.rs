@@ -6,7 +6,7 @@ use super::Controller;
 use crate::limiter::announced::AnnouncedLimits;
 use crate::limiter::budgets::UsedUp;
 use crate::limiter::grant::Grant;
-use crate::limiter::learner::{Learner, Pace};
+use crate::limiter::learner::{Learner, Pace, Search};
 use crate::limiter::outcome::{Change, ManualReport, Outcome};
 use crate::time::Time;
 
@@ -22,11 +22,15 @@ impl Controller {
                 exhausted,
                 chance,
             } => {
+                let is_first = self.state.budgets.is_none();
                 self.announced_by(now, grant, &announced.exhausted_for(exhausted));
                 if announced.is_silent() {
                     self.unconfirmed(grant);
                 }
                 let change = self.succeeded(now, grant);
+                if is_first {
+                    self.start_with(now, &announced);
+                }
                 match exhausted {
                     Some(wait) => change.or_graver(self.pause_exhausted(now, wait, chance)),
                     None => change,
@@ -87,6 +91,7 @@ impl Controller {
         let pace = Pace {
             law: self.settings.law,
             probe_interval: self.settings.probe_interval,
+            search: self.search(),
         };
         match &mut self.state.learner {
             Some(learner) => {
@@ -141,8 +146,14 @@ impl Controller {
             .default_cooldown
             .map(|_| self.own_pause(self.state.rate));
         let (rate, law) = (self.state.rate, self.settings.law);
+        let by_rate = self.search() == Search::ByRate;
         match &mut self.state.learner {
             Some(learner) => {
+                let rate = if by_rate {
+                    rate
+                } else {
+                    learner.refused_rate(now, rate, &law)
+                };
                 let retreat = learner.refuse(now, grant, hint.or(configured), rate, &law);
                 self.retreat(now, retreat.rate, retreat.pause, chance)
             }

@@ -26,7 +26,7 @@ const TOKENS_AFTER_CUT: f64 = 1.0;
 
 impl Controller {
     /// Changes the rate. Every change goes through here, so that tokens accrue at the old rate until now.
-    pub(super) fn change_rate(&mut self, now: Time, to: Rate) -> Rate {
+    pub(in crate::limiter) fn change_rate(&mut self, now: Time, to: Rate) -> Rate {
         let capacity = self.capacity();
         self.state.bucket.settle(now, self.state.rate, capacity);
         std::mem::replace(&mut self.state.rate, to)

@@ -1,7 +1,9 @@
 //! The controller with learning on, step by step.
 
 use super::*;
-use crate::limiter::{Change, Controller, Denial, Learning, Poll, Settings, View};
+use crate::limiter::{
+    Announced, Change, Controller, Denial, Learning, Outcome, Poll, Settings, View,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -103,9 +105,10 @@ impl Run {
         self.view().ceiling.expect("a ceiling").as_per_second()
     }
 
-    /// Searches, and is refused twice: there is a ceiling now.
+    /// Searches by steps, as the state of a fleet does, and is refused twice: there is a ceiling now.
     fn learned() -> Self {
         let mut run = Self::new(settings());
+        run.controller = run.controller.of_lineage(1);
         run.successes_for(2 * SECOND);
         let _ = run.refusal(None);
         run.successes_for(2 * SECOND);
@@ -138,7 +141,8 @@ fn cut_of(change: Change) -> (f64, f64, Duration) {
 fn the_search_grows_faster_than_the_law_until_the_first_refusal() {
     let mut run = Run::new(settings());
     let _ = run.success();
-    assert_eq!(run.rate(), 10.6);
+    // One more request in each round trip of 100 ms.
+    assert_eq!(run.rate(), 20.0);
     assert_eq!(
         (run.phase(), run.reason()),
         (Phase::Searching, LearningReason::Started)
@@ -150,7 +154,81 @@ fn the_search_grows_faster_than_the_law_until_the_first_refusal() {
         (run.phase(), run.reason()),
         (Phase::Searching, LearningReason::FirstRefusal)
     );
-    assert_eq!(run.rate(), 5.3 + 0.2);
+    // Half of the five a second that got through, and one step.
+    assert_eq!(run.rate(), 2.5 + 0.2);
+}
+
+#[test]
+fn until_the_first_refusal_it_is_bounded_how_many_requests_are_at_stake() {
+    let settings = Settings {
+        initial: rate(0.25),
+        initial_tokens: Some(1.0),
+        ..settings()
+    };
+    let mut controller = Controller::new(settings, at(0.0));
+    let poll = |controller: &mut Controller, now: f64| controller.poll(at(now), 1, true);
+    let Poll::Grant(first) = poll(&mut controller, 0.0) else {
+        panic!("a token is there")
+    };
+    // One goes, and a response is waited for: two seconds at most, and no longer than at the configured rate.
+    controller.change_rate(at(0.0), rate(50.0));
+    assert_eq!(poll(&mut controller, 0.1), Poll::AfterFeedback(at(2.0)));
+    assert!(controller.is_held_by_cap(), "any response lets it go");
+    let _ = controller.success(at(0.2), &first);
+    let Poll::Grant(second) = poll(&mut controller, 0.2) else {
+        panic!("none is under way")
+    };
+    assert_eq!(poll(&mut controller, 0.3), Poll::AfterFeedback(at(2.2)));
+    // A response that does not come holds nobody for ever.
+    let Poll::Grant(third) = poll(&mut controller, 2.2) else {
+        panic!("it was waited for")
+    };
+    // After a refusal the rate decides: what got through lately, and not the rate of the search.
+    let change = controller.backoff(at(2.4), &second, Some(SECOND), 0.0);
+    let (from, to, _) = cut_of(change);
+    assert!(from > 49.0 && to < 1.0, "from {from} to {to}");
+    let _ = controller.success(at(2.4), &third);
+}
+
+#[test]
+fn the_tokens_of_the_start_go_at_once_and_the_configured_rate_is_never_slowed_down() {
+    let settings = Settings {
+        initial: rate(8.0),
+        ..settings()
+    };
+    let mut controller = Controller::new(settings, at(0.0));
+    for _ in 0..8 {
+        assert!(matches!(controller.poll(at(0.0), 1, true), Poll::Grant(_)));
+    }
+    for interval in 1..20 {
+        let now = at(f64::from(interval) / 8.0);
+        assert!(matches!(controller.poll(now, 1, true), Poll::Grant(_)));
+    }
+}
+
+#[test]
+fn the_first_announcement_lets_a_short_job_go() {
+    let mut controller = Controller::new(settings(), at(0.0));
+    let Poll::Grant(first) = controller.poll(at(0.0), 1, false) else {
+        panic!("a token is there")
+    };
+    let told = Announced {
+        name: None,
+        limit: Some(100),
+        window: Some(60 * SECOND),
+        remaining: 20,
+        reset_after: 60 * SECOND,
+    };
+    let outcome = Outcome::Success {
+        announced: [told].into_iter().collect(),
+        exhausted: None,
+        chance: 0.0,
+    };
+    let before = controller.view(at(0.1)).tokens;
+    let _ = controller.report(at(0.1), &first, outcome);
+    // A quarter of what is left, and at most eight.
+    let tokens = controller.view(at(0.1)).tokens;
+    assert!((tokens - before - 5.0).abs() < 1e-9, "{before} to {tokens}");
 }
 
 #[test]

@@ -243,6 +243,8 @@ fn a_refusal_that_an_announced_limit_explains_pauses_until_the_reset_and_teaches
             ..settings()
         };
         let mut controller = Controller::new(settings, at(0.0));
+        let warm = grant(&mut controller, 0.0);
+        left(&mut controller, 0.0, &warm, 50);
         let (first, second) = (grant(&mut controller, 0.0), grant(&mut controller, 0.0));
         let before = (controller.view(at(0.0)).rate, controller.belief());
         // The jitter is a tenth of a second, however long the pause.
