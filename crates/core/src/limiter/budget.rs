@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::others::Others;
-use self::refill::Refill;
+use self::refill::RefillEvidence;
 use super::announced::{Announced, LimitName};
 use super::grant::Grant;
 use super::sent_log::{SentLog, WindowLimit};
@@ -62,7 +62,7 @@ pub(super) struct Budget {
     pub(super) rolls: bool,
     /// When the reset was read, and what it was: to see how it moves.
     reading: (Time, Time),
-    refill: Refill,
+    refill: RefillEvidence,
     /// Our own requests, for a window that rolls.
     pub(super) ours: SentLog,
     /// Their part of all requests in that window, from 0 to 1.

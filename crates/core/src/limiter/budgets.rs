@@ -9,7 +9,7 @@ use super::budget::news::News;
 use super::budget::{Budget, ROUNDING};
 use super::grant::Grant;
 use super::rtt::RoundTrips;
-use super::spending::{Bounds, Last, Sent};
+use super::spending::{Bounds, Last, SentSoFar};
 use super::view::Allowance;
 use crate::rate::Rate;
 use crate::time::Time;
@@ -113,7 +113,7 @@ impl Budgets {
     }
 
     /// Returns when all of them let a request go, after others that cost `ahead`. See [`Budget::due`].
-    pub(crate) fn due(&self, sent: &Sent, ahead: u64, bounds: &Bounds) -> Time {
+    pub(crate) fn due(&self, sent: &SentSoFar, ahead: u64, bounds: &Bounds) -> Time {
         let due = |budget: &Budget| budget.due(sent, ahead, self.trips, bounds);
         self.iter().map(due).max().unwrap_or(Time::ZERO)
     }

@@ -19,7 +19,7 @@ pub(crate) struct Last {
 
 /// What was granted so far.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Sent {
+pub(crate) struct SentSoFar {
     pub(crate) last: Last,
     /// Sum of the costs of the grants whose outcome is not known.
     pub(crate) under_way: u64,
@@ -90,7 +90,7 @@ impl Budget {
     /// No wait is longer than the longest, so that no announcement stops the limiter.
     pub(super) fn due(
         &self,
-        sent: &Sent,
+        sent: &SentSoFar,
         ahead: u64,
         trips: Option<RoundTrips>,
         bounds: &Bounds,
@@ -103,12 +103,12 @@ impl Budget {
     }
 
     /// Returns the number of requests that are left for sure: those under way may not be counted yet.
-    fn sure(&self, sent: &Sent) -> u64 {
+    fn sure(&self, sent: &SentSoFar) -> u64 {
         let uncounted = self.remaining.saturating_sub(sent.under_way);
         self.left(sent.last.number).min(uncounted)
     }
 
-    fn due_in_window(&self, sent: &Sent, ahead: u64, bounds: &Bounds) -> Time {
+    fn due_in_window(&self, sent: &SentSoFar, ahead: u64, bounds: &Bounds) -> Time {
         let last = &sent.last;
         if self.assumed && self.scouted {
             // One request goes first, and its response tells.
@@ -144,7 +144,7 @@ impl Budget {
 
     /// Returns how much of the rest does not go at once: what is spread over the time until the reset, and what others
     /// will need.
-    fn reserved(&self, sent: &Sent, bounds: &Bounds) -> u64 {
+    fn reserved(&self, sent: &SentSoFar, bounds: &Bounds) -> u64 {
         let limit = self.limit.unwrap_or(self.most) as f64;
         let window = self.window.unwrap_or(self.longest);
         let spread = if window > FAR {
@@ -171,7 +171,7 @@ impl Budget {
         self.others.within(rest.as_secs_f64())
     }
 
-    fn due_in_rolling(&self, sent: &Sent, ahead: u64, trips: Option<RoundTrips>) -> Time {
+    fn due_in_rolling(&self, sent: &SentSoFar, ahead: u64, trips: Option<RoundTrips>) -> Time {
         let Some(of) = self.roomy(&sent.last, trips) else {
             return sent.last.at;
         };
@@ -186,7 +186,7 @@ impl Budget {
         ready.max(sent.last.at + seconds(ours))
     }
 
-    fn due_in_bucket(&self, sent: &Sent, ahead: u64, trips: Option<RoundTrips>) -> Time {
+    fn due_in_bucket(&self, sent: &SentSoFar, ahead: u64, trips: Option<RoundTrips>) -> Time {
         let Some(of) = self.roomy(&sent.last, trips) else {
             return sent.last.at;
         };
@@ -201,7 +201,7 @@ impl Budget {
     }
 
     /// Returns when a request may go at even distances, after others that cost `ahead`.
-    fn paced(&self, sent: &Sent, ahead: u64, of: WindowLimit) -> Time {
+    fn paced(&self, sent: &SentSoFar, ahead: u64, of: WindowLimit) -> Time {
         let steps = ahead.saturating_add(u64::from(sent.last.cost));
         sent.last.at + seconds(interval(of).as_secs_f64() * steps as f64)
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::others::Others;
-use super::refill::Refill;
+use super::refill::RefillEvidence;
 use super::{Budget, Kind, ROUNDING};
 use crate::limiter::announced::Announced;
 use crate::limiter::sent_log::SentLog;
@@ -58,7 +58,7 @@ impl Budget {
             window: told.window,
             rolls: false,
             reading: (now, until),
-            refill: Refill::default(),
+            refill: RefillEvidence::default(),
             ours: SentLog::default(),
             share: 1.0,
             others: Others::new(now, number, told.remaining),
@@ -157,9 +157,9 @@ impl Budget {
     }
 
     /// Compares the reset with the time in which what is missing would flow in.
-    fn refilled(&self, told: &Announced) -> Refill {
+    fn refilled(&self, told: &Announced) -> RefillEvidence {
         let Some((limit, rate)) = self.limit.zip(self.rate()) else {
-            return Refill::default();
+            return RefillEvidence::default();
         };
         let missing = limit.saturating_sub(told.remaining);
         let interval = 1.0 / rate.as_per_second();

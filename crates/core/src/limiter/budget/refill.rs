@@ -12,13 +12,13 @@ const MOVED: f64 = 2.5;
 
 /// Whether the reset of a limit is the time in which what is missing flows in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Refill {
+pub(super) struct RefillEvidence {
     /// That time, in seconds, when the two began to agree; `None` if they don't.
     began_at: Option<f64>,
     is_bucket: bool,
 }
 
-impl Refill {
+impl RefillEvidence {
     /// Takes in that `missing` requests are gone of a limit that gains one in `interval` seconds, and is full again in
     /// `reset` seconds.
     pub(super) fn seen(self, missing: u64, interval: f64, reset: f64) -> Self {
@@ -49,7 +49,7 @@ mod tests {
     /// Plays requests at this rate against a limit of 60 a minute. `reset` says what it announces, by the seconds since
     /// the start and the requests that are missing.
     fn played(per_second: f64, reset: impl Fn(f64, f64) -> f64) -> bool {
-        let mut refill = Refill::default();
+        let mut refill = RefillEvidence::default();
         for number in 1..60 {
             let seconds = f64::from(number) / per_second;
             let missing = f64::from(number);
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn one_announcement_that_does_not_fit_ends_it() {
-        let mut refill = Refill::default();
+        let mut refill = RefillEvidence::default();
         for missing in 1..20 {
             refill = refill.seen(missing, 1.0, missing as f64);
         }

@@ -18,8 +18,8 @@ fn last(number: u64, seconds: f64) -> Last {
     }
 }
 
-fn sent(number: u64, seconds: f64) -> Sent {
-    Sent {
+fn sent(number: u64, seconds: f64) -> SentSoFar {
+    SentSoFar {
         last: last(number, seconds),
         under_way: 0,
     }
@@ -70,7 +70,7 @@ fn what_is_left_goes_at_once_until_the_reset() {
 fn what_is_under_way_may_not_be_counted_yet() {
     let budget = heard(None, 0.0, 10, 90, 60);
     let due = |number, under_way, ahead| {
-        let sent = Sent {
+        let sent = SentSoFar {
             under_way,
             ..sent(number, 30.0)
         };
@@ -235,7 +235,7 @@ fn the_window_after_one_that_is_over_is_taken_to_be_as_long_until_an_answer_tell
     assert_eq!(budgets.lapse(at(5.0), 100), Some(at(5.0)));
     // Nothing was left of the one before: one request goes first.
     let due = |budgets: &Budgets, number, seconds, under_way| {
-        let sent = Sent {
+        let sent = SentSoFar {
             under_way,
             ..sent(number, seconds)
         };

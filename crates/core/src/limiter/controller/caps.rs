@@ -7,7 +7,7 @@ use crate::limiter::announced::AnnouncedLimits;
 use crate::limiter::budgets::Budgets;
 use crate::limiter::grant::Grant;
 use crate::limiter::learner::Learner;
-use crate::limiter::spending::{Bounds, Sent};
+use crate::limiter::spending::{Bounds, SentSoFar};
 use crate::limiter::state::State;
 use crate::rate::Rate;
 use crate::time::Time;
@@ -47,7 +47,7 @@ impl Controller {
         else {
             return Time::ZERO;
         };
-        let sent = Sent {
+        let sent = SentSoFar {
             last: *last,
             under_way: *under_way,
         };
