@@ -55,13 +55,13 @@ fn respond(mut stream: &TcpStream, vectors: &[Value]) -> std::io::Result<()> {
     )
 }
 
-/// Remembers the pause of the last cut of the rate.
+/// Remembers the pause that was announced last: by a cut of the rate, or without one.
 #[derive(Default)]
 struct Pauses(Mutex<Option<Duration>>);
 
 impl Observer for Pauses {
     fn on_event(&self, event: &Event) {
-        if let Event::Cut { cooldown, .. } = event {
+        if let Event::Cut { cooldown, .. } | Event::CooldownBegan { cooldown, .. } = event {
             *self.0.lock().expect("no panic") = Some(*cooldown);
         }
     }
