@@ -75,6 +75,17 @@ const DEVIATIONS_ANEW: f64 = 2.0;
 /// suffices, a window is seldom empty, and the room must not be given up for that.
 const LATELY: u64 = 500;
 
+/// Part of a rolling limit, and number of requests, that stay free while others use it, too: they send at the same time.
+const HEADROOM: f64 = 0.05;
+const LEAST_HEADROOM: f64 = 2.0;
+
+/// Part of the even pace that is added to our share of it while others use a limit, too. It is equal for all, so that
+/// their shares become equal, in about ten windows.
+const GAIN: f64 = 0.1;
+
+/// Part of our pace that stays when nothing is left of a limit that others use, too.
+const SLOWEST: f64 = 0.1;
+
 /// Part of a rolling window after which some of the requests of others have left it. They come and go in groups.
 const LEAVING: u32 = 20;
 
@@ -112,12 +123,7 @@ impl Budget {
         let last = &sent.last;
         if self.assumed && self.scouted {
             // One request goes first, and its response tells.
-            let is_awaited = last.at >= self.heard_at && sent.under_way > 0;
-            return if is_awaited {
-                last.at + AWAITED
-            } else {
-                last.at
-            };
+            return self.awaited(sent).unwrap_or(last.at);
         }
         let (left, sure) = (self.left(last.number), self.sure(sent));
         let free = sure.saturating_sub(self.reserved(sent, bounds));
@@ -172,18 +178,39 @@ impl Budget {
     }
 
     fn due_in_rolling(&self, sent: &SentSoFar, ahead: u64, trips: Option<RoundTrips>) -> Time {
+        let last = sent.last.at;
         let Some(of) = self.roomy(&sent.last, trips) else {
-            return sent.last.at;
+            return last;
         };
-        let ready = self.ours.due(sent.last.at, ahead.saturating_add(1), of);
-        // Others see what has become free, too.
-        let free = (self.sure(sent) as f64 * self.share) as u64;
-        if ahead < free {
-            return ready;
+        let ready = self.ours.due(last, ahead.saturating_add(1), of);
+        if self.assumed && (self.scouted || self.share < 1.0) {
+            // One request goes first, and its response tells.
+            return self.awaited(sent).unwrap_or(ready);
         }
-        let paced = self.paced(sent, ahead - free, of);
-        let ours = paced.saturating_since(sent.last.at).as_secs_f64() / self.share.max(LEAST);
-        ready.max(sent.last.at + seconds(ours))
+        let sure = self.sure(sent);
+        if self.share >= 1.0 {
+            let behind = ahead.checked_sub(sure);
+            return behind.map_or(ready, |behind| ready.max(self.paced(sent, behind, of)));
+        }
+        // Others see what has become free, too, and send while ours are under way.
+        let per_ours = (1.0 - self.share) / self.share.max(LEAST);
+        let headroom = (HEADROOM * of.most as f64).max(LEAST_HEADROOM);
+        let taken = headroom + QUICK * per_ours * sent.under_way as f64;
+        let free = ((sure as f64 - taken).max(0.0) * self.share) as u64;
+        let Some(behind) = ahead.checked_sub(free) else {
+            return ready;
+        };
+        // The less is left, the slower all of them go; and who has little gains a little each time.
+        let scarcity = (sure as f64 + 1.0) / (headroom + 1.0);
+        let part = (self.share + GAIN) * scarcity.clamp(SLOWEST, 1.0);
+        let evenly = self.paced(sent, behind, of).saturating_since(last);
+        ready.max(last + seconds(evenly.as_secs_f64() / part))
+    }
+
+    /// Returns how long the response to the first request of an assumed window is waited for; `None` if none is under way.
+    fn awaited(&self, sent: &SentSoFar) -> Option<Time> {
+        let is_awaited = sent.last.at >= self.heard_at && sent.under_way > 0;
+        is_awaited.then(|| sent.last.at + AWAITED)
     }
 
     fn due_in_bucket(&self, sent: &SentSoFar, ahead: u64, trips: Option<RoundTrips>) -> Time {
@@ -244,12 +271,15 @@ impl Budget {
     ) -> Option<Duration> {
         let until = match (self.kind(), self.roomy(last, trips)) {
             (Kind::Window, _) | (_, None) => self.until,
+            (Kind::Bucket, Some(_)) => now,
+            // Others have used it up, too.
+            (Kind::Rolling, Some(of)) if self.rolls && of.window <= FAR => now,
             (Kind::Rolling, Some(of)) if self.rolls => {
-                // Others have used it up, too.
-                self.ours.ready(1, of).max(now + of.window / LEAVING)
+                let used = self.ours.used(now, of.window);
+                let leaving = of.most.saturating_sub(used).saturating_add(1);
+                self.ours.ready(leaving, of).max(now + of.window / LEAVING)
             }
             (Kind::Rolling, Some(of)) => self.ours.ready(1, of),
-            (Kind::Bucket, Some(_)) => now,
         };
         Some(until.saturating_since(now)).filter(|wait| !wait.is_zero())
     }

@@ -140,7 +140,10 @@ impl Budget {
         }
         if rolls {
             next.reading = before.reading;
-            next.compare(news.now);
+            if news.told.remaining > 0 {
+                // Else it may be a refusal, which does not move the reset.
+                next.compare(news.now);
+            }
         }
         next.logged(Some(before), news)
     }
