@@ -14,7 +14,7 @@ const SIZES: [u64; 4] = [30, 150, 1_000, 5_000];
 const WORKERS: [usize; 4] = [1, 4, 16, 64];
 
 /// Highest rate of clients without a preset, in requests per second: no limit here allows more in the long run.
-const MAX_RATE: f64 = 100.0;
+const MAX_RATE: f64 = 1000.0;
 
 /// Time from the start after which a run is given up.
 const LONGEST: Duration = Duration::from_secs(300 * 24 * 3600);

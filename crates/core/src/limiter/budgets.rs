@@ -31,15 +31,15 @@ pub(crate) enum UsedUp {
 }
 
 impl Budgets {
-    /// Takes in the response to the grant of this number, after which grants that cost `later` were issued, and whose round
-    /// trip took `trip`, if that is known. `grace` is added to each reset.
+    /// Takes in the response to the grant of this number, whose round trip took `trip`, if that is known. Other
+    /// grants that cost `under_way` have no response yet; those after it cost `later`. `grace` is added to each reset.
     ///
     /// A limit that the newest response does not announce is dropped: it belongs to other requests. An older response
     /// only updates known limits.
     pub(crate) fn heard(
         &mut self,
         now: Time,
-        (number, later): (u64, u64),
+        (number, under_way, later): (u64, u64, u64),
         trip: Option<Duration>,
         told: &AnnouncedLimits,
         grace: Duration,
@@ -62,6 +62,7 @@ impl Budgets {
                     number,
                     told,
                     grace,
+                    under_way,
                     later,
                 };
                 *place = Some(Budget::heard(known, &news));

@@ -272,9 +272,9 @@ impl Budget {
         let until = match (self.kind(), self.roomy(last, trips)) {
             (Kind::Window, _) | (_, None) => self.until,
             (Kind::Bucket, Some(_)) => now,
-            // Others have used it up, too.
-            (Kind::Rolling, Some(of)) if self.rolls && of.window <= FAR => now,
-            (Kind::Rolling, Some(of)) if self.rolls => {
+            // Others have used it up, too. The learner finds our share of a short one.
+            (Kind::Rolling, Some(of)) if self.share < 1.0 && of.window <= FAR => now,
+            (Kind::Rolling, Some(of)) if self.share < 1.0 => {
                 let used = self.ours.used(now, of.window);
                 let leaving = of.most.saturating_sub(used).saturating_add(1);
                 self.ours.ready(leaving, of).max(now + of.window / LEAVING)

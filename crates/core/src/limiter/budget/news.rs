@@ -27,7 +27,9 @@ pub(in crate::limiter) struct News<'a> {
     pub(in crate::limiter) told: &'a Announced,
     /// Time that is added to the reset.
     pub(in crate::limiter) grace: Duration,
-    /// Cost of the grants after it. The server may have counted them, or not.
+    /// Cost of the other grants whose responses are missing, and of all grants after it. The server may have counted
+    /// them, or not.
+    pub(in crate::limiter) under_way: u64,
     pub(in crate::limiter) later: u64,
 }
 
@@ -61,7 +63,7 @@ impl Budget {
             refill: RefillEvidence::default(),
             ours: SentLog::default(),
             share: 1.0,
-            others: Others::new(now, number, told.remaining),
+            others: Others::new(now, number, told.remaining, news.under_way),
             emptied: (told.remaining == 0).then_some(number),
             anew: None,
             said: (number, told.remaining),
@@ -94,7 +96,7 @@ impl Budget {
         });
         let others = self
             .others
-            .next_window(news.now, news.number, next.remaining);
+            .next_window(news.now, news.number, next.remaining, news.under_way);
         let next = Self {
             rolls,
             others,
@@ -128,7 +130,8 @@ impl Budget {
             ..next
         };
         if !rolls && later {
-            next.others = before.others.next_window(news.now, number, next.remaining);
+            let others = before.others;
+            next.others = others.next_window(news.now, number, next.remaining, news.under_way);
         } else {
             if !rolls {
                 next.newest = before.newest.max(number);
@@ -136,7 +139,8 @@ impl Budget {
                 next.until = before.until.min(next.until);
             }
             let (newest, remaining) = (next.newest, next.remaining);
-            next.others = before.others.seen(news.now, newest, remaining, news.later);
+            let uncounted = (news.under_way, news.later);
+            next.others = before.others.seen(news.now, newest, remaining, uncounted);
         }
         if rolls {
             next.reading = before.reading;
@@ -188,8 +192,8 @@ impl Budget {
             |before| before.ours,
         );
         let used = ours.used(news.now, of.window);
-        let gone = of.most.saturating_sub(self.remaining).max(1);
-        let share = used as f64 / gone as f64;
+        let gone = of.most.saturating_sub(self.remaining);
+        let share = used as f64 / gone.max(1) as f64;
         Self {
             ours,
             share: share.min(1.0),

@@ -25,7 +25,7 @@ pub(in crate::limiter) struct Others {
     /// Number of the grant whose response was the first of this window, and when it came.
     first: u64,
     since: Time,
-    /// Number of the grant that would be the last of the window, if nobody else used it.
+    /// Least number of the grant that would be the last of the window, if nobody else used it.
     last: u64,
     /// Requests that others have surely sent in this window.
     took: u64,
@@ -37,11 +37,17 @@ pub(in crate::limiter) struct Others {
 
 impl Others {
     /// Begins to count in a window, of which the response to the grant of this number says that `remaining` are left.
-    pub(in crate::limiter) const fn new(now: Time, number: u64, remaining: u64) -> Self {
+    /// Requests that cost `under_way` have no response yet, and may be counted later.
+    pub(in crate::limiter) const fn new(
+        now: Time,
+        number: u64,
+        remaining: u64,
+        under_way: u64,
+    ) -> Self {
         Self {
             first: number,
             since: now,
-            last: number.saturating_add(remaining),
+            last: number.saturating_add(remaining).saturating_sub(under_way),
             took: 0,
             rate: 0.0,
             per_ours: 0.0,
@@ -54,21 +60,23 @@ impl Others {
         now: Time,
         number: u64,
         remaining: u64,
+        under_way: u64,
     ) -> Self {
         Self {
             rate: self.rate,
             per_ours: self.per_ours,
-            ..Self::new(now, number, remaining)
+            ..Self::new(now, number, remaining, under_way)
         }
     }
 
-    /// Takes in that `remaining` are left after the grant `newest`. Requests that cost `later` were sent after it, and may be counted already.
+    /// Takes in that `remaining` are left after the grant `newest`. Requests that cost `under_way` have no response, and may
+    /// not be counted yet; those that cost `later` were sent after it, and may be counted already.
     pub(in crate::limiter) fn seen(
         self,
         now: Time,
         newest: u64,
         remaining: u64,
-        later: u64,
+        (under_way, later): (u64, u64),
     ) -> Self {
         let last = newest.saturating_add(remaining);
         let took = self.last.saturating_sub(last).saturating_sub(later);
@@ -81,6 +89,7 @@ impl Others {
         let is_exact = later <= FEW;
         Self {
             took,
+            last: self.last.max(last.saturating_sub(under_way)),
             rate: if is_exact && ours >= MEASURABLE {
                 rate
             } else {
@@ -119,29 +128,37 @@ mod tests {
 
     #[test]
     fn a_client_that_is_alone_sees_no_others_whatever_the_order_of_responses() {
-        let alone = Others::new(at(0), 1, 99);
+        let alone = Others::new(at(0), 1, 99, 0);
+        // Three sent before the first were counted after it.
+        let first = Others::new(at(0), 4, 99, 3).seen(at(1), 20, 80, (0, 0));
+        assert_eq!(first.within(60.0), 0.0);
+        // That none was is known as soon as none is under way.
+        let first = Others::new(at(0), 4, 96, 3).seen(at(1), 20, 80, (0, 0));
+        assert_eq!(first.seen(at(2), 40, 50, (0, 0)).within(1.0), 5.0);
         // The responses to 2 to 5 are missing, and counted.
-        let seen = alone.seen(at(1), 6, 90, 4);
+        let seen = alone.seen(at(1), 6, 90, (0, 4));
         assert_eq!((seen.within(60.0), seen.beside(4)), (0.0, 0.0));
-        let seen = seen.seen(at(20), 40, 60, 0);
+        let seen = seen.seen(at(20), 40, 60, (0, 0));
         assert_eq!((seen.within(60.0), seen.beside(4)), (0.0, 0.0));
     }
 
     #[test]
     fn what_is_missing_beside_our_own_requests_was_taken_by_others() {
         // 40 of ours and 20 of theirs in 10 s.
-        let seen = Others::new(at(0), 1, 99).seen(at(10), 41, 39, 0);
+        let seen = Others::new(at(0), 1, 99, 0).seen(at(10), 41, 39, (0, 0));
         assert_eq!((seen.within(30.0), seen.beside(4)), (60.0, 2.0));
-        let next = seen.next_window(at(60), 80, 99);
+        let next = seen.next_window(at(60), 80, 99, 0);
         assert_eq!(next.within(30.0), 60.0, "as quick as before");
         // In the next window 10 are gone after 10 s.
-        assert_eq!(next.seen(at(70), 95, 74, 0).within(30.0), 30.0);
+        assert_eq!(next.seen(at(70), 95, 74, (0, 0)).within(30.0), 30.0);
     }
 
     #[test]
     fn while_many_responses_are_missing_what_they_take_is_only_raised() {
-        let seen = Others::new(at(0), 1, 99).seen(at(10), 41, 39, 0);
-        let more = seen.next_window(at(60), 80, 99).seen(at(70), 95, 74, 3);
+        let seen = Others::new(at(0), 1, 99, 0).seen(at(10), 41, 39, (0, 0));
+        let more = seen
+            .next_window(at(60), 80, 99, 0)
+            .seen(at(70), 95, 74, (0, 3));
         assert_eq!(more.within(30.0), 60.0);
     }
 }

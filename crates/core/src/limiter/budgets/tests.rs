@@ -53,6 +53,7 @@ fn heard(before: Option<Budget>, now: f64, number: u64, remaining: u64, reset: u
         number,
         told: &told,
         grace: Duration::ZERO,
+        under_way: 0,
         later: 0,
     };
     Budget::heard(before, &news)
@@ -97,6 +98,7 @@ fn hourly(remaining: u64) -> Budget {
         number: 10,
         told: &told,
         grace: Duration::ZERO,
+        under_way: 0,
         later: 0,
     };
     Budget::heard(None, &news)
@@ -163,6 +165,7 @@ fn a_steady_neighbour_is_left_what_it_will_need() {
             number,
             told: &told,
             grace: Duration::ZERO,
+            under_way: 0,
             later: 0,
         };
         Budget::heard(before, &news)
@@ -231,7 +234,7 @@ fn the_window_after_one_that_is_over_is_taken_to_be_as_long_until_an_answer_tell
             .into_iter()
             .collect::<AnnouncedLimits>()
     };
-    budgets.heard(at(0.0), (100, 0), Some(TRIP), &of(0, 5), Duration::ZERO);
+    budgets.heard(at(0.0), (100, 0, 0), Some(TRIP), &of(0, 5), Duration::ZERO);
     assert_eq!(budgets.lapse(at(5.0), 100), Some(at(5.0)));
     // Nothing was left of the one before: one request goes first.
     let due = |budgets: &Budgets, number, seconds, under_way| {
@@ -245,9 +248,15 @@ fn the_window_after_one_that_is_over_is_taken_to_be_as_long_until_an_answer_tell
     assert_eq!(due(&budgets, 101, 5.0, 1), at(7.0));
     assert_eq!(budgets.tightest(at(5.0), 100), None, "no response said so");
     // A late response describes the window before; the response to a later request describes this one.
-    budgets.heard(at(5.1), (99, 0), Some(TRIP), &of(1, 1), Duration::ZERO);
+    budgets.heard(at(5.1), (99, 0, 0), Some(TRIP), &of(1, 1), Duration::ZERO);
     assert_eq!(due(&budgets, 101, 5.0, 1), at(7.0));
-    budgets.heard(at(5.2), (101, 0), Some(TRIP), &of(98, 60), Duration::ZERO);
+    budgets.heard(
+        at(5.2),
+        (101, 0, 0),
+        Some(TRIP),
+        &of(98, 60),
+        Duration::ZERO,
+    );
     assert_eq!(due(&budgets, 198, 5.2, 0), at(5.2));
     assert_eq!(due(&budgets, 199, 5.2, 0), at(65.2));
     // One window is taken for granted, and no more.
@@ -264,7 +273,7 @@ fn the_window_after_one_that_was_not_used_up_needs_no_scout() {
             .into_iter()
             .collect::<AnnouncedLimits>()
     };
-    budgets.heard(at(0.0), (75, 0), Some(TRIP), &of(25, 5), Duration::ZERO);
+    budgets.heard(at(0.0), (75, 0, 0), Some(TRIP), &of(25, 5), Duration::ZERO);
     assert_eq!(budgets.lapse(at(5.0), 75), Some(at(5.0)));
     let due = |number| budgets.due(&sent(number, 5.0), 0, &bounds());
     assert_eq!(due(174), at(5.0));
@@ -280,12 +289,18 @@ fn a_reset_that_is_a_timer_of_its_own_belongs_to_a_window_that_rolls() {
             .into_iter()
             .collect::<AnnouncedLimits>()
     };
-    budgets.heard(at(0.0), (100, 0), Some(TRIP), &of(0, 5), Duration::ZERO);
+    budgets.heard(at(0.0), (100, 0, 0), Some(TRIP), &of(0, 5), Duration::ZERO);
     let _ = budgets.lapse(at(5.0), 100);
-    budgets.heard(at(5.2), (101, 0), Some(TRIP), &of(10, 60), Duration::ZERO);
+    budgets.heard(
+        at(5.2),
+        (101, 0, 0),
+        Some(TRIP),
+        &of(10, 60),
+        Duration::ZERO,
+    );
     assert!(budgets.iter().all(Budget::paces));
     // The reset stays where it is for more than three seconds: it was a burst of somebody else.
-    budgets.heard(at(8.3), (102, 0), Some(TRIP), &of(9, 57), Duration::ZERO);
+    budgets.heard(at(8.3), (102, 0, 0), Some(TRIP), &of(9, 57), Duration::ZERO);
     assert!(!budgets.iter().any(Budget::paces));
 }
 
@@ -301,7 +316,7 @@ fn a_window_that_rolls_is_used_again_as_its_requests_leave_it() {
     for (number, seconds) in [(1, 0.0), (2, 1.0), (3, 2.5)] {
         budgets.heard(
             at(seconds),
-            (number, 0),
+            (number, 0, 0),
             Some(TRIP),
             &told(100 - number),
             Duration::ZERO,
@@ -314,14 +329,14 @@ fn a_window_that_rolls_is_used_again_as_its_requests_leave_it() {
         );
         budgets.sent(&last(number, 3.0));
     }
-    budgets.heard(at(3.1), (100, 0), Some(TRIP), &told(0), Duration::ZERO);
+    budgets.heard(at(3.1), (100, 0, 0), Some(TRIP), &told(0), Duration::ZERO);
     // 60 s and 1.5% after the three.
     let due = budgets.due(&sent(100, 3.0), 0, &bounds());
     assert_eq!(due, at(2.5 + 60.9));
     let whose = |seconds| budgets.used_up(at(seconds), &last(100, 3.0), &told(0));
     assert_eq!(whose(53.4), Some(UsedUp::For(10 * SECOND)));
-    // Others have used it up, too. A twentieth of it has left after three seconds.
-    assert_eq!(whose(62.0), Some(UsedUp::For(Duration::from_millis(3045))));
+    // Ours have left it: others have used it up.
+    assert_eq!(whose(64.0), Some(UsedUp::ByOthers));
 }
 
 #[test]
@@ -339,7 +354,7 @@ fn a_bucket_is_used_up_to_two_requests_and_then_followed() {
     for number in 1..=7 {
         budgets.heard(
             at(0.1),
-            (number, 0),
+            (number, 0, 0),
             Some(TRIP),
             &told(number),
             Duration::ZERO,
@@ -350,7 +365,7 @@ fn a_bucket_is_used_up_to_two_requests_and_then_followed() {
     assert_eq!(due(58), at(0.2) + Duration::from_millis(1005));
     // We have followed it: whoever used up the rest, it is not us.
     let used_up = told(60);
-    budgets.heard(at(0.3), (60, 0), Some(TRIP), &used_up, Duration::ZERO);
+    budgets.heard(at(0.3), (60, 0, 0), Some(TRIP), &used_up, Duration::ZERO);
     let whose = budgets.used_up(at(0.3), &last(60, 0.2), &used_up);
     assert_eq!(whose, Some(UsedUp::ByOthers));
 }
@@ -363,9 +378,9 @@ fn a_window_that_was_used_before_it_began_is_found_out() {
             .into_iter()
             .collect::<AnnouncedLimits>()
     };
-    budgets.heard(at(0.0), (100, 0), Some(TRIP), &of(0, 5), Duration::ZERO);
+    budgets.heard(at(0.0), (100, 0, 0), Some(TRIP), &of(0, 5), Duration::ZERO);
     budgets.lapse(at(5.0), 100);
-    budgets.heard(at(5.1), (101, 0), Some(TRIP), &of(0, 1), Duration::ZERO);
+    budgets.heard(at(5.1), (101, 0, 0), Some(TRIP), &of(0, 1), Duration::ZERO);
     let due = budgets.due(&sent(101, 5.0), 0, &bounds());
     assert_eq!(due, at(6.1));
 }
@@ -386,8 +401,8 @@ fn round_trips_that_differ_make_room_in_a_short_window_of_which_nothing_was_left
             let trip = Duration::from_millis(100 + 80 * (number % 2));
             budgets.lapse(now, number);
             let told = [second(*remaining)].into_iter().collect();
-            budgets.heard(now, (number, 0), Some(trip), &told, Duration::ZERO);
             budgets.sent(&last(number, number as f64 / 10.0));
+            budgets.heard(now, (number, 0, 0), Some(trip), &told, Duration::ZERO);
         }
         // The next one of ten takes the place of the one at 39.1 s.
         let due = budgets.due(&sent(400, 40.0), 0, &bounds());
@@ -427,6 +442,7 @@ fn no_announcement_stops_the_limiter_for_longer_than_the_longest_wait() {
         number: 1,
         told: &told,
         grace: Duration::ZERO,
+        under_way: 0,
         later: 0,
     };
     let nonsense = Budget::heard(None, &news);
@@ -450,7 +466,7 @@ fn each_of_several_limits_is_a_cap_of_its_own() {
     let mut budgets = Budgets::default();
     budgets.heard(
         at(0.0),
-        (1, 0),
+        (1, 0, 0),
         Some(TRIP),
         &minute_and_day(50, 50, 30),
         Duration::ZERO,
@@ -461,7 +477,7 @@ fn each_of_several_limits_is_a_cap_of_its_own() {
     assert_eq!(next(&budgets, 1), of_the_day(50.0));
     budgets.heard(
         at(1.0),
-        (2, 0),
+        (2, 0, 0),
         Some(TRIP),
         &minute_and_day(0, 49, 29),
         Duration::ZERO,
@@ -484,7 +500,7 @@ fn limits_that_take_turns_at_being_the_tightest_are_not_taken_for_a_rolling_one(
         let now = at(number as f64 / 10.0);
         budgets.heard(
             now,
-            (number, 0),
+            (number, 0, 0),
             Some(TRIP),
             &minute_and_day(minute, 3000, 60),
             Duration::ZERO,
@@ -498,7 +514,7 @@ fn a_limit_that_the_newest_answer_does_not_speak_of_counts_no_longer() {
     let mut budgets = Budgets::default();
     budgets.heard(
         at(0.0),
-        (5, 0),
+        (5, 0, 0),
         Some(TRIP),
         &minute_and_day(0, 50, 30),
         Duration::ZERO,
@@ -511,14 +527,14 @@ fn a_limit_that_the_newest_answer_does_not_speak_of_counts_no_longer() {
     // An older response announces another limit, which must not be used.
     let other: AnnouncedLimits = [other].into_iter().collect();
     let before = budgets.clone();
-    budgets.heard(at(0.1), (4, 0), Some(TRIP), &other, Duration::ZERO);
+    budgets.heard(at(0.1), (4, 0, 0), Some(TRIP), &other, Duration::ZERO);
     assert_eq!(budgets.iter().count(), 2);
     assert!(
         before
             .iter()
             .all(|known| budgets.iter().any(|it| it == known))
     );
-    budgets.heard(at(0.2), (6, 0), Some(TRIP), &other, Duration::ZERO);
+    budgets.heard(at(0.2), (6, 0, 0), Some(TRIP), &other, Duration::ZERO);
     assert_eq!(
         budgets.tightest(at(0.2), 6).map(|it| it.limit),
         Some(Some(10))
@@ -543,9 +559,9 @@ fn the_pause_for_a_used_up_window_ends_when_an_earlier_answer_said() {
             .into_iter()
             .collect::<AnnouncedLimits>()
     };
-    budgets.heard(at(0.0), (1, 0), Some(TRIP), &of(5, 5), Duration::ZERO);
+    budgets.heard(at(0.0), (1, 0, 0), Some(TRIP), &of(5, 5), Duration::ZERO);
     // Half a second before the reset, in whole seconds: one.
-    budgets.heard(at(4.5), (6, 0), Some(TRIP), &of(0, 1), Duration::ZERO);
+    budgets.heard(at(4.5), (6, 0, 0), Some(TRIP), &of(0, 1), Duration::ZERO);
     assert_eq!(budgets.pause(at(4.5), SECOND), SECOND / 2);
     // Another limit, of other units, is used up for longer.
     assert_eq!(budgets.pause(at(4.5), 30 * SECOND), 30 * SECOND);

@@ -88,13 +88,16 @@ impl Controller {
             grace,
             announced_by,
             last,
+            under_way,
             ..
         } = &mut self.state;
         *announced_by = grant.number;
         let trip = Some(now.saturating_since(grant.issued_at));
         let budgets = budgets.get_or_insert_default();
         let later = last.number.saturating_sub(grant.number);
-        budgets.heard(now, (grant.number, later), trip, announced, *grace);
+        let others = under_way.saturating_sub(u64::from(grant.cost));
+        let place = (grant.number, others, later);
+        budgets.heard(now, place, trip, announced, *grace);
     }
 
     /// Takes in limits that the response to a request of another controller announced.
@@ -110,7 +113,7 @@ impl Controller {
             ..
         } = &mut self.state;
         let budgets = budgets.get_or_insert_default();
-        budgets.heard(now, (last.number, 0), None, announced, *grace);
+        budgets.heard(now, (last.number, 0, 0), None, announced, *grace);
     }
 
     /// Returns the announced limits as they stand now, and forgets them.
