@@ -44,6 +44,9 @@ const MOST_TOKENS: f64 = 1e15;
 /// allows no burst, which would blur the measurement.
 const LATENESS_SECONDS: f64 = 0.001;
 
+/// Ratio of the maximum and the initial rate up to which the limit counts as known: whoever configures them knows it.
+const NARROW: f64 = 2.0;
+
 /// Tokens at the first announcement, and part of what is left that they are at most.
 const TOKENS_AT_FIRST: u64 = 8;
 const PART_AT_FIRST: u64 = 4;
@@ -202,7 +205,10 @@ impl Controller {
     /// Returns how the rate grows before the first refusal.
     fn search(&self) -> Search {
         if self.state.lineage == 0 {
-            let told = self.state.budgets.is_some() || !self.settings.fixed.is_empty();
+            let law = &self.settings.law;
+            let is_narrow =
+                law.max.as_per_second() <= NARROW * self.settings.initial.as_per_second();
+            let told = self.state.budgets.is_some() || !self.settings.fixed.is_empty() || is_narrow;
             let wanted = self.state.held_by_rate || self.state.held_at_start;
             Search::ByStake { told, wanted }
         } else {
