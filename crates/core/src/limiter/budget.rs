@@ -23,7 +23,7 @@ pub(super) const ROUNDING: Duration = Duration::from_secs(2);
 
 /// Longest window that is not spent up to its reset. Whole seconds can't tell when such a window resets, so our own
 /// requests are counted as in a window that rolls.
-const SHORT: Duration = Duration::from_secs(4);
+pub(super) const SHORT: Duration = Duration::from_secs(4);
 
 /// Part of a limit, and number of requests, left at the end of a window, from which on the next window needs no scout.
 const UNUSED_PART: u64 = 4;

@@ -64,6 +64,7 @@ impl Budgets {
                     grace,
                     under_way,
                     later,
+                    trip: trip.unwrap_or_default(),
                 };
                 *place = Some(Budget::heard(known, &news));
             }

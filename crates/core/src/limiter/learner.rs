@@ -285,7 +285,7 @@ impl Learner {
         }
         match pace.search {
             Search::ByRate => (SEARCH_STEPS * step).max(SEARCH_STEP),
-            Search::ByStake { told, .. } => self.start.step(told).max(step),
+            Search::ByStake { .. } => self.start.step().max(step),
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::budget::{Budget, Kind};
+use super::budget::{Budget, Kind, SHORT};
 use super::rtt::RoundTrips;
 use super::sent_log::WindowLimit;
 use crate::time::Time;
@@ -85,6 +85,9 @@ const GAIN: f64 = 0.1;
 
 /// Part of our pace that stays when nothing is left of a limit that others use, too.
 const SLOWEST: f64 = 0.1;
+
+/// Round trips that a request stays in the log of a rolling window after it has left it.
+const KEPT_TRIPS: f64 = 2.0;
 
 /// Part of a rolling window after which some of the requests of others have left it. They come and go in groups.
 const LEAVING: u32 = 20;
@@ -192,6 +195,14 @@ impl Budget {
             let behind = ahead.checked_sub(sure);
             return behind.map_or(ready, |behind| ready.max(self.paced(sent, behind, of)));
         }
+        if of.window <= SHORT {
+            let free = (sure as f64 * self.share) as u64;
+            let Some(behind) = ahead.checked_sub(free) else {
+                return ready;
+            };
+            let evenly = self.paced(sent, behind, of).saturating_since(last);
+            return ready.max(last + seconds(evenly.as_secs_f64() / self.share.max(LEAST)));
+        }
         // Others see what has become free, too, and send while ours are under way.
         let per_ours = (1.0 - self.share) / self.share.max(LEAST);
         let headroom = (HEADROOM * of.most as f64).max(LEAST_HEADROOM);
@@ -272,7 +283,8 @@ impl Budget {
         let until = match (self.kind(), self.roomy(last, trips)) {
             (Kind::Window, _) | (_, None) => self.until,
             (Kind::Bucket, Some(_)) => now,
-            // Others have used it up, too. The learner finds our share of a short one.
+            // Others have used it up, too, which cannot be told in a second or two. The learner finds our share.
+            (Kind::Rolling, Some(of)) if self.rolls && of.window <= SHORT => now,
             (Kind::Rolling, Some(of)) if self.share < 1.0 && of.window <= FAR => now,
             (Kind::Rolling, Some(of)) if self.share < 1.0 => {
                 let used = self.ours.used(now, of.window);
@@ -290,7 +302,11 @@ impl Budget {
             return;
         }
         if let Some(of) = self.roomy(last, trips) {
-            self.ours.record(last.at, u64::from(last.cost), of);
+            // Requests stay in the log until the responses that count them are here.
+            let trip = trips.map_or(Duration::ZERO, |trips| seconds(KEPT_TRIPS * trips.mean));
+            let window = of.window.saturating_add(trip);
+            self.ours
+                .record(last.at, u64::from(last.cost), WindowLimit { window, ..of });
         }
     }
 }

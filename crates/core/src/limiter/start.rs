@@ -8,11 +8,9 @@ use super::rtt::RoundTrips;
 use crate::rate::Rate;
 use crate::time::Time;
 
-/// Growth per success, per second, before a round trip is known, and at most where the server announces its limits.
+/// Growth per success, per second, before a round trip is known, and at most. After short trips the rate would be far
+/// above any limit before the first response says so.
 const STEP: f64 = 10.0;
-
-/// Shortest round trip that the growth is set by, in seconds.
-const SHORTEST_TRIP: f64 = 0.001;
 
 /// Requests under way at most, if nothing is known of any limit: this many at first, and one for so many successes.
 const FEW: u64 = 4;
@@ -55,10 +53,9 @@ impl Start {
     }
 
     /// Returns the growth of the rate for a success, per second: one more request in each round trip.
-    pub(super) fn step(&self, is_told: bool) -> f64 {
-        let by_trip = |trips: RoundTrips| 1.0 / trips.mean.max(SHORTEST_TRIP);
-        let step = self.trips.map_or(STEP, by_trip);
-        if is_told { step.min(STEP) } else { step }
+    pub(super) fn step(&self) -> f64 {
+        // A round trip of no time gives infinity.
+        self.trips.map_or(STEP, |trips| STEP.min(1.0 / trips.mean))
     }
 
     /// Returns the rate of the successes lately, out of `accepted`; `None` without one.
@@ -93,13 +90,15 @@ mod tests {
     #[test]
     fn each_success_lets_one_more_request_go_in_each_round_trip() {
         let mut start = Start::new(at(0));
-        assert_eq!(start.step(false), 10.0);
-        start.succeeded(at(50), 50 * MILLI, 0);
-        assert_eq!((start.step(false), start.step(true)), (20.0, 10.0));
-        // A round trip of no time is no reason for an infinite rate.
-        let mut start = Start::new(at(0));
-        start.succeeded(at(0), Duration::ZERO, 0);
-        assert_eq!(start.step(false), 1000.0);
+        assert_eq!(start.step(), 10.0);
+        start.succeeded(at(200), 200 * MILLI, 0);
+        assert_eq!(start.step(), 5.0);
+        // After short round trips it grows no faster.
+        for trip in [0, 50] {
+            let mut start = Start::new(at(0));
+            start.succeeded(at(trip), trip * MILLI, 0);
+            assert_eq!(start.step(), 10.0);
+        }
     }
 
     #[test]

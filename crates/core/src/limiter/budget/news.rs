@@ -25,6 +25,8 @@ pub(in crate::limiter) struct News<'a> {
     /// Number of the grant that the response belongs to.
     pub(in crate::limiter) number: u64,
     pub(in crate::limiter) told: &'a Announced,
+    /// How long the round trip took; zero if that is not known.
+    pub(in crate::limiter) trip: Duration,
     /// Time that is added to the reset.
     pub(in crate::limiter) grace: Duration,
     /// Cost of the other grants whose responses are missing, and of all grants after it. The server may have counted
@@ -144,10 +146,7 @@ impl Budget {
         }
         if rolls {
             next.reading = before.reading;
-            if news.told.remaining > 0 {
-                // Else it may be a refusal, which does not move the reset.
-                next.compare(news.now);
-            }
+            next.compare(news.now);
         }
         next.logged(Some(before), news)
     }
@@ -191,7 +190,8 @@ impl Budget {
             },
             |before| before.ours,
         );
-        let used = ours.used(news.now, of.window);
+        // The window of the response ended when its request arrived, at most a round trip ago.
+        let used = ours.used(news.now, of.window.saturating_add(news.trip));
         let gone = of.most.saturating_sub(self.remaining);
         let share = used as f64 / gone.max(1) as f64;
         Self {

@@ -22,6 +22,7 @@ fn sent(number: u64, seconds: f64) -> SentSoFar {
     SentSoFar {
         last: last(number, seconds),
         under_way: 0,
+        trip: TRIP,
     }
 }
 
@@ -54,6 +55,7 @@ fn heard(before: Option<Budget>, now: f64, number: u64, remaining: u64, reset: u
         told: &told,
         grace: Duration::ZERO,
         under_way: 0,
+        trip: TRIP,
         later: 0,
     };
     Budget::heard(before, &news)
@@ -99,6 +101,7 @@ fn hourly(remaining: u64) -> Budget {
         told: &told,
         grace: Duration::ZERO,
         under_way: 0,
+        trip: TRIP,
         later: 0,
     };
     Budget::heard(None, &news)
@@ -166,6 +169,7 @@ fn a_steady_neighbour_is_left_what_it_will_need() {
             told: &told,
             grace: Duration::ZERO,
             under_way: 0,
+            trip: TRIP,
             later: 0,
         };
         Budget::heard(before, &news)
@@ -443,6 +447,7 @@ fn no_announcement_stops_the_limiter_for_longer_than_the_longest_wait() {
         told: &told,
         grace: Duration::ZERO,
         under_way: 0,
+        trip: TRIP,
         later: 0,
     };
     let nonsense = Budget::heard(None, &news);

@@ -71,12 +71,12 @@ fn one_client_is_almost_never_refused() {
 #[test]
 fn clients_that_share_a_limit_use_it_and_are_rarely_refused() {
     let limits = [
-        ("fixed-window:180/60s", 0.97, 0.015),
-        ("token-bucket:10/s,burst=20", 0.97, 0.015),
-        // Nobody knows when the requests of others leave the window.
-        ("sliding-window:300/60s", 0.8, 0.09),
+        ("fixed-window:180/60s", 0.97),
+        ("token-bucket:10/s,burst=20", 0.97),
+        // A refusal names the time until the whole window is available again.
+        ("sliding-window:300/60s", 0.5),
     ];
-    for (text, least, most) in limits {
+    for (text, least) in limits {
         for (hint, seed) in [(LimitHint::Headers, 1), (LimitHint::HeadersRoundedDown, 2)] {
             let limit: Limit = text.parse().expect(text);
             let config = ApiRateConfig {
@@ -98,7 +98,7 @@ fn clients_that_share_a_limit_use_it_and_are_rarely_refused() {
                 "{text}, {hint:?}: {:.2}% refused, {used:.3} used",
                 refused * 100.0
             );
-            assert!(refused < most, "{text}, {hint:?}: {refused:.4} refused");
+            assert!(refused < 0.015, "{text}, {hint:?}: {refused:.4} refused");
             assert!(
                 used > least,
                 "{text}, {hint:?}: {used:.3} of the limit used"
