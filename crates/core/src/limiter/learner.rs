@@ -131,6 +131,11 @@ impl Learner {
         Some(Learned::new(Some(proven), rate, self.last_pause, unix_now))
     }
 
+    /// Returns what the next run can start from if the limit is known to be `rate`.
+    pub(crate) fn learned_as(&self, rate: Rate, unix_now: Duration) -> Learned {
+        Learned::new(Some(rate), rate, self.last_pause, unix_now)
+    }
+
     /// Returns whether a request was ever refused. From then on bursts would only blur the measurements.
     pub(crate) fn has_met_the_limit(&self) -> bool {
         self.refused_once || self.epoch.is_some()
@@ -202,6 +207,12 @@ impl Learner {
     pub(crate) const fn interrupted(&mut self) {
         self.epoch = None;
         self.probe = None;
+    }
+
+    /// Takes note that the learned rate does not count for a while: no outcome is waited for.
+    pub(crate) fn suspended(&mut self) {
+        self.interrupted();
+        self.canary.stand_down();
     }
 
     /// Counts a success.

@@ -77,6 +77,11 @@ impl Arrivals {
         self.jitter
     }
 
+    /// Returns the least round trip of accepted requests in seconds.
+    pub(super) const fn least_accepted(&self) -> f64 {
+        self.least[0]
+    }
+
     /// Returns a time of the limiter's clock as seconds since the origin.
     pub(super) fn seconds(&self, at: Time) -> f64 {
         at.saturating_since(self.origin).as_secs_f64()

@@ -90,3 +90,36 @@ fn a_limit_that_was_halved_is_no_longer_told() {
     });
     assert_ne!(heard.as_deref(), Some("100 requests per 10 s"));
 }
+
+/// Returns the share of the limit that one client uses from the fifth minute on, and the share that is refused.
+fn used(limit: &str, hint: LimitHint) -> (f64, f64) {
+    let limit: Limit = limit.parse().expect("a limit");
+    let mut scenario = Scenario::new([limit]);
+    scenario.hint = hint;
+    let config = ApiRateConfig {
+        max_rate: 100.0,
+        ..ApiRateConfig::default()
+    };
+    let client = learned(&config).expect("valid rates");
+    let (report, _) = run(&scenario, vec![client], 7);
+    let (from, to) = (Duration::from_secs(300), Duration::from_secs(1800));
+    let possible = limit.per_second().expect("not of concurrency") * 1500.0;
+    let used = report.accepted(from, to) as f64 / possible;
+    (used, report.refused_share(from, to))
+}
+
+#[test]
+fn a_window_whose_law_is_known_is_used_up() {
+    for limit in [
+        "fixed-window:200/60s,phase=17s",
+        "fixed-window:200/60s,from=first",
+        "fixed-window:100/10s,phase=3s",
+        "fixed-window:100/10s,from=first",
+    ] {
+        for hint in [LimitHint::None, LimitHint::RetryAfter] {
+            let (used, refused) = used(limit, hint);
+            assert!(used > 0.975, "{limit}, {hint:?}: {used}");
+            assert!(refused < 0.006, "{limit}, {hint:?}: {refused}");
+        }
+    }
+}
