@@ -230,7 +230,7 @@ impl Inference {
         let arrival = match outcome {
             Outcome::Success { .. } => Some(Arrival::Accepted { cost: grant.cost }),
             Outcome::Refused { hint, .. } => Some(Arrival::Refused {
-                hint: hint.map(|hint| hint.as_secs_f64()),
+                hint: hint.map(|hint| hint.as_secs_f32()),
             }),
             Outcome::Failed | Outcome::Neutral | Outcome::Unused => None,
         };
@@ -239,7 +239,7 @@ impl Inference {
         while let Some((at, arrival)) = self.arrivals.next(now) {
             match arrival {
                 Arrival::Accepted { cost } => self.accept(at, cost),
-                Arrival::Refused { hint } => self.refuse(at, hint),
+                Arrival::Refused { hint } => self.refuse(at, hint.map(f64::from)),
             }
         }
     }

@@ -36,7 +36,7 @@ pub(super) enum Arrival {
     },
     Refused {
         /// Seconds that the server asked to wait, counted from the arrival.
-        hint: Option<f64>,
+        hint: Option<f32>,
     },
 }
 
@@ -45,7 +45,8 @@ pub(super) enum Arrival {
 struct Sent {
     number: u64,
     sent: f64,
-    arrived: f64,
+    /// Seconds that the way there took longer than the least.
+    delay: f32,
     outcome: Option<Arrival>,
 }
 
@@ -101,7 +102,7 @@ impl Arrivals {
         self.requests.push_back(Sent {
             number,
             sent,
-            arrived: sent,
+            delay: 0.0,
             outcome: None,
         });
     }
@@ -139,7 +140,7 @@ impl Arrivals {
         self.jitter += JITTER_GAIN * step.clamp(JITTER_STEP.0, JITTER_STEP.1);
         self.jitter = self.jitter.clamp(JITTER.0, JITTER.1);
         if let Some(request) = self.requests.get_mut(at) {
-            request.arrived = sent + excess / 2.0;
+            request.delay = (excess / 2.0) as f32;
             request.outcome = Some(outcome);
         }
     }
@@ -154,7 +155,7 @@ impl Arrivals {
             }
             self.requests.pop_front();
             if let Some(outcome) = front.outcome {
-                self.latest = self.latest.max(front.arrived);
+                self.latest = self.latest.max(front.sent + f64::from(front.delay));
                 return Some((self.latest, outcome));
             }
         }
