@@ -172,7 +172,8 @@ impl Controller {
             return None;
         }
         let learned = learned.unwrap_or(Learned::new(None, rate, Duration::ZERO, unix_now));
-        Some(learned.with_known_limits(known))
+        let windows = self.windows_to_remember(now, unix_now);
+        Some(learned.with_known_limits(known).with_hidden_window(windows))
     }
 
     /// Starts from what an earlier run learned, instead of searching. Does not search less where learning is off, or if
@@ -187,7 +188,9 @@ impl Controller {
         match (ceiling, &mut self.state.learner) {
             (Some(ceiling), Some(learner)) => {
                 let to = law.within(learner.restore(now, ceiling, learned));
-                self.moved(now, to)
+                let change = self.moved(now, to);
+                self.restore_windows(now, learned, unix_now);
+                change
             }
             _ => Change::Nothing,
         }

@@ -215,6 +215,25 @@ impl Learner {
         self.canary.stand_down();
     }
 
+    /// Takes note of a request that is sent by a known window instead of the rate.
+    pub(crate) fn sent_by_window(&mut self, now: Time, waited: bool, rate: Rate) {
+        let _ = self.ledger.send(now, waited, Time::ZERO, rate);
+    }
+
+    /// Takes note that a known window of this length began: from there what the limit allows is measured.
+    pub(crate) fn window_began(&mut self, at: Time, length: Duration) {
+        self.ledger.mark(at, length);
+    }
+
+    /// Goes on at a ceiling after windows that were spent, to be confirmed by a short hold. Returns the rate to go on at.
+    pub(crate) fn after_windows(&mut self, now: Time, ceiling: Rate) -> Rate {
+        let learned = Learned::new(Some(ceiling), ceiling, self.last_pause, Duration::ZERO);
+        let (ledger, windows) = (self.ledger, self.windows.take());
+        let rate = self.restore(now, ceiling, &learned);
+        (self.ledger, self.windows) = (ledger, windows);
+        rate
+    }
+
     /// Counts a success.
     pub(crate) fn count(&mut self, grant: &Grant) {
         self.ledger.count(grant.cost);

@@ -9,12 +9,24 @@ use std::time::Duration;
 
 use super::grant::Grant;
 use super::inference::{InferredLimit, LimitKind};
+use super::learned::RememberedWindow;
 use crate::rate::Rate;
 use crate::time::Time;
 
 /// Points for surprises at which the law is given up, and quiet windows that make up for all.
 const MOST_ODD: u32 = 4;
 const CALM: u32 = 6;
+
+/// The same points for a law of an earlier run, until so many quiet windows have followed each other.
+const MOST_ODD_ON_TRIAL: u32 = 2;
+const TRUSTED: u32 = 3;
+
+/// Lengths of windows that are taken over from an earlier run: those that are found, see [`super::inference`].
+const REMEMBERED: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(4)..=Duration::from_secs(3600);
+
+/// How much the wall clock may have moved against the server's between two runs.
+const CLOCKS_DIFFER: Duration = Duration::from_millis(100);
 
 /// Requests between two tests, and the bounds of the time between them.
 const REQUESTS_PER_TEST: f64 = 250.0;
@@ -40,8 +52,9 @@ const GROWING_SHARE: u64 = 4;
 /// Part of the number at which a refusal can't come from a limit that was halved.
 const FAR_TOO_EARLY: f64 = 0.45;
 
-/// Smallest number of requests in a window that is spent by its number.
+/// Smallest and largest number of requests in a window that is spent by its number.
 const LEAST: u64 = 3;
+const MOST: u64 = 1_000_000_000;
 
 /// The windows of a hidden limit, spent one after the other.
 #[derive(Debug, Clone)]
@@ -53,8 +66,8 @@ pub(crate) struct WindowSpending {
     length: Duration,
     /// How much the ways of two requests differ.
     jitter: Duration,
-    /// Earliest and latest beginning of the current window.
-    begins: [Time; 2],
+    /// Earliest and latest end of the current window. It may have begun before the clock did.
+    ends: [Time; 2],
     /// Whether the current window has begun. One that begins with its first request waits for it.
     is_open: bool,
     /// When the first request of the next window may go, after one that came too early.
@@ -82,6 +95,8 @@ pub(crate) struct WindowSpending {
     next_test: Time,
     has_hints: bool,
     entered: Time,
+    /// Whether the law comes from an earlier run, and few windows have confirmed it.
+    is_on_trial: bool,
 }
 
 /// When the next request may go.
@@ -109,7 +124,7 @@ impl WindowSpending {
             confirmed: limit.count,
             length: limit.window,
             jitter,
-            begins,
+            ends: begins.map(|at| at + limit.window),
             is_open: true,
             again_at: now,
             too_early: None,
@@ -128,13 +143,102 @@ impl WindowSpending {
             next_test: now,
             has_hints: false,
             entered: now,
+            is_on_trial: false,
         })
     }
 
+    /// Goes on with the windows of an earlier run, which are on trial. `unix_now` is what the wall clock shows. `None` if
+    /// they can't be spent.
+    pub(crate) fn remembered(
+        window: &RememberedWindow,
+        jitter: Duration,
+        (now, unix_now): (Time, Duration),
+        last: u64,
+    ) -> Option<Self> {
+        let RememberedWindow {
+            kind,
+            count,
+            length,
+            ..
+        } = *window;
+        let zone = window.ends_until.checked_sub(window.ends_from)? + 2 * CLOCKS_DIFFER;
+        let is_plausible = REMEMBERED.contains(&length)
+            && (LEAST..=MOST).contains(&count)
+            && zone < length
+            && kind != LimitKind::SlidingWindow;
+        if !is_plausible {
+            return None;
+        }
+        let is_from_first = kind == LimitKind::WindowFromFirst;
+        let ends = window.ends_until + CLOCKS_DIFFER;
+        let left = if is_from_first {
+            // Of the window that a request of the earlier run began, if it is not over.
+            ends.saturating_sub(unix_now).min(length)
+        } else {
+            let past = unix_now.saturating_sub(ends).as_nanos() % length.as_nanos();
+            let ahead = ends.saturating_sub(unix_now).as_nanos() % length.as_nanos();
+            let left = if ahead > 0 {
+                ahead
+            } else {
+                length.as_nanos() - past
+            };
+            Duration::from_nanos(u64::try_from(left).ok()?)
+        };
+        let latest = now + left;
+        // Who has sent nothing for a whole window has all of this one.
+        let is_unused = unix_now.saturating_sub(window.last_used) >= length + CLOCKS_DIFFER;
+        Some(Self {
+            kind,
+            number: count,
+            confirmed: count,
+            length,
+            jitter,
+            ends: [before(latest, zone), latest],
+            is_open: !is_from_first,
+            again_at: if is_from_first { latest } else { now },
+            too_early: None,
+            base: last,
+            sent: 0,
+            accepted: 0,
+            in_flight: 0,
+            is_full: !is_from_first && !is_unused,
+            ended_early: false,
+            is_lowered: false,
+            grows: false,
+            windows: 0,
+            odd: 0,
+            calm: 0,
+            // The earlier run has tested it.
+            tests: FIRST_TESTS,
+            next_test: now + Duration::from_secs_f64(test_interval(length, count)),
+            has_hints: false,
+            entered: now,
+            is_on_trial: true,
+        })
+    }
+
+    /// Returns the law for the next run. `last` is when the last request was sent.
+    pub(crate) fn to_remember(
+        &self,
+        last: Time,
+        (now, unix_now): (Time, Duration),
+    ) -> RememberedWindow {
+        let unix = |at: Time| {
+            (unix_now + at.saturating_since(now)).saturating_sub(now.saturating_since(at))
+        };
+        RememberedWindow {
+            kind: self.kind,
+            count: self.confirmed,
+            length: self.length,
+            ends_from: unix(self.ends[0]),
+            ends_until: unix(self.ends[1]),
+            last_used: unix(last),
+        }
+    }
+
     /// Sets whether the server names the wait of a refused test in whole seconds.
-    pub(crate) fn with_hints(mut self, has_hints: bool) -> Self {
+    pub(crate) const fn set_hints(&mut self, has_hints: bool) {
         self.has_hints = has_hints;
-        self
     }
 
     /// Returns the rate that the law amounts to.
@@ -144,7 +248,17 @@ impl WindowSpending {
 
     /// Returns whether the law fits too badly to go on.
     pub(crate) const fn is_refuted(&self) -> bool {
-        self.odd >= MOST_ODD || self.number < LEAST
+        let most = if self.is_on_trial {
+            MOST_ODD_ON_TRIAL
+        } else {
+            MOST_ODD
+        };
+        self.odd >= most || self.number < LEAST
+    }
+
+    /// Returns the length of a window.
+    pub(crate) const fn length(&self) -> Duration {
+        self.length
     }
 
     /// Returns when the law began to be spent.
@@ -160,15 +274,16 @@ impl WindowSpending {
     /// Takes over what became known about the beginning of windows on a grid.
     pub(crate) fn aim(&mut self, limit: &InferredLimit) {
         if let (LimitKind::FixedWindow, Some(begins)) = (self.kind, limit.begins) {
-            if begins[1] >= self.begins[0] && begins[0] <= self.begins[1] {
-                self.begins = begins;
+            let ends = begins.map(|at| at + self.length);
+            if ends[1] >= self.ends[0] && ends[0] <= self.ends[1] {
+                self.ends = ends;
             }
         }
     }
 
     /// Returns the time from which on a request may come too late for the current window.
     fn ends(&self) -> Time {
-        before(self.begins[0] + self.length, self.jitter)
+        before(self.ends[0], self.jitter)
     }
 
     /// Returns the time from which on the next window has surely begun.
@@ -178,7 +293,7 @@ impl WindowSpending {
             LimitKind::FixedWindow => Duration::ZERO,
             _ => self.jitter.mul_f64(0.3),
         };
-        self.begins[1] + self.length + margin
+        self.ends[1] + margin
     }
 
     /// Moves on to the window at `now`. `last` is the number of the last grant.
@@ -196,6 +311,7 @@ impl WindowSpending {
             if self.calm >= CALM {
                 self.odd = 0;
             }
+            self.is_on_trial &= self.calm < TRUSTED;
         }
         self.windows += 1;
         (self.base, self.sent, self.accepted, self.in_flight) = (last, 0, 0, 0);
@@ -204,9 +320,9 @@ impl WindowSpending {
         (self.is_full, self.ended_early) = (false, false);
         if self.kind == LimitKind::FixedWindow {
             let past =
-                now.saturating_since(self.begins[1]).as_nanos() / self.length.as_nanos().max(1);
-            let past = u32::try_from(past).unwrap_or(u32::MAX);
-            self.begins = self.begins.map(|at| at + self.length.saturating_mul(past));
+                now.saturating_since(self.ends[1]).as_nanos() / self.length.as_nanos().max(1);
+            let past = u32::try_from(past).unwrap_or(u32::MAX).saturating_add(1);
+            self.ends = self.ends.map(|at| at + self.length.saturating_mul(past));
         } else {
             self.is_open = false;
         }
@@ -236,8 +352,9 @@ impl WindowSpending {
             }
             if self.spreads() {
                 let share = SPREAD * self.sent as f64 / self.number as f64;
-                let lasts = self.ends().saturating_since(self.begins[1]);
-                return WindowTurn::At(self.begins[1] + lasts.mul_f64(share));
+                let begins = before(self.ends[1], self.length);
+                let lasts = self.ends().saturating_since(begins);
+                return WindowTurn::At(begins + lasts.mul_f64(share));
             }
             return WindowTurn::At(now);
         }
@@ -290,14 +407,13 @@ impl WindowSpending {
         if !self.is_open {
             self.is_open = true;
             self.base = grant.number.saturating_sub(u64::from(grant.cost));
-            self.begins = [grant.issued_at, grant.issued_at + self.jitter];
+            self.ends = [grant.issued_at, grant.issued_at + self.jitter].map(|at| at + self.length);
         }
         self.sent += u64::from(grant.cost);
         self.in_flight += u64::from(grant.cost);
         if self.sent > self.number && !self.grows {
             self.tests += 1;
-            let interval = REQUESTS_PER_TEST * self.length.as_secs_f64() / self.number as f64;
-            let interval = interval.clamp(TEST_INTERVAL.0, TEST_INTERVAL.1);
+            let interval = test_interval(self.length, self.number);
             if self.tests >= FIRST_TESTS {
                 self.next_test = grant.issued_at + Duration::from_secs_f64(interval);
             }
@@ -321,17 +437,20 @@ impl WindowSpending {
         }
     }
 
-    /// Takes in an accepted request. `excess` is how much longer its round trip was than the shortest one.
-    pub(crate) fn accepted(&mut self, grant: &Grant, excess: Duration) {
+    /// Takes in an accepted request. `excess` is how much longer its round trip was than the shortest one. Returns whether
+    /// it is the first one of its window.
+    pub(crate) fn accepted(&mut self, grant: &Grant, excess: Duration) -> bool {
         if !self.is_of_window(grant) {
-            return;
+            return false;
         }
+        let is_first = self.accepted == 0;
         let cost = u64::from(grant.cost);
         self.in_flight = self.in_flight.saturating_sub(cost);
         self.accepted += cost;
-        if self.kind == LimitKind::WindowFromFirst && grant.issued_at >= self.begins[0] {
+        let may_begin_it = grant.issued_at + self.length >= self.ends[0];
+        if self.kind == LimitKind::WindowFromFirst && may_begin_it {
             // It arrived in this window, which had begun by then.
-            self.begins[1] = self.begins[1].min(grant.issued_at + excess);
+            self.ends[1] = self.ends[1].min(grant.issued_at + excess + self.length);
         }
         if grant.number - self.base > self.number && !self.is_full {
             if self.tests % LATE_TEST == 2 && !self.grows {
@@ -348,6 +467,7 @@ impl WindowSpending {
                 self.grows = true;
             }
         }
+        is_first
     }
 
     /// Takes in a refused request. Returns whether the window ended before its number was reached.
@@ -388,6 +508,12 @@ impl WindowSpending {
         self.next_test = now;
         true
     }
+}
+
+/// Returns the seconds between two tests of this law.
+fn test_interval(length: Duration, number: u64) -> f64 {
+    let interval = REQUESTS_PER_TEST * length.as_secs_f64() / number as f64;
+    interval.clamp(TEST_INTERVAL.0, TEST_INTERVAL.1)
 }
 
 /// Returns the time by this much earlier.

@@ -109,7 +109,10 @@ impl Controller {
         let turns = breaker.as_ref().map_or(0, Breaker::turns);
         let trial = breaker.as_mut().is_some_and(|breaker| breaker.release(now));
         let canary = match learner {
-            Some(_) if self.windows.are_spent() => false,
+            Some(learner) if self.windows.are_spent() => {
+                learner.sent_by_window(now, waited, *rate);
+                false
+            }
             Some(learner) => learner.grant(now, waited, *cooldown_until, *rate),
             None => false,
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Controller;
 use crate::limiter::grant::Grant;
 use crate::limiter::inference::InferredLimit;
-use crate::limiter::learned::Learned;
+use crate::limiter::learned::{Learned, RememberedWindow};
 use crate::limiter::window_spending::{WindowSpending, WindowTurn};
 use crate::rate::Rate;
 use crate::time::Time;
@@ -41,10 +41,18 @@ impl Controller {
 
     /// Takes in an accepted request. Returns whether windows are spent.
     pub(super) fn windows_accepted(&mut self, now: Time, grant: &Grant) -> bool {
-        if let (Some(spending), Some(inference)) = (&mut self.windows.spending, &self.inference) {
-            spending.accepted(grant, inference.excess(grant, now));
+        let (Some(spending), Some(inference)) = (&mut self.windows.spending, &self.inference)
+        else {
+            return false;
+        };
+        let is_first = spending.accepted(grant, inference.excess(grant, now));
+        if let Some(learner) = &mut self.state.learner {
+            if is_first {
+                learner.window_began(grant.issued_at, spending.length());
+            }
+            learner.count(grant);
         }
-        self.windows.are_spent()
+        true
     }
 
     /// Begins to spend windows, goes on to others, or gives them up.
@@ -65,7 +73,10 @@ impl Controller {
             return;
         };
         match &mut self.windows.spending {
-            Some(spending) if spending.is_of(found) => spending.aim(found),
+            Some(spending) if spending.is_of(found) => {
+                spending.aim(found);
+                spending.set_hints(inference.has_hints());
+            }
             // Another law has to be sure: ours makes the server look as it expects.
             Some(_) if inference.found().map(InferredLimit::law) != Some(found.law()) => {}
             _ if now < self.windows.not_before || self.state.budgets.is_some() => {}
@@ -74,11 +85,39 @@ impl Controller {
                 let sent = (!inference.is_blocked()).then_some(in_flight + 1);
                 let last = self.state.last.number;
                 let spending = WindowSpending::new(found, inference.jitter(), now, last, sent);
-                let spending = spending.map(|it| it.with_hints(inference.has_hints()));
-                if let Some(spending) = spending {
+                if let Some(mut spending) = spending {
+                    spending.set_hints(inference.has_hints());
                     self.enter_windows(now, spending);
                 }
             }
+        }
+    }
+
+    /// Returns the law of the spent windows, for the next run.
+    pub(super) fn windows_to_remember(
+        &self,
+        now: Time,
+        unix: Duration,
+    ) -> Option<RememberedWindow> {
+        let spending = self.windows.spending.as_ref()?;
+        Some(spending.to_remember(self.state.last.at, (now, unix)))
+    }
+
+    /// Goes on with windows that an earlier run spent, if it has left any.
+    pub(super) fn restore_windows(&mut self, now: Time, learned: &Learned, unix: Duration) {
+        let Some(inference) = self
+            .inference
+            .as_ref()
+            .filter(|_| self.state.budgets.is_none())
+        else {
+            return;
+        };
+        let window = learned.hidden_window(unix);
+        let last = self.state.last.number;
+        let spending = window
+            .and_then(|it| WindowSpending::remembered(it, inference.jitter(), (now, unix), last));
+        if let Some(spending) = spending {
+            self.enter_windows(now, spending);
         }
     }
 
@@ -117,8 +156,7 @@ impl Controller {
             is_short || SAME.contains(&ratio)
         });
         let ceiling = kept.unwrap_or(rate);
-        let learned = Learned::new(Some(ceiling), rate, learner.last_pause, Duration::ZERO);
-        let to = law.within(learner.restore(now, ceiling, &learned));
+        let to = law.within(learner.after_windows(now, ceiling));
         self.change_rate(now, to);
     }
 }

@@ -66,7 +66,7 @@ impl Caller {
 
     fn accepted(&mut self, now: f64) {
         let grant = self.send(now);
-        self.spending.accepted(&grant, Duration::ZERO);
+        let _ = self.spending.accepted(&grant, Duration::ZERO);
     }
 
     fn refused(&mut self, now: f64) {
@@ -123,7 +123,7 @@ fn tests_are_a_minute_apart_and_wait_until_no_other_request_is_in_flight() {
     let grants: Vec<Grant> = (0..10).map(|_| caller.send(122.0)).collect();
     assert_eq!(caller.turn(122.0), None);
     for grant in &grants {
-        caller.spending.accepted(grant, Duration::ZERO);
+        let _ = caller.spending.accepted(grant, Duration::ZERO);
     }
     caller.refused(122.0);
     // The second one comes at the end of the next window: windows may be shorter than believed.
@@ -169,6 +169,116 @@ fn a_first_request_that_comes_too_early_is_sent_again_a_little_later() {
     assert_eq!(caller.turn(123.7).map(|time| time > at(123.7)), Some(true));
 }
 
+/// What the wall clock shows when the limiter's own clock shows 100 s.
+const UNIX: Duration = Duration::from_secs(1_700_000_000);
+
+/// Returns a window of 10 requests per minute that ended `ends` seconds before or after, and was used `used` ago.
+fn window(kind: LimitKind, ends: i64, used: u64) -> RememberedWindow {
+    let ends = Duration::from_secs(UNIX.as_secs().saturating_add_signed(ends));
+    RememberedWindow {
+        kind,
+        count: 10,
+        length: MINUTE,
+        ends_from: ends,
+        ends_until: ends,
+        last_used: UNIX - Duration::from_secs(used),
+    }
+}
+
+fn remembered(window: &RememberedWindow) -> Option<Caller> {
+    let spending = WindowSpending::remembered(window, JITTER, (at(100.0), UNIX), 0)?;
+    Some(Caller {
+        spending,
+        number: 0,
+    })
+}
+
+#[test]
+fn after_a_whole_window_without_requests_the_next_run_begins_at_once() {
+    let (grid, first) = (LimitKind::FixedWindow, LimitKind::WindowFromFirst);
+    // Windows on a grid end 20 s after every full minute here, a tenth of a second later if the clocks differ.
+    for (kind, ends, used, next) in [
+        (grid, -3_580, 3_600, 100.0),
+        (grid, 20, 59, 120.1),
+        (grid, -40, 59, 120.1),
+        (first, -3_580, 3_600, 100.0),
+        (first, 20, 30, 120.13),
+        (first, -1, 50, 100.0),
+    ] {
+        let mut caller = remembered(&window(kind, ends, used)).expect("a law");
+        let turn = caller.turn(100.0).map(|time| time.max(at(next)));
+        assert_eq!(turn, Some(at(next)), "{kind:?}, ends {ends}, used {used}");
+        let mut caller = remembered(&window(kind, ends, used)).expect("a law");
+        caller.spending.advance(at(next), 0);
+        (0..10).for_each(|_| caller.accepted(next));
+        assert_ne!(caller.turn(next), Some(at(next)), "the number is spent");
+    }
+}
+
+#[test]
+fn a_law_of_an_earlier_run_is_dropped_at_the_second_surprise() {
+    let law = window(LimitKind::FixedWindow, -3_580, 3_600);
+    let mut caller = remembered(&law).expect("a law");
+    caller.spend(100.0, 7);
+    assert!(!caller.spending.is_refuted());
+    caller.accepted(120.1);
+    let spread = caller.turn(120.1).expect("one after the other");
+    caller.refused(spread.as_nanos() as f64 / 1e9);
+    assert!(caller.spending.is_refuted());
+
+    let mut caller = remembered(&law).expect("a law");
+    for start in [100.0, 120.2, 180.2] {
+        (0..10).for_each(|_| caller.accepted(start));
+    }
+    caller.spend(240.2, 8);
+    assert!(!caller.spending.is_on_trial, "three windows confirmed it");
+}
+
+#[test]
+fn what_is_remembered_is_the_law_that_was_spent() {
+    let mut caller = remembered(&window(LimitKind::FixedWindow, 20, 0)).expect("a law");
+    caller.accepted(120.2);
+    let later = (at(130.0), UNIX + Duration::from_secs(30));
+    let law = caller.spending.to_remember(at(120.2), later);
+    assert_eq!(law.count, 10);
+    assert_eq!(law.ends_until, UNIX + Duration::from_millis(80_100));
+    assert_eq!(law.ends_from, UNIX + Duration::from_millis(79_900));
+    assert_eq!(law.last_used, UNIX + Duration::from_millis(20_200));
+}
+
+#[test]
+fn what_is_no_law_that_would_be_found_is_not_taken_over() {
+    let law = window(LimitKind::FixedWindow, 20, 0);
+    assert!(remembered(&law).is_some());
+    let reversed = RememberedWindow {
+        ends_from: law.ends_until + MINUTE,
+        ..law
+    };
+    let vague = RememberedWindow {
+        ends_from: law.ends_until - MINUTE,
+        ..law
+    };
+    for wrong in [
+        reversed,
+        vague,
+        RememberedWindow { count: 0, ..law },
+        RememberedWindow {
+            count: u64::MAX,
+            ..law
+        },
+        RememberedWindow {
+            length: Duration::ZERO,
+            ..law
+        },
+        RememberedWindow {
+            length: Duration::MAX,
+            ..law
+        },
+    ] {
+        assert!(remembered(&wrong).is_none(), "{wrong:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 64 }))]
 
@@ -195,7 +305,7 @@ proptest! {
             };
             out.remove(0);
             match step {
-                1 | 2 => caller.spending.accepted(&grant, Duration::from_millis(millis)),
+                1 | 2 => { caller.spending.accepted(&grant, Duration::from_millis(millis)); }
                 3 => { caller.spending.refused(at(now), &grant); }
                 _ => caller.spending.returned(&grant, false),
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use api_ratelimiter_core::config::ApiRateConfig;
 
 use crate::rules::Limit;
-use crate::world::{LimitHint, Neighbour, Scenario, learned, run};
+use crate::world::{Demand, LimitHint, Neighbour, Scenario, learned, run};
 
 /// Returns what one client says about these limits after a quarter of an hour.
 fn said(limits: &str, hint: LimitHint, change: impl FnOnce(&mut Scenario)) -> Option<String> {
@@ -121,5 +121,61 @@ fn a_window_whose_law_is_known_is_used_up() {
             assert!(used > 0.975, "{limit}, {hint:?}: {used}");
             assert!(refused < 0.006, "{limit}, {hint:?}: {refused}");
         }
+    }
+}
+
+/// Returns the seconds and the refused requests of a job of a client that has learned for a quarter of an hour before,
+/// an hour ago. The limit may be another one by then.
+fn after_restart(limit: &str, then: &str, requests: u64) -> (f64, usize) {
+    let config = ApiRateConfig {
+        max_rate: 100.0,
+        ..ApiRateConfig::default()
+    };
+    let client = learned(&config).expect("valid rates");
+    let mut before = Scenario::new([limit.parse::<Limit>().expect("a limit")]);
+    before.length = Duration::from_secs(900);
+    let (_, clients) = run(&before, vec![client], 7);
+    let clients = clients
+        .iter()
+        .map(|client| client.restarted(Duration::from_secs(3600)));
+    let mut scenario = Scenario::new([then.parse::<Limit>().expect("a limit")]);
+    scenario.demand = Demand::Job { requests };
+    scenario.length = Duration::from_secs(3600);
+    let (report, _) = run(&scenario, clients.collect(), 8);
+    let refused = report.arrivals().iter().filter(|it| !it.accepted).count();
+    let took = report.jobs_took().expect("a job that ends");
+    (took.as_secs_f64(), refused)
+}
+
+#[test]
+fn a_window_whose_law_is_remembered_is_spent_at_once() {
+    for (limit, requests, seconds) in [
+        // As far as the workers' trips and `max_rate` allow.
+        ("fixed-window:100/60s,phase=17s", 30, 1.0),
+        ("fixed-window:100/60s,phase=17s", 100, 2.0),
+        ("fixed-window:200/10s,from=first", 150, 2.5),
+        // The windows end at 17 and 77 s.
+        ("fixed-window:100/60s,phase=17s", 300, 83.0),
+        // Three windows are waited for.
+        ("fixed-window:200/10s,from=first", 800, 34.0),
+    ] {
+        let (took, refused) = after_restart(limit, limit, requests);
+        assert!(took < seconds, "{requests} of {limit}: {took} s");
+        assert!(refused <= 2, "{requests} of {limit}: {refused} refused");
+    }
+}
+
+#[test]
+fn a_law_that_was_changed_meanwhile_is_dropped_soon() {
+    let before = "fixed-window:200/10s,phase=3s";
+    for (then, requests, seconds, most_refused) in [
+        ("fixed-window:50/10s,phase=3s", 500, 130.0, 40),
+        ("fixed-window:200/10s,phase=8s", 1_000, 70.0, 40),
+        ("token-bucket:10/s,burst=20", 500, 70.0, 40),
+        ("sliding-window:200/10s", 1_000, 60.0, 40),
+    ] {
+        let (took, refused) = after_restart(before, then, requests);
+        assert!(took < seconds, "{then}: {took} s");
+        assert!(refused < most_refused, "{then}: {refused} refused");
     }
 }
