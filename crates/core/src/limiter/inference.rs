@@ -20,7 +20,7 @@ use arrivals::{Arrival, Arrivals};
 use counts::CountBounds;
 pub use found::{InferredLaw, InferredLimit, LimitKind};
 use from_first::FromFirst;
-use grid::Grid;
+use grid::{CELLS, Grid};
 
 /// Usual lengths of windows in seconds, and how usual they are. The shortest and the last few are never reported
 /// early, but explain what another length would explain as well.
@@ -220,6 +220,13 @@ impl Inference {
         self.probable = None;
     }
 
+    /// Returns the bytes that it takes.
+    #[cfg(test)]
+    fn memory(&self) -> usize {
+        let evidence = self.evidence.capacity() * size_of::<Evidence>();
+        size_of::<Self>() + evidence + self.arrivals.memory()
+    }
+
     /// Takes note of a request that is sent.
     pub(crate) fn sent(&mut self, grant: &Grant) {
         self.arrivals.sent(grant.number, grant.issued_at);
@@ -230,16 +237,18 @@ impl Inference {
         let arrival = match outcome {
             Outcome::Success { .. } => Some(Arrival::Accepted { cost: grant.cost }),
             Outcome::Refused { hint, .. } => Some(Arrival::Refused {
-                hint: hint.map(|hint| hint.as_secs_f32()),
+                hint: hint.map_or(0.0, |hint| hint.as_secs_f32()),
             }),
             Outcome::Failed | Outcome::Neutral | Outcome::Unused => None,
         };
-        self.arrivals
+        let mut arrived = self
+            .arrivals
             .answered(grant.number, grant.issued_at, now, arrival);
-        while let Some((at, arrival)) = self.arrivals.next(now) {
+        while let Some((at, arrival)) = arrived.or_else(|| self.arrivals.next(now)) {
+            arrived = None;
             match arrival {
                 Arrival::Accepted { cost } => self.accept(at, cost),
-                Arrival::Refused { hint } => self.refuse(at, hint.map(f64::from)),
+                Arrival::Refused { hint } => self.refuse(at, f64::from(hint)),
             }
         }
     }
@@ -266,10 +275,10 @@ impl Inference {
         }
     }
 
-    fn refuse(&mut self, at: f64, hint: Option<f64>) {
+    fn refuse(&mut self, at: f64, hint: f64) {
         self.refusals = self.refusals.saturating_add(1);
         self.refused_at(at);
-        if let Some(hint) = hint.filter(|hint| *hint >= SHORTEST_HINT) {
+        if hint >= SHORTEST_HINT {
             self.hints = self.hints.saturating_add(1);
             let jitter = self.arrivals.jitter();
             let (from, to) = grid::told_end(at, hint, jitter);
@@ -386,7 +395,9 @@ impl Inference {
     fn weigh_into(&self, mut consider: impl FnMut(Candidate)) {
         let longest = LONGEST_UNSEEN.max(self.now - self.since);
         let considered = self.evidence.iter().enumerate();
-        for (at, evidence) in considered.filter(|(_, it)| it.grid.length <= longest) {
+        for (at, evidence) in
+            considered.filter(|(_, it)| it.grid.length <= longest && !it.grid.has_too_many())
+        {
             let Evidence {
                 usual,
                 grid,
@@ -396,7 +407,12 @@ impl Inference {
                 let unbounded = bounds.most == u32::MAX;
                 usual * bounds.mass() * if unbounded { UNBOUNDED } else { 1.0 }
             };
-            let weights: Vec<f64> = grid.phases().iter().map(|it| weight(*it)).collect();
+            let mut of_cells = [0.0; CELLS];
+            let weights = &mut of_cells[..grid.cells()];
+            for (cell, it) in weights.iter_mut().enumerate() {
+                *it = weight(grid.phase(cell));
+            }
+            let weights = &*weights;
             let rival = FIXED * weights.iter().copied().fold(0.0, f64::max);
             let contradicted = CONTRADICTION.powi(i32::from(from_first.contradictions));
             let from_first_weight = FROM_FIRST * weight(from_first.bounds) * contradicted;
@@ -419,7 +435,7 @@ impl Inference {
                 sibling: 0.0,
                 zone: None,
             });
-            let (bounds, zone) = possible(grid, &weights);
+            let (bounds, zone) = possible(grid, weights);
             consider(Candidate {
                 kind: LimitKind::FixedWindow,
                 at,
@@ -536,7 +552,7 @@ fn possible(grid: &Grid, weights: &[f64]) -> (CountBounds, Option<[f64; 2]>) {
         let cell = step % cells;
         if is_possible(cell) {
             run = 0;
-            let CountBounds { least, most } = grid.phases()[cell];
+            let CountBounds { least, most } = grid.phase(cell);
             bounds.least = bounds.least.min(least.min(most));
             bounds.most = bounds.most.max(least.max(most));
         } else {
