@@ -67,3 +67,5 @@ pub use view::{Allowance, Belief, Membership, View};
 mod known_properties;
 #[cfg(test)]
 mod learning_properties;
+#[cfg(test)]
+mod window_properties;
