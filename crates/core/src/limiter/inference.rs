@@ -86,6 +86,11 @@ const STILL_POSSIBLE: f64 = 0.05;
 /// Part of a window for which a law must be the most probable one before it is told.
 const LEAST_KNOWN: f64 = 1.0;
 
+/// How often the evidence of a window or more has to fit no law, and the seconds of refusals that only a window explains,
+/// before it is said that there is no fixed law.
+const LEAST_MISFITS: u32 = 2;
+const LEAST_BLOCKED_BY_WINDOWS: f64 = 4.0;
+
 /// Part of the most probable cell from which another is possible, too.
 const POSSIBLE: f64 = 0.02;
 
@@ -122,6 +127,10 @@ pub(crate) struct Inference {
     told_until: Option<f64>,
     /// Whether no law fitted after the last refusal.
     nothing_fits: bool,
+    /// How often the evidence was given up since a law fitted.
+    misfits: u32,
+    /// The longest time of refusals since then, in seconds.
+    longest_blocked: f64,
     found: Option<InferredLimit>,
     /// The limit that is probable enough to act on it.
     probable: Option<InferredLimit>,
@@ -167,6 +176,8 @@ impl Inference {
             blocked: 0.0,
             told_until: None,
             nothing_fits: false,
+            misfits: 0,
+            longest_blocked: 0.0,
             found: None,
             probable: None,
             concluded: false,
@@ -188,6 +199,12 @@ impl Inference {
     /// Returns whether the laws were weighed since the last call: a window was used up, or has just begun.
     pub(crate) fn has_concluded(&mut self) -> bool {
         std::mem::take(&mut self.concluded)
+    }
+
+    /// Returns whether windows show, but no law fits them, neither at first nor anew: there are several limits, or somebody
+    /// else uses it.
+    pub(crate) fn fits_no_law(&self) -> bool {
+        self.misfits >= LEAST_MISFITS && self.longest_blocked >= LEAST_BLOCKED_BY_WINDOWS
     }
 
     /// Returns whether the last request that arrived was refused.
@@ -319,7 +336,9 @@ impl Inference {
         let (best, sum) = self.weigh();
         if sum <= OTHER {
             // The limit is not such a law, or it has changed: begin anew if that lasts.
+            self.longest_blocked = self.longest_blocked.max(self.blocked);
             if std::mem::replace(&mut self.nothing_fits, true) {
+                self.misfits = self.misfits.saturating_add(1);
                 self.forget();
             }
             self.found = None;
@@ -337,6 +356,10 @@ impl Inference {
             Some(limit(either).without_beginning())
         });
         self.probable = probable;
+        if probable.is_some() || found.is_some() {
+            self.misfits = 0;
+            self.longest_blocked = 0.0;
+        }
         self.fits = found.map(|found| {
             let before = self
                 .fits

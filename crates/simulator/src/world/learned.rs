@@ -92,6 +92,14 @@ impl Learned {
     }
 }
 
+impl Learned {
+    /// Returns whether windows show, but no law fits them.
+    #[must_use]
+    pub fn fits_no_law(&self) -> bool {
+        self.controller.view(Time::ZERO).fits_no_law
+    }
+}
+
 impl Strategy for Learned {
     type Permit = LearnedPermit;
 

@@ -121,6 +121,7 @@ impl Controller {
                 .and_then(|budgets| budgets.tightest(now, last.number)),
             used_up: self.used_up_limit(now),
             limit: self.inferred().copied(),
+            fits_no_law: self.inference.as_ref().is_some_and(|it| it.fits_no_law()),
             fleet: None,
         }
     }

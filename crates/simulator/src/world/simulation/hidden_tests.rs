@@ -5,10 +5,15 @@ use std::time::Duration;
 use api_ratelimiter_core::config::ApiRateConfig;
 
 use crate::rules::Limit;
-use crate::world::{Demand, LimitHint, Neighbour, Scenario, learned, run};
+use crate::world::{Demand, Learned, LimitHint, Neighbour, Scenario, learned, run};
 
-/// Returns what one client says about these limits after a quarter of an hour.
-fn said(limits: &str, hint: LimitHint, change: impl FnOnce(&mut Scenario)) -> Option<String> {
+/// Returns one client that has met these limits for a quarter of an hour.
+fn after(
+    limits: &str,
+    hint: LimitHint,
+    max_rate: f64,
+    change: impl FnOnce(&mut Scenario),
+) -> Learned {
     let limits = limits
         .split(' ')
         .map(|limit| limit.parse::<Limit>().expect("a limit"));
@@ -16,9 +21,19 @@ fn said(limits: &str, hint: LimitHint, change: impl FnOnce(&mut Scenario)) -> Op
     scenario.hint = hint;
     scenario.length = Duration::from_secs(900);
     change(&mut scenario);
-    let client = learned(&ApiRateConfig::default()).expect("the default is valid");
-    let (_, clients) = run(&scenario, vec![client], 7);
-    let found = clients.first().and_then(|client| client.inferred())?;
+    let config = ApiRateConfig {
+        max_rate,
+        ..ApiRateConfig::default()
+    };
+    let client = learned(&config).expect("valid rates");
+    let (_, mut clients) = run(&scenario, vec![client], 7);
+    clients.remove(0)
+}
+
+/// Returns what that client says about these limits.
+fn said(limits: &str, hint: LimitHint, change: impl FnOnce(&mut Scenario)) -> Option<String> {
+    let max_rate = ApiRateConfig::default().max_rate;
+    let found = after(limits, hint, max_rate, change).inferred()?;
     Some(found.law().to_string())
 }
 
@@ -177,5 +192,44 @@ fn a_law_that_was_changed_meanwhile_is_dropped_soon() {
         let (took, refused) = after_restart(before, then, requests);
         assert!(took < seconds, "{then}: {took} s");
         assert!(refused < most_refused, "{then}: {refused} refused");
+    }
+}
+
+#[test]
+fn where_windows_show_and_no_law_fits_that_is_said() {
+    for (limit, per_second, hint) in [
+        ("fixed-window:120/60s,phase=17s", 1.0, LimitHint::None),
+        (
+            "fixed-window:120/60s,from=first",
+            1.0,
+            LimitHint::RetryAfter,
+        ),
+        ("fixed-window:100/10s,phase=3s", 5.0, LimitHint::None),
+        ("fixed-window:100/10s,phase=3s", 5.0, LimitHint::RetryAfter),
+    ] {
+        let client = after(limit, hint, 100.0, |scenario| {
+            scenario.neighbour = Some(Neighbour {
+                per_second,
+                from: Duration::ZERO,
+                until: scenario.length,
+            });
+        });
+        assert!(client.fits_no_law(), "{limit}, {hint:?}");
+    }
+    for limit in [
+        "token-bucket:5/s,burst=20",
+        "token-bucket:1/s,burst=60",
+        "pacing:4/s",
+        "concurrency:3",
+        "fixed-window:4/1s",
+        "sliding-window:20/5s",
+        "fixed-window:100/60s,phase=17s",
+        "fixed-window:40/10s,from=first",
+        "sliding-window:100/60s",
+    ] {
+        for hint in [LimitHint::None, LimitHint::RetryAfter] {
+            let client = after(limit, hint, 100.0, |_| ());
+            assert!(!client.fits_no_law(), "{limit}, {hint:?}");
+        }
     }
 }
