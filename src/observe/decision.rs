@@ -168,6 +168,7 @@ impl fmt::Display for StateInWords<'_> {
             breaker,
             used_up,
             limit,
+            fits_no_law,
             ..
         } = self.0;
         if let Some(Allowance { limit, window, .. }) = used_up {
@@ -201,6 +202,9 @@ impl fmt::Display for StateInWords<'_> {
         write!(f, "; last lesson: {reason}")?;
         match limit {
             Some(limit) => write!(f, "; the API allows {}", limit.law()),
+            None if *fits_no_law => {
+                f.write_str("; not a fixed law: several limits, or somebody else uses it")
+            }
             None => Ok(()),
         }
     }

@@ -29,8 +29,8 @@ pub struct LimitFound {
     /// Length of a window. As JSON `window_seconds`.
     #[serde(rename = "window_seconds", with = "seconds")]
     pub window: Duration,
-    /// Earliest and latest time at which the current window began, by the wall clock. `None` for a sliding window. As
-    /// JSON Unix seconds.
+    /// Earliest and latest time at which the current window began, by the wall clock. `None` for a sliding window, and if
+    /// it is not known yet how windows begin. As JSON Unix seconds.
     #[serde(with = "unix_seconds::range")]
     pub begins: Option<[SystemTime; 2]>,
     /// Number of windows that were seen to be used up.

@@ -20,6 +20,7 @@ mod estimate;
 mod fixed;
 mod fleet;
 mod grant;
+mod hidden_windows;
 mod inference;
 mod law;
 mod learned;
@@ -39,6 +40,7 @@ mod start;
 mod state;
 mod view;
 mod window;
+mod window_spending;
 
 pub use announced::{Announced, AnnouncedLimits, LimitName};
 pub use circuit_breaker::{BreakerPhase, CircuitBreaker};
@@ -65,3 +67,5 @@ pub use view::{Allowance, Belief, Membership, View};
 mod known_properties;
 #[cfg(test)]
 mod learning_properties;
+#[cfg(test)]
+mod window_properties;

@@ -11,6 +11,7 @@ use super::breaker::{Breaker, Passage};
 use super::bucket::Bucket;
 use super::circuit_breaker::CircuitBreaker;
 use super::fixed::FixedLimit;
+use super::hidden_windows::HiddenWindows;
 use super::inference::Inference;
 use super::learned::Learned;
 use super::learner::{Learner, Search};
@@ -30,6 +31,7 @@ mod retreat;
 #[cfg(test)]
 mod shorthands;
 mod view;
+mod windows;
 
 /// Seconds' worth of tokens that a bucket holds, unless configured.
 const CAPACITY_SECONDS: f64 = 2.0;
@@ -81,6 +83,7 @@ pub struct Controller {
     state: State,
     /// Finds the law of a hidden window; `None` where learning is off, and in a fleet.
     inference: Option<Box<Inference>>,
+    windows: HiddenWindows,
 }
 
 impl Controller {
@@ -130,15 +133,17 @@ impl Controller {
             settings,
             state,
             inference: learns.then(|| Box::new(Inference::new(now))),
+            windows: HiddenWindows::default(),
         }
     }
 
     /// Returns a controller that continues from a stored state. The settings must be those that the state began with.
-    pub(crate) const fn resumed(settings: Settings, state: State) -> Self {
+    pub(crate) fn resumed(settings: Settings, state: State) -> Self {
         Self {
             settings,
             state,
             inference: None,
+            windows: HiddenWindows::default(),
         }
     }
 
@@ -161,13 +166,17 @@ impl Controller {
     pub fn learned(&self, now: Time, unix_now: Duration) -> Option<Learned> {
         let rate = self.state.rate;
         let learner = self.state.learner.as_ref();
-        let learned = learner.and_then(|learner| learner.learned(rate, unix_now));
+        let learned = learner.and_then(|learner| match self.windows_rate() {
+            Some(rate) => Some(learner.learned_as(rate, unix_now)),
+            None => learner.learned(rate, unix_now),
+        });
         let known = self.used_of_known_limits(now, unix_now);
         if learned.is_none() && known.is_empty() {
             return None;
         }
         let learned = learned.unwrap_or(Learned::new(None, rate, Duration::ZERO, unix_now));
-        Some(learned.with_known_limits(known))
+        let windows = self.windows_to_remember(now, unix_now);
+        Some(learned.with_known_limits(known).with_hidden_window(windows))
     }
 
     /// Starts from what an earlier run learned, instead of searching. Does not search less where learning is off, or if
@@ -175,13 +184,16 @@ impl Controller {
     /// was used already.
     pub fn restore(&mut self, now: Time, learned: &Learned, unix_now: Duration) -> Change {
         self.restore_known_limits(now, learned, unix_now);
+        self.leave_windows(now);
         let law = self.settings.law;
         let ceiling =
             learned.ceiling_after(learned.age(unix_now), law.within(self.settings.initial));
         match (ceiling, &mut self.state.learner) {
             (Some(ceiling), Some(learner)) => {
                 let to = law.within(learner.restore(now, ceiling, learned));
-                self.moved(now, to)
+                let change = self.moved(now, to);
+                self.restore_windows(now, learned, unix_now);
+                change
             }
             _ => Change::Nothing,
         }

@@ -20,7 +20,7 @@ use arrivals::{Arrival, Arrivals};
 use counts::CountBounds;
 pub use found::{InferredLaw, InferredLimit, LimitKind};
 use from_first::FromFirst;
-use grid::Grid;
+use grid::{CELLS, Grid};
 
 /// Usual lengths of windows in seconds, and how usual they are. The shortest and the last few are never reported
 /// early, but explain what another length would explain as well.
@@ -56,6 +56,8 @@ const LONGEST_UNSEEN: f64 = 60.0;
 
 /// Conditions under which a law is believed. Without any one of them, some limit that is not a window looks like one.
 const LEAST_SHARE: f64 = 0.95;
+/// It is acted on a little earlier.
+const LEAST_SHARE_TO_ACT: f64 = 0.9;
 /// A sliding window is told by less: an even pace fits it for a while, whatever the limit is.
 const LEAST_SHARE_SLIDING: f64 = 0.99;
 const LEAST_REFUSALS: u32 = 3;
@@ -79,12 +81,15 @@ const WIDEST_COUNT: f64 = 0.05;
 
 /// Windows that were used up since a window from the first request was last contradicted.
 const LEAST_FITTING: u8 = 2;
-/// The same, while a grid of the server's clock is possible, too.
-const MANY_FITTING: u8 = 12;
-/// Least probability of that grid, in parts of the other's, at which it is possible.
+/// Weight from which a grid of the server's clock may explain the same, in parts of the other's.
 const STILL_POSSIBLE: f64 = 0.05;
 /// Part of a window for which a law must be the most probable one before it is told.
 const LEAST_KNOWN: f64 = 1.0;
+
+/// How often the evidence of a window or more has to fit no law, and the seconds of refusals that only a window explains,
+/// before it is said that there is no fixed law.
+const LEAST_MISFITS: u32 = 2;
+const LEAST_BLOCKED_BY_WINDOWS: f64 = 4.0;
 
 /// Part of the most probable cell from which another is possible, too.
 const POSSIBLE: f64 = 0.02;
@@ -122,7 +127,15 @@ pub(crate) struct Inference {
     told_until: Option<f64>,
     /// Whether no law fitted after the last refusal.
     nothing_fits: bool,
+    /// How often the evidence was given up since a law fitted.
+    misfits: u32,
+    /// The longest time of refusals since then, in seconds.
+    longest_blocked: f64,
     found: Option<InferredLimit>,
+    /// The limit that is probable enough to act on it.
+    probable: Option<InferredLimit>,
+    /// Whether the laws were weighed since the caller asked.
+    concluded: bool,
     /// The law that fits, and since when.
     fits: Option<(LimitKind, Duration, f64)>,
     /// Time at which the found window was last seen to be used up.
@@ -138,6 +151,8 @@ struct Candidate {
     bounds: CountBounds,
     /// Weight of the most probable grid of this length.
     rival: f64,
+    /// Weight of the other kind of fixed windows of this length.
+    sibling: f64,
     /// Range of beginnings in seconds since the origin, modulo the length.
     zone: Option<[f64; 2]>,
 }
@@ -161,7 +176,11 @@ impl Inference {
             blocked: 0.0,
             told_until: None,
             nothing_fits: false,
+            misfits: 0,
+            longest_blocked: 0.0,
             found: None,
+            probable: None,
+            concluded: false,
             fits: None,
             last_seen: f64::NEG_INFINITY,
         }
@@ -170,6 +189,59 @@ impl Inference {
     /// Returns the limit, once it is known well enough to be told.
     pub(crate) const fn found(&self) -> Option<&InferredLimit> {
         self.found.as_ref()
+    }
+
+    /// Returns the limit, once it is probable enough to act on it. Acting on it shows soon whether it is right.
+    pub(crate) const fn probable(&self) -> Option<&InferredLimit> {
+        self.probable.as_ref()
+    }
+
+    /// Returns whether the laws were weighed since the last call: a window was used up, or has just begun.
+    pub(crate) fn has_concluded(&mut self) -> bool {
+        std::mem::take(&mut self.concluded)
+    }
+
+    /// Returns whether windows show, but no law fits them, neither at first nor anew: there are several limits, or somebody
+    /// else uses it.
+    pub(crate) fn fits_no_law(&self) -> bool {
+        self.misfits >= LEAST_MISFITS && self.longest_blocked >= LEAST_BLOCKED_BY_WINDOWS
+    }
+
+    /// Returns whether the last request that arrived was refused.
+    pub(crate) const fn is_blocked(&self) -> bool {
+        self.blocked_since.is_some()
+    }
+
+    /// Returns whether the server names the waits of its refusals.
+    pub(crate) const fn has_hints(&self) -> bool {
+        self.hints > 0
+    }
+
+    /// Returns how much the ways of two requests to the server differ.
+    pub(crate) fn jitter(&self) -> Duration {
+        Duration::from_secs_f64(self.arrivals.jitter())
+    }
+
+    /// Returns how much longer than the shortest one the round trip of an accepted request was.
+    pub(crate) fn excess(&self, grant: &Grant, now: Time) -> Duration {
+        let least = Duration::try_from_secs_f64(self.arrivals.least_accepted());
+        let round_trip = now.saturating_since(grant.issued_at);
+        round_trip.saturating_sub(least.unwrap_or(round_trip))
+    }
+
+    /// Begins anew: the law turned out to be none.
+    pub(crate) fn begin_anew(&mut self) {
+        self.forget();
+        self.found = None;
+        self.fits = None;
+        self.probable = None;
+    }
+
+    /// Returns the bytes that it takes.
+    #[cfg(test)]
+    fn memory(&self) -> usize {
+        let evidence = self.evidence.capacity() * size_of::<Evidence>();
+        size_of::<Self>() + evidence + self.arrivals.memory()
     }
 
     /// Takes note of a request that is sent.
@@ -182,16 +254,18 @@ impl Inference {
         let arrival = match outcome {
             Outcome::Success { .. } => Some(Arrival::Accepted { cost: grant.cost }),
             Outcome::Refused { hint, .. } => Some(Arrival::Refused {
-                hint: hint.map(|hint| hint.as_secs_f64()),
+                hint: hint.map_or(0.0, |hint| hint.as_secs_f32()),
             }),
             Outcome::Failed | Outcome::Neutral | Outcome::Unused => None,
         };
-        self.arrivals
+        let mut arrived = self
+            .arrivals
             .answered(grant.number, grant.issued_at, now, arrival);
-        while let Some((at, arrival)) = self.arrivals.next(now) {
+        while let Some((at, arrival)) = arrived.or_else(|| self.arrivals.next(now)) {
+            arrived = None;
             match arrival {
                 Arrival::Accepted { cost } => self.accept(at, cost),
-                Arrival::Refused { hint } => self.refuse(at, hint),
+                Arrival::Refused { hint } => self.refuse(at, f64::from(hint)),
             }
         }
     }
@@ -218,10 +292,10 @@ impl Inference {
         }
     }
 
-    fn refuse(&mut self, at: f64, hint: Option<f64>) {
+    fn refuse(&mut self, at: f64, hint: f64) {
         self.refusals = self.refusals.saturating_add(1);
         self.refused_at(at);
-        if let Some(hint) = hint.filter(|hint| *hint >= SHORTEST_HINT) {
+        if hint >= SHORTEST_HINT {
             self.hints = self.hints.saturating_add(1);
             let jitter = self.arrivals.jitter();
             let (from, to) = grid::told_end(at, hint, jitter);
@@ -258,19 +332,34 @@ impl Inference {
 
     /// Weighs the laws, and decides whether one is known.
     fn conclude(&mut self) {
+        self.concluded = true;
         let (best, sum) = self.weigh();
         if sum <= OTHER {
             // The limit is not such a law, or it has changed: begin anew if that lasts.
+            self.longest_blocked = self.longest_blocked.max(self.blocked);
             if std::mem::replace(&mut self.nothing_fits, true) {
+                self.misfits = self.misfits.saturating_add(1);
                 self.forget();
             }
             self.found = None;
             self.fits = None;
+            self.probable = None;
             return;
         }
         self.nothing_fits = false;
-        let share = best.map_or(0.0, |best| best.weight / (sum + OTHER));
-        let found = best.and_then(|best| self.judge(&best, share));
+        let candidate = best.filter(|best| self.has_enough(best));
+        let limit = |it: Candidate| self.limit(&it, it.weight / (sum + OTHER));
+        let probable = candidate.filter(|it| self.is_probable(it, sum)).map(limit);
+        let shown = candidate.filter(|it| self.is_shown(it, sum)).map(limit);
+        let found = shown.or_else(|| {
+            let either = candidate.filter(|it| self.is_fixed_window(it, sum))?;
+            Some(limit(either).without_beginning())
+        });
+        self.probable = probable;
+        if probable.is_some() || found.is_some() {
+            self.misfits = 0;
+            self.longest_blocked = 0.0;
+        }
         self.fits = found.map(|found| {
             let before = self
                 .fits
@@ -329,7 +418,9 @@ impl Inference {
     fn weigh_into(&self, mut consider: impl FnMut(Candidate)) {
         let longest = LONGEST_UNSEEN.max(self.now - self.since);
         let considered = self.evidence.iter().enumerate();
-        for (at, evidence) in considered.filter(|(_, it)| it.grid.length <= longest) {
+        for (at, evidence) in
+            considered.filter(|(_, it)| it.grid.length <= longest && !it.grid.has_too_many())
+        {
             let Evidence {
                 usual,
                 grid,
@@ -339,15 +430,23 @@ impl Inference {
                 let unbounded = bounds.most == u32::MAX;
                 usual * bounds.mass() * if unbounded { UNBOUNDED } else { 1.0 }
             };
-            let weights: Vec<f64> = grid.phases().iter().map(|it| weight(*it)).collect();
+            let mut of_cells = [0.0; CELLS];
+            let weights = &mut of_cells[..grid.cells()];
+            for (cell, it) in weights.iter_mut().enumerate() {
+                *it = weight(grid.phase(cell));
+            }
+            let weights = &*weights;
             let rival = FIXED * weights.iter().copied().fold(0.0, f64::max);
             let contradicted = CONTRADICTION.powi(i32::from(from_first.contradictions));
+            let from_first_weight = FROM_FIRST * weight(from_first.bounds) * contradicted;
+            let fixed_weight = FIXED * weights.iter().sum::<f64>() / weights.len() as f64;
             consider(Candidate {
                 kind: LimitKind::WindowFromFirst,
                 at,
-                weight: FROM_FIRST * weight(from_first.bounds) * contradicted,
+                weight: from_first_weight,
                 bounds: from_first.bounds,
                 rival,
+                sibling: fixed_weight,
                 zone: from_first.begins(),
             });
             consider(Candidate {
@@ -356,91 +455,100 @@ impl Inference {
                 weight: SLIDING * usual * grid.sliding.mass(),
                 bounds: grid.sliding,
                 rival,
+                sibling: 0.0,
                 zone: None,
             });
-            let (bounds, zone) = possible(grid, &weights);
+            let (bounds, zone) = possible(grid, weights);
             consider(Candidate {
                 kind: LimitKind::FixedWindow,
                 at,
-                weight: FIXED * weights.iter().sum::<f64>() / weights.len() as f64,
+                weight: fixed_weight,
                 bounds,
                 rival,
+                sibling: from_first_weight,
                 zone,
             });
         }
     }
 
-    /// Returns the law, if it may be told.
-    fn judge(&self, best: &Candidate, share: f64) -> Option<InferredLimit> {
+    /// Returns the limit of a law.
+    fn limit(&self, best: &Candidate, share: f64) -> InferredLimit {
         let Evidence {
             grid, from_first, ..
         } = &self.evidence[best.at];
-        let length = grid.length;
-        let CountBounds { least, most } = best.bounds;
-        let (low, high) = (least.min(most), least.max(most));
-        if !self.has_enough(length, low, high) || !self.is_shown(best, share) {
-            return None;
-        }
-        let bounds = CountBounds {
-            least: low,
-            most: high,
-        };
+        let bounds = best.bounds.in_order();
         let round = bounds.only_round();
-        let count = round.unwrap_or_else(|| low.max((0.9 * f64::from(high)) as u32));
-        Some(InferredLimit {
+        let likely = (0.9 * f64::from(bounds.most)) as u32;
+        InferredLimit {
             kind: best.kind,
-            count: u64::from(count),
-            most: u64::from(round.unwrap_or(high)),
-            window: Duration::from_secs_f64(length),
-            begins: best.zone.map(|zone| self.current(zone, length)),
+            count: u64::from(round.unwrap_or(bounds.least.max(likely))),
+            most: u64::from(round.unwrap_or(bounds.most)),
+            window: Duration::from_secs_f64(grid.length),
+            begins: best.zone.map(|zone| self.current(zone, grid.length)),
             seen: match best.kind {
                 LimitKind::WindowFromFirst => from_first.used_up,
                 LimitKind::FixedWindow | LimitKind::SlidingWindow => 1,
             },
             certainty: share.min(MOST_CERTAIN),
-        })
+        }
     }
 
-    /// Returns whether enough was seen of windows of this length, and of these numbers of requests.
-    fn has_enough(&self, length: f64, low: u32, high: u32) -> bool {
+    /// Returns whether enough was seen of windows of this length, and of their number of requests.
+    fn has_enough(&self, best: &Candidate) -> bool {
         let windows = if self.hints >= 2 {
             LEAST_WINDOWS_TOLD
         } else {
             LEAST_WINDOWS
         };
-        let interval = length / f64::from(low.max(1));
+        let length = self.evidence[best.at].grid.length;
+        let CountBounds { least, most } = best.bounds.in_order();
+        let interval = length / f64::from(least.max(1));
         self.refusals >= LEAST_REFUSALS
             && self.now - self.since >= windows * length
-            && low >= LEAST_COUNT
-            && f64::from(high - low) <= 1.0 + WIDEST_COUNT * f64::from(low)
+            && least >= LEAST_COUNT
+            && f64::from(most - least) <= 1.0 + WIDEST_COUNT * f64::from(least)
             && self.blocked >= (LEAST_BLOCKED * length).max(LEAST_BLOCKED_INTERVALS * interval)
     }
 
-    /// Returns whether the evidence shows this law, and not another one that looks alike.
-    fn is_shown(&self, best: &Candidate, share: f64) -> bool {
+    /// Returns whether windows of this length are long enough, and begin at a time that is known well enough.
+    fn is_clear(&self, best: &Candidate) -> bool {
         let Evidence {
             grid, from_first, ..
         } = &self.evidence[best.at];
         let (length, jitter) = (grid.length, self.arrivals.jitter());
-        let is_long = length >= SHORTEST_FIXED && length >= SHORTEST_FIXED_JITTERS * jitter;
-        let narrow = |[from, to]: [f64; 2]| to - from + jitter <= WIDEST_ZONE * length;
+        let is_narrow = |[from, to]: [f64; 2]| to - from + jitter <= WIDEST_ZONE * length;
+        let begins_known = match best.kind {
+            LimitKind::WindowFromFirst => from_first.fitting >= LEAST_FITTING,
+            LimitKind::FixedWindow => best.zone.is_some_and(is_narrow),
+            LimitKind::SlidingWindow => false,
+        };
+        begins_known && length >= SHORTEST_FIXED && length >= SHORTEST_FIXED_JITTERS * jitter
+    }
+
+    /// Returns whether the evidence shows windows of this length and number, beginning with the first request or not.
+    fn is_probable(&self, best: &Candidate, sum: f64) -> bool {
+        self.is_clear(best) && best.weight + best.sibling >= LEAST_SHARE_TO_ACT * (sum + OTHER)
+    }
+
+    /// Returns whether the evidence shows fixed windows, though not how they begin.
+    fn is_fixed_window(&self, best: &Candidate, sum: f64) -> bool {
+        self.is_clear(best) && best.weight + best.sibling >= LEAST_SHARE * (sum + OTHER)
+    }
+
+    /// Returns whether the evidence shows this law, and not another one that looks alike.
+    fn is_shown(&self, best: &Candidate, sum: f64) -> bool {
+        let grid = &self.evidence[best.at].grid;
+        let share = best.weight / (sum + OTHER);
         match best.kind {
             LimitKind::SlidingWindow => {
                 share >= LEAST_SHARE_SLIDING
-                    && (SHORTEST_SLIDING..=LONGEST_SLIDING).contains(&length)
-                    && length >= SHORTEST_SLIDING_JITTERS * jitter
+                    && (SHORTEST_SLIDING..=LONGEST_SLIDING).contains(&grid.length)
+                    && grid.length >= SHORTEST_SLIDING_JITTERS * self.arrivals.jitter()
             }
-            LimitKind::FixedWindow => {
-                share >= LEAST_SHARE && is_long && best.zone.is_some_and(narrow)
-            }
+            LimitKind::FixedWindow => share >= LEAST_SHARE && self.is_clear(best),
             LimitKind::WindowFromFirst => {
                 let may_be_a_grid = best.rival > STILL_POSSIBLE * best.weight;
-                let windows = if may_be_a_grid {
-                    MANY_FITTING
-                } else {
-                    LEAST_FITTING
-                };
-                share >= LEAST_SHARE && is_long && from_first.fitting >= windows
+                share >= LEAST_SHARE && self.is_clear(best) && !may_be_a_grid
             }
         }
     }
@@ -467,7 +575,7 @@ fn possible(grid: &Grid, weights: &[f64]) -> (CountBounds, Option<[f64; 2]>) {
         let cell = step % cells;
         if is_possible(cell) {
             run = 0;
-            let CountBounds { least, most } = grid.phases()[cell];
+            let CountBounds { least, most } = grid.phase(cell);
             bounds.least = bounds.least.min(least.min(most));
             bounds.most = bounds.most.max(least.max(most));
         } else {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::inference::LimitKind;
 
 use crate::rate::Rate;
 
@@ -54,6 +57,55 @@ pub struct Learned {
     /// What was used of the known limits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     known_limits: Vec<KnownUsage>,
+    /// The law of a hidden limit whose windows were spent. One that can't be read is none.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "known_or_none"
+    )]
+    hidden_window: Option<RememberedWindow>,
+}
+
+/// The law of a hidden limit, by the wall clock.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RememberedWindow {
+    pub(crate) kind: LimitKind,
+    /// Requests per window.
+    pub(crate) count: u64,
+    #[serde(rename = "length_seconds", with = "crate::seconds")]
+    pub(crate) length: Duration,
+    /// Earliest and latest end of one window.
+    #[serde(rename = "ends_from_unix_seconds", with = "crate::seconds")]
+    pub(crate) ends_from: Duration,
+    #[serde(rename = "ends_until_unix_seconds", with = "crate::seconds")]
+    pub(crate) ends_until: Duration,
+    /// When the last request was sent.
+    #[serde(rename = "last_used_unix_seconds", with = "crate::seconds")]
+    pub(crate) last_used: Duration,
+}
+
+impl RememberedWindow {
+    /// Returns whether both say the same. The times differ a little each time that both clocks are read.
+    fn is_as(&self, other: &Self) -> bool {
+        let times = |it: &Self| [it.ends_from, it.ends_until, it.last_used];
+        let mut times = times(self).into_iter().zip(times(other));
+        (self.kind, self.count, self.length) == (other.kind, other.count, other.length)
+            && times.all(|(one, other)| one.abs_diff(other) < CLOCKS_DIFFER)
+    }
+}
+
+/// Reads a window, or nothing if it is not one: whatever else was stored stays valid.
+fn known_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<RememberedWindow>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Stored {
+        Known(RememberedWindow),
+        Other(IgnoredAny),
+    }
+    Ok(match Stored::deserialize(from)? {
+        Stored::Known(window) => Some(window),
+        Stored::Other(_) => None,
+    })
 }
 
 /// What was used of one known limit.
@@ -103,7 +155,22 @@ impl Learned {
             last_pause,
             at: unix_now,
             known_limits: Vec::new(),
+            hidden_window: None,
         }
+    }
+
+    /// Adds the law of a hidden limit.
+    pub(crate) fn with_hidden_window(self, hidden_window: Option<RememberedWindow>) -> Self {
+        Self {
+            hidden_window,
+            ..self
+        }
+    }
+
+    /// Returns the law of a hidden limit, while it is fresh.
+    pub(crate) fn hidden_window(&self, unix_now: Duration) -> Option<&RememberedWindow> {
+        let is_fresh = self.law_version == LAW_VERSION && self.age(unix_now) <= FRESH;
+        self.hidden_window.as_ref().filter(|_| is_fresh)
     }
 
     /// Adds what was used of known limits.
@@ -150,12 +217,14 @@ impl Learned {
         self.at
     }
 
-    /// Returns the knowledge for one of several workers that share the limit, without what was used of known limits.
+    /// Returns the knowledge for one of several workers that share the limit, without what was used of known limits, and
+    /// without windows: others use them, too.
     pub(crate) fn scaled(&self, factor: f64) -> Self {
         Self {
             ceiling: self.ceiling.map(|ceiling| ceiling.scaled(factor)),
             rate: self.rate.scaled(factor),
             known_limits: Vec::new(),
+            hidden_window: None,
             ..*self
         }
     }
@@ -169,7 +238,12 @@ impl Learned {
             last_pause,
             at: _,
             known_limits,
+            hidden_window,
         } = self;
+        let same_window = match (hidden_window, &other.hidden_window) {
+            (Some(one), Some(other)) => one.is_as(other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
         let known = known_limits.iter().zip(&other.known_limits);
         (
             *law_version,
@@ -183,7 +257,8 @@ impl Learned {
             other.rate,
             other.last_pause,
             other.known_limits.len(),
-        ) && known.into_iter().all(|(one, other)| one.is_as(other))
+        ) && same_window
+            && known.into_iter().all(|(one, other)| one.is_as(other))
     }
 
     pub(crate) const fn last_pause(&self) -> Duration {
@@ -220,6 +295,18 @@ mod tests {
         )
     }
 
+    fn window() -> RememberedWindow {
+        let second = Duration::from_secs;
+        RememberedWindow {
+            kind: LimitKind::FixedWindow,
+            count: 100,
+            length: second(60),
+            ends_from: second(4_000_000_020),
+            ends_until: second(4_000_000_021),
+            last_used: second(4_000_000_010),
+        }
+    }
+
     #[test]
     fn fresh_knowledge_is_taken_at_its_word_and_old_knowledge_decays_to_the_start() {
         let after = |age| {
@@ -250,11 +337,43 @@ mod tests {
         }];
         let limit = "60s".to_owned();
         let known = learned().with_known_limits(vec![KnownUsage { limit, sent }]);
-        for learned in [learned(), known] {
+        let window = learned().with_hidden_window(Some(window()));
+        for learned in [learned(), known, window] {
             let text = serde_json::to_string(&learned).expect("plain numbers");
             let again = serde_json::from_str::<Learned>(&text).expect("the same");
             assert_eq!(again, learned);
             assert!(again.is_as(&learned));
         }
+    }
+
+    #[test]
+    fn a_window_that_cannot_be_read_leaves_the_rest_valid() {
+        let of = |window: &str| {
+            let rest = r#"{"law_version": 1, "ceiling_per_second": 4.0, "rate_per_second": 3.9,
+                "last_pause_seconds": 1.0, "learned_at_unix_seconds": 9.0"#;
+            let text = format!("{rest}{window}}}");
+            let learned = serde_json::from_str::<Learned>(&text).expect("the rest is valid");
+            assert_eq!(learned.ceiling(), Some(rate(4.0)));
+            learned.hidden_window
+        };
+        assert_eq!(of(""), None, "as it was stored before windows were");
+        for window in [
+            "null",
+            "7",
+            r#"{"kind": "of_the_future"}"#,
+            r#"{"kind": "fixed_window", "count": -1}"#,
+        ] {
+            assert_eq!(of(&format!(", \"hidden_window\": {window}")), None);
+        }
+        let text = serde_json::to_string(&window()).expect("plain numbers");
+        assert_eq!(of(&format!(", \"hidden_window\": {text}")), Some(window()));
+    }
+
+    #[test]
+    fn a_window_is_remembered_as_long_as_a_rate() {
+        let learned = learned().with_hidden_window(Some(window()));
+        let after = |age| learned.hidden_window(Duration::from_secs(9) + age);
+        assert_eq!(after(FRESH), Some(&window()));
+        assert_eq!(after(FRESH + Duration::from_secs(1)), None);
     }
 }

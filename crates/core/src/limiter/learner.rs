@@ -131,6 +131,11 @@ impl Learner {
         Some(Learned::new(Some(proven), rate, self.last_pause, unix_now))
     }
 
+    /// Returns what the next run can start from if the limit is known to be `rate`.
+    pub(crate) fn learned_as(&self, rate: Rate, unix_now: Duration) -> Learned {
+        Learned::new(Some(rate), rate, self.last_pause, unix_now)
+    }
+
     /// Returns whether a request was ever refused. From then on bursts would only blur the measurements.
     pub(crate) fn has_met_the_limit(&self) -> bool {
         self.refused_once || self.epoch.is_some()
@@ -202,6 +207,31 @@ impl Learner {
     pub(crate) const fn interrupted(&mut self) {
         self.epoch = None;
         self.probe = None;
+    }
+
+    /// Takes note that the learned rate does not count for a while: no outcome is waited for.
+    pub(crate) fn suspended(&mut self) {
+        self.interrupted();
+        self.canary.stand_down();
+    }
+
+    /// Takes note of a request that is sent by a known window instead of the rate.
+    pub(crate) fn sent_by_window(&mut self, now: Time, waited: bool, rate: Rate) {
+        let _ = self.ledger.send(now, waited, Time::ZERO, rate);
+    }
+
+    /// Takes note that a known window of this length began: from there what the limit allows is measured.
+    pub(crate) fn window_began(&mut self, at: Time, length: Duration) {
+        self.ledger.mark(at, length);
+    }
+
+    /// Goes on at a ceiling after windows that were spent, to be confirmed by a short hold. Returns the rate to go on at.
+    pub(crate) fn after_windows(&mut self, now: Time, ceiling: Rate) -> Rate {
+        let learned = Learned::new(Some(ceiling), ceiling, self.last_pause, Duration::ZERO);
+        let (ledger, windows) = (self.ledger, self.windows.take());
+        let rate = self.restore(now, ceiling, &learned);
+        (self.ledger, self.windows) = (ledger, windows);
+        rate
     }
 
     /// Counts a success.

@@ -15,6 +15,8 @@ pub enum Phase {
     Cruising,
     /// The rate exceeds the ceiling, to test whether the limit is higher.
     Probing,
+    /// Each window of the limit that was found is spent by its number.
+    Spending,
     /// The limiter pauses after a refusal.
     Cooling,
     /// The limiter pauses again, because a request after the last pause was refused, too.
@@ -51,6 +53,7 @@ impl fmt::Display for Phase {
             Self::Searching => "searching for the limit",
             Self::Cruising => "cruising below the learned ceiling",
             Self::Probing => "probing above the learned ceiling",
+            Self::Spending => "spending each window of the limit that was found",
             Self::Cooling => "cooling down after a refusal",
             Self::Blocked => "blocked: still refused after a pause",
         })

@@ -29,6 +29,8 @@ pub struct View {
     pub used_up: Option<Allowance>,
     /// Limit that the server does not announce, once it is found.
     pub limit: Option<InferredLimit>,
+    /// Whether windows show, but no law fits: there are several limits, or somebody else uses it.
+    pub fits_no_law: bool,
     /// Time of the next trial, or at which the one in flight counts as lost. `None` while the breaker is closed.
     pub next_trial: Option<Time>,
     /// The fleet that shares the limit, if there is one.

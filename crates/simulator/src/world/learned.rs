@@ -26,8 +26,12 @@ pub struct Learned {
     reset: Option<Duration>,
 }
 
-/// The wall clock at the end of a run.
+/// The wall clock at the beginning of the first run.
 const UNIX_THEN: Duration = Duration::from_secs(1_700_000_000);
+
+/// The server's windows go on from run to run: each begins a multiple of this after the first. Every length of a window
+/// divides it.
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// Permit of a request in flight of [`Learned`].
 #[derive(Debug, Clone, Copy)]
@@ -51,13 +55,17 @@ pub fn learned(config: &ApiRateConfig) -> Result<Learned> {
 }
 
 impl Learned {
-    /// Returns a new client that starts from what this one had learned `age` ago.
+    /// Returns a new client that starts from what this one had learned at least `age` ago, and on a full hour after this
+    /// one began, so that the server's windows go on.
     #[must_use]
     pub fn restarted(&self, age: Duration) -> Self {
         let settings = self.settings.clone();
         let mut controller = Controller::new(settings.clone(), Time::ZERO);
-        if let Some(memory) = self.controller.learned(self.now, UNIX_THEN) {
-            let _ = controller.restore(Time::ZERO, &memory, UNIX_THEN + age);
+        let ran = self.now.saturating_since(Time::ZERO);
+        let hours = (ran + age).as_secs_f64() / HOUR.as_secs_f64();
+        let again = HOUR.mul_f64(hours.ceil());
+        if let Some(memory) = self.controller.learned(self.now, UNIX_THEN + ran) {
+            let _ = controller.restore(Time::ZERO, &memory, UNIX_THEN + again);
         }
         Self {
             settings,
@@ -81,6 +89,14 @@ impl Learned {
     #[must_use]
     pub fn inferred(&self) -> Option<InferredLimit> {
         self.controller.view(Time::ZERO).limit
+    }
+}
+
+impl Learned {
+    /// Returns whether windows show, but no law fits them.
+    #[must_use]
+    pub fn fits_no_law(&self) -> bool {
+        self.controller.view(Time::ZERO).fits_no_law
     }
 }
 

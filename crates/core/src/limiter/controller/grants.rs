@@ -6,6 +6,7 @@ use crate::limiter::grant::Grant;
 use crate::limiter::poll::{Denial, Poll};
 use crate::limiter::spending::Last;
 use crate::limiter::state::State;
+use crate::limiter::window_spending::WindowTurn;
 use crate::time::Time;
 
 impl Controller {
@@ -29,6 +30,7 @@ impl Controller {
             Passage::Denied(left) => return Poll::Denied(Denial::CircuitOpen(left)),
         }
         let learner = self.state.learner.as_mut();
+        let learner = learner.filter(|_| !self.windows.are_spent());
         if let Some(lost_at) = learner.and_then(|learner| learner.canary_awaited_until(now)) {
             return Poll::AfterFeedback(lost_at.max(cooldown_until));
         }
@@ -48,7 +50,11 @@ impl Controller {
         }
         // The caps: known limits and announced ones.
         let (fixed, announced) = (self.fixed_ready_at(now, cost), self.announced_due(now, 0));
-        let capped = fixed.max(announced);
+        let (window, after_feedback) = match self.windows_turn(now, cost) {
+            WindowTurn::At(time) => (time, false),
+            WindowTurn::AfterFeedback(time) => (time, true),
+        };
+        let capped = fixed.max(announced).max(window);
         if ready <= now && capped <= now {
             let State { rate, bucket, .. } = &mut self.state;
             bucket.spend(now, f64::from(cost), *rate, capacity);
@@ -56,6 +62,10 @@ impl Controller {
         }
         self.state.held_by_cap |= capped > ready.max(now);
         self.state.held_by_rate |= ready > capped.max(now);
+        let fixed = fixed.max(window);
+        if after_feedback {
+            return Poll::AfterFeedback(ready.max(capped));
+        }
         if announced <= ready.max(fixed) {
             Poll::At(ready.max(fixed))
         } else if self.state.under_way > 0 {
@@ -99,6 +109,10 @@ impl Controller {
         let turns = breaker.as_ref().map_or(0, Breaker::turns);
         let trial = breaker.as_mut().is_some_and(|breaker| breaker.release(now));
         let canary = match learner {
+            Some(learner) if self.windows.are_spent() => {
+                learner.sent_by_window(now, waited, *rate);
+                false
+            }
             Some(learner) => learner.grant(now, waited, *cooldown_until, *rate),
             None => false,
         };
@@ -116,6 +130,7 @@ impl Controller {
         if let Some(inference) = &mut self.inference {
             inference.sent(&grant);
         }
+        self.windows.sent(&grant);
         grant
     }
 
@@ -133,6 +148,7 @@ impl Controller {
             // A trial's response may come at any moment.
             Passage::Free | Passage::AfterTrial(_) | Passage::Denied(_) => Time::ZERO,
         };
+        let due = due.max(self.windows.projected(now, ahead));
         let due = due.max(self.fixed_due(now, ahead.saturating_add(u64::from(cost))));
         let announced = if self.has_all_responses() {
             self.announced_due(now, ahead)

@@ -16,6 +16,12 @@ impl Controller {
         if let Some(inference) = &mut self.inference {
             inference.answered(now, grant, &outcome);
         }
+        let change = self.report_outcome(now, grant, outcome);
+        self.consider_windows(now);
+        change
+    }
+
+    fn report_outcome(&mut self, now: Time, grant: &Grant, outcome: Outcome) -> Change {
         match outcome {
             Outcome::Success {
                 announced,
@@ -45,6 +51,7 @@ impl Controller {
                 self.refused(now, grant, &announced, hint, chance)
             }
             Outcome::Failed => {
+                self.windows.returned(grant, false);
                 self.returned(grant);
                 if let (Some(breaker), Some(of)) = (&mut self.state.breaker, &self.settings.breaker)
                 {
@@ -53,6 +60,7 @@ impl Controller {
                 Change::Nothing
             }
             Outcome::Neutral => {
+                self.windows.returned(grant, false);
                 self.returned(grant);
                 if let (Some(breaker), Some(of)) = (&mut self.state.breaker, &self.settings.breaker)
                 {
@@ -69,6 +77,9 @@ impl Controller {
 
     /// Takes in feedback for which there is no grant, and returns what that changed.
     pub fn report_manually(&mut self, now: Time, report: ManualReport) -> Change {
+        if !matches!(report, ManualReport::Exhausted { .. }) {
+            self.leave_windows(now);
+        }
         match report {
             ManualReport::Success => {
                 self.state.cuts_in_a_row = 0;
@@ -86,6 +97,9 @@ impl Controller {
         let fresh = self.is_of_this_epoch(grant);
         if fresh {
             self.state.cuts_in_a_row = 0;
+        }
+        if self.windows_accepted(now, grant) {
+            return Change::Nothing;
         }
         let rate = self.state.rate;
         let pace = Pace {
@@ -128,6 +142,13 @@ impl Controller {
             Some(UsedUp::ByOthers) => asked,
             None => hint,
         };
+        if self.windows.refused(now, grant) {
+            // A window is spent by its number, so this is no reason for a lower rate.
+            return match hint {
+                Some(hint) => self.hold(now, hint),
+                None => Change::Nothing,
+            };
+        }
         if !self.is_of_this_epoch(grant) {
             // It belongs to the burst whose first refusal cut the rate: it can only prolong the pause.
             return match hint {
@@ -178,6 +199,7 @@ impl Controller {
 
     /// Gives back the tokens of a request that was never sent, unless a cut has emptied the bucket since.
     fn put_back(&mut self, grant: &Grant) {
+        self.windows.returned(grant, true);
         self.returned(grant);
         if let Some(breaker) = &mut self.state.breaker {
             breaker.unsent(grant);

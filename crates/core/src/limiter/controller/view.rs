@@ -6,6 +6,7 @@ use super::Controller;
 use crate::limiter::breaker::Breaker;
 use crate::limiter::inference::InferredLimit;
 use crate::limiter::learner::Learner;
+use crate::limiter::phase::Phase;
 use crate::limiter::poll::{Denial, Poll};
 use crate::limiter::state::State;
 use crate::limiter::view::{Belief, View};
@@ -20,10 +21,20 @@ impl Controller {
         } = &self.state;
         let learner = learner.as_ref();
         Belief {
-            ceiling: learner.and_then(Learner::ceiling),
-            learning: learner.map(|learner| (learner.phase(), learner.reason())),
+            ceiling: self
+                .windows_rate()
+                .or_else(|| learner.and_then(Learner::ceiling)),
+            learning: learner.map(|learner| (self.phase(learner), learner.reason())),
             limit: self.inferred().map(InferredLimit::law),
             open_since: breaker.as_ref().and_then(Breaker::open_since),
+        }
+    }
+
+    fn phase(&self, learner: &Learner) -> Phase {
+        if self.windows.are_spent() {
+            Phase::Spending
+        } else {
+            learner.phase()
         }
     }
 
@@ -94,13 +105,15 @@ impl Controller {
             ..
         } = &self.state;
         View {
-            rate: *rate,
+            rate: self.windows_rate().unwrap_or(*rate),
             tokens: bucket.tokens(now, *rate, self.capacity()),
             cooldown_until: Some(*cooldown_until).filter(|until| *until > now),
-            ceiling: learner.as_ref().and_then(Learner::ceiling),
+            ceiling: self
+                .windows_rate()
+                .or_else(|| learner.as_ref().and_then(Learner::ceiling)),
             learning: learner
                 .as_ref()
-                .map(|learner| (learner.phase(), learner.reason())),
+                .map(|learner| (self.phase(learner), learner.reason())),
             breaker: breaker.as_ref().map(Breaker::phase),
             next_trial: breaker.as_ref().and_then(Breaker::next_trial),
             announced: budgets
@@ -108,6 +121,7 @@ impl Controller {
                 .and_then(|budgets| budgets.tightest(now, last.number)),
             used_up: self.used_up_limit(now),
             limit: self.inferred().copied(),
+            fits_no_law: self.inference.as_ref().is_some_and(|it| it.fits_no_law()),
             fleet: None,
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::time::Time;
 
-/// Maximum number of requests whose order is kept. Beyond it, the oldest is taken as lost.
+/// Maximum number of requests whose order is kept. Beyond it, the outcome of the oldest counts when it becomes known.
 const MOST: usize = 128;
 
 /// Seconds after which a request without an outcome counts as lost, so that it holds no others up.
@@ -35,17 +35,19 @@ pub(super) enum Arrival {
         cost: u32,
     },
     Refused {
-        /// Seconds that the server asked to wait, counted from the arrival.
-        hint: Option<f64>,
+        /// Seconds that the server asked to wait, counted from the arrival; 0 if it did not.
+        hint: f32,
     },
 }
 
 /// A request that was sent, and its outcome once it is known.
 #[derive(Debug, Clone, Copy)]
 struct Sent {
-    number: u64,
+    /// The low bits of the grant's number.
+    number: u32,
     sent: f64,
-    arrived: f64,
+    /// Seconds that the way there took longer than the least.
+    delay: f32,
     outcome: Option<Arrival>,
 }
 
@@ -77,6 +79,11 @@ impl Arrivals {
         self.jitter
     }
 
+    /// Returns the least round trip of accepted requests in seconds.
+    pub(super) const fn least_accepted(&self) -> f64 {
+        self.least[0]
+    }
+
     /// Returns a time of the limiter's clock as seconds since the origin.
     pub(super) fn seconds(&self, at: Time) -> f64 {
         at.saturating_since(self.origin).as_secs_f64()
@@ -87,6 +94,12 @@ impl Arrivals {
         self.origin + Duration::try_from_secs_f64(seconds).unwrap_or_default()
     }
 
+    /// Returns the bytes of the requests that are kept.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        self.requests.capacity() * size_of::<Sent>()
+    }
+
     /// Takes note of a request that is sent.
     pub(super) fn sent(&mut self, number: u64, at: Time) {
         if self.requests.len() >= MOST {
@@ -94,32 +107,31 @@ impl Arrivals {
         }
         let sent = self.seconds(at);
         self.requests.push_back(Sent {
-            number,
+            number: low_bits(number),
             sent,
-            arrived: sent,
+            delay: 0.0,
             outcome: None,
         });
     }
 
-    /// Takes in the outcome of a request; `None` if it says nothing about the limit.
+    /// Takes in the outcome of a request; `None` if it says nothing about the limit. Returns an arrival whose order is not
+    /// known, because too many requests were in flight.
     pub(super) fn answered(
         &mut self,
         number: u64,
         sent: Time,
         answered: Time,
         outcome: Option<Arrival>,
-    ) {
+    ) -> Option<(f64, Arrival)> {
         let (sent, answered) = (self.seconds(sent), self.seconds(answered));
         let first = self.requests.partition_point(|it| it.sent < sent);
         let mut from_there = self.requests.range(first..);
-        let Some(after) = from_there.position(|it| it.number == number && it.outcome.is_none())
-        else {
-            return;
-        };
-        let at = first + after;
+        let number = low_bits(number);
+        let after = from_there.position(|it| it.number == number && it.outcome.is_none());
+        let at = after.map(|after| first + after);
         let Some(outcome) = outcome else {
-            self.requests.remove(at);
-            return;
+            at.and_then(|at| self.requests.remove(at));
+            return None;
         };
         let round_trip = (answered - sent).max(0.0);
         let least = &mut self.least[usize::from(matches!(outcome, Arrival::Refused { .. }))];
@@ -133,10 +145,16 @@ impl Arrivals {
         let step = JITTER_OF_EXCESS * excess - self.jitter;
         self.jitter += JITTER_GAIN * step.clamp(JITTER_STEP.0, JITTER_STEP.1);
         self.jitter = self.jitter.clamp(JITTER.0, JITTER.1);
-        if let Some(request) = self.requests.get_mut(at) {
-            request.arrived = sent + excess / 2.0;
+        if let Some(request) = at.and_then(|at| self.requests.get_mut(at)) {
+            request.delay = (excess / 2.0) as f32;
             request.outcome = Some(outcome);
+            return None;
         }
+        if round_trip >= LOST_AFTER {
+            return None;
+        }
+        self.latest = self.latest.max(sent + excess / 2.0);
+        Some((self.latest, outcome))
     }
 
     /// Returns the next arrival whose order is known by `now`.
@@ -149,11 +167,15 @@ impl Arrivals {
             }
             self.requests.pop_front();
             if let Some(outcome) = front.outcome {
-                self.latest = self.latest.max(front.arrived);
+                self.latest = self.latest.max(front.sent + f64::from(front.delay));
                 return Some((self.latest, outcome));
             }
         }
     }
+}
+
+fn low_bits(number: u64) -> u32 {
+    (number & u64::from(u32::MAX)) as u32
 }
 
 #[cfg(test)]
@@ -165,16 +187,16 @@ mod tests {
     }
 
     const ACCEPTED: Arrival = Arrival::Accepted { cost: 1 };
-    const REFUSED: Arrival = Arrival::Refused { hint: None };
+    const REFUSED: Arrival = Arrival::Refused { hint: 0.0 };
 
     #[test]
     fn a_quick_refusal_waits_for_the_successes_that_were_sent_before_it() {
         let mut arrivals = Arrivals::new(Time::ZERO);
         arrivals.sent(1, at(0));
         arrivals.sent(2, at(10));
-        arrivals.answered(2, at(10), at(50), Some(REFUSED));
+        let _ = arrivals.answered(2, at(10), at(50), Some(REFUSED));
         assert_eq!(arrivals.next(at(50)), None);
-        arrivals.answered(1, at(0), at(500), Some(ACCEPTED));
+        let _ = arrivals.answered(1, at(0), at(500), Some(ACCEPTED));
         assert_eq!(arrivals.next(at(500)), Some((0.0, ACCEPTED)));
         assert_eq!(arrivals.next(at(500)), Some((0.01, REFUSED)));
         assert_eq!(arrivals.next(at(500)), None);
@@ -185,7 +207,7 @@ mod tests {
         let mut arrivals = Arrivals::new(Time::ZERO);
         arrivals.sent(1, at(0));
         arrivals.sent(2, at(0));
-        arrivals.answered(2, at(0), at(100), Some(ACCEPTED));
+        let _ = arrivals.answered(2, at(0), at(100), Some(ACCEPTED));
         assert_eq!(arrivals.next(at(29_999)), None);
         assert_eq!(arrivals.next(at(30_000)), Some((0.0, ACCEPTED)));
     }
@@ -195,7 +217,7 @@ mod tests {
         let mut arrivals = Arrivals::new(Time::ZERO);
         for (number, sent, answered) in [(1, 0, 80), (2, 1000, 1120)] {
             arrivals.sent(number, at(sent));
-            arrivals.answered(number, at(sent), at(answered), Some(ACCEPTED));
+            let _ = arrivals.answered(number, at(sent), at(answered), Some(ACCEPTED));
         }
         assert_eq!(arrivals.next(at(1200)), Some((0.0, ACCEPTED)));
         let (arrived, _) = arrivals.next(at(1200)).expect("the second");
@@ -209,7 +231,8 @@ mod tests {
             arrivals.sent(number, at(number));
         }
         assert_eq!(arrivals.requests.len(), MOST);
-        arrivals.answered(3, at(3), at(2000), Some(ACCEPTED));
-        assert_eq!(arrivals.next(at(2000)), None, "the third was forgotten");
+        let late = arrivals.answered(3, at(3), at(2000), Some(ACCEPTED));
+        assert_eq!(late, Some((0.003, ACCEPTED)), "it counts at once");
+        assert_eq!(arrivals.next(at(2000)), None, "the others are in flight");
     }
 }

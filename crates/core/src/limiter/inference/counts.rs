@@ -62,6 +62,14 @@ impl CountBounds {
         (1.0 - IS_ROUND) * log_share(most, least) * (-1.5 * off).exp()
     }
 
+    /// Returns the bounds with the lower one first, if they contradict each other.
+    pub(super) fn in_order(self) -> Self {
+        Self {
+            least: self.least.min(self.most),
+            most: self.least.max(self.most),
+        }
+    }
+
     /// Returns the only round number within the bounds, if there is exactly one.
     pub(super) fn only_round(self) -> Option<u32> {
         match round_within(self.least, self.most) {

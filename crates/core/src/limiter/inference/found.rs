@@ -12,7 +12,8 @@ use crate::time::Time;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum LimitKind {
-    /// In windows on a grid of the server's clock, such as each minute.
+    /// In windows on a grid of the server's clock, such as each minute; or in fixed windows of which it is not known yet
+    /// how they begin.
     FixedWindow,
     /// In windows that begin with the first request after the last one expired.
     WindowFromFirst,
@@ -31,7 +32,8 @@ pub struct InferredLimit {
     pub most: u64,
     /// Length of a window.
     pub window: Duration,
-    /// Earliest and latest time at which the current window began. `None` for a sliding window.
+    /// Earliest and latest time at which the current window began. `None` for a sliding window, and if it is not known
+    /// yet how windows begin.
     pub begins: Option<[Time; 2]>,
     /// Number of windows that were seen to be used up.
     pub seen: u32,
@@ -69,6 +71,15 @@ impl fmt::Display for InferredLaw {
 }
 
 impl InferredLimit {
+    /// Returns the limit of fixed windows of which it is not known how they begin.
+    pub(super) fn without_beginning(self) -> Self {
+        Self {
+            kind: LimitKind::FixedWindow,
+            begins: None,
+            ..self
+        }
+    }
+
     /// Returns whether both count in the same windows, whatever their numbers.
     pub(super) fn is_same_window(&self, other: &Self) -> bool {
         (self.kind, self.window) == (other.kind, other.window)

@@ -6,7 +6,7 @@
 use super::counts::CountBounds;
 
 /// Maximum number of cells.
-const CELLS: usize = 32;
+pub(super) const CELLS: usize = 32;
 
 /// Minimum number of cells, and the shortest cell in seconds.
 const FEWEST_CELLS: usize = 10;
@@ -21,6 +21,39 @@ const KEPT: usize = CELLS + MOST_UNSURE as usize + 2;
 /// Longest hint in seconds by which its whole seconds were rounded up.
 const ROUNDED_UP: f64 = 1.0;
 
+/// Bounds of the number of requests in one window, in little memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct SmallBounds {
+    least: u16,
+    /// `u16::MAX` if none was refused.
+    most: u16,
+}
+
+impl SmallBounds {
+    const UNKNOWN: Self = Self {
+        least: 0,
+        most: u16::MAX,
+    };
+
+    fn accepted(&mut self, count: u16) {
+        self.least = self.least.max(count);
+    }
+
+    fn refused_after(&mut self, count: u32) {
+        self.most = self.most.min(u16::try_from(count).unwrap_or(u16::MAX));
+    }
+
+    fn widened(self) -> CountBounds {
+        CountBounds {
+            least: u32::from(self.least),
+            most: match self.most {
+                u16::MAX => u32::MAX,
+                most => u32::from(most),
+            },
+        }
+    }
+}
+
 /// Evidence for windows of one length.
 #[derive(Debug, Clone)]
 pub(super) struct Grid {
@@ -32,10 +65,16 @@ pub(super) struct Grid {
     tick: u64,
     /// The first cell from which a window counts.
     since: u64,
-    /// Requests accepted before the beginning of each of the last cells.
-    before: [u32; KEPT],
-    /// CountBounds for windows that begin in each cell.
-    bounds: [CountBounds; CELLS],
+    /// The low bits of the requests accepted before the beginning of each of the last cells: differences are exact as long
+    /// as no more are accepted in all of these cells than fit.
+    before: [u16; KEPT],
+    /// Requests accepted before the current cell, and from the first cell that is kept until then.
+    accepted: u32,
+    kept: u32,
+    /// Whether more were accepted than fit. Then nothing is known of windows of this length.
+    too_many: bool,
+    /// Bounds for windows that begin in each cell.
+    bounds: [SmallBounds; CELLS],
     /// CountBounds for a sliding window.
     pub(super) sliding: CountBounds,
 }
@@ -50,7 +89,10 @@ impl Grid {
             tick: 0,
             since: 0,
             before: [0; KEPT],
-            bounds: [CountBounds::UNKNOWN; CELLS],
+            accepted: 0,
+            kept: 0,
+            too_many: false,
+            bounds: [SmallBounds::UNKNOWN; CELLS],
             sliding: CountBounds::UNKNOWN,
         }
     }
@@ -58,14 +100,32 @@ impl Grid {
     /// Forgets the evidence, because the limit has changed: windows that have begun say nothing any more.
     pub(super) fn forget(&mut self, accepted: u32) {
         self.since = self.tick + 1;
-        self.before = [accepted; KEPT];
-        self.bounds = [CountBounds::UNKNOWN; CELLS];
+        self.keep_nothing(accepted);
+        self.too_many = false;
+        self.bounds = [SmallBounds::UNKNOWN; CELLS];
         self.sliding = CountBounds::UNKNOWN;
     }
 
-    /// Returns the bounds for windows that begin in each cell.
-    pub(super) fn phases(&self) -> &[CountBounds] {
-        &self.bounds[..self.cells as usize]
+    /// Forgets what was accepted in the last cells.
+    fn keep_nothing(&mut self, accepted: u32) {
+        self.before = [low_bits(accepted); KEPT];
+        self.accepted = accepted;
+        self.kept = 0;
+    }
+
+    /// Returns whether more requests were accepted in a window of this length than can be counted.
+    pub(super) const fn has_too_many(&self) -> bool {
+        self.too_many
+    }
+
+    /// Returns the number of cells.
+    pub(super) const fn cells(&self) -> usize {
+        self.cells as usize
+    }
+
+    /// Returns the bounds for windows that begin in this cell.
+    pub(super) fn phase(&self, cell: usize) -> CountBounds {
+        self.bounds[cell].widened()
     }
 
     /// Returns the length of a cell in seconds.
@@ -78,18 +138,28 @@ impl Grid {
         ((jitter / 2.0 / self.cell).ceil() as u64).clamp(1, MOST_UNSURE)
     }
 
-    fn accepted_before(&self, tick: u64) -> u32 {
-        self.before[(tick % KEPT as u64) as usize]
+    /// Returns how many of the `accepted` requests were accepted since this cell began.
+    fn accepted_since(&self, accepted: u32, tick: u64) -> u16 {
+        low_bits(accepted).wrapping_sub(self.before[(tick % KEPT as u64) as usize])
     }
 
-    /// Returns the requests accepted before a cell that is `back` cells before `tick`. Nothing was before the origin.
-    fn accepted_before_earlier(&self, tick: u64, back: u64) -> u32 {
-        tick.checked_sub(back)
-            .map_or(0, |tick| self.accepted_before(tick))
+    /// Returns the same for the cell that is `back` cells before `tick`. Nothing was before the origin.
+    fn accepted_since_earlier(&self, accepted: u32, tick: u64, back: u64) -> u16 {
+        match tick.checked_sub(back) {
+            Some(tick) => self.accepted_since(accepted, tick),
+            None => low_bits(accepted),
+        }
+    }
+
+    /// Takes note of how many were accepted, of which no more than fit may be in the cells that are kept.
+    fn check(&mut self, accepted: u32) {
+        let here = accepted.wrapping_sub(self.accepted);
+        self.too_many |= self.kept.saturating_add(here) > u32::from(u16::MAX);
     }
 
     /// Moves on to `at`. `accepted` is the number of all requests accepted so far.
     pub(super) fn advance(&mut self, at: f64, accepted: u32, jitter: f64) {
+        self.check(accepted);
         let to = (at / self.cell) as u64;
         if to == self.tick {
             return;
@@ -98,18 +168,22 @@ impl Grid {
         if to > self.tick + KEPT as u64 {
             // Nothing happened for longer than a window.
             self.sum_up(accepted, unsure);
-            self.before = [accepted; KEPT];
+            self.keep_nothing(accepted);
             self.tick = to;
             return;
         }
         while self.tick < to {
             self.tick += 1;
             // Accepted surely within one window: its beginning lies in the cell a length before this one.
-            let earlier = self.accepted_before_earlier(self.tick, self.cells - unsure);
-            let count = accepted.wrapping_sub(earlier);
+            let count = self.accepted_since_earlier(accepted, self.tick, self.cells - unsure);
             self.bounds[(self.tick % self.cells) as usize].accepted(count);
-            self.sliding.accepted(count);
-            self.before[(self.tick % KEPT as u64) as usize] = accepted;
+            self.sliding.accepted(u32::from(count));
+            let (first, second) = (self.tick % KEPT as u64, (self.tick + 1) % KEPT as u64);
+            let left = self.before[second as usize].wrapping_sub(self.before[first as usize]);
+            self.kept =
+                (self.kept + accepted.wrapping_sub(self.accepted)).saturating_sub(u32::from(left));
+            self.accepted = accepted;
+            self.before[first as usize] = low_bits(accepted);
         }
     }
 
@@ -117,7 +191,7 @@ impl Grid {
     fn sum_up(&mut self, accepted: u32, unsure: u64) {
         for back in unsure..self.cells.min(self.tick) {
             let begins = self.tick - back;
-            let count = accepted.wrapping_sub(self.accepted_before(begins + unsure));
+            let count = self.accepted_since(accepted, begins + unsure);
             self.bounds[(begins % self.cells) as usize].accepted(count);
         }
     }
@@ -127,8 +201,7 @@ impl Grid {
     pub(super) fn accepted_lately(&mut self, at: f64, accepted: u32, jitter: f64) -> u32 {
         self.advance(at, accepted, jitter);
         let cells = (jitter / self.cell).ceil().max(1.0);
-        let before = self.accepted_before_earlier(self.tick, cells as u64);
-        let lately = f64::from(accepted.wrapping_sub(before));
+        let lately = f64::from(self.accepted_since_earlier(accepted, self.tick, cells as u64));
         (lately * jitter / 2.0 / (self.cell * cells)).round() as u32
     }
 
@@ -137,17 +210,16 @@ impl Grid {
         self.advance(at, accepted, jitter);
         let unsure = self.unsure(jitter);
         self.sum_up(accepted, unsure);
-        let most = accepted.wrapping_add(near);
         let known = (self.tick + 1).saturating_sub(self.since + unsure);
         let known = if self.since == 0 { u64::MAX } else { known };
         for into in unsure..=(self.cells - unsure).min(known) {
-            let begins = self.accepted_before_earlier(self.tick, into + unsure - 1);
+            let since = self.accepted_since_earlier(accepted, self.tick, into + unsure - 1);
             let cell = (self.tick + self.cells - into % self.cells) % self.cells;
-            self.bounds[cell as usize].refused_after(most.wrapping_sub(begins));
+            self.bounds[cell as usize].refused_after(u32::from(since) + near);
         }
         if self.cells + unsure <= known {
-            let begins = self.accepted_before_earlier(self.tick, self.cells + unsure);
-            self.sliding.refused_after(most.wrapping_sub(begins));
+            let since = self.accepted_since_earlier(accepted, self.tick, self.cells + unsure);
+            self.sliding.refused_after(u32::from(since) + near);
         }
     }
 
@@ -161,6 +233,10 @@ impl Grid {
             }
         }
     }
+}
+
+fn low_bits(count: u32) -> u16 {
+    (count & u32::from(u16::MAX)) as u16
 }
 
 /// Returns the times between which a pause named by the server ends, for a refusal at `at`.

@@ -3,6 +3,7 @@ use std::collections::VecDeque;
 use proptest::prelude::*;
 
 use super::*;
+use crate::limiter::window_spending::WindowSpending;
 
 fn at(seconds: f64) -> Time {
     Time::ZERO + Duration::from_secs_f64(seconds)
@@ -197,12 +198,6 @@ fn a_changed_limit_is_no_longer_told_and_then_found_anew() {
     assert_eq!(caller.found().as_deref(), Some("25 requests per 10 s"));
 }
 
-#[test]
-fn the_evidence_takes_less_than_eight_kibibytes() {
-    let evidence = LENGTHS.len() * size_of::<Evidence>() + size_of::<Inference>();
-    assert!(evidence <= 7 * 1024, "{evidence} B");
-}
-
 /// A step of a random caller and server.
 #[derive(Debug, Clone, Copy)]
 enum Step {
@@ -233,6 +228,37 @@ fn steps() -> impl proptest::strategy::Strategy<Value = Vec<Step>> {
         }),
     ];
     prop::collection::vec(step, 0..400)
+}
+
+#[test]
+fn with_many_requests_in_flight_it_takes_less_than_eight_kibibytes() {
+    let mut caller = Caller::new();
+    caller.calls(600.0, grid(100, 60.0, 17.0));
+    for number in 0..10_000 {
+        caller
+            .inference
+            .sent(&grant(caller.number + number, caller.now));
+    }
+    let bytes = caller.inference.memory() + size_of::<WindowSpending>();
+    assert!(bytes <= 8 * 1024, "{bytes} bytes");
+}
+
+#[test]
+fn more_requests_than_can_be_counted_say_nothing() {
+    let mut inference = Inference::new(Time::ZERO);
+    // Of 70,000 requests in a minute, 65,535 can be counted.
+    for number in 0..70_000_u32 {
+        let sent = f64::from(number) * 60.0 / 70_000.0;
+        let grant = grant(u64::from(number), sent);
+        inference.sent(&grant);
+        inference.answered(at(sent), &grant, &Outcome::success());
+    }
+    let counted = inference
+        .evidence
+        .iter()
+        .filter(|it| !it.grid.has_too_many());
+    let longest = counted.map(|it| it.grid.length).fold(0.0, f64::max);
+    assert_eq!(longest, 30.0);
 }
 
 proptest! {
