@@ -201,22 +201,22 @@ impl Controller {
 
     /// Returns how the rate grows before the first refusal.
     fn search(&self) -> Search {
-        if self.state.lineage == 0 {
-            let told = self.state.budgets.is_some() || !self.settings.fixed.is_empty();
-            let wanted = self.state.held_by_rate || self.state.held_at_start;
-            Search::ByStake { told, wanted }
-        } else {
-            // It is the state of a fleet.
-            Search::ByRate
+        Search {
+            told: self.state.budgets.is_some() || !self.settings.fixed.is_empty(),
+            wanted: self.state.held_by_rate || self.state.held_at_start,
         }
+    }
+
+    /// Returns whether nothing was refused yet.
+    pub(in crate::limiter) fn searches(&self) -> bool {
+        let learner = self.state.learner.as_ref();
+        learner.is_some_and(|learner| !learner.has_met_the_limit())
     }
 
     /// Returns how long the next request has to wait before the first refusal, because too many are at stake: more than
     /// the tokens at the start. The configured start is never slowed down.
     fn held_at_start(&self, now: Time) -> Option<Time> {
-        let Search::ByStake { told, .. } = self.search() else {
-            return None;
-        };
+        let told = self.search().told;
         let most = self.state.learner.as_ref()?.most_under_way(told)?;
         // A conversion from a float saturates.
         let most = most.max(initial_tokens(&self.settings) as u64);
@@ -227,14 +227,8 @@ impl Controller {
 
     /// Adds tokens for a short job, at the first announcement before the first refusal: a part of what is left for sure.
     fn start_with(&mut self, now: Time, told: &AnnouncedLimits) {
-        let searches = self.search() != Search::ByRate
-            && self
-                .state
-                .learner
-                .as_ref()
-                .is_some_and(|it| !it.has_met_the_limit());
         let least = told.iter().map(|told| told.remaining).min();
-        let Some(least) = least.filter(|_| searches) else {
+        let Some(least) = least.filter(|_| self.searches()) else {
             return;
         };
         let tokens = (least / PART_AT_FIRST).min(TOKENS_AT_FIRST);

@@ -23,12 +23,6 @@ use super::window::Windows;
 use crate::rate::Rate;
 use crate::time::Time;
 
-/// Growth per success, per second, before the first refusal: 50 times the rate in about 13 s.
-const SEARCH_STEP: f64 = 0.3;
-
-/// Growth in increase steps of the law, for a configuration that grows faster.
-const SEARCH_STEPS: f64 = 3.0;
-
 /// Time without demand that ends a probe. What follows is another burst of demand.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -42,14 +36,13 @@ pub(crate) struct Pace {
     pub(crate) search: Search,
 }
 
-/// Growth of the rate before the first refusal.
+/// Growth of the rate before the first refusal: by round trips, as the requests under way are bounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Search {
-    /// By steps, because the requests under way can't be bounded: they are those of other workers.
-    ByRate,
-    /// By round trips: the requests under way are bounded. `told` says whether limits are announced or known, and
-    /// `wanted` whether a caller waits for the rate: then every success is evidence.
-    ByStake { told: bool, wanted: bool },
+pub(crate) struct Search {
+    /// Whether limits are announced or known.
+    pub(crate) told: bool,
+    /// Whether a caller waits for the rate: then every success is evidence.
+    pub(crate) wanted: bool,
 }
 
 /// Consequence of a refusal: a new rate and a pause.
@@ -283,15 +276,12 @@ impl Learner {
         if self.refused_once || step == 0.0 {
             return step;
         }
-        match pace.search {
-            Search::ByRate => (SEARCH_STEPS * step).max(SEARCH_STEP),
-            Search::ByStake { told, .. } => self.start.step(told).max(step),
-        }
+        self.start.step(pace.search.told).max(step)
     }
 
     /// Returns whether callers wait for the rate before the first refusal.
     fn shows_demand(&self, pace: &Pace) -> bool {
-        !self.refused_once && matches!(pace.search, Search::ByStake { wanted: true, .. })
+        !self.refused_once && pace.search.wanted
     }
 
     /// Returns how many requests may be under way before the first refusal; `None` after it. `told` says whether limits

@@ -67,6 +67,8 @@ pub struct Member {
     /// Earliest time of the next visit for slots.
     come_at: Time,
     lease: Duration,
+    /// How long reports that are not urgent wait.
+    report_within: Duration,
     counted: Option<u64>,
     /// Recent duration of visits, from the request to the end of the last write.
     visit: Duration,
@@ -102,6 +104,7 @@ impl Member {
             ticket: None,
             come_at: Time::ZERO,
             lease: LEAD[0],
+            report_within: 2 * LEAD[0],
             counted: None,
             visit: Duration::ZERO,
             asked_at: Time::ZERO,

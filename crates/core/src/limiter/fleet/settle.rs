@@ -74,12 +74,20 @@ pub fn settle(
         .filter(|_| controller.lineage() == request.seen_lineage);
     let counted = turns.attend(now, before_this);
     let dealt = deal(&mut controller, &mut turns, now, request);
+    let lease = turns.lease(request.visit);
+    // While callers wait at the start, each success lets more go.
+    let report_within = if dealt.ticket.is_some() && controller.searches() {
+        turns.shortest_stay(request.visit)
+    } else {
+        2 * lease
+    };
     let reply = SyncReply {
         now,
         slots: dealt.slots,
         ticket: dealt.ticket,
         come_at: dealt.come_at,
-        lease: turns.lease(request.visit),
+        lease,
+        report_within,
         counted: counted.or(before_this),
         workers: turns.workers(),
         meets_at: turns.meets_at(),

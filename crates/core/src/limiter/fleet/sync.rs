@@ -130,6 +130,8 @@ pub struct SyncReply {
     pub(super) come_at: Time,
     /// Minimum time until the next visit for slots.
     pub(super) lease: Duration,
+    /// How long reports that are not urgent may wait for it.
+    pub(super) report_within: Duration,
     /// Period in which this worker was counted.
     pub(super) counted: Option<u64>,
     /// Number of workers.

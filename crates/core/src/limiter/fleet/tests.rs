@@ -317,15 +317,17 @@ fn successes_are_told_with_the_next_visit_and_raise_the_common_rate() {
     }
     let waited = grants.iter().filter(|grant| grant.waited).count();
     assert!(waited > 0, "the bucket held ten");
+    // Each request takes a tenth of a second.
     for grant in &grants {
-        succeed(&mut one, now, grant);
+        let sent = Time::ZERO + grant.issued_at.saturating_since(at(1000.0));
+        succeed(&mut one, sent + 100 * MILLI, grant);
     }
     store
         .visit(&mut one, now + SECOND, 0)
         .expect("not for ever");
     store.visit(&mut other, now + SECOND, 1);
-    // The search's step for each success of a permit that waited.
-    let expected = 10.0 + 0.6 * waited as f64;
+    // One more request in each round trip, for each success of a permit that waited.
+    let expected = 10.0 + 10.0 * waited as f64;
     let rate = other.view(now + SECOND).rate.as_per_second();
     assert!(
         (rate - expected).abs() < 1e-9,

@@ -143,7 +143,7 @@ impl Member {
             + if is_urgent {
                 Duration::ZERO
             } else {
-                2 * self.lease
+                self.report_within
             };
         self.report_by = Some(self.report_by.map_or(by, |earlier| earlier.min(by)));
     }

@@ -120,6 +120,7 @@ impl Member {
         self.workers = reply.workers;
         self.counted = reply.counted;
         self.lease = reply.lease;
+        self.report_within = reply.report_within;
         self.ticket = reply.ticket;
         let slots = std::mem::take(&mut self.slots).into_iter();
         let (void, kept) = slots.partition(|slot| self.seen.has_retreated_since(slot));
