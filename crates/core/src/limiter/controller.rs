@@ -13,7 +13,7 @@ use super::circuit_breaker::CircuitBreaker;
 use super::fixed::FixedLimit;
 use super::inference::Inference;
 use super::learned::Learned;
-use super::learner::{Learner, Search};
+use super::learner::{Learner, Pace, Search};
 use super::outcome::Change;
 use super::settings::{Learning, Settings};
 use super::spending::Last;
@@ -197,6 +197,15 @@ impl Controller {
         self.breaker().map_or(Passage::Free, |(breaker, of)| {
             breaker.passage(now, of, self.settings.max_cooldown)
         })
+    }
+
+    /// Returns what learning goes by.
+    fn pace(&self) -> Pace {
+        Pace {
+            law: self.settings.law,
+            probe_interval: self.settings.probe_interval,
+            search: self.search(),
+        }
     }
 
     /// Returns how the rate grows before the first refusal.

@@ -270,7 +270,7 @@ impl Learner {
     }
 
     /// Returns the growth per success during the search.
-    fn search_step(&self, pace: &Pace) -> f64 {
+    pub(crate) fn search_step(&self, pace: &Pace) -> f64 {
         let step = pace.law.increase_step;
         // A step of zero means a fixed rate, for the search too.
         if self.refused_once || step == 0.0 {

@@ -323,3 +323,5 @@ impl Strategy for FleetWorker {
 
 #[cfg(test)]
 mod fault_tests;
+#[cfg(test)]
+mod job_tests;

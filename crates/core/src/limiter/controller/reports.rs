@@ -6,7 +6,7 @@ use super::Controller;
 use crate::limiter::announced::AnnouncedLimits;
 use crate::limiter::budgets::UsedUp;
 use crate::limiter::grant::Grant;
-use crate::limiter::learner::{Learner, Pace};
+use crate::limiter::learner::Learner;
 use crate::limiter::outcome::{Change, ManualReport, Outcome};
 use crate::time::Time;
 
@@ -88,11 +88,7 @@ impl Controller {
             self.state.cuts_in_a_row = 0;
         }
         let rate = self.state.rate;
-        let pace = Pace {
-            law: self.settings.law,
-            probe_interval: self.settings.probe_interval,
-            search: self.search(),
-        };
+        let pace = self.pace();
         match &mut self.state.learner {
             Some(learner) => {
                 let to = learner.success(now, grant, fresh, rate, &pace);

@@ -16,6 +16,10 @@ use crate::time::Time;
 /// later they take over.
 const ALIVE_FOR: Duration = Duration::from_secs(40);
 
+/// Number of visits after which workers that were alone and meet have reported what they sent: one, and a second one after
+/// a lost race.
+const REPORTED_AFTER_VISITS: u32 = 2;
+
 /// Result of [`settle()`].
 #[derive(Debug)]
 pub enum Settled {
@@ -119,7 +123,8 @@ fn begun(now: Time, request: &SyncRequest, settings: &Settings) -> (Controller, 
         chance: 0.0,
     };
     let _ = controller.report_manually(now, pause);
-    (controller, Turns::new(now))
+    let turns = Turns::new(now).with_workers_before(now, request.workers);
+    (controller, turns)
 }
 
 /// Takes one report of a worker in.
@@ -151,6 +156,7 @@ fn report(controller: &mut Controller, now: Time, timed: &TimedReport) -> Change
         Report::Learned(..) => Change::Nothing,
         Report::SentAlone { sent, left } => {
             controller.charge_fixed(at, *sent);
+            controller.charge_announced(at, *sent);
             // A state that began later has not measured that time.
             if *left == controller.lineage() {
                 controller.count_beside(*sent);
@@ -177,10 +183,14 @@ fn deal(controller: &mut Controller, turns: &mut Turns, now: Time, request: &Syn
     // The ticket may be of a state that was lost with its store.
     let known = request.ticket.filter(|ticket| turns.has_given(*ticket));
     let is_alone = request.alone_for.is_some() && now < turns.meets_at();
+    let reported_by = turns.meets_at() + REPORTED_AFTER_VISITS * request.visit;
     let Some(first) = request.wanted.first().filter(|_| !is_alone) else {
         known.into_iter().for_each(|ticket| turns.given_up(ticket));
         return none(None, now);
     };
+    if now < reported_by {
+        return none(known, reported_by);
+    }
     let lead = request.lead;
     let rate = controller.pace_now();
     turns.pass_over(now, rate, lead);

@@ -18,8 +18,8 @@ impl Member {
         match outcome {
             Outcome::Refused { .. } => self.refused(now, grant, outcome),
             _ => {
-                if let Some(standalone) = self.standalone_of(grant) {
-                    return standalone.report(now, grant, outcome);
+                if let Some((standalone, part)) = self.standalone_of(grant) {
+                    return standalone.report(now, grant, outcome.of_worker(part));
                 }
                 match outcome {
                     // Granted by a state that is gone: says nothing about this one.
