@@ -4,7 +4,7 @@
 //! ```text
 //! cargo bench --bench fleet                          in virtual time
 //! cargo bench --bench fleet -- --only 64             only the rows of 64 workers
-//! cargo bench --bench fleet -- --jobs                 one job, split among the workers; also with --only
+//! cargo bench --bench fleet -- --jobs                 one job, split among the workers; also with --only 8
 //! cargo bench --bench fleet -- --faults               cost of faults, in virtual time
 //! cargo bench --features redis --bench fleet -- --real                processes, a Redis server: a minute per row
 //! cargo bench --features redis --bench fleet -- --real --seconds 20   as above, 20 s per row

@@ -78,6 +78,8 @@ pub struct Controller {
     state: State,
     /// Finds the law of a hidden window; `None` where learning is off, and in a fleet.
     inference: Option<Box<Inference>>,
+    /// Time from a response until its outcome is reported: in a fleet, until the next visits to the store.
+    known_after: Duration,
 }
 
 impl Controller {
@@ -127,6 +129,7 @@ impl Controller {
             settings,
             state,
             inference: learns.then(|| Box::new(Inference::new(now))),
+            known_after: Duration::ZERO,
         }
     }
 
@@ -136,7 +139,13 @@ impl Controller {
             settings,
             state,
             inference: None,
+            known_after: Duration::ZERO,
         }
+    }
+
+    /// Says how long after a response its outcome is reported.
+    pub(in crate::limiter) const fn set_known_after(&mut self, time: Duration) {
+        self.known_after = time;
     }
 
     /// Names the state, to tell its grants from those of other states.
@@ -226,7 +235,11 @@ impl Controller {
     /// the tokens at the start. The configured start is never slowed down.
     fn held_at_start(&self, now: Time) -> Option<Time> {
         let told = self.search().told;
-        let most = self.state.learner.as_ref()?.most_under_way(told)?;
+        let most = self
+            .state
+            .learner
+            .as_ref()?
+            .most_under_way(told, self.known_after)?;
         // A conversion from a float saturates.
         let most = most.max(initial_tokens(&self.settings) as u64);
         let interval = self.settings.initial.time_for(1.0);

@@ -285,10 +285,12 @@ impl Learner {
     }
 
     /// Returns how many requests may be under way before the first refusal; `None` after it. `told` says whether limits
-    /// are announced or known.
-    pub(crate) fn most_under_way(&self, told: bool) -> Option<u64> {
-        let searches = !self.has_met_the_limit();
-        searches.then(|| start::most_under_way(self.ledger.accepted(), told))
+    /// are announced or known. If an outcome is known only so much after the response, more are under way at one rate.
+    pub(crate) fn most_under_way(&self, told: bool, known_after: Duration) -> Option<u64> {
+        let most = start::most_under_way(self.ledger.accepted(), told);
+        let longer = self.start.in_trips(known_after).max(1.0);
+        // A conversion from a float saturates.
+        (!self.has_met_the_limit()).then_some((most as f64 * longer) as u64)
     }
 
     /// Returns the rate that a refusal is about. Before the first one, that is what got through lately: the rate of a search

@@ -61,6 +61,12 @@ impl Start {
         if is_told { step.min(STEP) } else { step }
     }
 
+    /// Returns a time as a number of round trips; 0 before one is known.
+    pub(super) fn in_trips(&self, time: Duration) -> f64 {
+        let trips = |trips: RoundTrips| time.as_secs_f64() / trips.mean.max(SHORTEST_TRIP);
+        self.trips.map_or(0.0, trips)
+    }
+
     /// Returns the rate of the successes lately, out of `accepted`; `None` without one.
     pub(super) fn lately(&self, now: Time, accepted: u64) -> Option<Rate> {
         let (since, before) = self.marks[0];

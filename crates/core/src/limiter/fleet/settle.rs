@@ -77,6 +77,8 @@ pub fn settle(
         .counted
         .filter(|_| controller.lineage() == request.seen_lineage);
     let counted = turns.attend(now, before_this);
+    // The outcome of a slot is reported with a later visit.
+    controller.set_known_after(turns.shortest_stay(request.visit));
     let dealt = deal(&mut controller, &mut turns, now, request);
     let lease = turns.lease(request.visit);
     // While callers wait at the start, each success lets more go.
