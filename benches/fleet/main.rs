@@ -4,12 +4,14 @@
 //! ```text
 //! cargo bench --bench fleet                          in virtual time
 //! cargo bench --bench fleet -- --only 64             only the rows of 64 workers
+//! cargo bench --bench fleet -- --jobs                 one job, split among the workers; also with --only 8
 //! cargo bench --bench fleet -- --faults               cost of faults, in virtual time
 //! cargo bench --features redis --bench fleet -- --real                processes, a Redis server: a minute per row
 //! cargo bench --features redis --bench fleet -- --real --seconds 20   as above, 20 s per row
 //! ```
 
 mod faults;
+mod jobs;
 #[cfg(feature = "redis")]
 mod real;
 mod simulated;
@@ -48,6 +50,8 @@ fn main() {
         real::table(judged.unwrap_or(JUDGED));
     } else if place("--faults").is_some() {
         faults::table();
+    } else if place("--jobs").is_some() {
+        jobs::table(number("--only"));
     } else {
         simulated::table(number("--only"));
     }

@@ -124,6 +124,18 @@ impl AnnouncedLimits {
             .any(|told| told.remaining == 0 && told.reset_after.is_zero())
     }
 
+    /// Returns these limits for one of several workers that share them: this part of each limit, and of its rest without
+    /// the `unseen` requests of the others.
+    pub(super) fn of_worker(mut self, part: f64, unseen: u64) -> Self {
+        // A conversion from a float saturates.
+        let of = |whole: u64| (whole as f64 * part) as u64;
+        for told in self.limits.iter_mut().flatten() {
+            told.limit = told.limit.map(|limit| of(limit).max(1));
+            told.remaining = of(told.remaining.saturating_sub(unseen));
+        }
+        self
+    }
+
     /// Returns these limits, where the response asks for a wait until something is left again: the reset of an
     /// exhausted limit is no later. A server that sends `Retry-After` beside a later reset means that wait
     /// (draft-ietf-httpapi-ratelimit-headers-10, section 6: Retry-After takes precedence).
@@ -154,5 +166,25 @@ impl FromIterator<Announced> for AnnouncedLimits {
             }
         }
         told
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_of_four_workers_has_a_quarter_of_what_the_others_may_have_left() {
+        let told = |limit, remaining| Announced {
+            name: None,
+            limit: Some(limit),
+            window: Some(Duration::from_secs(60)),
+            remaining,
+            reset_after: Duration::from_secs(30),
+        };
+        let all: AnnouncedLimits = [told(100, 61), told(3, 2)].into_iter().collect();
+        let of_one = all.of_worker(0.25, 20);
+        let quarters: AnnouncedLimits = [told(25, 10), told(1, 0)].into_iter().collect();
+        assert_eq!(of_one, quarters);
     }
 }

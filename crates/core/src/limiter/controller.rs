@@ -14,7 +14,7 @@ use super::fixed::FixedLimit;
 use super::hidden_windows::HiddenWindows;
 use super::inference::Inference;
 use super::learned::Learned;
-use super::learner::{Learner, Search};
+use super::learner::{Learner, Pace, Search};
 use super::outcome::Change;
 use super::settings::{Learning, Settings};
 use super::spending::Last;
@@ -84,6 +84,8 @@ pub struct Controller {
     /// Finds the law of a hidden window; `None` where learning is off, and in a fleet.
     inference: Option<Box<Inference>>,
     windows: HiddenWindows,
+    /// Time from a response until its outcome is reported: in a fleet, until the next visits to the store.
+    known_after: Duration,
 }
 
 impl Controller {
@@ -134,6 +136,7 @@ impl Controller {
             state,
             inference: learns.then(|| Box::new(Inference::new(now))),
             windows: HiddenWindows::default(),
+            known_after: Duration::ZERO,
         }
     }
 
@@ -144,7 +147,13 @@ impl Controller {
             state,
             inference: None,
             windows: HiddenWindows::default(),
+            known_after: Duration::ZERO,
         }
+    }
+
+    /// Says how long after a response its outcome is reported.
+    pub(in crate::limiter) const fn set_known_after(&mut self, time: Duration) {
+        self.known_after = time;
     }
 
     /// Names the state, to tell its grants from those of other states.
@@ -214,28 +223,40 @@ impl Controller {
         })
     }
 
+    /// Returns what learning goes by.
+    fn pace(&self) -> Pace {
+        Pace {
+            law: self.settings.law,
+            probe_interval: self.settings.probe_interval,
+            search: self.search(),
+        }
+    }
+
     /// Returns how the rate grows before the first refusal.
     fn search(&self) -> Search {
-        if self.state.lineage == 0 {
-            let law = &self.settings.law;
-            let is_narrow =
-                law.max.as_per_second() <= NARROW * self.settings.initial.as_per_second();
-            let told = self.state.budgets.is_some() || !self.settings.fixed.is_empty() || is_narrow;
-            let wanted = self.state.held_by_rate || self.state.held_at_start;
-            Search::ByStake { told, wanted }
-        } else {
-            // It is the state of a fleet.
-            Search::ByRate
+        let law = &self.settings.law;
+        let is_narrow = law.max.as_per_second() <= NARROW * self.settings.initial.as_per_second();
+        Search {
+            told: self.state.budgets.is_some() || !self.settings.fixed.is_empty() || is_narrow,
+            wanted: self.state.held_by_rate || self.state.held_at_start,
         }
+    }
+
+    /// Returns whether nothing was refused yet.
+    pub(in crate::limiter) fn searches(&self) -> bool {
+        let learner = self.state.learner.as_ref();
+        learner.is_some_and(|learner| !learner.has_met_the_limit())
     }
 
     /// Returns how long the next request has to wait before the first refusal, because too many are at stake: more than
     /// the tokens at the start. The configured start is never slowed down.
     fn held_at_start(&self, now: Time) -> Option<Time> {
-        let Search::ByStake { told, .. } = self.search() else {
-            return None;
-        };
-        let most = self.state.learner.as_ref()?.most_under_way(told)?;
+        let told = self.search().told;
+        let most = self
+            .state
+            .learner
+            .as_ref()?
+            .most_under_way(told, self.known_after)?;
         // A conversion from a float saturates.
         let most = most.max(initial_tokens(&self.settings) as u64);
         let interval = self.settings.initial.time_for(1.0);
@@ -245,14 +266,8 @@ impl Controller {
 
     /// Adds tokens for a short job, at the first announcement before the first refusal: a part of what is left for sure.
     fn start_with(&mut self, now: Time, told: &AnnouncedLimits) {
-        let searches = self.search() != Search::ByRate
-            && self
-                .state
-                .learner
-                .as_ref()
-                .is_some_and(|it| !it.has_met_the_limit());
         let least = told.iter().map(|told| told.remaining).min();
-        let Some(least) = least.filter(|_| searches) else {
+        let Some(least) = least.filter(|_| self.searches()) else {
             return;
         };
         let tokens = (least / PART_AT_FIRST).min(TOKENS_AT_FIRST);

@@ -179,17 +179,18 @@ impl FixedLimit {
     }
 
     /// Returns what one of several workers may use of what is left. `whole` is the limit of all of them, of which `usage`
-    /// is used `then`, and `part` the worker's share of it.
+    /// is used `then` and `unseen` more may be, and `part` the worker's share of it.
     pub(super) fn part_left(
         &self,
         now: &Present,
         (whole, usage, then): (&Self, &Usage, &Present),
-        part: f64,
+        (part, unseen): (f64, u64),
     ) -> Usage {
         let used = match &whole.calendar {
             Some(calendar) => usage.periods.used_now(then.seconds(), calendar),
             None => usage.sent.used(then.now, whole.of.window),
         };
+        let used = used.saturating_add(unseen);
         let left = whole.of.most.saturating_sub(used) as f64 * part;
         // The rest counts as sent now.
         let mut own = self.unused(now.now);

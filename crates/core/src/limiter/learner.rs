@@ -23,12 +23,6 @@ use super::window::Windows;
 use crate::rate::Rate;
 use crate::time::Time;
 
-/// Growth per success, per second, before the first refusal: 50 times the rate in about 13 s.
-const SEARCH_STEP: f64 = 0.3;
-
-/// Growth in increase steps of the law, for a configuration that grows faster.
-const SEARCH_STEPS: f64 = 3.0;
-
 /// Time without demand that ends a probe. What follows is another burst of demand.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -42,14 +36,13 @@ pub(crate) struct Pace {
     pub(crate) search: Search,
 }
 
-/// Growth of the rate before the first refusal.
+/// Growth of the rate before the first refusal: by round trips, as the requests under way are bounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Search {
-    /// By steps, because the requests under way can't be bounded: they are those of other workers.
-    ByRate,
-    /// By round trips: the requests under way are bounded. `told` says whether limits are announced or known, and
-    /// `wanted` whether a caller waits for the rate: then every success is evidence.
-    ByStake { told: bool, wanted: bool },
+pub(crate) struct Search {
+    /// Whether limits are announced or known.
+    pub(crate) told: bool,
+    /// Whether a caller waits for the rate: then every success is evidence.
+    pub(crate) wanted: bool,
 }
 
 /// Consequence of a refusal: a new rate and a pause.
@@ -307,28 +300,27 @@ impl Learner {
     }
 
     /// Returns the growth per success during the search.
-    fn search_step(&self, pace: &Pace) -> f64 {
+    pub(crate) fn search_step(&self, pace: &Pace) -> f64 {
         let step = pace.law.increase_step;
         // A step of zero means a fixed rate, for the search too.
         if self.refused_once || step == 0.0 {
             return step;
         }
-        match pace.search {
-            Search::ByRate => (SEARCH_STEPS * step).max(SEARCH_STEP),
-            Search::ByStake { .. } => self.start.step().max(step),
-        }
+        self.start.step().max(step)
     }
 
     /// Returns whether callers wait for the rate before the first refusal.
     fn shows_demand(&self, pace: &Pace) -> bool {
-        !self.refused_once && matches!(pace.search, Search::ByStake { wanted: true, .. })
+        !self.refused_once && pace.search.wanted
     }
 
     /// Returns how many requests may be under way before the first refusal; `None` after it. `told` says whether limits
-    /// are announced or known.
-    pub(crate) fn most_under_way(&self, told: bool) -> Option<u64> {
-        let searches = !self.has_met_the_limit();
-        searches.then(|| start::most_under_way(self.ledger.accepted(), told))
+    /// are announced or known. If an outcome is known only so much after the response, more are under way at one rate.
+    pub(crate) fn most_under_way(&self, told: bool, known_after: Duration) -> Option<u64> {
+        let most = start::most_under_way(self.ledger.accepted(), told);
+        let longer = self.start.in_trips(known_after).max(1.0);
+        // A conversion from a float saturates.
+        (!self.has_met_the_limit()).then_some((most as f64 * longer) as u64)
     }
 
     /// Returns the rate that a refusal is about. Before the first one, that is what got through lately: the rate of a search

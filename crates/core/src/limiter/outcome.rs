@@ -39,6 +39,23 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Returns the outcome for one of several workers that share the announced limits: it has this part of what is left.
+    pub(super) fn of_worker(self, part: f64) -> Self {
+        match self {
+            Self::Success {
+                announced,
+                exhausted,
+                chance,
+            } => Self::Success {
+                announced: announced.of_worker(part, 0),
+                exhausted,
+                chance,
+            },
+            // A refusal while something is left is of another limit.
+            _ => self,
+        }
+    }
+
     /// Returns a success whose response announced nothing.
     #[must_use]
     pub fn success() -> Self {

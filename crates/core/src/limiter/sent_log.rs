@@ -60,9 +60,19 @@ impl SentLog {
         }
         self.forget(at, of.window);
         let share = of.share();
+        // What is told late may be out of the window. Else it joins the first group that is no older: that one counts for
+        // as long, or longer.
+        let newest = self.groups.back().map_or(at, |it| it.0);
+        if newest.saturating_sub(length(of.window)) >= at {
+            return;
+        }
+        if let Some(Group(_, count)) = self.groups.iter_mut().find(|it| it.0 >= at) {
+            *count = count.saturating_add(cost);
+            return;
+        }
         match self.groups.back_mut() {
-            Some(Group(last, count)) if at <= *last || count.saturating_add(cost) <= share => {
-                *last = at.max(*last);
+            Some(Group(last, count)) if count.saturating_add(cost) <= share => {
+                *last = at;
                 *count = count.saturating_add(cost);
             }
             _ => {

@@ -12,6 +12,9 @@ use crate::time::Time;
 /// above any limit before the first response says so.
 const STEP: f64 = 10.0;
 
+/// Shortest round trip that others are set in proportion to, in seconds.
+const SHORTEST_TRIP: f64 = 0.001;
+
 /// Requests under way at most, if nothing is known of any limit: this many at first, and one for so many successes.
 const FEW: u64 = 4;
 const SUCCESSES_AT_FIRST: u64 = 4;
@@ -56,6 +59,12 @@ impl Start {
     pub(super) fn step(&self) -> f64 {
         // A round trip of no time gives infinity.
         self.trips.map_or(STEP, |trips| STEP.min(1.0 / trips.mean))
+    }
+
+    /// Returns a time as a number of round trips; 0 before one is known.
+    pub(super) fn in_trips(&self, time: Duration) -> f64 {
+        let trips = |trips: RoundTrips| time.as_secs_f64() / trips.mean.max(SHORTEST_TRIP);
+        self.trips.map_or(0.0, trips)
     }
 
     /// Returns the rate of the successes lately, out of `accepted`; `None` without one.

@@ -134,6 +134,12 @@ impl FleetWorker {
         self.store.borrow().counts
     }
 
+    /// Returns the size of the fleet's record in the store.
+    #[must_use]
+    pub fn record_bytes(&self) -> usize {
+        self.store.borrow().record_bytes()
+    }
+
     /// Returns the end of the worker's inactivity: its start, or never if it was killed. `None` if it is
     /// active.
     fn inactive_until(&self, now: Time) -> Option<Time> {
@@ -317,3 +323,5 @@ impl Strategy for FleetWorker {
 
 #[cfg(test)]
 mod fault_tests;
+#[cfg(test)]
+mod job_tests;

@@ -22,7 +22,6 @@ fn sent(number: u64, seconds: f64) -> SentSoFar {
     SentSoFar {
         last: last(number, seconds),
         under_way: 0,
-        trip: TRIP,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::limiter::announced::AnnouncedLimits;
 use crate::limiter::budgets::Budgets;
 use crate::limiter::grant::Grant;
 use crate::limiter::learner::Learner;
-use crate::limiter::spending::{Bounds, SentSoFar};
+use crate::limiter::spending::{Bounds, Last, SentSoFar};
 use crate::limiter::state::State;
 use crate::rate::Rate;
 use crate::time::Time;
@@ -114,6 +114,20 @@ impl Controller {
         } = &mut self.state;
         let budgets = budgets.get_or_insert_default();
         budgets.heard(now, (last.number, 0, 0), None, announced, *grace);
+    }
+
+    /// Counts `sent` tokens' worth of requests, which went until `now` and which this controller did not grant, as used of
+    /// the announced limits.
+    pub(in crate::limiter) fn charge_announced(&mut self, now: Time, sent: u64) {
+        let State { budgets, last, .. } = &mut self.state;
+        last.number = last.number.saturating_add(sent);
+        if let Some(budgets) = budgets {
+            budgets.sent(&Last {
+                number: last.number,
+                at: now,
+                cost: u32::try_from(sent).unwrap_or(u32::MAX),
+            });
+        }
     }
 
     /// Returns the announced limits as they stand now, and forgets them.

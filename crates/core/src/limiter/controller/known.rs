@@ -36,21 +36,23 @@ impl Controller {
         }
     }
 
-    /// Starts the known limits with a part of what another controller has left of them, at its time `seen_now`.
+    /// Starts the known limits with a part of what another controller has left of them, at its time `seen_now`, without
+    /// the `unseen` requests that it does not know of.
     pub(in crate::limiter) fn take_part_of_fixed(
         &mut self,
         now: Time,
         seen: &Self,
         seen_now: Time,
-        part: f64,
+        (part, unseen): (f64, u64),
     ) {
         let then = seen.present(seen_now);
         self.set_wall_clock(now, then.unix);
         let now = self.present(now);
         let limits = seen.settings.fixed.iter().zip(&seen.state.fixed);
         let own = self.settings.fixed.iter().zip(limits);
-        let left =
-            own.map(|(own, (whole, usage))| own.part_left(&now, (whole, usage, &then), part));
+        let left = own.map(|(own, (whole, usage))| {
+            own.part_left(&now, (whole, usage, &then), (part, unseen))
+        });
         self.state.fixed = left.collect();
     }
 

@@ -6,7 +6,7 @@ use super::Controller;
 use crate::limiter::announced::AnnouncedLimits;
 use crate::limiter::budgets::UsedUp;
 use crate::limiter::grant::Grant;
-use crate::limiter::learner::{Learner, Pace, Search};
+use crate::limiter::learner::Learner;
 use crate::limiter::outcome::{Change, ManualReport, Outcome};
 use crate::time::Time;
 
@@ -102,11 +102,7 @@ impl Controller {
             return Change::Nothing;
         }
         let rate = self.state.rate;
-        let pace = Pace {
-            law: self.settings.law,
-            probe_interval: self.settings.probe_interval,
-            search: self.search(),
-        };
+        let pace = self.pace();
         match &mut self.state.learner {
             Some(learner) => {
                 let to = learner.success(now, grant, fresh, rate, &pace);
@@ -167,14 +163,9 @@ impl Controller {
             .default_cooldown
             .map(|_| self.own_pause(self.state.rate));
         let (rate, law) = (self.state.rate, self.settings.law);
-        let by_rate = self.search() == Search::ByRate;
         match &mut self.state.learner {
             Some(learner) => {
-                let rate = if by_rate {
-                    rate
-                } else {
-                    learner.refused_rate(now, rate, &law)
-                };
+                let rate = learner.refused_rate(now, rate, &law);
                 let retreat = learner.refuse(now, grant, hint.or(configured), rate, &law);
                 self.retreat(now, retreat.rate, retreat.pause, chance)
             }

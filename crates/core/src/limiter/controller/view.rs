@@ -53,6 +53,24 @@ impl Controller {
         self.state.rate
     }
 
+    /// Returns how much another holder of this state may have granted from `since` to `until`. During the search the rate
+    /// grows with each success, so exponentially.
+    pub(in crate::limiter) fn may_have_granted(&self, since: Time, until: Time) -> u64 {
+        let (rate, capacity) = (self.state.rate, self.capacity());
+        let tokens = self.state.bucket.tokens(since, rate, capacity).max(0.0);
+        let time = until.saturating_since(since);
+        let learner = self.state.learner.as_ref().filter(|_| self.searches());
+        let accrued = match learner.map(|learner| learner.search_step(&self.pace())) {
+            Some(step) if step > 0.0 => {
+                let grown = rate.as_per_second() * (step * time.as_secs_f64()).exp_m1() / step;
+                grown.min(self.settings.law.max.amount_in(time))
+            }
+            _ => rate.amount_in(time),
+        };
+        // A conversion from a float saturates.
+        (tokens + accrued).ceil() as u64
+    }
+
     /// Returns whether the bucket is full: tokens that come from now on are lost unless they are used.
     pub(in crate::limiter) fn is_full(&self, now: Time) -> bool {
         let capacity = self.capacity();

@@ -67,7 +67,7 @@ fn a_worker_alone_gets_its_part_of_what_is_left_and_the_rest_a_window_later() {
     whole.charge(&mut usage, &present(Time::ZERO), 60);
     let now = present(Time::ZERO + 60 * SECOND);
     let quarter = whole.scaled(0.25);
-    let of_worker = quarter.part_left(&now, (&whole, &usage, &now), 0.25);
+    let of_worker = quarter.part_left(&now, (&whole, &usage, &now), (0.25, 0));
     assert_eq!(quarter.ready_at(&of_worker, &now, 10), Time::ZERO);
     let later = now.now + HOUR + HOUR / ROOM_SHARE + ROOM;
     assert_eq!(quarter.ready_at(&of_worker, &now, 11), later);
@@ -88,7 +88,7 @@ fn a_worker_alone_gets_its_part_of_what_is_left_of_a_day() {
     let now = present(Time::ZERO + 12 * HOUR);
     whole.charge(&mut usage, &now, 60);
     let quarter = whole.scaled(0.25);
-    let of_worker = quarter.part_left(&now, (&whole, &usage, &now), 0.25);
+    let of_worker = quarter.part_left(&now, (&whole, &usage, &now), (0.25, 0));
     assert_eq!(quarter.ready_at(&of_worker, &now, 10), now.now);
     let renewed = Time::ZERO + 24 * HOUR + 2 * SECOND;
     assert_eq!(quarter.ready_at(&of_worker, &now, 11), renewed);

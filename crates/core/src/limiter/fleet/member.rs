@@ -58,6 +58,8 @@ pub struct Member {
     policy: OutagePolicy,
     /// The fleet's controller as it was last seen, in the store's time.
     seen: Controller,
+    /// The store's time of that visit.
+    seen_at: Time,
     workers: u32,
     offset: Option<ClockOffset>,
     last_contact: Option<Time>,
@@ -67,6 +69,8 @@ pub struct Member {
     /// Earliest time of the next visit for slots.
     come_at: Time,
     lease: Duration,
+    /// How long reports that are not urgent wait.
+    report_within: Duration,
     counted: Option<u64>,
     /// Recent duration of visits, from the request to the end of the last write.
     visit: Duration,
@@ -93,6 +97,7 @@ impl Member {
         Self {
             fingerprint: fingerprint(&settings),
             seen: Controller::new(settings.clone(), now),
+            seen_at: now,
             settings,
             policy,
             workers: policy.workers,
@@ -102,6 +107,7 @@ impl Member {
             ticket: None,
             come_at: Time::ZERO,
             lease: LEAD[0],
+            report_within: 2 * LEAD[0],
             counted: None,
             visit: Duration::ZERO,
             asked_at: Time::ZERO,
@@ -265,10 +271,12 @@ impl Member {
         self.outage.as_mut()?.standalone.as_mut()
     }
 
-    /// Returns the controller of the outage, if it issued this grant.
-    fn standalone_of(&mut self, grant: &Grant) -> Option<&mut Controller> {
-        self.standalone_mut()
-            .filter(|standalone| standalone.lineage() == grant.lineage)
+    /// Returns the controller of the outage, if it issued this grant, and the worker's part of each limit.
+    fn standalone_of(&mut self, grant: &Grant) -> Option<(&mut Controller, f64)> {
+        let outage = self.outage.as_mut()?;
+        let part = outage.part;
+        let standalone = outage.standalone.as_mut()?;
+        (standalone.lineage() == grant.lineage).then_some((standalone, part))
     }
 
     /// Converts a local time to the store's.

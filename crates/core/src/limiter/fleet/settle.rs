@@ -16,6 +16,10 @@ use crate::time::Time;
 /// later they take over.
 const ALIVE_FOR: Duration = Duration::from_secs(40);
 
+/// Number of visits after which workers that were alone and meet have reported what they sent: one, and a second one after
+/// a lost race.
+const REPORTED_AFTER_VISITS: u32 = 2;
+
 /// Result of [`settle()`].
 #[derive(Debug)]
 pub enum Settled {
@@ -73,13 +77,23 @@ pub fn settle(
         .counted
         .filter(|_| controller.lineage() == request.seen_lineage);
     let counted = turns.attend(now, before_this);
+    // The outcome of a slot is reported with a later visit.
+    controller.set_known_after(turns.shortest_stay(request.visit));
     let dealt = deal(&mut controller, &mut turns, now, request);
+    let lease = turns.lease(request.visit);
+    // While callers wait at the start, each success lets more go.
+    let report_within = if dealt.ticket.is_some() && controller.searches() {
+        turns.shortest_stay(request.visit)
+    } else {
+        2 * lease
+    };
     let reply = SyncReply {
         now,
         slots: dealt.slots,
         ticket: dealt.ticket,
         come_at: dealt.come_at,
-        lease: turns.lease(request.visit),
+        lease,
+        report_within,
         counted: counted.or(before_this),
         workers: turns.workers(),
         meets_at: turns.meets_at(),
@@ -111,7 +125,8 @@ fn begun(now: Time, request: &SyncRequest, settings: &Settings) -> (Controller, 
         chance: 0.0,
     };
     let _ = controller.report_manually(now, pause);
-    (controller, Turns::new(now))
+    let turns = Turns::new(now).with_workers_before(now, request.workers);
+    (controller, turns)
 }
 
 /// Takes one report of a worker in.
@@ -143,6 +158,7 @@ fn report(controller: &mut Controller, now: Time, timed: &TimedReport) -> Change
         Report::Learned(..) => Change::Nothing,
         Report::SentAlone { sent, left } => {
             controller.charge_fixed(at, *sent);
+            controller.charge_announced(at, *sent);
             // A state that began later has not measured that time.
             if *left == controller.lineage() {
                 controller.count_beside(*sent);
@@ -169,10 +185,14 @@ fn deal(controller: &mut Controller, turns: &mut Turns, now: Time, request: &Syn
     // The ticket may be of a state that was lost with its store.
     let known = request.ticket.filter(|ticket| turns.has_given(*ticket));
     let is_alone = request.alone_for.is_some() && now < turns.meets_at();
+    let reported_by = turns.meets_at() + REPORTED_AFTER_VISITS * request.visit;
     let Some(first) = request.wanted.first().filter(|_| !is_alone) else {
         known.into_iter().for_each(|ticket| turns.given_up(ticket));
         return none(None, now);
     };
+    if now < reported_by {
+        return none(known, reported_by);
+    }
     let lead = request.lead;
     let rate = controller.pace_now();
     turns.pass_over(now, rate, lead);

@@ -14,6 +14,10 @@ use crate::time::Time;
 pub(super) struct Outage {
     /// The worker's own controller. `None`: callers get an error.
     pub(super) standalone: Option<Controller>,
+    /// This worker's part of each limit.
+    pub(super) part: f64,
+    /// How much of what it sent was reported to the store.
+    pub(super) told: u64,
     /// Lineage of the fleet's state before the outage.
     pub(super) left: u64,
     pub(super) since: Time,
@@ -25,20 +29,36 @@ pub(super) struct Outage {
     pub(super) is_reported: bool,
 }
 
-/// Returns a controller for one of `workers`, with that part of the fleet's rate, burst and known limits.
+/// What one worker goes on with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Share {
+    /// Its part of everything.
+    pub(super) part: f64,
+    /// How much the others may have been granted since its last visit.
+    pub(super) unseen: u64,
+    /// Rest of the fleet's pause.
+    pub(super) pause: Duration,
+    /// Sets the first grants of the workers apart from each other; in `0.0..1.0`.
+    pub(super) chance: f64,
+}
+
+/// Returns a controller for one of several workers, with its part of the fleet's rate, burst, and known and announced
+/// limits.
 ///
-/// `seen` is the fleet's controller as it was last seen, and `seen_now` its time. `pause` is the rest of the fleet's
-/// pause. `chance`, in `0.0..1.0`, sets the first grants of the workers apart from each other.
+/// `seen` is the fleet's controller as it was last seen, and `seen_now` its time.
 pub(super) fn begin(
     settings: &Settings,
     seen: &Controller,
     seen_now: Time,
-    workers: u32,
     now: Time,
-    pause: Duration,
-    chance: f64,
+    share: &Share,
 ) -> Controller {
-    let part = 1.0 / f64::from(workers.max(1));
+    let Share {
+        part,
+        unseen,
+        pause,
+        chance,
+    } = *share;
     let Law { min, max, .. } = settings.law;
     let own = Settings {
         initial: seen.pace_now().scaled(part),
@@ -57,7 +77,9 @@ pub(super) fn begin(
         ..settings.clone()
     };
     let mut controller = Controller::new(own, now);
-    controller.take_part_of_fixed(now, seen, seen_now, part);
+    controller.take_part_of_fixed(now, seen, seen_now, (part, unseen));
+    let announced = seen.clone().take_announced(seen_now);
+    controller.announced_elsewhere(now, &announced.of_worker(part, unseen));
     if let Some(learned) = seen.learned(seen_now, Duration::ZERO) {
         let _ = controller.restore(now, &learned.scaled(part), Duration::ZERO);
     }

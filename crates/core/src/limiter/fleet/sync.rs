@@ -40,6 +40,16 @@ pub(super) enum Report {
     SentAlone { sent: u64, left: u64 },
 }
 
+impl Report {
+    /// Returns how much was sent without the store, if the report says that.
+    pub(super) const fn sent_alone(&self) -> Option<u64> {
+        match self {
+            Self::SentAlone { sent, .. } => Some(*sent),
+            _ => None,
+        }
+    }
+}
+
 /// A report with the time of its event, by the store's clock.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct TimedReport {
@@ -98,6 +108,8 @@ pub struct SyncRequest {
     pub(super) visit: Duration,
     /// Limit that this worker has learned, for an empty store.
     pub(super) memory: Option<Learned>,
+    /// Number of workers that this worker knows of, for an empty store; 0 before its first visit.
+    pub(super) workers: u32,
     /// Lineage of the state, if it has to begin anew.
     pub(super) lineage: u64,
     /// Pause with which a new state begins.
@@ -130,6 +142,8 @@ pub struct SyncReply {
     pub(super) come_at: Time,
     /// Minimum time until the next visit for slots.
     pub(super) lease: Duration,
+    /// How long reports that are not urgent may wait for it.
+    pub(super) report_within: Duration,
     /// Period in which this worker was counted.
     pub(super) counted: Option<u64>,
     /// Number of workers.

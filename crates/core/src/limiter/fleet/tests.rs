@@ -9,7 +9,7 @@ use super::*;
 use crate::config::ApiRateConfig;
 use crate::limiter::{
     Announced, AnnouncedLimits, Change, CircuitBreaker, Denial, FixedLimit, FleetUnavailable,
-    Grant, Learned, Learning, ManualReport, Outcome, Poll, Settings,
+    Grant, Learned, Learning, LimitName, ManualReport, Outcome, Poll, Settings,
 };
 use crate::rate::Rate;
 use crate::time::Time;
@@ -317,15 +317,17 @@ fn successes_are_told_with_the_next_visit_and_raise_the_common_rate() {
     }
     let waited = grants.iter().filter(|grant| grant.waited).count();
     assert!(waited > 0, "the bucket held ten");
+    // Each request takes a tenth of a second.
     for grant in &grants {
-        succeed(&mut one, now, grant);
+        let sent = Time::ZERO + grant.issued_at.saturating_since(at(1000.0));
+        succeed(&mut one, sent + 100 * MILLI, grant);
     }
     store
         .visit(&mut one, now + SECOND, 0)
         .expect("not for ever");
     store.visit(&mut other, now + SECOND, 1);
-    // The search's step for each success of a permit that waited.
-    let expected = 10.0 + 0.6 * waited as f64;
+    // One more request in each round trip, for each success of a permit that waited.
+    let expected = 10.0 + 10.0 * waited as f64;
     let rate = other.view(now + SECOND).rate.as_per_second();
     assert!(
         (rate - expected).abs() < 1e-9,
@@ -643,6 +645,45 @@ fn the_state_comes_through_the_store_as_it_was_and_stays_small() {
     assert_eq!(record.to_text(), store.text);
     assert!(store.text.len() < 4096, "{} bytes", store.text.len());
     assert_eq!(all[0].membership().workers, 200);
+}
+
+#[test]
+fn the_record_stays_small_however_many_limits_are_announced_and_known() {
+    let minute = 60 * SECOND;
+    let limits = [
+        (600, minute),
+        (5000, 60 * minute),
+        (50_000, 24 * 60 * minute),
+    ];
+    let known = limits.map(|(requests, per)| FixedLimit::new(requests, per).expect("a limit"));
+    let settings = Settings {
+        fixed: known.to_vec(),
+        ..steady()
+    };
+    // Four limits, as many as are kept, whose windows roll: each response announces the time of a whole window.
+    let told = |requests: u64| Announced {
+        name: Some(LimitName::of(&requests.to_string())),
+        limit: Some(requests),
+        window: Some(minute),
+        remaining: requests - 600,
+        reset_after: minute,
+    };
+    let told: AnnouncedLimits = [640, 700, 704, 768].map(told).into_iter().collect();
+    let mut store = Store::default();
+    let mut all: Vec<Member> = (0..3).map(|_| member(&settings)).collect();
+    let mut longest = 0;
+    for step in 0..12_000 {
+        let now = Time::ZERO + step * 20 * MILLI;
+        for member in &mut all {
+            store.visit(member, now, 1);
+            if let Poll::Grant(grant) = member.poll(now, 1, true) {
+                let _ = member.report(now, &grant, accepted(told));
+            }
+        }
+        longest = longest.max(store.text.len());
+    }
+    // Seven logs of at most 64 groups each. The nanoseconds since 1970 have six digits more.
+    assert!((8_000..10_000).contains(&longest), "{longest} bytes");
 }
 
 #[test]

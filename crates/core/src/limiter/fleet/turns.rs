@@ -89,6 +89,13 @@ impl Turns {
         }
     }
 
+    /// Counts this many workers as present in the period before, because one of them knows of them.
+    pub(super) const fn with_workers_before(mut self, now: Time, workers: u32) -> Self {
+        self.period = period_of(now);
+        self.present_before = workers;
+        self
+    }
+
     /// Returns whether a fleet can have come to these numbers by `now`. Stored ones may have been damaged.
     pub(super) fn is_plausible(&self, now: Time) -> bool {
         let latest = now + GATHERING + AHEAD;
@@ -128,7 +135,7 @@ impl Turns {
     /// Counts a worker that was last counted in the period `counted`. Returns the current period if it was not
     /// counted in it.
     pub(super) fn attend(&mut self, now: Time, counted: Option<u64>) -> Option<u64> {
-        let period = now.as_nanos() / PERIOD.as_nanos() as u64;
+        let period = period_of(now);
         if period != self.period {
             let follows = period == self.period.saturating_add(1);
             self.present_before = if follows { self.present } else { 0 };
@@ -233,6 +240,11 @@ impl Turns {
     }
 }
 
+/// Returns the number of the period of this time.
+const fn period_of(now: Time) -> u64 {
+    now.as_nanos() / PERIOD.as_nanos() as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,6 +272,16 @@ mod tests {
         assert_eq!(turns.workers(), 1);
         turns.attend(at(500.0), first);
         assert_eq!(turns.workers(), 1);
+    }
+
+    #[test]
+    fn workers_that_are_known_of_count_until_the_next_period_is_over() {
+        let turns = Turns::new(at(30.0)).with_workers_before(at(30.0), 7);
+        let mut first = turns;
+        first.attend(at(30.0), None);
+        assert_eq!(first.workers(), 7);
+        first.attend(at(41.0), None);
+        assert_eq!(first.workers(), 1);
     }
 
     #[test]

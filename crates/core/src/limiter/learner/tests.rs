@@ -105,13 +105,13 @@ impl Run {
         self.view().ceiling.expect("a ceiling").as_per_second()
     }
 
-    /// Searches by steps, as the state of a fleet does, and is refused twice: there is a ceiling now.
+    /// Is refused twice: there is a ceiling now.
     fn learned() -> Self {
         let mut run = Self::new(settings());
-        run.controller = run.controller.of_lineage(1);
         run.successes_for(2 * SECOND);
         let _ = run.refusal(None);
-        run.successes_for(2 * SECOND);
+        // By then the rate is about what one caller sends, ten per second.
+        run.successes_for(12 * SECOND);
         let _ = run.refusal(None);
         let _ = run.success();
         run
@@ -312,7 +312,7 @@ fn a_refused_probe_falls_back_to_the_proven_ceiling_and_is_no_cut() {
     assert!(run.ceiling() >= before);
 }
 
-/// A learned ceiling of 9.5/s whose raise is refused after 8 s, in which 78 got through and `beside` others.
+/// A learned ceiling of 9.5/s whose raise is refused after 8 s, in which 77 got through and `beside` others.
 fn refuted(beside: u64) -> Run {
     let mut run = Run::learned();
     run.successes_for(8 * SECOND);

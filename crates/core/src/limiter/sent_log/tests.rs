@@ -166,3 +166,15 @@ proptest! {
         prop_assert!(fullest(&sent, of.window) <= most);
     }
 }
+
+#[test]
+fn what_is_told_late_counts_from_its_own_time_or_a_little_longer() {
+    let of = limit(4, 60);
+    let mut log = sent_at(&[10_000, 30_000, 70_000], of);
+    // The one at 5 s is out of the window that ends at 70 s, and the one at 20 s counts from 30 s on.
+    log.record(at(5_000), 1, of);
+    assert_eq!(log.used(at(70_000), of.window), 2);
+    log.record(at(20_000), 1, of);
+    assert_eq!(log.used(at(70_000), of.window), 3);
+    assert_eq!(log.ready(2, of), at(90_000));
+}

@@ -83,6 +83,12 @@ impl SimulatedStore {
             .any(|it| matches!(*it, FleetFault::StoreDown { from, until } if is_between(now, from, until)))
     }
 
+    /// Returns the size of the record.
+    pub(super) fn record_bytes(&self) -> usize {
+        let text = self.record.as_ref().map(Record::to_text);
+        text.map_or(0, |text| text.len())
+    }
+
     /// Reads the record.
     pub(super) fn read(&mut self, now: Time) -> StoredRecord {
         self.counts.operations += 1;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::Member;
 use crate::limiter::controller::Controller;
 use crate::limiter::fleet::standalone;
-use crate::limiter::fleet::standalone::Outage;
-use crate::limiter::fleet::sync::SyncRequest;
+use crate::limiter::fleet::standalone::{Outage, Share};
+use crate::limiter::fleet::sync::{Report, SyncRequest, TimedReport};
 use crate::time::Time;
 
 /// First and longest time between two tries to reach a store that does not respond.
@@ -24,6 +24,9 @@ const KNOWN_FOR: Duration = Duration::from_secs(2);
 
 /// After this many visits in a row that lost every race, the store's compare-and-swap is assumed to be broken.
 const MOST_RACES_LOST: u32 = 4;
+
+/// Maximum number of reports of what was sent without the store: one for each try to reach it, for two minutes.
+const MOST_SENT_ALONE: usize = 64;
 
 impl Member {
     /// Returns whether the last visit ended an outage.
@@ -73,8 +76,11 @@ impl Member {
 
     /// Returns an outage that begins now.
     fn outage_begun(&self, now: Time, chance: f64) -> Outage {
+        let part = 1.0 / f64::from(self.workers_for_sure().max(1));
         Outage {
-            standalone: (!self.policy.stops).then(|| self.standalone_begun(now, chance)),
+            standalone: (!self.policy.stops).then(|| self.standalone_begun(now, part, chance)),
+            part,
+            told: 0,
             left: self.seen.lineage(),
             since: now,
             is_awaited: false,
@@ -85,7 +91,7 @@ impl Member {
     }
 
     /// Returns a controller for this worker alone, which continues from what it last saw of the fleet.
-    fn standalone_begun(&self, now: Time, chance: f64) -> Controller {
+    fn standalone_begun(&self, now: Time, part: f64, chance: f64) -> Controller {
         let at = self.to_store(now);
         // Pauses that the store has not heard of count, too, and so does a limit of which nothing is left.
         let unheard = self.reports.iter().map(|it| it.pause_left(at)).max();
@@ -94,9 +100,59 @@ impl Member {
         let used_up = used_up.filter(|standing| standing.remaining == 0);
         let pause = pause.max(used_up.map_or(Duration::ZERO, |it| it.until.saturating_since(at)));
         let lineage = !self.seen.lineage() ^ now.as_nanos();
-        let workers = self.workers_for_sure();
-        standalone::begin(&self.settings, &self.seen, at, workers, now, pause, chance)
-            .of_lineage(lineage)
+        let share = Share {
+            part,
+            unseen: self.unseen(at),
+            pause,
+            chance,
+        };
+        standalone::begin(&self.settings, &self.seen, at, now, &share).of_lineage(lineage)
+    }
+
+    /// Returns how much other workers may have been granted since the last visit. After a long silence it is not known.
+    pub(super) fn unseen(&self, at: Time) -> u64 {
+        let since = at.saturating_since(self.seen_at).min(KNOWN_FOR);
+        self.seen
+            .may_have_granted(self.seen_at, self.seen_at + since)
+    }
+
+    /// Reports what was sent without the store since the last report.
+    pub(super) fn report_sent_alone(&mut self, now: Time) {
+        let Some(Outage {
+            standalone: Some(standalone),
+            told,
+            left,
+            ..
+        }) = &mut self.outage
+        else {
+            return;
+        };
+        let more = standalone.sent().saturating_sub(*told);
+        *told = standalone.sent();
+        if more > 0 {
+            let (sent, left) = (more, *left);
+            self.add_sent_alone(now, sent, left);
+        }
+    }
+
+    /// Reports requests that were sent without the store until now. Of too many such reports, the two oldest become one, as
+    /// if all of its requests had been sent with the last of them.
+    pub(super) fn add_sent_alone(&mut self, now: Time, sent: u64, left: u64) {
+        let at = self.to_store(now);
+        let report = Report::SentAlone { sent, left };
+        self.reports.push(TimedReport { at, report });
+        let reports = self.reports.iter().enumerate();
+        let alone =
+            reports.filter_map(|(place, it)| it.report.sent_alone().map(|sent| (place, sent)));
+        let alone: Vec<(usize, u64)> = alone.collect();
+        if let [(oldest, sent), (next, _), ..] = alone[..]
+            && alone.len() > MOST_SENT_ALONE
+        {
+            if let Report::SentAlone { sent: of_next, .. } = &mut self.reports[next].report {
+                *of_next = of_next.saturating_add(sent);
+            }
+            self.reports.remove(oldest);
+        }
     }
 
     /// Returns the number of workers, or the assumed number if that is higher and the last visit came after a long

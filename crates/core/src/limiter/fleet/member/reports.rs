@@ -18,8 +18,8 @@ impl Member {
         match outcome {
             Outcome::Refused { .. } => self.refused(now, grant, outcome),
             _ => {
-                if let Some(standalone) = self.standalone_of(grant) {
-                    return standalone.report(now, grant, outcome);
+                if let Some((standalone, part)) = self.standalone_of(grant) {
+                    return standalone.report(now, grant, outcome.of_worker(part));
                 }
                 match outcome {
                     // Granted by a state that is gone: says nothing about this one.
@@ -143,7 +143,7 @@ impl Member {
             + if is_urgent {
                 Duration::ZERO
             } else {
-                2 * self.lease
+                self.report_within
             };
         self.report_by = Some(self.report_by.map_or(by, |earlier| earlier.min(by)));
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::{Action, LEAD, Member, SLOT_KEEPS};
 use crate::limiter::fleet::clock_offset::ClockOffset;
 use crate::limiter::fleet::standalone::Outage;
-use crate::limiter::fleet::sync::{MOST_WANTED, Report, SyncReply, SyncRequest};
+use crate::limiter::fleet::sync::{MOST_WANTED, SyncReply, SyncRequest};
+use crate::limiter::learned::Learned;
 use crate::limiter::outcome::{Change, Outcome};
 use crate::time::Time;
 
@@ -62,6 +63,7 @@ impl Member {
     pub(super) fn ask(&mut self, now: Time, wanted: Vec<u32>, seed: u64) -> SyncRequest {
         self.report_by = None;
         self.asked_at = now;
+        self.report_sent_alone(now);
         // The store's time is a wall clock's.
         let at = self.to_store(now);
         let lead = (self.visit * LEAD_IN_VISITS).clamp(LEAD[0], LEAD[1]);
@@ -73,11 +75,19 @@ impl Member {
             seen_lineage: self.seen.lineage(),
             lead,
             visit: self.visit,
-            memory: self.seen.learned(at, at.saturating_since(Time::ZERO)),
+            memory: self.memory(at),
+            workers: self.offset.map_or(0, |_| self.workers),
             lineage: seed,
             pause: self.seen.pause_left(self.to_store(now)),
             alone_for: self.alone_for(now),
         }
+    }
+
+    /// Returns what this worker knows at the store's time `at`, for a store that was emptied. What others may have used of
+    /// known limits since its last visit counts as used.
+    fn memory(&self, at: Time) -> Option<Learned> {
+        let learned = self.seen.learned(at, at.saturating_since(Time::ZERO));
+        learned.map(|learned| learned.with_reserve(self.unseen(at)))
     }
 
     /// Takes in the result of a visit that is over `now`. The record was read between `sent` and `received`.
@@ -92,6 +102,12 @@ impl Member {
         let took = now.saturating_since(self.asked_at).min(LEAD[1]);
         self.visit = (self.visit + took) / 2;
         let meets_at = offset.to_local(reply.meets_at);
+        if let Some(outage) = &mut self.outage
+            && self.seen.lineage() != reply.controller.lineage()
+        {
+            // What was reported before went down with the store's content.
+            outage.told = 0;
+        }
         match &mut self.outage {
             // The store is back, but not all other workers: until then each continues with its part.
             Some(outage) if outage.standalone.is_some() && received < meets_at => {
@@ -103,13 +119,16 @@ impl Member {
                 self.was_away = ended.as_ref().is_some_and(|outage| outage.is_reported);
                 if let Some(Outage {
                     standalone: Some(standalone),
+                    told,
                     left,
                     ..
                 }) = ended
                 {
-                    let sent = standalone.sent();
+                    // Some may have been sent during this visit.
+                    let sent = standalone.sent().saturating_sub(told);
                     if sent > 0 {
-                        self.enqueue(now, Report::SentAlone { sent, left }, true);
+                        self.add_sent_alone(now, sent, left);
+                        self.report_by = Some(now);
                     }
                 }
             }
@@ -117,9 +136,11 @@ impl Member {
         self.races_lost = 0;
         self.has_other_settings = false;
         self.seen = reply.controller;
+        self.seen_at = reply.now;
         self.workers = reply.workers;
         self.counted = reply.counted;
         self.lease = reply.lease;
+        self.report_within = reply.report_within;
         self.ticket = reply.ticket;
         let slots = std::mem::take(&mut self.slots).into_iter();
         let (void, kept) = slots.partition(|slot| self.seen.has_retreated_since(slot));
