@@ -19,10 +19,10 @@ const PAGES: usize = 1_000;
 const ALLOWED: f64 = 20.0;
 
 /// A directory for the files of a run, removed with it.
-struct Job(PathBuf);
+pub(crate) struct Job(PathBuf);
 
 impl Job {
-    fn new(name: &str, pages: usize) -> Self {
+    pub(crate) fn new(name: &str, pages: usize) -> Self {
         let name = format!("apirl-journey-{}-{name}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(&folder).expect("a folder");
@@ -31,7 +31,7 @@ impl Job {
         Self(folder)
     }
 
-    fn command(&self, base_url: &str, more: &[&str]) -> Command {
+    pub(crate) fn command(&self, base_url: &str, more: &[&str]) -> Command {
         let file = |name: &str| self.0.join(name);
         let mut command = Command::new(env!("CARGO_BIN_EXE_apirl"));
         command
@@ -60,12 +60,12 @@ impl Job {
         times
     }
 
-    fn has_each_once(&self, pages: usize) {
+    pub(crate) fn has_each_once(&self, pages: usize) {
         let expected: BTreeMap<u64, u32> = (1..=pages as u64).map(|n| (n, 1)).collect();
         assert!(self.times() == expected, "a page is lost or doubled");
     }
 
-    fn figure(&self, name: &str) -> f64 {
+    pub(crate) fn figure(&self, name: &str) -> f64 {
         let text = fs::read_to_string(self.0.join("summary")).expect("a summary");
         let summary: Value = serde_json::from_str(&text).expect("JSON");
         summary[name].as_f64().expect(name)

@@ -9,4 +9,5 @@ mod fleet_faults;
 mod fleet_store;
 #[path = "../../../../tests/common/nginx.rs"]
 mod nginx;
+mod octokit;
 mod redis_server;
