@@ -30,6 +30,7 @@ mod pause;
 mod periods;
 mod phase;
 mod poll;
+mod present;
 mod probe;
 mod routes;
 mod rtt;

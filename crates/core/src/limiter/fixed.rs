@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::bucket::Bucket;
 use super::learned::SentBefore;
 use super::periods::Periods;
+use super::present::Present;
 use super::sent_log::{SentLog, WindowLimit};
 use super::view::Allowance;
 use crate::calendar::Calendar;
@@ -52,29 +53,6 @@ pub(crate) struct Usage {
     sent: SentLog,
     periods: Periods,
     bucket: Option<Bucket>,
-}
-
-/// A time by the limiter's clock and by the wall clock.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Present {
-    pub(super) now: Time,
-    pub(super) unix: Duration,
-}
-
-impl Present {
-    /// Returns the seconds since 1970. A date that no calendar reaches counts as one of the far future.
-    fn seconds(&self) -> i64 {
-        self.unix.as_secs().min(1 << 40) as i64
-    }
-
-    /// Returns the time by the limiter's clock when the wall clock shows this, which is not before now.
-    fn time_of(&self, seconds: i64) -> Time {
-        if seconds <= self.seconds() {
-            return self.now;
-        }
-        let then = Duration::from_secs(seconds.try_into().unwrap_or(0));
-        self.now + then.saturating_sub(self.unix)
-    }
 }
 
 impl FixedLimit {

@@ -68,15 +68,17 @@ pub(super) fn rate(
         max_rate: most,
         increase_step: most * 0.02,
         documented_limit_desc: Some(format!(
-            "Documented: {described} Guesses: the start at four fifths of the limit, the minimum, the step."
+            "Documented: {described} Guesses: the start at four fifths of the limit, a burst of nine tenths of a bucket, the minimum, \
+             the step."
         )),
         bucket: burst.map_or(BucketConfig::of(1.0, 1.0), bucket),
         ..ApiRateConfig::default()
     }
 }
 
-/// Returns a full bucket of this many tokens.
-pub(super) fn bucket(tokens: f64) -> BucketConfig {
+/// Returns a full bucket for a vendor's of this many tokens: a tenth of those is left for round trips that vary.
+fn bucket(tokens: f64) -> BucketConfig {
+    let tokens = (0.9 * tokens).floor();
     BucketConfig::of(tokens, tokens)
 }
 

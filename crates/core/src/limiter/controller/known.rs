@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::Controller;
-use crate::limiter::fixed::{FixedLimit, Present};
+use crate::limiter::fixed::FixedLimit;
 use crate::limiter::learned::{KnownUsage, Learned};
+use crate::limiter::present::Present;
 use crate::limiter::view::Allowance;
 use crate::time::Time;
 
