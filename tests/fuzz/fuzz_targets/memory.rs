@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use api_ratelimiter_core::limiter::{Controller, Learned, Poll};
-use api_ratelimiter_core::{ApiRateConfig, Time};
+use api_ratelimiter_core::{ApiRateConfig, LimitConfig, Time};
 use libfuzzer_sys::fuzz_target;
 
 /// The wall clock of the run that reads the file.
@@ -34,5 +34,15 @@ fuzz_target!(|input: &[u8]| {
         let text = serde_json::to_string(&learned).expect("plain numbers");
         let again: Learned = serde_json::from_str(&text).expect("what was written");
         assert_eq!(again, learned);
+    }
+    // Whatever was used of a known limit, a request waits for its window at most.
+    let known = ApiRateConfig {
+        limits: vec![LimitConfig::per_minute(5.0)],
+        ..Default::default()
+    };
+    let mut limiter = Controller::new(known.settings().expect("valid settings"), Time::ZERO);
+    let _ = limiter.restore(Time::ZERO, &learned, UNIX_NOW);
+    if let Poll::At(time) = limiter.poll(Time::ZERO, 1, false) {
+        assert!(time <= Time::ZERO + Duration::from_secs(61), "{time:?}");
     }
 });

@@ -254,3 +254,37 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #[test]
+    fn whatever_an_earlier_run_stored_a_permit_waits_for_a_window_at_most(
+        sent in prop::collection::vec((prop_oneof![0.0..4e9f64, Just(0.0), Just(1e18)], any::<u64>()), 0..200),
+        calendar in any::<bool>(),
+    ) {
+        let (limit, key) = if calendar {
+            (LimitConfig::per_day(5.0).resets_at("00:00", ZONE), format!("day 00:00 {ZONE}"))
+        } else {
+            (LimitConfig::per_hour(5.0), "3600s".to_owned())
+        };
+        let mut world = World::new(vec![limit]);
+        let sent: Vec<_> = sent
+            .iter()
+            .map(|(last, cost)| serde_json::json!({"last_unix_seconds": last, "cost": cost}))
+            .collect();
+        let stored = serde_json::json!({
+            "law_version": 1, "rate_per_second": 1.0, "last_pause_seconds": 0.0,
+            "learned_at_unix_seconds": 1e9, "known_limits": [{"limit": key, "sent": sent}],
+        });
+        let learned = serde_json::from_value(stored).expect("valid");
+        let _ = world.controller.restore(world.now, &learned, world.unix);
+        let longest = Duration::from_secs(if calendar { 25 * 3600 + 2 } else { 3608 });
+        if let Poll::At(time) = world.controller.poll(world.now, 1, false) {
+            prop_assert!(time <= world.now + longest, "{:?}", time);
+        }
+        // It can be stored again.
+        let again = world.controller.learned(world.now, world.unix);
+        if let Some(again) = again {
+            prop_assert!(serde_json::to_string(&again).is_ok());
+        }
+    }
+}
