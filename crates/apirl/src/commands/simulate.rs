@@ -300,6 +300,17 @@ fn table(flags: &SimulateFlags, config: &ApiRateConfig, figures: &Figures) -> St
             config.max_rate
         );
     }
+    let slowest = config
+        .limits
+        .iter()
+        .min_by(|one, other| one.rate().total_cmp(&other.rate()));
+    if let Some(known) = slowest.filter(|known| adapts && known.rate() < 0.99 * share) {
+        let _ = writeln!(
+            text,
+            "The settings know a limit of {known}, which is below what the limits allow, {share:.3}/s: choose other settings \
+             with --api or --config."
+        );
+    }
     if let Some(gap) = flags
         .limit
         .iter()

@@ -10,7 +10,7 @@ fn check(text: &str) -> Run {
 fn one_configuration_a_list_and_a_map_are_accepted() {
     let one = r#"{"name": "mine", "base_url": "https://example.com", "max_rate": 12}"#;
     let list = r#"[{"name": "a", "max_rate": 12}, {"name": "b"}]"#;
-    let map = r#"{"notion": {"max_rate": 2.5}, "mine": {"base_url": "https://example.com"}}"#;
+    let map = r#"{"notion": {"max_rate": 25}, "mine": {"base_url": "https://example.com"}}"#;
     for (text, entries) in [(one, 1), (list, 2), (map, 2)] {
         let run = check(text);
         assert_eq!((run.code, run.err.as_str()), (Some(0), ""), "{text}");
@@ -32,7 +32,7 @@ fn one_configuration_a_list_and_a_map_are_accepted() {
 #[test]
 fn every_invalid_entry_is_named_with_field_value_and_rule() {
     let run = check(
-        r#"{"notion": {"max_rate": -1}, "vanta": {"max_rate": 0.8}, "x": {"speed": 1}, "y": 5}"#,
+        r#"{"notion": {"max_rate": -1}, "vanta": {"max_rate": 8}, "x": {"speed": 1}, "y": 5}"#,
     );
     run.refuses(1, "3 of 4 entries");
     for fact in [

@@ -158,12 +158,8 @@ fn a_run_uses_the_settings_of_the_preset() {
         "never",
     ]);
     assert!(run.out.contains("learned with notion"), "{run:?}");
-    assert!(
-        run.out.contains(
-            "known limits of the settings, 3.000/s, are below what the hidden limits allow, 10"
-        ),
-        "{run:?}"
-    );
+    let remark = "know a limit of 180 per 60 s, which is below what the limits allow";
+    assert!(run.out.contains(remark), "{run:?}");
 }
 
 #[test]

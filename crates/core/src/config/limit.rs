@@ -146,7 +146,8 @@ impl LimitConfig {
     }
 
     /// Returns the average rate in requests per second.
-    pub(crate) fn rate(&self) -> f64 {
+    #[must_use]
+    pub fn rate(&self) -> f64 {
         self.requests / self.per.as_secs_f64()
     }
 
