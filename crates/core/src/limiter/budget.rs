@@ -94,14 +94,21 @@ impl Budget {
     }
 
     /// Returns the window after this one, if its length and limit are known and this one was announced. A length that
-    /// is not announced is taken to be the longest time until a reset.
-    pub(super) fn renewed(self, sent: u64) -> Option<Self> {
+    /// is not announced is taken to be the longest time until a reset. A limit that gives back its requests one by one
+    /// lasts until a response says otherwise, however many of its windows have passed.
+    pub(super) fn renewed(self, now: Time, sent: u64) -> Option<Self> {
         let limit = self.limit?;
         let window = self.window.unwrap_or(self.longest);
         let counts = !window.is_zero() && (!self.assumed || self.paces());
         let needless = (limit / UNUSED_PART).max(UNUSED);
+        let next = self.until + window;
+        let until = if self.paces() && next <= now {
+            now + window
+        } else {
+            next
+        };
         counts.then(|| Self {
-            until: self.until + window,
+            until,
             newest: sent,
             remaining: limit,
             assumed: true,

@@ -108,7 +108,7 @@ impl Budgets {
         let ended = over.map(|budget| budget.until).max()?;
         for place in &mut self.limits {
             if let Some(over) = place.take_if(|budget| !budget.holds(now)) {
-                *place = over.renewed(sent).filter(|next| next.holds(now));
+                *place = over.renewed(now, sent).filter(|next| next.holds(now));
             }
         }
         Some(ended)

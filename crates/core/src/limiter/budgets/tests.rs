@@ -421,6 +421,26 @@ fn round_trips_that_differ_make_room_in_a_short_window_of_which_nothing_was_left
 }
 
 #[test]
+fn a_limit_of_a_fraction_of_a_second_outlasts_many_of_its_windows() {
+    let mut budgets = Budgets::default();
+    let pacing = Announced {
+        name: None,
+        limit: Some(1),
+        window: Some(SECOND / 5),
+        remaining: 0,
+        reset_after: SECOND,
+    };
+    let told = [pacing].into_iter().collect();
+    budgets.heard(at(0.1), (1, 0, 0), Some(TRIP), &told, Duration::ZERO);
+    budgets.sent(&last(1, 0.0));
+    // 24 windows later two requests are still apart.
+    budgets.lapse(at(5.9), 1);
+    budgets.sent(&last(2, 5.9));
+    let due = budgets.due(&sent(2, 5.9), 0, &bounds());
+    assert!(due > at(6.09) && due < at(6.5), "{due:?}");
+}
+
+#[test]
 fn only_who_says_that_nothing_is_left_for_no_time_rounds_down() {
     let of = |remaining, reset| {
         [told(remaining, reset)]
