@@ -283,16 +283,6 @@ fn table(flags: &SimulateFlags, config: &ApiRateConfig, figures: &Figures) -> St
 
     // Remarks on what keeps clients below the limit.
     let share = long_run_rate(&flags.limit, flags.rtt.0 / 2) / f64::from(flags.clients);
-    let known = config.limits.iter();
-    let known = known.map(|limit| limit.requests / limit.per.as_secs_f64());
-    let known = known.fold(f64::INFINITY, f64::min);
-    if adapts && known < share {
-        let _ = writeln!(
-            text,
-            "The known limits of the settings, {known:.3}/s, are below what the hidden limits allow, {share:.3}/s: choose \
-             other settings with --api or --config."
-        );
-    }
     if adapts && config.max_rate < share {
         let _ = writeln!(
             text,
