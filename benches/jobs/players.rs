@@ -1,12 +1,13 @@
-//! Jobs by name, beside other ways to wait: a loop that sleeps and retries, and Octokit's throttling.
+//! Jobs by name, beside other ways to wait: an even pace, a loop that sleeps and retries, and Octokit's throttling.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use api_ratelimiter::{ApiRateConfig, Time};
+use api_ratelimiter::{API_RATE_CONFIGS, ApiRateConfig, Time};
+use api_ratelimiter_simulator::Limit;
 use api_ratelimiter_simulator::world::{
-    Decision, Demand, LimitHint, Scenario, Strategy, learned, run,
+    Decision, Demand, LimitHint, Scenario, Strategy, fixed, learned, run,
 };
 
 /// Workers of each client.
@@ -18,25 +19,31 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// Random numbers of the runs.
 const SEED: u64 = 1;
 
-/// The jobs: number of requests, limits with the announced one first, and what the server says.
-const JOBS: [(u64, &[&str], LimitHint); 6] = [
-    (300, &["fixed-window:5000/1h"], LimitHint::Headers),
-    (4_500, &["fixed-window:5000/1h"], LimitHint::Headers),
-    (
-        2_000,
-        &["fixed-window:5000/1h", "sliding-window:900/60s"],
-        LimitHint::Headers,
-    ),
-    (1_000, &["sliding-window:600/60s"], LimitHint::RetryAfter),
-    (3_000, &["fixed-window:200/10s,from=first"], LimitHint::None),
-    (1_000, &["token-bucket:10/s,burst=20"], LimitHint::None),
+/// A job: number of requests, limits with the announced one first, what the server says, and the preset if there is one.
+type Job = (
+    u64,
+    &'static [&'static str],
+    LimitHint,
+    Option<&'static str>,
+);
+
+#[rustfmt::skip]
+const JOBS: [Job; 6] = [
+    (300, &["fixed-window:5000/1h"], LimitHint::Headers, None),
+    (4_500, &["fixed-window:5000/1h"], LimitHint::Headers, None),
+    (2_000, &["fixed-window:5000/1h,from=first", "sliding-window:900/60s"], LimitHint::Headers, Some("github")),
+    (1_000, &["sliding-window:600/60s"], LimitHint::RetryAfter, None),
+    (3_000, &["fixed-window:200/10s,from=first"], LimitHint::None, None),
+    (1_000, &["token-bucket:10/s,burst=20"], LimitHint::None, None),
 ];
 
 /// Prints a line for each job, with the time and the refused requests of each way to wait.
 pub(crate) fn print() {
-    println!("| job | this library | Octokit's rule | sleep and retry | fastest possible |");
-    println!("|---|---|---|---|---|");
-    for (requests, limits, hint) in JOBS {
+    println!(
+        "| job | this library | even pace at the limit | Octokit's rule | sleep and retry | fastest possible |"
+    );
+    println!("|---|---|---|---|---|---|");
+    for (requests, limits, hint, preset) in JOBS {
         let scenario = Scenario {
             workers: WORKERS,
             hint,
@@ -45,15 +52,26 @@ pub(crate) fn print() {
             length: LONGEST,
             ..Scenario::new(limits.iter().map(|text| text.parse().expect("a limit")))
         };
+        let preset = preset.and_then(|name| API_RATE_CONFIGS.get(name));
         let config = ApiRateConfig {
-            max_rate: 100.0,
-            ..ApiRateConfig::default()
+            reserve: 0.0,
+            ..preset.map_or_else(
+                || ApiRateConfig {
+                    max_rate: 1000.0,
+                    ..ApiRateConfig::default()
+                },
+                |preset| ApiRateConfig::clone(&preset),
+            )
         };
+        // Who paces evenly has to know the limits.
+        let rates = scenario.limits.iter().filter_map(Limit::per_second);
+        let even = rates.fold(f64::INFINITY, f64::min);
         let fastest = scenario.fastest(1, SEED).expect("a job that can end");
         println!(
-            "| {requests} of {}, {hint:?} | {} | {} | {} | {:.1} s |",
+            "| {requests} of {}, {hint:?} | {} | {} | {} | {} | {:.1} s |",
             limits.join(" + "),
             played(&scenario, learned(&config).expect("a valid configuration")),
+            played(&scenario, fixed(even)),
             played(&scenario, SleepAndRetry::octokit()),
             played(&scenario, SleepAndRetry::doubling()),
             fastest.as_secs_f64(),
