@@ -109,11 +109,12 @@ impl Budget {
         trips: Option<RoundTrips>,
         bounds: &Bounds,
     ) -> Time {
-        match self.kind() {
+        let due = match self.kind() {
             Kind::Window => self.due_in_window(sent, ahead, bounds),
             Kind::Rolling => self.due_in_rolling(sent, ahead, trips),
             Kind::Bucket => self.due_in_bucket(sent, ahead, trips),
-        }
+        };
+        due.min(sent.last.at + bounds.longest)
     }
 
     /// Returns the number of requests that are left for sure: those under way may not be counted yet.

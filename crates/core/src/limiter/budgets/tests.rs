@@ -475,6 +475,35 @@ fn no_announcement_stops_the_limiter_for_longer_than_the_longest_wait() {
     assert_eq!(next(&nonsense, 4, 0.0), at(300.0));
 }
 
+#[test]
+fn a_limit_that_gives_back_one_by_one_over_decades_stops_nobody_for_longer_either() {
+    const LONG: Duration = Duration::from_secs(1 << 31);
+    let of = |remaining: u64, reset_after: Duration| {
+        let told = Announced {
+            window: Some(LONG),
+            limit: Some(10),
+            reset_after,
+            ..told(remaining, 0)
+        };
+        [told].into_iter().collect::<AnnouncedLimits>()
+    };
+    let refilled = |missing: u64| LONG.mul_f64(missing as f64 / 10.0);
+    for (kind, resets) in [
+        ("rolling", [LONG / 2, LONG, LONG]),
+        ("bucket", [refilled(1), refilled(5), refilled(10)]),
+    ] {
+        let mut budgets = Budgets::default();
+        for (number, (reset, left)) in (1..).zip(resets.into_iter().zip([9, 5, 0])) {
+            budgets.sent(&last(number, 0.0));
+            let told = of(left, reset);
+            budgets.heard(at(0.1), (number, 0, 0), Some(TRIP), &told, Duration::ZERO);
+        }
+        assert!(budgets.iter().any(Budget::paces), "{kind}");
+        let due = budgets.due(&sent(3, 0.0), 0, &bounds());
+        assert!(due <= at(300.0), "{kind}: {due:?}");
+    }
+}
+
 fn minute_and_day(minute: u64, day: u64, reset: u64) -> AnnouncedLimits {
     let day = Announced {
         name: None,
