@@ -165,7 +165,7 @@ impl Attempt {
             Verdict::Failed => Feedback::Failed,
             Verdict::Success { pause } => Feedback::Success {
                 exhausted: pause,
-                announced,
+                announced: announced.pausing_by_reset(reading.guidance().asked().is_none()),
                 concerns,
             },
         }

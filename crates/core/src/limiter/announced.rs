@@ -55,7 +55,7 @@ pub struct AnnouncedLimits {
     bucket: Option<LimitName>,
     /// Whether what the response announced is about another limit.
     elsewhere: bool,
-    /// Whether the pause of a refusal is the reset of one of them, and nothing that the response asks for.
+    /// Whether the pause of the response is the reset of one of them, and nothing that it asks for.
     pauses_by_reset: bool,
 }
 

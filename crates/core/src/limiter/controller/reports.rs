@@ -37,10 +37,15 @@ impl Controller {
                 if is_first {
                     self.start_with(now, &announced);
                 }
-                match exhausted {
-                    Some(wait) => change.or_graver(self.pause_exhausted(now, wait, chance)),
-                    None => change,
-                }
+                let pause = match exhausted {
+                    Some(wait) if announced.pauses_by_reset() => {
+                        self.pause_exhausted(now, wait, chance)
+                    }
+                    // What the response asks for is obeyed as it is.
+                    Some(wait) if !wait.is_zero() => self.hold(now, self.until_reset(wait, chance)),
+                    _ => Change::Nothing,
+                };
+                change.or_graver(pause)
             }
             Outcome::Refused {
                 announced,

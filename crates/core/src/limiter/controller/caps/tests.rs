@@ -70,6 +70,35 @@ fn an_announced_rest_holds_who_comes_after_it_until_the_reset_without_a_cut() {
 }
 
 #[test]
+fn a_wait_that_a_success_asks_for_is_obeyed_whatever_the_limit_beside_it() {
+    let told = Announced {
+        name: None,
+        limit: Some(10),
+        window: Some(SECOND),
+        remaining: 0,
+        reset_after: SECOND,
+    };
+    let announced: AnnouncedLimits = [told].into_iter().collect();
+    // A reset of a second is paced by the rate of the limit; a minute that is asked for holds.
+    for (by_reset, wait) in [(true, SECOND), (false, 60 * SECOND)] {
+        let mut controller = Controller::new(settings(), at(0.0));
+        let first = grant(&mut controller, 0.0);
+        let outcome = Outcome::Success {
+            announced: announced.pausing_by_reset(by_reset),
+            exhausted: Some(wait),
+            chance: 0.0,
+        };
+        let _ = controller.report(at(0.1), &first, outcome);
+        let next = controller.poll(at(0.2), 1, true);
+        if by_reset {
+            assert!(matches!(next, Poll::At(time) if time < at(1.5)), "{next:?}");
+        } else {
+            assert_eq!(next, Poll::At(at(60.1)));
+        }
+    }
+}
+
+#[test]
 fn that_nothing_is_left_is_sure_once_no_answer_is_under_way() {
     let mut controller = Controller::new(settings(), at(0.0));
     let first = grant(&mut controller, 0.0);
