@@ -161,7 +161,8 @@ impl WindowSpending {
             length,
             ..
         } = *window;
-        let zone = window.ends_until.checked_sub(window.ends_from)? + 2 * CLOCKS_DIFFER;
+        let zone = window.ends_until.checked_sub(window.ends_from)?;
+        let zone = zone.checked_add(2 * CLOCKS_DIFFER)?;
         let is_plausible = REMEMBERED.contains(&length)
             && (LEAST..=MOST).contains(&count)
             && zone < length
@@ -170,7 +171,7 @@ impl WindowSpending {
             return None;
         }
         let is_from_first = kind == LimitKind::WindowFromFirst;
-        let ends = window.ends_until + CLOCKS_DIFFER;
+        let ends = window.ends_until.checked_add(CLOCKS_DIFFER)?;
         let left = if is_from_first {
             // Of the window that a request of the earlier run began, if it is not over.
             ends.saturating_sub(unix_now).min(length)

@@ -85,6 +85,8 @@ impl Controller {
                 let sent = (!inference.is_blocked()).then_some(in_flight + 1);
                 let last = self.state.last.number;
                 let spending = WindowSpending::new(found, inference.jitter(), now, last, sent);
+                // The next window is waited for, and no longer than callers wait for anything.
+                let spending = spending.filter(|it| it.length() <= self.settings.max_cooldown);
                 if let Some(mut spending) = spending {
                     spending.set_hints(inference.has_hints());
                     self.enter_windows(now, spending);
@@ -116,6 +118,7 @@ impl Controller {
         let last = self.state.last.number;
         let spending = window
             .and_then(|it| WindowSpending::remembered(it, inference.jitter(), (now, unix), last));
+        let spending = spending.filter(|it| it.length() <= self.settings.max_cooldown);
         if let Some(spending) = spending {
             self.enter_windows(now, spending);
         }

@@ -258,7 +258,18 @@ fn what_is_no_law_that_would_be_found_is_not_taken_over() {
         ends_from: law.ends_until - MINUTE,
         ..law
     };
+    let endless = RememberedWindow {
+        ends_from: Duration::MAX,
+        ends_until: Duration::MAX,
+        ..law
+    };
+    let ever = RememberedWindow {
+        ends_from: Duration::ZERO,
+        ..endless
+    };
     for wrong in [
+        endless,
+        ever,
         reversed,
         vague,
         RememberedWindow { count: 0, ..law },
