@@ -184,6 +184,12 @@ impl Budgets {
         apart.min_by(|one, other| one.1.total_cmp(&other.1))
     }
 
+    /// Returns whether a controller can have come to them by `latest`. Stored ones may have been damaged.
+    pub(super) fn are_plausible(&self, latest: Time) -> bool {
+        self.iter()
+            .all(|it| (0.0..=1.0).contains(&it.share) && it.ours.is_plausible(latest))
+    }
+
     fn iter(&self) -> impl Iterator<Item = &Budget> {
         self.limits.iter().flatten()
     }

@@ -156,9 +156,10 @@ impl Controller {
         self.known_after = time;
     }
 
-    /// Names the state, to tell its grants from those of other states.
-    pub(crate) const fn of_lineage(mut self, lineage: u64) -> Self {
+    /// Names the state of a fleet, to tell its grants from those of other states. A fleet looks for no hidden window.
+    pub(crate) fn of_lineage(mut self, lineage: u64) -> Self {
         self.state.lineage = lineage;
+        self.inference = None;
         self
     }
 

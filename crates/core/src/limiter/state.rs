@@ -78,6 +78,10 @@ impl State {
             && known.all(|(limit, usage)| limit.is_plausible(usage, latest, most_debt))
             && self.bucket.is_plausible(latest, most_debt)
             && self.last.at <= latest
+            && self
+                .budgets
+                .as_ref()
+                .is_none_or(|it| it.are_plausible(latest))
     }
 
     /// Returns the rate, the ceiling and the rest of the pause.

@@ -78,7 +78,7 @@ impl Controller {
             let is_early = self.is_right_after_reset(grant);
             let grace = &mut self.state.grace;
             *grace = if is_early {
-                (*grace * 2).clamp(ROUNDED_DOWN, MOST_GRACE)
+                grace.saturating_mul(2).clamp(ROUNDED_DOWN, MOST_GRACE)
             } else {
                 ROUNDED_DOWN.max(*grace)
             };

@@ -11,7 +11,7 @@ use crate::rate::Rate;
 use crate::time::Time;
 
 /// Version of the record's format and of the rate law. Records of other versions are ignored.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// How far a record may lie in the future: the clocks of a store and its replacement differ a little.
 const AHEAD: Duration = Duration::from_secs(2);

@@ -611,7 +611,7 @@ fn a_record_that_is_damaged_foreign_or_of_a_time_to_come_is_a_fresh_start() {
     assert_eq!(Record::read(&good[..good.len() / 2], now), None);
     assert_eq!(Record::read("", now), None);
     assert_eq!(
-        Record::read(&good.replace("\"format\":3", "\"format\":1"), now),
+        Record::read(&good.replace("\"format\":4", "\"format\":1"), now),
         None
     );
     assert_eq!(
