@@ -388,13 +388,16 @@ fn a_file_with_the_name_of_the_sign_for_standard_input_is_not_read() {
 
 #[test]
 fn warnings_of_the_library_are_shown() {
-    use api_ratelimiter_simulator::Limit;
-    let limit = Limit::parse("fixed-window:5/200ms").expect("a limit");
-    let api = SimulatedApi::builder().limit(limit).start();
-    let api = api.expect("an API");
+    let api = api();
     let job = Job::new(&api.base_url());
     let directory = job.path("learned");
-    let args = ["--learned", &directory, "--bearer-env", "TEST_TOKEN"];
+    // What was used of a known limit is kept.
+    let limits = [json!({"requests": 1000, "per_seconds": 3600})];
+    let settings = json!({"mine": {"base_url": api.base_url(), "limits": limits}});
+    job.put("config", &settings.to_string());
+    let config = job.path("config");
+    let kept = ["--config", &config, "--learned", &directory];
+    let args = [&kept[..], &["--bearer-env", "TEST_TOKEN"]].concat();
     let start = |input: &str| {
         job.put("input", input);
         let path = job.path("input");
@@ -402,8 +405,7 @@ fn warnings_of_the_library_are_shown() {
         let run = command.env("TEST_TOKEN", "hunter2").output();
         Run::of(&run.expect("it runs"))
     };
-    // These meet the limit twice, so something is learned and kept.
-    let run = start(&"/a\n".repeat(15));
+    let run = start("/a\n");
     assert!(
         !run.err.contains("warning"),
         "a request to this machine needs no encryption: {run:?}"
