@@ -70,6 +70,8 @@ pub(crate) struct WindowSpending {
     ends: [Time; 2],
     /// Whether the current window has begun. One that begins with its first request waits for it.
     is_open: bool,
+    /// Whether a request failed before any other of this window was accepted: it may not have begun the window.
+    has_lost_first: bool,
     /// When the first request of the next window may go, after one that came too early.
     again_at: Time,
     /// When that came to light; refusals of requests from before say nothing more.
@@ -126,6 +128,7 @@ impl WindowSpending {
             jitter,
             ends: begins.map(|at| at + limit.window),
             is_open: true,
+            has_lost_first: false,
             again_at: now,
             too_early: None,
             base: last.saturating_sub(sent.unwrap_or(0)),
@@ -196,6 +199,7 @@ impl WindowSpending {
             jitter,
             ends: [before(latest, zone), latest],
             is_open: !is_from_first,
+            has_lost_first: false,
             again_at: if is_from_first { latest } else { now },
             too_early: None,
             base: last,
@@ -407,6 +411,7 @@ impl WindowSpending {
     pub(crate) fn sent(&mut self, grant: &Grant) {
         if !self.is_open {
             self.is_open = true;
+            self.has_lost_first = false;
             self.base = grant.number.saturating_sub(u64::from(grant.cost));
             self.ends = [grant.issued_at, grant.issued_at + self.jitter].map(|at| at + self.length);
         }
@@ -433,8 +438,13 @@ impl WindowSpending {
             return;
         }
         self.in_flight = self.in_flight.saturating_sub(u64::from(grant.cost));
+        self.has_lost_first |= self.accepted == 0;
         if is_unused {
             self.sent = self.sent.saturating_sub(u64::from(grant.cost));
+            if self.sent == 0 && self.kind == LimitKind::WindowFromFirst {
+                // Nothing has begun it.
+                self.is_open = false;
+            }
         }
     }
 
@@ -451,7 +461,12 @@ impl WindowSpending {
         let may_begin_it = grant.issued_at + self.length >= self.ends[0];
         if self.kind == LimitKind::WindowFromFirst && may_begin_it {
             // It arrived in this window, which had begun by then.
-            self.ends[1] = self.ends[1].min(grant.issued_at + excess + self.length);
+            let ends = grant.issued_at + excess + self.length;
+            self.ends[1] = if is_first && self.has_lost_first {
+                ends.max(self.ends[1])
+            } else {
+                ends.min(self.ends[1])
+            };
         }
         if grant.number - self.base > self.number && !self.is_full {
             if self.tests % LATE_TEST == 2 && !self.grows {

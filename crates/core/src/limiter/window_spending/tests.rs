@@ -135,6 +135,26 @@ fn tests_are_a_minute_apart_and_wait_until_no_other_request_is_in_flight() {
 }
 
 #[test]
+fn a_first_request_that_fails_may_not_have_begun_the_window() {
+    for is_unused in [false, true] {
+        let mut caller = remembered(&window(LimitKind::WindowFromFirst, -3_580, 3_600));
+        let caller = caller.as_mut().expect("a law");
+        let lost = caller.send(100.0);
+        caller.spending.returned(&lost, is_unused);
+        (0..9).for_each(|_| caller.accepted(110.0));
+        if is_unused {
+            caller.accepted(110.0);
+        }
+        // The server's window began when the first request reached it.
+        let next = caller.spending.next_begins();
+        assert!(
+            next >= at(170.0) && next < at(171.0),
+            "{is_unused}: {next:?}"
+        );
+    }
+}
+
+#[test]
 fn a_window_that_ends_early_lowers_the_number_and_spreads_the_next_one() {
     let mut caller = Caller::new(LimitKind::FixedWindow);
     caller.spend(122.0, 6);
