@@ -52,7 +52,8 @@ fn remembered() -> impl Strategy<Value = Learned> {
     ];
     let ends = UNIX - 100..UNIX + 100;
     let used = UNIX - 200..UNIX;
-    (kind, 3u64..40, 4u64..70, ends, used).prop_map(|(kind, count, length, ends, used)| {
+    let length = prop_oneof![4 => 4u64..70, 1 => 70u64..4_000];
+    (kind, 3u64..40, length, ends, used).prop_map(|(kind, count, length, ends, used)| {
         let stored = format!(
             r#"{{"law_version": 1, "ceiling_per_second": 4.0, "rate_per_second": 4.0,
             "last_pause_seconds": 1.0, "learned_at_unix_seconds": {UNIX},
@@ -112,6 +113,11 @@ impl Onlooker {
                 Poll::At(later) | Poll::AfterFeedback(later) => {
                     assert!(later > self.now, "a wait of zero");
                     assert!(later >= self.asked_until, "told to come too early");
+                    let longest = ApiRateConfig::default().max_cooldown;
+                    assert!(
+                        later <= self.now.max(self.asked_until) + longest,
+                        "{later:?}"
+                    );
                 }
                 Poll::Denied(denial) => panic!("no pause is that long: {denial:?}"),
             },

@@ -619,3 +619,27 @@ fn the_pause_for_a_used_up_window_ends_when_an_earlier_answer_said() {
     // Another limit, of other units, is used up for longer.
     assert_eq!(budgets.pause(at(4.5), 30 * SECOND), 30 * SECOND);
 }
+
+#[test]
+fn damaged_limits_of_a_store_are_found_out() {
+    let mut budgets = Budgets::default();
+    let told = [told(50, 30)].into_iter().collect();
+    budgets.heard(at(0.0), (1, 0, 0), Some(TRIP), &told, Duration::ZERO);
+    assert!(budgets.are_plausible(at(1.0)));
+    for share in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
+        let mut damaged = budgets.clone();
+        damaged.limits[0].as_mut().expect("a limit").share = share;
+        assert!(!damaged.are_plausible(at(1.0)), "{share}");
+    }
+    let mut damaged = budgets.clone();
+    let of = crate::limiter::sent_log::WindowLimit {
+        most: 100,
+        window: 60 * SECOND,
+    };
+    let ours = &mut damaged.limits[0].as_mut().expect("a limit").ours;
+    ours.record(Time::MAX, 1, of);
+    assert!(
+        !damaged.are_plausible(at(1.0)),
+        "a request of a time to come"
+    );
+}

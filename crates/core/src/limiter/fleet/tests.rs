@@ -863,6 +863,49 @@ fn a_limit_of_which_nothing_is_left_is_none_the_more_left_to_a_worker_alone() {
 }
 
 #[test]
+fn a_wait_that_the_server_asked_for_outlasts_an_outage_whatever_it_announced() {
+    let (mut store, mut one) = (Store::default(), member(&settings(&config())));
+    store.visit(&mut one, at(0.0), 1);
+    let grant = granted(one.poll(at(0.0), 1, false));
+    // Nothing is left of a limit of a second, and the response asks for a minute.
+    let told = Announced {
+        name: None,
+        limit: Some(10),
+        window: Some(SECOND),
+        remaining: 0,
+        reset_after: 60 * SECOND,
+    };
+    let refused = Outcome::Refused {
+        announced: [told].into_iter().collect(),
+        hint: Some(60 * SECOND),
+        chance: 0.0,
+    };
+    let _ = one.report(at(0.1), &grant, refused);
+    store.visit(&mut one, at(0.2), 1);
+    let ask = asked(&mut one, at(5.0), &[1]);
+    one.store_unreachable(at(5.0), ask, 0.9);
+    assert!(calls(&mut store, &mut one, 5.0, 55_000, |_| true).is_empty());
+}
+
+#[test]
+fn a_fleet_begins_without_the_windows_that_a_worker_remembers() {
+    let (mut store, mut one) = (Store::default(), member(&settings(&config())));
+    let learned: Learned = serde_json::from_str(
+        r#"{"law_version": 1, "ceiling_per_second": 40.0, "rate_per_second": 39.0,
+            "last_pause_seconds": 1.0, "learned_at_unix_seconds": 5000.0,
+            "hidden_window": {"kind": "fixed_window", "count": 400, "length_seconds": 10.0,
+            "ends_from_unix_seconds": 4990.0, "ends_until_unix_seconds": 4990.1,
+            "last_used_unix_seconds": 4980.0}}"#,
+    )
+    .expect("knowledge");
+    let _ = one.restore(at(0.0), &learned, Duration::from_secs(5001));
+    store.visit(&mut one, at(0.0), 1);
+    let record = store.record(at(0.0)).expect("a record");
+    let (rate, ceiling, _) = record.state.summary(at(0.0));
+    assert!(rate.as_per_second() < 41.0, "{rate:?} beside {ceiling:?}");
+}
+
+#[test]
 fn a_worker_that_has_not_asked_lately_does_not_take_the_fleet_for_small() {
     let mut store = Store::default();
     let mut all: Vec<Member> = (0..16).map(|_| member(&steady())).collect();
