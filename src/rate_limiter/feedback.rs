@@ -203,6 +203,7 @@ impl DynamicRateLimiter {
         self.feed(Origin::Manual, Cause::default(), |core, now| {
             let exhausted = ManualReport::Exhausted {
                 wait,
+                by_reset: false,
                 chance: core.jitter.f64(),
             };
             core.engine.report_manually(now, exhausted)

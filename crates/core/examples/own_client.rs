@@ -62,7 +62,14 @@ fn main() -> Result<()> {
         let _ = limiter.report(now, &grant, judged.feedback.outcome(|| 0.5));
         let chance = 0.5;
         if let Some(LongerPause { wait, .. }) = judged.hold {
-            let _ = limiter.report_manually(now, ManualReport::Exhausted { wait, chance });
+            let _ = limiter.report_manually(
+                now,
+                ManualReport::Exhausted {
+                    wait,
+                    by_reset: false,
+                    chance,
+                },
+            );
         }
 
         // The body of a refusal may ask for a longer pause, or forbid to send the request again.
@@ -71,7 +78,14 @@ fn main() -> Result<()> {
             Next::Drain(draining) => {
                 let Drained { longer, next } = draining.drained(&headers, body);
                 if let Some(LongerPause { wait, .. }) = longer {
-                    let _ = limiter.report_manually(now, ManualReport::Exhausted { wait, chance });
+                    let _ = limiter.report_manually(
+                        now,
+                        ManualReport::Exhausted {
+                            wait,
+                            by_reset: false,
+                            chance,
+                        },
+                    );
                 }
                 next?
             }

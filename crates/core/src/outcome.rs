@@ -93,6 +93,7 @@ impl Feedback {
             } => {
                 let report = exhausted.map(|wait| ManualReport::Exhausted {
                     wait,
+                    by_reset: announced.pauses_by_reset(),
                     chance: chance(),
                 });
                 (announced.exhausted_for(exhausted), report)

@@ -121,7 +121,14 @@ fn play(config: &ApiRateConfig, response: &Scripted) -> Outcome {
     let _ = limiter.report(now, &grant, feedback.outcome(|| 0.0));
     if let Some(hold) = hold {
         let wait = hold.wait;
-        let _ = limiter.report_manually(now, ManualReport::Exhausted { wait, chance: 0.0 });
+        let _ = limiter.report_manually(
+            now,
+            ManualReport::Exhausted {
+                wait,
+                by_reset: false,
+                chance: 0.0,
+            },
+        );
     }
     let start = BodyStart {
         bytes: body.clone(),
@@ -132,7 +139,14 @@ fn play(config: &ApiRateConfig, response: &Scripted) -> Outcome {
             let Drained { longer, next } = draining.drained(headers, start.clone());
             if let Some(longer) = longer {
                 let wait = longer.wait;
-                let _ = limiter.report_manually(now, ManualReport::Exhausted { wait, chance: 0.0 });
+                let _ = limiter.report_manually(
+                    now,
+                    ManualReport::Exhausted {
+                        wait,
+                        by_reset: false,
+                        chance: 0.0,
+                    },
+                );
             }
             next
         }

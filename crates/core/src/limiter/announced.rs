@@ -77,7 +77,7 @@ impl AnnouncedLimits {
     }
 
     /// Returns whether the pause of the refusal is the reset of one of these limits.
-    pub(super) fn pauses_by_reset(&self) -> bool {
+    pub(crate) fn pauses_by_reset(&self) -> bool {
         self.pauses_by_reset
     }
 

@@ -104,6 +104,9 @@ pub enum ManualReport {
     Exhausted {
         /// Length of the pause from now.
         wait: Duration,
+        /// Whether it is the reset of an announced limit, and nothing that the server asks for. What is known of the limit
+        /// may then shorten it.
+        by_reset: bool,
         /// Random number in `0.0..1.0` for the jitter.
         chance: f64,
     },

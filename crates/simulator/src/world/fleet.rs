@@ -296,7 +296,11 @@ impl Strategy for FleetWorker {
     }
 
     fn exhausted(&mut self, now: Time, wait: Duration, chance: f64) {
-        let exhausted = ManualReport::Exhausted { wait, chance };
+        let exhausted = ManualReport::Exhausted {
+            wait,
+            by_reset: self.reset.take() == Some(wait),
+            chance,
+        };
         let _ = self.member.report_manually(now, exhausted);
     }
 

@@ -135,7 +135,11 @@ impl Strategy for Learned {
     }
 
     fn exhausted(&mut self, now: Time, wait: Duration, chance: f64) {
-        let exhausted = ManualReport::Exhausted { wait, chance };
+        let exhausted = ManualReport::Exhausted {
+            wait,
+            by_reset: self.reset.take() == Some(wait),
+            chance,
+        };
         let _ = self.controller.report_manually(now, exhausted);
     }
 

@@ -37,15 +37,13 @@ impl Controller {
                 if is_first {
                     self.start_with(now, &announced);
                 }
-                let pause = match exhausted {
-                    Some(wait) if announced.pauses_by_reset() => {
-                        self.pause_exhausted(now, wait, chance)
+                let by_reset = announced.pauses_by_reset();
+                match exhausted {
+                    Some(wait) => {
+                        change.or_graver(self.pause_exhausted(now, wait, by_reset, chance))
                     }
-                    // What the response asks for is obeyed as it is.
-                    Some(wait) if !wait.is_zero() => self.hold(now, self.until_reset(wait, chance)),
-                    _ => Change::Nothing,
-                };
-                change.or_graver(pause)
+                    None => change,
+                }
             }
             Outcome::Refused {
                 announced,
@@ -91,7 +89,11 @@ impl Controller {
                 self.raise(now)
             }
             ManualReport::Refused { hint, chance } => self.cut(now, hint, chance),
-            ManualReport::Exhausted { wait, chance } => self.pause_exhausted(now, wait, chance),
+            ManualReport::Exhausted {
+                wait,
+                by_reset,
+                chance,
+            } => self.pause_exhausted(now, wait, by_reset, chance),
         }
     }
 
@@ -178,9 +180,16 @@ impl Controller {
         }
     }
 
-    /// Pauses, without a cut, because the server says that nothing is left of a limit for `wait`.
-    fn pause_exhausted(&mut self, now: Time, wait: Duration, chance: f64) -> Change {
-        let budgets = self.state.budgets.as_ref();
+    /// Pauses, without a cut, because nothing is left of a limit for `wait`. What the server asks for is obeyed as it is; a
+    /// reset is only waited for as far as it is needed.
+    fn pause_exhausted(
+        &mut self,
+        now: Time,
+        wait: Duration,
+        by_reset: bool,
+        chance: f64,
+    ) -> Change {
+        let budgets = self.state.budgets.as_ref().filter(|_| by_reset);
         let wait = budgets.map_or(wait, |budgets| budgets.pause(now, wait));
         if wait.is_zero() {
             return Change::Nothing;

@@ -122,6 +122,7 @@ fn begun(now: Time, request: &SyncRequest, settings: &Settings) -> (Controller, 
     }
     let pause = ManualReport::Exhausted {
         wait: request.pause,
+        by_reset: false,
         chance: 0.0,
     };
     let _ = controller.report_manually(now, pause);

@@ -78,18 +78,18 @@ pub(super) fn begin(
     };
     let mut controller = Controller::new(own, now);
     controller.take_part_of_fixed(now, seen, seen_now, (part, unseen));
-    // Before the announced limits are known, which could shorten a pause that the server asked for.
-    let _ = controller.report_manually(
-        now,
-        ManualReport::Exhausted {
-            wait: pause,
-            chance: 0.0,
-        },
-    );
     let announced = seen.clone().take_announced(seen_now);
     controller.announced_elsewhere(now, &announced.of_worker(part, unseen));
     if let Some(learned) = seen.learned(seen_now, Duration::ZERO) {
         let _ = controller.restore(now, &learned.scaled(part), Duration::ZERO);
     }
+    let _ = controller.report_manually(
+        now,
+        ManualReport::Exhausted {
+            wait: pause,
+            by_reset: false,
+            chance: 0.0,
+        },
+    );
     controller
 }
