@@ -39,6 +39,7 @@ mod settings;
 mod spending;
 mod start;
 mod state;
+mod under_way;
 mod view;
 mod window;
 mod window_spending;

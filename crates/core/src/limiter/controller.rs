@@ -20,6 +20,7 @@ use super::settings::{Learning, Settings};
 use super::spending::Last;
 use super::start::AWAITED;
 use super::state::State;
+use super::under_way::UnderWay;
 use crate::rate::Rate;
 use crate::time::Time;
 
@@ -117,7 +118,7 @@ impl Controller {
                 at: now,
                 cost: 0,
             },
-            under_way: 0,
+            under_way: UnderWay::new(now),
             budgets: None,
             reset_at: Time::ZERO,
             grace: Duration::ZERO,
@@ -262,7 +263,7 @@ impl Controller {
         let most = most.max(initial_tokens(&self.settings) as u64);
         let interval = self.settings.initial.time_for(1.0);
         let until = self.state.last.at + interval.min(AWAITED);
-        (self.state.under_way >= most && now < until).then_some(until)
+        (self.state.under_way.cost() >= most && now < until).then_some(until)
     }
 
     /// Adds tokens for a short job, at the first announcement before the first refusal: a part of what is left for sure.

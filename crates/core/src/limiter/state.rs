@@ -11,6 +11,7 @@ use super::fixed::Usage;
 use super::learner::Learner;
 use super::settings::Settings;
 use super::spending::Last;
+use super::under_way::UnderWay;
 use crate::rate::Rate;
 use crate::time::Time;
 
@@ -45,8 +46,7 @@ pub(crate) struct State {
     /// When the wall clock was put forward or back last.
     pub(super) unix_moved_at: Time,
     pub(super) last: Last,
-    /// Sum of the costs of the grants whose outcome is not known.
-    pub(super) under_way: u64,
+    pub(super) under_way: UnderWay,
     /// Announced limits until their resets; `None` before the first announcement.
     pub(super) budgets: Option<Box<Budgets>>,
     /// When the last announced window ended, and the time that is added to resets after a server turned out to round

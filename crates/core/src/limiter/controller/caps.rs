@@ -31,7 +31,7 @@ impl Controller {
     /// Stops waiting for lost responses, if nothing was granted for a while.
     pub(in crate::limiter) fn without_lost_responses(mut self, now: Time) -> Self {
         if now.saturating_since(self.state.last.at) > LOST_AFTER {
-            self.state.under_way = 0;
+            self.state.under_way.forget(now);
         }
         self
     }
@@ -49,7 +49,7 @@ impl Controller {
         };
         let sent = SentSoFar {
             last: *last,
-            under_way: *under_way,
+            under_way: under_way.cost(),
         };
         let bounds = Bounds {
             longest: self.settings.max_cooldown,
@@ -65,7 +65,7 @@ impl Controller {
 
     /// Returns whether the outcome of every grant is known, so that no response can announce that more is left.
     pub(crate) fn has_all_responses(&self) -> bool {
-        self.state.under_way == 0
+        self.state.under_way.cost() == 0
     }
 
     /// Takes in the limits that the response to `grant`'s request announced.
@@ -95,7 +95,7 @@ impl Controller {
         let trip = Some(now.saturating_since(grant.issued_at));
         let budgets = budgets.get_or_insert_default();
         let later = last.number.saturating_sub(grant.number);
-        let others = under_way.saturating_sub(u64::from(grant.cost));
+        let others = under_way.cost().saturating_sub(u64::from(grant.cost));
         let place = (grant.number, others, later);
         budgets.heard(now, place, trip, announced, *grace);
     }

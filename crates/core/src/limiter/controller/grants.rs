@@ -68,7 +68,7 @@ impl Controller {
         }
         if announced <= ready.max(fixed) {
             Poll::At(ready.max(fixed))
-        } else if self.state.under_way > 0 {
+        } else if self.state.under_way.cost() > 0 {
             // Any response may say that more is left.
             Poll::AfterFeedback(announced)
         } else {
@@ -95,7 +95,7 @@ impl Controller {
             ..
         } = &mut self.state;
         (*held_at_start, *held_by_rate) = (false, false);
-        *under_way = under_way.saturating_add(u64::from(cost));
+        under_way.granted(now, cost);
         *last = Last {
             number: last.number.saturating_add(u64::from(cost)),
             at: now.max(last.at),

@@ -237,8 +237,7 @@ impl Controller {
 
     /// Counts a grant's outcome as known.
     fn landed(&mut self, grant: &Grant) {
-        let under_way = &mut self.state.under_way;
-        *under_way = under_way.saturating_sub(u64::from(grant.cost));
+        self.state.under_way.landed(grant);
     }
 
     /// Tells the circuit breaker that the server responds.

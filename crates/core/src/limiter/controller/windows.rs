@@ -81,7 +81,7 @@ impl Controller {
             Some(_) if inference.found().map(InferredLimit::law) != Some(found.law()) => {}
             _ if now < self.windows.not_before || self.state.budgets.is_some() => {}
             _ => {
-                let in_flight = self.state.under_way;
+                let in_flight = self.state.under_way.cost();
                 let sent = (!inference.is_blocked()).then_some(in_flight + 1);
                 let last = self.state.last.number;
                 let spending = WindowSpending::new(found, inference.jitter(), now, last, sent);

@@ -118,6 +118,52 @@ fn that_nothing_is_left_is_sure_once_no_answer_is_under_way() {
 }
 
 #[test]
+fn responses_that_never_come_do_not_slow_a_limit_for_ever() {
+    let fast = Settings {
+        initial: rate(1000.0),
+        law: Law {
+            max: rate(1000.0),
+            ..settings().law
+        },
+        initial_tokens: Some(100.0),
+        ..settings()
+    };
+    let mut controller = Controller::new(fast, at(0.0));
+    // A worker is killed with them.
+    for _ in 0..60 {
+        let _ = grant(&mut controller, 0.0);
+    }
+    let (mut sent, mut window) = ([60, 0, 0, 0, 0], 0);
+    let mut now = at(0.1);
+    while now < at(245.0) {
+        window = window.max((now.saturating_since(at(0.0)).as_secs() / 60) as usize);
+        let granted = match controller.poll(now, 1, true) {
+            Poll::Grant(granted) => granted,
+            Poll::At(later) | Poll::AfterFeedback(later) => {
+                now = later
+                    .min(at(60.0 * (window + 1) as f64))
+                    .max(now + SECOND / 100);
+                continue;
+            }
+            Poll::Denied(denial) => panic!("{denial:?}"),
+        };
+        sent[window] += 1;
+        assert!(sent[window] <= 100, "more than the limit");
+        let told = Announced {
+            name: None,
+            limit: Some(100),
+            window: Some(60 * SECOND),
+            remaining: 100 - sent[window],
+            reset_after: at(60.0 * (window + 1) as f64).saturating_since(now),
+        };
+        controller.announced(now, &granted, &[told].into_iter().collect());
+        let _ = controller.success(now, &granted);
+    }
+    // In the first five seconds of the last window.
+    assert_eq!(sent[4], 100, "{sent:?}");
+}
+
+#[test]
 fn whatever_way_the_last_request_ends_nothing_can_tell_more() {
     let ends: [fn(&mut Controller, &Grant); 4] = [
         |controller, grant| {

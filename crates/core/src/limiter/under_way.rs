@@ -1,0 +1,118 @@
+//! Requests whose outcome is not known.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::grant::Grant;
+use crate::time::Time;
+
+/// Time after which an outcome counts as lost, up to twice as long. Few requests take that long, and those of a worker
+/// that was killed never end.
+const LOST_AFTER: Duration = Duration::from_secs(60);
+
+/// Sum of the costs of the grants whose outcome is not known, and may still come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct UnderWay {
+    all: u64,
+    /// The part of them that was granted before the second of these times, and after the first.
+    older: u64,
+    since: [Time; 2],
+}
+
+impl UnderWay {
+    pub(super) const fn new(now: Time) -> Self {
+        Self {
+            all: 0,
+            older: 0,
+            since: [now; 2],
+        }
+    }
+
+    /// Returns the sum of the costs.
+    pub(super) const fn cost(self) -> u64 {
+        self.all
+    }
+
+    /// Counts a grant of this cost.
+    pub(super) fn granted(&mut self, now: Time, cost: u32) {
+        if now.saturating_since(self.since[1]) >= LOST_AFTER {
+            self.all = self.all.saturating_sub(self.older);
+            self.older = self.all;
+            self.since = [self.since[1], now];
+        }
+        self.all = self.all.saturating_add(u64::from(cost));
+    }
+
+    /// Counts the outcome of a grant as known.
+    pub(super) fn landed(&mut self, grant: &Grant) {
+        let [oldest, newer] = self.since;
+        if grant.issued_at < oldest {
+            // It was counted as lost.
+            return;
+        }
+        let cost = u64::from(grant.cost);
+        self.all = self.all.saturating_sub(cost);
+        if grant.issued_at < newer {
+            self.older = self.older.saturating_sub(cost);
+        }
+    }
+
+    /// Counts all outcomes as lost.
+    pub(super) const fn forget(&mut self, now: Time) {
+        *self = Self::new(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Time {
+        Time::ZERO + Duration::from_secs(seconds)
+    }
+
+    fn grant(under_way: &mut UnderWay, seconds: u64) -> Grant {
+        under_way.granted(at(seconds), 2);
+        Grant {
+            lineage: 0,
+            issued_at: at(seconds),
+            epoch: 0,
+            waited: false,
+            cost: 2,
+            canary: false,
+            turns: 0,
+            trial: false,
+            number: 0,
+        }
+    }
+
+    #[test]
+    fn each_grant_is_under_way_until_its_outcome_is_known() {
+        let mut under_way = UnderWay::new(at(0));
+        let grants = [0, 30, 70, 100].map(|seconds| grant(&mut under_way, seconds));
+        assert_eq!(under_way.cost(), 8);
+        for (grant, left) in grants.iter().zip([6, 4, 2, 0]) {
+            under_way.landed(grant);
+            assert_eq!(under_way.cost(), left);
+        }
+    }
+
+    #[test]
+    fn an_outcome_that_does_not_come_is_lost_after_one_or_two_minutes_and_counts_once() {
+        let mut under_way = UnderWay::new(at(0));
+        let lost = [0, 59].map(|seconds| grant(&mut under_way, seconds));
+        let others = [60, 119].map(|seconds| grant(&mut under_way, seconds));
+        assert_eq!(under_way.cost(), 8);
+        let last = grant(&mut under_way, 120);
+        assert_eq!(under_way.cost(), 6, "the first two are lost");
+        for late in lost {
+            under_way.landed(&late);
+        }
+        assert_eq!(under_way.cost(), 6, "their outcomes change nothing");
+        for grant in others.iter().chain([&last]) {
+            under_way.landed(grant);
+        }
+        assert_eq!(under_way.cost(), 0);
+    }
+}
