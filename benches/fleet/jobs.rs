@@ -187,7 +187,7 @@ impl Row {
         }
     }
 
-    /// Returns the scenario of one run, with so many clients: windows on a grid have a phase drawn from the seed.
+    /// Returns the scenario of one run, with this number of clients. Windows on a grid have a phase drawn from the seed.
     fn scenario(&self, clients: usize, seed: u64) -> Scenario {
         let mut limit: Limit = self.limit.parse().expect("a limit");
         if let Some(window) = limit.window() {

@@ -18,7 +18,7 @@ const HOUR: &str = "fixed-window:5000/1h,from=first";
 /// GitHub's limit of points a minute, which it does not announce: a request to read is a point.
 const POINTS: &str = "sliding-window:900/60s";
 
-/// Octokit has so many requests in flight at most.
+/// Maximum number of requests that Octokit has in flight.
 const CONCURRENCY: &str = "10";
 
 fn github(limits: &[&str]) -> SimulatedApi {

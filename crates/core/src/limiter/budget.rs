@@ -25,7 +25,8 @@ pub(super) const ROUNDING: Duration = Duration::from_secs(2);
 /// requests are counted as in a window that rolls.
 pub(super) const SHORT: Duration = Duration::from_secs(4);
 
-/// Part of a limit, and number of requests, left at the end of a window, from which on the next window needs no scout.
+/// Part of a limit, and number of requests, that must be left at the end of a window, so that many requests may begin the next
+/// window at once. Otherwise one request goes first.
 const UNUSED_PART: u64 = 4;
 const UNUSED: u64 = 16;
 

@@ -225,7 +225,7 @@ impl Controller {
         })
     }
 
-    /// Returns what learning goes by.
+    /// Returns the settings that learning uses.
     fn pace(&self) -> Pace {
         Pace {
             law: self.settings.law,

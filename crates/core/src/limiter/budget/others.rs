@@ -12,7 +12,8 @@ const FEW: u64 = 2;
 /// Number of our own requests in a window after which the requests of others are set in proportion to ours.
 const COMPARABLE: u64 = 20;
 
-/// Maximum number of requests of others for each of ours. Whoever is quicker than that finds us gone before it matters.
+/// Maximum number of requests of others for each request of this client. A quicker client uses up the limit before this one
+/// could react.
 const MOST_PER_OURS: f64 = 4.0;
 
 /// Shortest time, in seconds, over which the rate of others is measured.
@@ -25,13 +26,13 @@ pub(in crate::limiter) struct Others {
     /// Number of the grant whose response was the first of this window, and when it came.
     first: u64,
     since: Time,
-    /// Least number of the grant that would be the last of the window, if nobody else used it.
+    /// Number of the last grant that the window allows if no other client uses it. The true number may be higher.
     last: u64,
     /// Requests that others have surely sent in this window.
     took: u64,
     /// Requests of others per second.
     rate: f64,
-    /// Requests of others for each of ours.
+    /// Requests of other clients for each request of this client.
     per_ours: f64,
 }
 
@@ -105,12 +106,13 @@ impl Others {
         }
     }
 
-    /// Returns the number of requests that others send in so many seconds, at their rate so far.
+    /// Returns the number of requests that other clients send in this time, at the rate that was measured.
     pub(in crate::limiter) fn within(&self, seconds: f64) -> f64 {
         self.rate * seconds
     }
 
-    /// Returns the number of requests that others send while so many of ours are under way.
+    /// Returns the number of requests that other clients send while requests of this client that cost `under_way` are under
+    /// way.
     pub(in crate::limiter) fn beside(&self, under_way: u64) -> f64 {
         self.per_ours * under_way as f64
     }

@@ -269,7 +269,7 @@ fn the_window_after_one_that_is_over_is_taken_to_be_as_long_until_an_answer_tell
 }
 
 #[test]
-fn the_window_after_one_that_was_not_used_up_needs_no_scout() {
+fn after_a_window_that_was_not_used_up_many_requests_may_go_at_once() {
     let mut budgets = Budgets::default();
     let of = |remaining, reset| {
         [told(remaining, reset)]
