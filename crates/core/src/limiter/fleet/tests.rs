@@ -1117,7 +1117,11 @@ fn answers_that_never_come_are_not_waited_for_for_ever() {
     }
     let mut last = member(&steady());
     store.visit(&mut last, at(60.0), 0);
-    assert!(store.text.contains("\"under_way\":0"), "{}", store.text);
+    assert!(
+        store.text.contains("\"under_way\":{\"all\":0,"),
+        "{}",
+        store.text
+    );
 }
 
 #[test]
