@@ -121,21 +121,40 @@ impl WindowSpending {
     ) -> Option<Self> {
         let begins = limit.begins.filter(|_| limit.count >= LEAST)?;
         Some(Self {
-            kind: limit.kind,
-            number: limit.count,
-            confirmed: limit.count,
-            length: limit.window,
-            jitter,
             ends: begins.map(|at| at + limit.window),
+            base: last.saturating_sub(sent.unwrap_or(0)),
+            sent: sent.unwrap_or(0),
+            in_flight: sent.unwrap_or(0).saturating_sub(1),
+            is_full: sent.is_none(),
+            ..Self::of(limit.kind, limit.count, limit.window, jitter, now, last)
+        })
+    }
+
+    /// Returns windows of which the one at `now` is unused.
+    fn of(
+        kind: LimitKind,
+        number: u64,
+        length: Duration,
+        jitter: Duration,
+        now: Time,
+        last: u64,
+    ) -> Self {
+        Self {
+            kind,
+            number,
+            confirmed: number,
+            length,
+            jitter,
+            ends: [now + length; 2],
             is_open: true,
             has_lost_first: false,
             again_at: now,
             too_early: None,
-            base: last.saturating_sub(sent.unwrap_or(0)),
-            sent: sent.unwrap_or(0),
+            base: last,
+            sent: 0,
             accepted: 0,
-            in_flight: sent.unwrap_or(0).saturating_sub(1),
-            is_full: sent.is_none(),
+            in_flight: 0,
+            is_full: false,
             ended_early: false,
             is_lowered: false,
             grows: false,
@@ -147,7 +166,7 @@ impl WindowSpending {
             has_hints: false,
             entered: now,
             is_on_trial: false,
-        })
+        }
     }
 
     /// Goes on with the windows of an earlier run, which are on trial. `unix_now` is what the wall clock shows. `None` if
@@ -192,33 +211,15 @@ impl WindowSpending {
         // Who has sent nothing for a whole window has all of this one.
         let is_unused = unix_now.saturating_sub(window.last_used) >= length + CLOCKS_DIFFER;
         Some(Self {
-            kind,
-            number: count,
-            confirmed: count,
-            length,
-            jitter,
             ends: [before(latest, zone), latest],
             is_open: !is_from_first,
-            has_lost_first: false,
             again_at: if is_from_first { latest } else { now },
-            too_early: None,
-            base: last,
-            sent: 0,
-            accepted: 0,
-            in_flight: 0,
             is_full: !is_from_first && !is_unused,
-            ended_early: false,
-            is_lowered: false,
-            grows: false,
-            windows: 0,
-            odd: 0,
-            calm: 0,
             // The earlier run has tested it.
             tests: FIRST_TESTS,
             next_test: now + Duration::from_secs_f64(test_interval(length, count)),
-            has_hints: false,
-            entered: now,
             is_on_trial: true,
+            ..Self::of(kind, count, length, jitter, now, last)
         })
     }
 

@@ -46,6 +46,11 @@ fn told(remaining: u64, reset: u64) -> Announced {
     }
 }
 
+/// Returns one announced limit.
+fn only(remaining: u64, reset: u64) -> AnnouncedLimits {
+    [told(remaining, reset)].into_iter().collect()
+}
+
 fn heard(before: Option<Budget>, now: f64, number: u64, remaining: u64, reset: u64) -> Budget {
     let told = told(remaining, reset);
     let news = News {
@@ -232,12 +237,13 @@ fn a_new_window_replaces_the_old_one() {
 #[test]
 fn the_window_after_one_that_is_over_is_taken_to_be_as_long_until_an_answer_tells_of_it() {
     let mut budgets = Budgets::default();
-    let of = |remaining, reset| {
-        [told(remaining, reset)]
-            .into_iter()
-            .collect::<AnnouncedLimits>()
-    };
-    budgets.heard(at(0.0), (100, 0, 0), Some(TRIP), &of(0, 5), Duration::ZERO);
+    budgets.heard(
+        at(0.0),
+        (100, 0, 0),
+        Some(TRIP),
+        &only(0, 5),
+        Duration::ZERO,
+    );
     assert_eq!(budgets.lapse(at(5.0), 100), Some(at(5.0)));
     // Nothing was left of the one before: one request goes first.
     let due = |budgets: &Budgets, number, seconds, under_way| {
@@ -251,13 +257,13 @@ fn the_window_after_one_that_is_over_is_taken_to_be_as_long_until_an_answer_tell
     assert_eq!(due(&budgets, 101, 5.0, 1), at(7.0));
     assert_eq!(budgets.tightest(at(5.0), 100), None, "no response said so");
     // A late response describes the window before; the response to a later request describes this one.
-    budgets.heard(at(5.1), (99, 0, 0), Some(TRIP), &of(1, 1), Duration::ZERO);
+    budgets.heard(at(5.1), (99, 0, 0), Some(TRIP), &only(1, 1), Duration::ZERO);
     assert_eq!(due(&budgets, 101, 5.0, 1), at(7.0));
     budgets.heard(
         at(5.2),
         (101, 0, 0),
         Some(TRIP),
-        &of(98, 60),
+        &only(98, 60),
         Duration::ZERO,
     );
     assert_eq!(due(&budgets, 198, 5.2, 0), at(5.2));
@@ -271,12 +277,13 @@ fn the_window_after_one_that_is_over_is_taken_to_be_as_long_until_an_answer_tell
 #[test]
 fn after_a_window_that_was_not_used_up_many_requests_may_go_at_once() {
     let mut budgets = Budgets::default();
-    let of = |remaining, reset| {
-        [told(remaining, reset)]
-            .into_iter()
-            .collect::<AnnouncedLimits>()
-    };
-    budgets.heard(at(0.0), (75, 0, 0), Some(TRIP), &of(25, 5), Duration::ZERO);
+    budgets.heard(
+        at(0.0),
+        (75, 0, 0),
+        Some(TRIP),
+        &only(25, 5),
+        Duration::ZERO,
+    );
     assert_eq!(budgets.lapse(at(5.0), 75), Some(at(5.0)));
     let due = |number| budgets.due(&sent(number, 5.0), 0, &bounds());
     assert_eq!(due(174), at(5.0));
@@ -287,23 +294,30 @@ fn after_a_window_that_was_not_used_up_many_requests_may_go_at_once() {
 fn a_reset_that_is_a_timer_of_its_own_belongs_to_a_window_that_rolls() {
     // A log of the last minute, and a timer that counts down from 60: 100 were sent right before the timer began anew.
     let mut budgets = Budgets::default();
-    let of = |remaining, reset| {
-        [told(remaining, reset)]
-            .into_iter()
-            .collect::<AnnouncedLimits>()
-    };
-    budgets.heard(at(0.0), (100, 0, 0), Some(TRIP), &of(0, 5), Duration::ZERO);
+    budgets.heard(
+        at(0.0),
+        (100, 0, 0),
+        Some(TRIP),
+        &only(0, 5),
+        Duration::ZERO,
+    );
     let _ = budgets.lapse(at(5.0), 100);
     budgets.heard(
         at(5.2),
         (101, 0, 0),
         Some(TRIP),
-        &of(10, 60),
+        &only(10, 60),
         Duration::ZERO,
     );
     assert!(budgets.iter().all(Budget::paces));
     // The reset stays where it is for more than three seconds: it was a burst of somebody else.
-    budgets.heard(at(8.3), (102, 0, 0), Some(TRIP), &of(9, 57), Duration::ZERO);
+    budgets.heard(
+        at(8.3),
+        (102, 0, 0),
+        Some(TRIP),
+        &only(9, 57),
+        Duration::ZERO,
+    );
     assert!(!budgets.iter().any(Budget::paces));
 }
 
@@ -376,14 +390,21 @@ fn a_bucket_is_used_up_to_two_requests_and_then_followed() {
 #[test]
 fn a_window_that_was_used_before_it_began_is_found_out() {
     let mut budgets = Budgets::default();
-    let of = |remaining, reset| {
-        [told(remaining, reset)]
-            .into_iter()
-            .collect::<AnnouncedLimits>()
-    };
-    budgets.heard(at(0.0), (100, 0, 0), Some(TRIP), &of(0, 5), Duration::ZERO);
+    budgets.heard(
+        at(0.0),
+        (100, 0, 0),
+        Some(TRIP),
+        &only(0, 5),
+        Duration::ZERO,
+    );
     budgets.lapse(at(5.0), 100);
-    budgets.heard(at(5.1), (101, 0, 0), Some(TRIP), &of(0, 1), Duration::ZERO);
+    budgets.heard(
+        at(5.1),
+        (101, 0, 0),
+        Some(TRIP),
+        &only(0, 1),
+        Duration::ZERO,
+    );
     let due = budgets.due(&sent(101, 5.0), 0, &bounds());
     assert_eq!(due, at(6.1));
 }
@@ -442,13 +463,8 @@ fn a_limit_of_a_fraction_of_a_second_outlasts_many_of_its_windows() {
 
 #[test]
 fn only_who_says_that_nothing_is_left_for_no_time_rounds_down() {
-    let of = |remaining, reset| {
-        [told(remaining, reset)]
-            .into_iter()
-            .collect::<AnnouncedLimits>()
-    };
-    assert!(of(0, 0).is_rounded_down());
-    assert!(!of(0, 1).is_rounded_down() && !of(1, 0).is_rounded_down());
+    assert!(only(0, 0).is_rounded_down());
+    assert!(!only(0, 1).is_rounded_down() && !only(1, 0).is_rounded_down());
     assert!(!AnnouncedLimits::default().is_rounded_down());
 }
 
@@ -607,14 +623,9 @@ fn of_more_limits_than_are_told_apart_the_tightest_count() {
 #[test]
 fn the_pause_for_a_used_up_window_ends_when_an_earlier_answer_said() {
     let mut budgets = Budgets::default();
-    let of = |remaining, reset| {
-        [told(remaining, reset)]
-            .into_iter()
-            .collect::<AnnouncedLimits>()
-    };
-    budgets.heard(at(0.0), (1, 0, 0), Some(TRIP), &of(5, 5), Duration::ZERO);
+    budgets.heard(at(0.0), (1, 0, 0), Some(TRIP), &only(5, 5), Duration::ZERO);
     // Half a second before the reset, in whole seconds: one.
-    budgets.heard(at(4.5), (6, 0, 0), Some(TRIP), &of(0, 1), Duration::ZERO);
+    budgets.heard(at(4.5), (6, 0, 0), Some(TRIP), &only(0, 1), Duration::ZERO);
     assert_eq!(budgets.pause(at(4.5), SECOND), SECOND / 2);
     // Another limit, of other units, is used up for longer.
     assert_eq!(budgets.pause(at(4.5), 30 * SECOND), 30 * SECOND);
