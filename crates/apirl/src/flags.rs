@@ -158,7 +158,7 @@ pub(crate) struct FetchFlags {
         allow_negative_numbers = true
     )]
     pub(crate) initial_rate: Option<f64>,
-    /// Maximum requests per second. Default: the preset's, else 10.
+    /// Maximum requests per second. Default: the preset's, else 100.
     #[arg(
         long,
         help_heading = "Pace",

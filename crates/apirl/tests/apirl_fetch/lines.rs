@@ -218,10 +218,10 @@ fn a_run_at_the_default_maximum_rate_mentions_the_flag_that_raises_it() {
         let run = crate::run::apirl(&[&fixed[..], rates].concat());
         run.err.contains("--max-rate raises it")
     };
-    assert!(mentions(&["--initial-rate", "10"]));
-    assert!(!mentions(&["--initial-rate", "9"]));
-    assert!(!mentions(&["--initial-rate", "10", "--max-rate", "10"]));
-    assert!(!mentions(&["--initial-rate", "10", "--quiet"]));
+    assert!(mentions(&["--initial-rate", "100"]));
+    assert!(!mentions(&["--initial-rate", "99"]));
+    assert!(!mentions(&["--initial-rate", "100", "--max-rate", "100"]));
+    assert!(!mentions(&["--initial-rate", "100", "--quiet"]));
 }
 
 #[test]
