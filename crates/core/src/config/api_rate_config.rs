@@ -76,7 +76,8 @@ pub struct ApiRateConfig {
     /// Minimum of the rate, in requests per second, above 0. Defaults to 0.1.
     pub min_rate: f64,
     /// Maximum of the rate, in requests per second, at least `min_rate`: how fast a burst may be. Quotas belong into
-    /// `limits`. Defaults to 100.0.
+    /// `limits`. At this rate the limiter's phase is [`Phase::AtMaxRate`](crate::limiter::Phase): the API may allow more.
+    /// Defaults to 100.0.
     pub max_rate: f64,
     /// Increase of the rate for each success that is evidence about the limit, in requests per second, at
     /// least 0. With 0 the rate never rises. Defaults to 0.2.
