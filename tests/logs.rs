@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use api_ratelimiter::{
-    ApiRateConfig, BucketConfig, ClientBuilder, DynamicAPIClient, Event, Learning, ManualClock,
-    Observer,
+    ApiRateConfig, BucketConfig, ClientBuilder, DynamicAPIClient, DynamicRateLimiter, Event,
+    Learning, ManualClock, Observer, Phase,
 };
 use log::kv::{Error as KvError, Key, Value, VisitSource};
 use log::{Level, LevelFilter, Log, Metadata, Record};
@@ -211,6 +211,36 @@ fn disagreeing_limits_are_logged_once_after_a_minute() {
         (number(told[0], "announced"), number(told[0], "ceiling")),
         (10.0, 4.0)
     );
+}
+
+#[test]
+fn each_stay_at_max_rate_is_one_line_at_info() {
+    let _ = builder("logger", "http://127.0.0.1:9");
+    let limiter = DynamicRateLimiter::new(&ApiRateConfig {
+        name: "fast".into(),
+        initial_rate: 99.9,
+        ..Default::default()
+    })
+    .expect("valid");
+    let told = || {
+        let lines = lines_of("fast");
+        let told = lines.into_iter().filter(|line| line.level == Level::Info);
+        told.collect::<Vec<_>>()
+    };
+    (0..5).for_each(|_| limiter.on_success());
+    assert_eq!(told().len(), 1);
+    assert_eq!(
+        told()[0].text,
+        "fast: at max_rate (100/s): the API may allow more; last lesson: none yet, nothing was refused"
+    );
+    assert_eq!(number(&told()[0], "rate"), 100.0);
+    assert_eq!(limiter.snapshot().phase, Some(Phase::AtMaxRate));
+    // 150 steps of 0.2 lead back from 70.
+    limiter.on_backoff(None);
+    (0..149).for_each(|_| limiter.on_success());
+    assert_eq!(told().len(), 1);
+    (0..5).for_each(|_| limiter.on_success());
+    assert_eq!(told().len(), 2);
 }
 
 #[test]

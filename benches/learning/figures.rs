@@ -16,7 +16,7 @@ pub(crate) struct Outcome {
     /// Utilisation of the best fixed rate where it was searched, else 1.
     pub(crate) possible: f64,
     pub(crate) refused: f64,
-    /// Seconds until a limit is found or a change is absorbed; infinite if never.
+    /// Seconds until enough gets through, a limit is found or a change is absorbed; infinite if never.
     pub(crate) seconds: f64,
     pub(crate) fairness: f64,
     /// Number of times that refusals lowered the rate after a blackout.
@@ -74,12 +74,13 @@ pub(crate) fn judge(player: Player, case: &Case, possible: f64) -> Outcome {
         .changes
         .first()
         .map_or(Duration::ZERO, |(at, _)| *at);
+    // A start is over when enough gets through. A limit is found when the rate says so, though bursts may hide that.
+    let through = || report.seconds_until_through(changed, case.per_second, case.window);
     let found = || report.seconds_to_find(0, changed, case.per_second, case.window);
     match case.kind {
         Kind::Steady(..) | Kind::Pacing | Kind::Announced(_) | Kind::Bursty => {}
-        Kind::Start | Kind::Restart | Kind::Double => {
-            outcome.seconds = found().unwrap_or(f64::INFINITY)
-        }
+        Kind::Start => outcome.seconds = through().unwrap_or(f64::INFINITY),
+        Kind::Restart | Kind::Double => outcome.seconds = found().unwrap_or(f64::INFINITY),
         Kind::Halve => outcome.seconds = report.seconds_to_absorb(changed).unwrap_or(f64::INFINITY),
         Kind::Fair(_) => {
             let from = scenario.length.saturating_sub(Duration::from_secs(600));

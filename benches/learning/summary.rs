@@ -163,14 +163,14 @@ pub(crate) fn summary(outcomes: &[Outcome]) -> Vec<Figure> {
         ),
         figure("refused %: worst scenario", worst_refused, 5.0, 1.0, Lower),
         figure(
-            "from 2/s to 90% of 30-100/s, seconds: median",
+            "90% of 30-100/s gets through from 2/s, seconds: median",
             seconds(Kind::Start, 0.5),
             20.0,
             10.0,
             Lower,
         ),
         figure(
-            "from 2/s to 90% of 30-100/s, seconds: p90",
+            "90% of 30-100/s gets through from 2/s, seconds: p90",
             seconds(Kind::Start, 0.9),
             40.0,
             20.0,

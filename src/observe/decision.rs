@@ -45,6 +45,7 @@ impl Decision {
             _ if opened => log::Level::Warn,
             _ if self.before.open_since != self.after.open_since => log::Level::Info,
             _ if self.before.limit != self.after.limit => log::Level::Info,
+            _ if self.entered(Phase::AtMaxRate) => log::Level::Info,
             _ => log::Level::Debug,
         }
     }
@@ -107,15 +108,19 @@ impl Decision {
             }
             _ => {}
         }
-        let phase = |belief: &Belief| belief.learning.map(|(phase, _)| phase);
-        let entered = |wanted| phase(before) != Some(wanted) && phase(after) == Some(wanted);
-        if entered(Phase::Probing) {
+        if self.entered(Phase::Probing) {
             tell(Event::Probe {
                 about: about(),
                 standing: self.standing(),
             });
         }
-        if entered(Phase::Blocked) {
+        if self.entered(Phase::AtMaxRate) {
+            tell(Event::MaxRateReached {
+                about: about(),
+                standing: self.standing(),
+            });
+        }
+        if self.entered(Phase::Blocked) {
             tell(Event::Blocked {
                 about: about(),
                 standing: self.standing(),
@@ -136,6 +141,12 @@ impl Decision {
             }),
             _ => {}
         }
+    }
+
+    /// Returns whether the phase began with this decision.
+    fn entered(&self, phase: Phase) -> bool {
+        let is_in = |belief: &Belief| belief.learning.is_some_and(|(it, _)| it == phase);
+        !is_in(&self.before) && is_in(&self.after)
     }
 
     fn standing(&self) -> Standing {
@@ -162,6 +173,7 @@ pub(crate) struct StateInWords<'a>(pub(crate) &'a View);
 impl fmt::Display for StateInWords<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let View {
+            rate,
             ceiling,
             learning,
             cooldown_until,
@@ -196,7 +208,10 @@ impl fmt::Display for StateInWords<'_> {
             return f.write_str(doing);
         };
         write!(f, "{phase}")?;
-        if let Some(ceiling) = ceiling {
+        if *phase == Phase::AtMaxRate {
+            let rounded = (rate.as_per_second() * 1e3).round() / 1e3;
+            write!(f, " ({rounded}/s): the API may allow more")?;
+        } else if let Some(ceiling) = ceiling {
             write!(f, " ({:.3}/s)", ceiling.as_per_second())?;
         }
         write!(f, "; last lesson: {reason}")?;

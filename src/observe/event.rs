@@ -189,6 +189,16 @@ pub enum Event {
         #[serde(flatten)]
         standing: Standing,
     },
+    /// The rate reached `max_rate`, and no limit at or below it is learned, known or announced: the API may allow more.
+    #[non_exhaustive]
+    MaxRateReached {
+        /// API, tenant and time.
+        #[serde(flatten)]
+        about: About,
+        /// The state of the limiter after the event.
+        #[serde(flatten)]
+        standing: Standing,
+    },
     /// A request that was sent after a pause was refused again.
     #[non_exhaustive]
     Blocked {
@@ -324,6 +334,7 @@ impl Event {
             | Self::CooldownEnded { about, .. }
             | Self::CeilingLearned { about, .. }
             | Self::Probe { about, .. }
+            | Self::MaxRateReached { about, .. }
             | Self::Blocked { about, .. }
             | Self::BreakerOpened { about, .. }
             | Self::BreakerClosed { about, .. }

@@ -123,6 +123,10 @@ impl Observer for LogLines {
                 let (ceiling, state) = (standing.learned_ceiling, standing.state.as_str());
                 log::debug!(target: TARGET, api, ceiling, state; "{name}: {state}");
             }
+            Event::MaxRateReached { standing, .. } => {
+                let (rate, state) = (standing.current_rate, standing.state.as_str());
+                log::info!(target: TARGET, api, rate, state; "{name}: {state}");
+            }
             Event::BreakerOpened { next_trial, .. } => {
                 let next_trial = next_trial.as_secs_f64();
                 log::warn!(

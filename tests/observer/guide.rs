@@ -69,7 +69,7 @@ fn the_table_of_events_has_their_kinds_and_fields() {
         "state",
     ];
     let rows = rows("| `event` | fields");
-    assert_eq!(rows.len(), 18);
+    assert_eq!(rows.len(), 19);
     for row in rows {
         let standing = standing.iter().filter(|_| row[1].contains("the standing"));
         let fields = named(row[1]).chain(common).chain(standing.copied());

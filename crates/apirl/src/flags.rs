@@ -158,7 +158,7 @@ pub(crate) struct FetchFlags {
         allow_negative_numbers = true
     )]
     pub(crate) initial_rate: Option<f64>,
-    /// Maximum requests per second. Default: the preset's, else 10.
+    /// Maximum requests per second. Default: the preset's, else 100.
     #[arg(
         long,
         help_heading = "Pace",
@@ -310,8 +310,9 @@ job; null: not finished within --duration), fastest_seconds (time of a client th
 refused), utilisation (fastest_seconds / seconds), refused_ratio, accepted and refused.
 
 Without it --json prints utilisation (accepted / ideal), refused_ratio, accepted, refused, ideal (requests that the limits \
-allow in the long run), seconds_to_90 (time until the rate stays at 90% of the limit; null: never), cuts (times \
-that a client's rate fell by more than a tenth) and jain (fairness between clients, 1 is fair).")]
+allow in the long run), seconds_to_90 (time until 90% of that gets through, in ten seconds or the longest window and \
+again in the next; null: never), cuts (times that a client's rate fell by more than a tenth) and jain (fairness between \
+clients, 1 is fair).")]
 pub(crate) struct SimulateFlags {
     /// Hidden limit; repeatable, all hold at once.
     #[arg(long, value_name = "LIMIT", required = true, value_parser = limit)]

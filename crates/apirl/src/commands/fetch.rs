@@ -30,7 +30,7 @@ use run::job::{Granularity, Job, JournalOfRun};
 use run::live_page;
 use run::progress::Progress;
 use run::reading_posts::ReadingPosts;
-use run::settings::Settings;
+use run::settings::{self, Settings};
 use run::traffic::Traffic;
 use run::warnings::WarningCollector;
 use run::{dry_run, ending, watch};
@@ -79,6 +79,9 @@ pub(crate) fn run(flags: FetchFlags) -> Result<(), Failure> {
     let total = InputLines::count(&flags.input, &target.checkpoints, &target.present)?;
     if flags.resume && !flags.quiet {
         say_what_is_present(&target);
+    }
+    if !flags.quiet {
+        say_what_is_asked_for(&flags, total);
     }
     let can_resume = target.journal.is_some();
     let (failed_before, has_gaps) = (target.failed, target.has_gaps);
@@ -169,6 +172,17 @@ fn say_what_is_present(target: &OutputTarget) {
         failed => format!(", {failed} of them failed"),
     };
     say(&format!("{lines} already there{failed}."));
+}
+
+/// Says how fast the run may become, if no flag and no file says that and the input is long enough for it to matter.
+fn say_what_is_asked_for(flags: &FetchFlags, total: Option<u64>) {
+    let default = settings::default_max_rate(flags);
+    let is_long = |rate: &f64| total.is_none_or(|total| total as f64 > *rate);
+    if let Some(rate) = default.filter(is_long) {
+        say(&format!(
+            "Asks for at most {rate} requests per second (max_rate); --max-rate sets another maximum."
+        ));
+    }
 }
 
 /// The first Ctrl-C lets the requests in flight finish. The second ends the process.

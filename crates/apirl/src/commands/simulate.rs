@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use api_ratelimiter::{ApiRateConfig, Learning};
 use api_ratelimiter_simulator::Limit;
-use api_ratelimiter_simulator::world::chart::long_run_rate;
+use api_ratelimiter_simulator::world::chart::{limit_steps, long_run_rate};
 use api_ratelimiter_simulator::world::{self, Report, Scenario, Strategy};
 use serde_json::json;
 
@@ -32,6 +32,9 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 /// Maximum number of simulated requests. They take a few seconds and about 200 MB.
 const MAX_REQUESTS: f64 = 5e6;
 
+/// Number of requests that a client which adapts may send for each that the limits allow: far more than it is refused.
+const MOST_PER_ALLOWED: f64 = 2.0;
+
 pub(crate) fn run(flags: SimulateFlags) -> Result<(), Failure> {
     // The settings and limits of the run.
     let config = settings::configured(flags.api.as_deref(), flags.config.as_deref())?;
@@ -52,7 +55,7 @@ pub(crate) fn run(flags: SimulateFlags) -> Result<(), Failure> {
                 .hint("give --svg a file"),
         );
     }
-    check_size(&flags, &config, scenario.length)?;
+    check_size(&flags, &config, &scenario)?;
 
     // Run it, then draw and print it.
     let report = simulate(&flags, &config, &scenario)?;
@@ -184,22 +187,20 @@ fn scenario(flags: &SimulateFlags) -> Result<Scenario, Failure> {
 fn check_size(
     flags: &SimulateFlags,
     config: &ApiRateConfig,
-    length: Duration,
+    scenario: &Scenario,
 ) -> Result<(), Failure> {
-    let rate = match flags.strategy {
-        Pacing::Fixed(rate) => rate,
-        Pacing::Learned | Pacing::Aimd => config.max_rate,
-    };
     // A refusal takes half of a round trip.
     let trip = flags.rtt.0.as_secs_f64() / 2.0;
     let by_workers = f64::from(flags.workers) / trip.max(1e-6);
-    let by_time = rate.min(by_workers) * length.as_secs_f64();
+    let by_time = |rate: f64| rate.min(by_workers) * scenario.length.as_secs_f64();
     // A fixed rate is refused as often as the limits say; other strategies are refused rarely.
-    let each = match flags.requests {
-        Some(requests) if !matches!(flags.strategy, Pacing::Fixed(_)) => {
-            by_time.min(requests as f64)
+    let each = match flags.strategy {
+        Pacing::Fixed(rate) => by_time(rate),
+        Pacing::Learned | Pacing::Aimd => {
+            let wanted = flags.requests.map_or(f64::INFINITY, |it| it as f64);
+            let allowed = MOST_PER_ALLOWED * most_allowed(scenario);
+            by_time(config.max_rate).min(wanted).min(allowed)
         }
-        _ => by_time,
     };
     let requests = each * f64::from(flags.clients);
     if requests > MAX_REQUESTS {
@@ -209,6 +210,15 @@ fn check_size(
         .hint("shorten --duration, or use fewer --clients or a lower rate"));
     }
     Ok(())
+}
+
+/// Returns the largest number of requests that the limits of a run may allow. A window may be used up as the run begins.
+fn most_allowed(scenario: &Scenario) -> f64 {
+    let rates = limit_steps(scenario).into_iter().map(|(_, rate)| rate);
+    let changed = scenario.changes.iter().flat_map(|(_, limits)| limits);
+    let all: Vec<Limit> = changed.chain(&scenario.limits).copied().collect();
+    let time = scenario.length + plan::longest_window(&all);
+    rates.fold(0.0, f64::max) * time.as_secs_f64()
 }
 
 /// Runs the clients under the limits.

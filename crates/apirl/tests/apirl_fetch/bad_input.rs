@@ -303,7 +303,7 @@ fn invalid_flags_are_refused_with_a_sentence() {
         (&["--initial-rate", "6000"], "initial_rate"),
         (&["--max-rate", "NaN"], "max_rate"),
         (&["--max-rate", "-1"], "max_rate: -1 is not"),
-        (&["--initial-rate", "11"], "hint: raise --max-rate"),
+        (&["--initial-rate", "101"], "hint: raise --max-rate"),
         (&["--backoff-status", "20"], "20"),
         (&["--paginate"], "no pagination is known"),
         (&["--max-body", "64"], "is not a valid size"),

@@ -218,10 +218,30 @@ fn a_run_at_the_default_maximum_rate_mentions_the_flag_that_raises_it() {
         let run = crate::run::apirl(&[&fixed[..], rates].concat());
         run.err.contains("--max-rate raises it")
     };
-    assert!(mentions(&["--initial-rate", "10"]));
-    assert!(!mentions(&["--initial-rate", "9"]));
-    assert!(!mentions(&["--initial-rate", "10", "--max-rate", "10"]));
-    assert!(!mentions(&["--initial-rate", "10", "--quiet"]));
+    assert!(mentions(&["--initial-rate", "100"]));
+    assert!(!mentions(&["--initial-rate", "99"]));
+    assert!(!mentions(&["--initial-rate", "100", "--max-rate", "100"]));
+    assert!(!mentions(&["--initial-rate", "100", "--quiet"]));
+}
+
+#[test]
+fn a_run_says_at_its_start_how_fast_it_may_become_if_that_is_a_default_and_the_input_is_long() {
+    let says = |count, more: &[&str]| {
+        // Nothing listens there, so that the first line ends the run.
+        let base = "http://127.0.0.1:1";
+        let job = Job::of_pages(base, count);
+        let input = job.path("input");
+        let files = ["fetch", "--base-url", base, "--input", &input];
+        let fixed = ["--path", "/{}", "--fail-fast"];
+        let run = crate::run::apirl(&[&files[..], &fixed, more].concat());
+        let line =
+            "Asks for at most 100 requests per second (max_rate); --max-rate sets another maximum.";
+        run.err.lines().any(|it| it == line)
+    };
+    assert!(says(101, &[]));
+    assert!(!says(100, &[]));
+    assert!(!says(101, &["--max-rate", "100"]));
+    assert!(!says(101, &["--quiet"]));
 }
 
 #[test]

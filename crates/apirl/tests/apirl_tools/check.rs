@@ -43,7 +43,7 @@ fn every_invalid_entry_is_named_with_field_value_and_rule() {
     ] {
         assert!(run.out.contains(fact), "{fact:?} is not in {}", run.out);
     }
-    check(r#"{"name": "mine", "min_rate": 99}"#).refuses(1, "1 of 1");
+    check(r#"{"name": "mine", "min_rate": 99, "max_rate": 10}"#).refuses(1, "1 of 1");
     let twice = check(r#"[{"name": "a"}, {"name": "a"}, {"max_rate": 4}]"#);
     twice.refuses(1, "2 of 3");
     assert!(

@@ -69,6 +69,35 @@ fn a_fixed_rate_has_the_calculated_figures() {
 }
 
 #[test]
+fn ninety_percent_is_of_what_gets_through_and_not_of_the_rate_setting() {
+    let run = |limit: &str, rate: &str| {
+        let args = ["--limit", limit, "--strategy", rate, "--rtt", "100ms"];
+        figures(&args)
+    };
+    // A window of 100 requests is used up in a fifth of its time: all of it gets through, though most is refused.
+    let greedy = run("fixed-window:100/60s", "fixed:8");
+    assert_eq!(greedy["seconds_to_90"], json!(0.0), "{greedy}");
+    // Strict pacing at 10/s lets every second request of a rate of 11/s through.
+    let hasty = run("pacing:10/s", "fixed:11");
+    assert_eq!(hasty["seconds_to_90"], Value::Null, "{hasty}");
+    assert_eq!(run("pacing:10/s", "fixed:9")["seconds_to_90"], json!(0.0));
+    assert_eq!(
+        run("pacing:10/s", "fixed:8.9")["seconds_to_90"],
+        Value::Null
+    );
+}
+
+#[test]
+fn a_long_run_is_possible_if_the_limits_allow_few_requests() {
+    let run = figures(&["--limit", "fixed-window:1000/1d", "--duration", "2d"]);
+    assert_eq!(number(&run, "ideal"), 2000.0);
+    apirl(&["simulate", "--limit", "pacing:90/s", "--duration", "2d"]).refuses(
+        2,
+        "the run may need 17280000 requests; the maximum is 5000000",
+    );
+}
+
+#[test]
 fn a_client_learns_the_limit_and_shares_it() {
     let run = figures(&[
         "--limit",

@@ -20,9 +20,11 @@ const DEFAULT_INITIAL_RATE: f64 = 2.0;
 /// Default of `min_rate`, in requests per second: one request in ten seconds keeps asking without overloading
 /// a server.
 const DEFAULT_MIN_RATE: f64 = 0.1;
-/// Default of `max_rate`, in requests per second.
-const DEFAULT_MAX_RATE: f64 = 10.0;
-/// Default of `increase_step`, in requests per second: it takes 40 successes from the start to the maximum.
+/// Default of `max_rate`, in requests per second: above what most APIs allow, so that the API is the limit and not the
+/// client. A refusal ends the search for it.
+const DEFAULT_MAX_RATE: f64 = 100.0;
+/// Default of `increase_step`, in requests per second: after the first refusal it takes five successes for one request
+/// per second more.
 const DEFAULT_INCREASE_STEP: f64 = 0.2;
 /// Default of `decrease_factor`: in simulations better than 0.5 in the worst cases.
 const DEFAULT_DECREASE_FACTOR: f64 = 0.7;
@@ -74,7 +76,8 @@ pub struct ApiRateConfig {
     /// Minimum of the rate, in requests per second, above 0. Defaults to 0.1.
     pub min_rate: f64,
     /// Maximum of the rate, in requests per second, at least `min_rate`: how fast a burst may be. Quotas belong into
-    /// `limits`. Defaults to 10.0.
+    /// `limits`. At this rate the limiter's phase is [`Phase::AtMaxRate`](crate::limiter::Phase): the API may allow more.
+    /// Defaults to 100.0.
     pub max_rate: f64,
     /// Increase of the rate for each success that is evidence about the limit, in requests per second, at
     /// least 0. With 0 the rate never rises. Defaults to 0.2.

@@ -9,6 +9,7 @@ use crate::limiter::CircuitBreaker;
 fn problem(change: impl FnOnce(&mut ApiRateConfig)) -> String {
     let mut config = ApiRateConfig {
         name: "mine".into(),
+        max_rate: 10.0,
         ..Default::default()
     };
     change(&mut config);

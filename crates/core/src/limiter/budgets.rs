@@ -184,6 +184,12 @@ impl Budgets {
         apart.min_by(|one, other| one.1.total_cmp(&other.1))
     }
 
+    /// Returns whether each limit allows more than `rate`. One whose limit or window is not announced may allow less.
+    pub(crate) fn exceed(&self, rate: Rate) -> bool {
+        let mut rates = self.iter().map(Budget::rate);
+        rates.all(|told| told.is_some_and(|told| told > rate))
+    }
+
     /// Returns whether a controller can have come to them by `latest`. Stored ones may have been damaged.
     pub(super) fn are_plausible(&self, latest: Time) -> bool {
         self.iter()

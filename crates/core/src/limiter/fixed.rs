@@ -122,6 +122,11 @@ impl FixedLimit {
         self.of.most
     }
 
+    /// Returns whether it allows more than `rate` in the long run.
+    pub(super) fn exceeds(&self, rate: Rate) -> bool {
+        self.of.most as f64 > rate.amount_in(self.per.unwrap_or(self.of.window))
+    }
+
     /// Returns the name under which the next run finds what was used.
     pub(super) fn key(&self) -> &str {
         &self.key

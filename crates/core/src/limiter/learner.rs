@@ -143,6 +143,11 @@ impl Learner {
         self.ceiling.map(|ceiling| ceiling.rate)
     }
 
+    /// Returns whether the ceiling lets requests cruise at this rate; without a ceiling any rate is allowed.
+    pub(crate) fn allows(&self, rate: Rate) -> bool {
+        self.ceiling.is_none_or(|ceiling| ceiling.cruise() >= rate)
+    }
+
     pub(crate) fn reason(&self) -> LearningReason {
         self.reason
     }

@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 pub enum Phase {
     /// The rate grows towards an unknown limit.
     Searching,
+    /// The rate has reached `max_rate`, and no limit at or below it is learned, known or announced: the API may allow more.
+    ///
+    /// The rate gets there only while callers wait for it, or because it starts there. It stays there when they want less.
+    AtMaxRate,
     /// The rate is just below the ceiling, or on the way back to it.
     Cruising,
     /// The rate exceeds the ceiling, to test whether the limit is higher.
@@ -51,6 +55,7 @@ impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Searching => "searching for the limit",
+            Self::AtMaxRate => "at max_rate",
             Self::Cruising => "cruising below the learned ceiling",
             Self::Probing => "probing above the learned ceiling",
             Self::Spending => "spending each window of the limit that was found",

@@ -211,6 +211,53 @@ impl Report {
             .map(|time| time.as_secs_f64())
     }
 
+    /// Returns the seconds from `from` until 0.9 of `per_second` gets through, of all clients together; `None` if it never
+    /// does.
+    ///
+    /// From then on at least so many requests are accepted in ten seconds or in `window`, whichever is longer, and again
+    /// in the next ten seconds or the next `window`: one alone may hold what two windows of the limit allow. If the run is
+    /// shorter than two of them, all of it has to hold so many.
+    #[must_use]
+    pub fn seconds_until_through(
+        &self,
+        from: Duration,
+        per_second: f64,
+        window: Duration,
+    ) -> Option<f64> {
+        let (window, end) = (MIN_STRETCH.max(window), self.length.saturating_sub(from));
+        let accepted: Vec<Duration> = self
+            .between(from, self.length)
+            .iter()
+            .filter(|arrival| arrival.accepted)
+            .map(|arrival| arrival.at.saturating_since(Time::ZERO + from))
+            .collect();
+        // A stretch includes its end and not its beginning, but for the beginning of all.
+        let before = |at: Duration| match at {
+            Duration::ZERO => 0,
+            at => accepted.partition_point(|accepted| *accepted <= at),
+        };
+        let suffices = |since: Duration, until: Duration| {
+            let wanted = FOUND * per_second * until.saturating_sub(since).as_secs_f64();
+            (before(until) - before(since)) as f64 >= wanted
+        };
+        let holds = |since: &Duration| {
+            let (middle, until) = (*since + window, *since + 2 * window);
+            suffices(*since, middle.min(end)) && suffices(middle.min(end), until.min(end))
+        };
+        // More gets through in a stretch only where an accepted request is its end.
+        let stretches = |number: u32| {
+            let begins = accepted
+                .iter()
+                .filter_map(move |at| at.checked_sub(number * window));
+            begins
+                .take_while(|since| *since + 2 * window <= end)
+                .find(holds)
+        };
+        let at_once = Some(Duration::ZERO).filter(holds);
+        let found = at_once.or_else(|| [stretches(1), stretches(2)].into_iter().flatten().min());
+        found.map(|time| time.as_secs_f64())
+    }
+
     /// Returns the time after `from` at which the first stretch of at least `long` starts in which the rate
     /// is at least `floor`.
     fn stretch_above(

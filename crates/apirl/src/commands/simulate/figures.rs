@@ -20,7 +20,7 @@ pub(super) struct Figures {
     pub(super) refused: u64,
     /// Number of requests that the limits allow in the long run.
     pub(super) ideal: f64,
-    /// Time from the start until the rate stays at 90% of the limit; `None` means never.
+    /// Time from the start until 90% of what the limits allow got through; `None` means never.
     pub(super) seconds_to_90: Option<f64>,
     pub(super) cuts: usize,
     pub(super) jain: f64,
@@ -38,22 +38,15 @@ impl Figures {
             .filter(|arrival| !arrival.accepted && counts(arrival.at))
             .count() as u64;
         let ideal = ideal(scenario, warmup);
-        let share = long_run_rate(&scenario.limits, scenario.trip.service) / f64::from(clients);
+        let allowed = long_run_rate(&scenario.limits, scenario.trip.service);
         let window = plan::longest_window(&scenario.limits);
-        // Each client's time is counted from its own start. The slowest client decides.
-        let times: Option<Vec<f64>> = (0..clients)
-            .map(|client| {
-                let began = scenario.stagger * client;
-                report.seconds_to_find(client as usize, began, share, window)
-            })
-            .collect();
         Self {
             utilisation: ratio(accepted as f64, ideal),
             refused_ratio: ratio(refused as f64, (accepted + refused) as f64),
             accepted,
             refused,
             ideal,
-            seconds_to_90: times.map(|times| times.into_iter().fold(0.0, f64::max)),
+            seconds_to_90: report.seconds_until_through(Duration::ZERO, allowed, window),
             cuts: (0..clients as usize)
                 .flat_map(|client| report.rates(client).windows(2))
                 .filter(|pair| counts(pair[1].0) && pair[1].1 < (1.0 - CUT) * pair[0].1)

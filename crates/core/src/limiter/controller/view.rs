@@ -32,10 +32,23 @@ impl Controller {
 
     fn phase(&self, learner: &Learner) -> Phase {
         if self.windows.are_spent() {
-            Phase::Spending
-        } else {
-            learner.phase()
+            return Phase::Spending;
         }
+        match learner.phase() {
+            pausing @ (Phase::Cooling | Phase::Blocked) => pausing,
+            _ if self.is_at_max_rate(learner) => Phase::AtMaxRate,
+            phase => phase,
+        }
+    }
+
+    /// Returns whether only `max_rate` keeps the rate down. In the long run a limit at or below it would do so, whether it is
+    /// learned, known or announced.
+    fn is_at_max_rate(&self, learner: &Learner) -> bool {
+        let max = self.settings.law.max;
+        self.state.rate >= max
+            && learner.allows(max)
+            && self.settings.fixed.iter().all(|known| known.exceeds(max))
+            && self.state.budgets.iter().all(|told| told.exceed(max))
     }
 
     /// Returns the hidden limit, once it is found.
@@ -144,3 +157,6 @@ impl Controller {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -122,6 +122,7 @@ mod tests {
     fn config() -> ApiRateConfig {
         ApiRateConfig {
             initial_rate: 2.5,
+            max_rate: 10.0,
             default_cooldown: Some(Duration::from_secs(7)),
             breaker: Some(CircuitBreaker::after_failures(3)),
             limits: vec![LimitConfig::new(1000.0, Duration::from_secs(3600))],
@@ -136,8 +137,13 @@ mod tests {
     #[test]
     fn workers_of_all_builds_agree_on_the_fingerprint() {
         // A change of these values splits every fleet during an update.
-        assert_eq!(of(&ApiRateConfig::default()), 14192035827284440675);
+        assert_eq!(of(&ApiRateConfig::default()), 4903470629674761824);
         assert_eq!(of(&config()), 17551244712434983998);
+        let before = ApiRateConfig {
+            max_rate: 10.0,
+            ..Default::default()
+        };
+        assert_eq!(of(&before), 14192035827284440675);
     }
 
     #[test]

@@ -35,6 +35,72 @@ fn a_limit_is_found_when_the_rate_starts_to_stay_up() {
     );
 }
 
+/// Records accepted requests at a pace of `per_second`, from `from` seconds to before `until`.
+fn paced(report: &mut Report, per_second: u32, from: u32, until: u32) {
+    for number in from * per_second..until * per_second {
+        report.arrival(0, at(f64::from(number) / f64::from(per_second)), true);
+    }
+}
+
+#[test]
+fn nine_tenths_get_through_when_twenty_seconds_begin_that_hold_so_many_in_each_half() {
+    let mut report = report();
+    paced(&mut report, 2, 0, 30);
+    paced(&mut report, 10, 30, 600);
+    let through =
+        |per_second| report.seconds_until_through(Duration::ZERO, per_second, Duration::ZERO);
+    assert_eq!(through(2.0), Some(0.0));
+    // After 28.7 s: 2 at the slow pace and 88 at the fast one in the first ten seconds.
+    assert_eq!(through(10.0), Some(28.7));
+    assert_eq!(through(11.2), None);
+    // Counted from a change, and with a window that is longer than ten seconds.
+    let after = |from, window| {
+        let seconds = Duration::from_secs;
+        report.seconds_until_through(seconds(from), 10.0, seconds(window))
+    };
+    assert_eq!(after(20, 0), Some(8.7));
+    assert_eq!(after(40, 0), Some(0.0));
+    assert_eq!(after(0, 60), Some(22.4));
+}
+
+#[test]
+fn a_rate_that_is_high_but_refused_gets_nothing_through() {
+    let mut report = report();
+    report.rate(0, at(0.0), 50.0);
+    (0..6000).for_each(|tenth| report.arrival(0, at(f64::from(tenth) / 10.0), tenth % 3 == 0));
+    let through =
+        |per_second| report.seconds_until_through(Duration::ZERO, per_second, Duration::ZERO);
+    assert_eq!(through(10.0), None);
+    assert_eq!(through(3.6), Some(0.0));
+}
+
+#[test]
+fn bursts_of_half_a_window_are_half_of_it_wherever_a_window_begins() {
+    let mut report = report();
+    for burst in 0..60 {
+        // Some bursts come a little earlier than others, so that ten seconds may hold two of them.
+        let late = f64::from(burst % 2) / 100.0;
+        let began = f64::from(burst) * 10.0 + 5.0 - late;
+        (0..50).for_each(|number| report.arrival(0, at(began + f64::from(number) / 1e6), true));
+    }
+    let through =
+        |per_second| report.seconds_until_through(Duration::ZERO, per_second, Duration::ZERO);
+    assert_eq!(through(5.0), Some(0.0));
+    assert_eq!(through(10.0), None);
+}
+
+#[test]
+fn in_a_run_shorter_than_two_windows_all_of_it_counts() {
+    let mut report = report();
+    paced(&mut report, 20, 0, 40);
+    let through = |per_second| {
+        report.seconds_until_through(Duration::ZERO, per_second, Duration::from_secs(3600))
+    };
+    // 800 in 600 s.
+    assert_eq!(through(1.48), Some(0.0));
+    assert_eq!(through(1.49), None);
+}
+
 #[test]
 fn a_change_is_absorbed_when_a_minute_with_few_refusals_starts() {
     let mut report = report();

@@ -3,10 +3,11 @@
 use std::io;
 use std::time::Duration;
 
-use api_ratelimiter::{ApiRateConfig, DynamicAPIClient};
+use api_ratelimiter::{DynamicAPIClient, Phase};
 
 use super::job::Job;
 use super::progress::rough;
+use super::settings;
 use super::traffic::Traffic;
 use crate::commands::fetch::output::ordered_writer::LineCounts;
 use crate::commands::fetch::output::output_target;
@@ -47,14 +48,10 @@ pub(crate) fn mention_limit(summary: &Summary) {
     }
 }
 
-/// Says that only the default maximum kept the rate down, if no flag and no file set another.
+/// Says that only the default maximum kept the rate down, if it did.
 pub(crate) fn mention_default_rate(flags: &FetchFlags, client: &DynamicAPIClient) {
-    let is_default = flags.api.is_none() && flags.config.is_none() && flags.max_rate.is_none();
-    let (snapshot, max_rate) = (
-        client.limiter().snapshot(),
-        ApiRateConfig::default().max_rate,
-    );
-    if is_default && snapshot.learned_ceiling.is_none() && snapshot.current_rate >= max_rate {
+    let is_reached = client.limiter().snapshot().phase == Some(Phase::AtMaxRate);
+    if let Some(max_rate) = settings::default_max_rate(flags).filter(|_| is_reached) {
         say(&format!(
             "The run reached {max_rate} requests per second, the default maximum; --max-rate raises it if the API \
              allows more."

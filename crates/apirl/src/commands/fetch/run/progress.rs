@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
-use api_ratelimiter::{BreakerPhase, Snapshot};
+use api_ratelimiter::{BreakerPhase, Phase, Snapshot};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::commands::fetch::output::ordered_writer::LineCounts;
@@ -129,6 +129,9 @@ fn text_of(view: &ProgressView<'_>, left: Option<Duration>) -> String {
         let _ = write!(text, "{} failed, ", counts.failed);
     }
     let _ = write!(text, "{refused} refused, {:.1}/s", limiter.current_rate);
+    if limiter.phase == Some(Phase::AtMaxRate) {
+        text.push_str(" (max_rate)");
+    }
     let pause = limiter.cooldown_until.and_then(|until| {
         let pause = until.duration_since(std::time::SystemTime::now()).ok()?;
         (!pause.is_zero()).then_some(pause)
@@ -207,6 +210,23 @@ mod tests {
         let shown = text(4, 1, None);
         assert!(shown.starts_with("1 failed, 4 refused, "), "{shown}");
         assert!(shown.contains("/s, pausing 6"), "{shown}");
+    }
+
+    #[test]
+    fn the_text_shows_that_max_rate_keeps_the_rate_down() {
+        let config = ApiRateConfig {
+            initial_rate: 10.0,
+            max_rate: 10.0,
+            ..ApiRateConfig::default()
+        };
+        let limiter = DynamicRateLimiter::new(&config).expect("a limiter");
+        let view = ProgressView {
+            counts: LineCounts::default(),
+            refused: 0,
+            limiter: &limiter.snapshot(),
+        };
+        let expected = "0 refused, 10.0/s (max_rate), awaiting responses";
+        assert_eq!(text_of(&view, None), expected);
     }
 
     #[test]

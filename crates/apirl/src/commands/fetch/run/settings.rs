@@ -214,6 +214,12 @@ fn unusable(config: &ApiRateConfig, error: &Error) -> Failure {
     failure
 }
 
+/// Returns the default of `max_rate`, if no flag and no file sets another.
+pub(crate) fn default_max_rate(flags: &FetchFlags) -> Option<f64> {
+    let is_default = flags.api.is_none() && flags.config.is_none() && flags.max_rate.is_none();
+    is_default.then(|| ApiRateConfig::default().max_rate)
+}
+
 /// Lowers a rate. An invalid `to` is ignored here: the check of the configuration reports it.
 fn lower(rate: &mut f64, to: f64) {
     if to > 0.0 && *rate > to {
