@@ -76,8 +76,12 @@ pub(crate) struct WindowSpending {
     again_at: Time,
     /// When that came to light; refusals of requests from before say nothing more.
     too_early: Option<Time>,
-    /// Number of the last grant before the current window.
+    /// Number of the last grant, and of the last one before the current window.
+    last: u64,
     base: u64,
+    /// Numbers of the current window that were left out: their requests were never sent, and others were granted after
+    /// them.
+    left_out: u64,
     /// Requests sent in the current window and not unused, accepted, and in flight.
     sent: u64,
     accepted: u64,
@@ -150,7 +154,9 @@ impl WindowSpending {
             has_lost_first: false,
             again_at: now,
             too_early: None,
+            last,
             base: last,
+            left_out: 0,
             sent: 0,
             accepted: 0,
             in_flight: 0,
@@ -302,8 +308,8 @@ impl WindowSpending {
         self.ends[1] + margin
     }
 
-    /// Moves on to the window at `now`. `last` is the number of the last grant.
-    pub(crate) fn advance(&mut self, now: Time, last: u64) {
+    /// Moves on to the window at `now`.
+    pub(crate) fn advance(&mut self, now: Time) {
         if !self.is_open || now < self.next_begins() {
             return;
         }
@@ -320,7 +326,8 @@ impl WindowSpending {
             self.is_on_trial &= self.calm < TRUSTED;
         }
         self.windows += 1;
-        (self.base, self.sent, self.accepted, self.in_flight) = (last, 0, 0, 0);
+        (self.base, self.left_out) = (self.last, 0);
+        (self.sent, self.accepted, self.in_flight) = (0, 0, 0);
         // A number that was still growing goes on in the next window.
         self.grows &= !self.is_full;
         (self.is_full, self.ended_early) = (false, false);
@@ -337,6 +344,14 @@ impl WindowSpending {
     /// Returns whether the requests of this window are spread over it, so that another client shows.
     fn spreads(&self) -> bool {
         self.odd > 0 || (self.windows >= 4 && self.windows.is_power_of_two())
+    }
+
+    /// Returns when a request may go after `sent` others of its window, if they are spread over it.
+    fn spread(&self, sent: u64) -> Time {
+        let share = SPREAD * sent as f64 / self.number as f64;
+        let begins = before(self.ends[1], self.length);
+        let lasts = self.ends().saturating_since(begins);
+        begins + lasts.mul_f64(share)
     }
 
     /// Returns when a request of this cost may go. Call [`advance`](Self::advance) first.
@@ -357,10 +372,7 @@ impl WindowSpending {
                 return WindowTurn::AfterFeedback(next);
             }
             if self.spreads() {
-                let share = SPREAD * self.sent as f64 / self.number as f64;
-                let begins = before(self.ends[1], self.length);
-                let lasts = self.ends().saturating_since(begins);
-                return WindowTurn::At(begins + lasts.mul_f64(share));
+                return WindowTurn::At(self.spread(self.sent));
             }
             return WindowTurn::At(now);
         }
@@ -393,27 +405,43 @@ impl WindowSpending {
         WindowTurn::At(if test < self.ends() { test } else { next })
     }
 
-    /// Returns when a request would go after others that cost `ahead`.
-    pub(crate) fn projected(&self, now: Time, ahead: u64) -> Time {
-        let left = if self.is_full || (self.is_open && now >= self.ends()) {
-            0
+    /// Returns when a request of this cost would go after others that cost `ahead`. More may go if the limit was raised.
+    pub(crate) fn projected(&self, now: Time, ahead: u64, cost: u32) -> Time {
+        let mut then = self.clone();
+        then.advance(now);
+        let amount = ahead.saturating_add(u64::from(cost));
+        let (first, left, next) = if then.is_open {
+            let is_over = then.is_full || now >= then.ends();
+            let left = then.number.saturating_sub(then.sent);
+            let left = if is_over { 0 } else { left };
+            (now.max(then.again_at), left, then.next_begins())
         } else {
-            self.number.saturating_sub(self.sent)
+            // The first request begins the window.
+            let first = now.max(then.again_at);
+            (first, then.number, first + then.length)
         };
-        if ahead < left {
-            return now;
+        if amount <= left {
+            let is_spread = then.is_open && then.spreads();
+            let place = then.sent.saturating_add(ahead);
+            return if is_spread {
+                first.max(then.spread(place))
+            } else {
+                first
+            };
         }
-        let windows = (ahead - left) / self.number.max(1);
+        let windows = (amount - left).saturating_sub(1) / then.number.max(1);
         let windows = u32::try_from(windows).unwrap_or(u32::MAX);
-        self.next_begins() + self.length.saturating_mul(windows)
+        next + then.length.saturating_mul(windows)
     }
 
     /// Takes note of a request that is sent.
     pub(crate) fn sent(&mut self, grant: &Grant) {
+        self.last = grant.number;
         if !self.is_open {
             self.is_open = true;
             self.has_lost_first = false;
             self.base = grant.number.saturating_sub(u64::from(grant.cost));
+            self.left_out = 0;
             self.ends = [grant.issued_at, grant.issued_at + self.jitter].map(|at| at + self.length);
         }
         self.sent += u64::from(grant.cost);
@@ -433,20 +461,39 @@ impl WindowSpending {
         self.is_open && grant.number > self.base && !is_early
     }
 
-    /// Takes in a request that says nothing about the limit, or was never sent.
-    pub(crate) fn returned(&mut self, grant: &Grant, is_unused: bool) {
-        if !self.is_of_window(grant) {
-            return;
+    /// Returns whether a request of the current window went beyond its number.
+    fn is_test(&self, grant: &Grant) -> bool {
+        (grant.number - self.base).saturating_sub(self.left_out) > self.number
+    }
+
+    /// Takes in a request that says nothing about the limit.
+    pub(crate) fn failed(&mut self, grant: &Grant) {
+        if self.is_of_window(grant) {
+            self.in_flight = self.in_flight.saturating_sub(u64::from(grant.cost));
+            self.has_lost_first |= self.accepted == 0;
         }
-        self.in_flight = self.in_flight.saturating_sub(u64::from(grant.cost));
-        self.has_lost_first |= self.accepted == 0;
-        if is_unused {
-            self.sent = self.sent.saturating_sub(u64::from(grant.cost));
+    }
+
+    /// Takes in that a request was never sent. The next grant has the number of the last one, if that is given back.
+    pub(crate) fn unsent(&mut self, grant: &Grant) {
+        let cost = u64::from(grant.cost);
+        let is_last = grant.number == self.last;
+        if is_last {
+            self.last = self.last.saturating_sub(cost);
+        }
+        if self.is_of_window(grant) {
+            self.failed(grant);
+            self.sent = self.sent.saturating_sub(cost);
+            // Those after it are as much earlier in their window. Beyond the number, all of them stay beyond it.
+            if !is_last && !self.is_test(grant) {
+                self.left_out += cost;
+            }
             if self.sent == 0 && self.kind == LimitKind::WindowFromFirst {
                 // Nothing has begun it.
                 self.is_open = false;
             }
         }
+        self.base = self.base.min(self.last);
     }
 
     /// Takes in an accepted request. `excess` is how much longer its round trip was than the shortest one. Returns whether
@@ -469,7 +516,7 @@ impl WindowSpending {
                 ends.min(self.ends[1])
             };
         }
-        if grant.number - self.base > self.number && !self.is_full {
+        if self.is_test(grant) && !self.is_full {
             if self.tests % LATE_TEST == 2 && !self.grows {
                 // Windows are shorter than believed, or the limit was raised: an early test comes next, and tells.
                 self.odd += 2;
@@ -494,8 +541,7 @@ impl WindowSpending {
         }
         let cost = u64::from(grant.cost);
         self.in_flight = self.in_flight.saturating_sub(cost);
-        let is_test = grant.number - self.base > self.number;
-        if is_test {
+        if self.is_test(grant) {
             self.is_full = true;
             self.is_lowered = false;
             self.confirmed = self.number.max(self.accepted);
@@ -511,7 +557,7 @@ impl WindowSpending {
             self.again_at = now + self.length.mul_f64(LATE).max(self.jitter);
             self.too_early = Some(now);
             self.is_open = self.kind == LimitKind::FixedWindow;
-            self.base = grant.number;
+            (self.base, self.left_out) = (grant.number, 0);
             (self.sent, self.in_flight) = (0, 0);
             return true;
         }

@@ -54,7 +54,7 @@ impl Controller {
                 self.refused(now, grant, &announced, hint, chance)
             }
             Outcome::Failed => {
-                self.windows.returned(grant, false);
+                self.windows.failed(grant);
                 self.returned(grant);
                 if let (Some(breaker), Some(of)) = (&mut self.state.breaker, &self.settings.breaker)
                 {
@@ -63,7 +63,7 @@ impl Controller {
                 Change::Nothing
             }
             Outcome::Neutral => {
-                self.windows.returned(grant, false);
+                self.windows.failed(grant);
                 self.returned(grant);
                 if let (Some(breaker), Some(of)) = (&mut self.state.breaker, &self.settings.breaker)
                 {
@@ -204,7 +204,7 @@ impl Controller {
 
     /// Gives back the tokens of a request that was never sent, unless a cut has emptied the bucket since.
     fn put_back(&mut self, grant: &Grant) {
-        self.windows.returned(grant, true);
+        self.windows.unsent(grant);
         self.returned(grant);
         if let Some(breaker) = &mut self.state.breaker {
             breaker.unsent(grant);
