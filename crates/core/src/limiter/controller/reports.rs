@@ -97,6 +97,20 @@ impl Controller {
         }
     }
 
+    /// Takes in that the server refused a request which another controller granted, and asked for a pause of `hint`. That
+    /// can only prolong a pause: numbers and times of the grant are those of the other.
+    pub(in crate::limiter) fn refused_elsewhere(
+        &mut self,
+        now: Time,
+        hint: Option<Duration>,
+        chance: f64,
+    ) -> Change {
+        match hint.filter(|hint| !hint.is_zero()) {
+            Some(hint) => self.hold(now, self.jittered(hint, chance)),
+            None => Change::Nothing,
+        }
+    }
+
     /// Takes in a request that the limit let through.
     fn succeeded(&mut self, now: Time, grant: &Grant) -> Change {
         self.landed(grant);

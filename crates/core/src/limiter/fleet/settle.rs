@@ -140,7 +140,7 @@ fn report(controller: &mut Controller, now: Time, timed: &TimedReport) -> Change
         Report::Request { grant, outcome, .. } if grant.lineage != controller.lineage() => {
             match *outcome {
                 Outcome::Refused { hint, chance, .. } => {
-                    controller.report(at, grant, Outcome::refused(hint, chance))
+                    controller.refused_elsewhere(at, hint, chance)
                 }
                 _ => Change::Nothing,
             }
