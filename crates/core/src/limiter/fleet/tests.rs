@@ -750,7 +750,7 @@ fn calls(
         }
         // A rejected caller does not wait.
         let waits = usize::from(matches!(poll, Poll::At(_) | Poll::AfterFeedback(_)));
-        match member.next_action(now, &vec![1; waits], 7) {
+        match member.next_action(now, &vec![1; waits], now.as_nanos()) {
             Action::Visit(ask) if is_down(step) => {
                 member.store_unreachable(now, *ask, 0.5);
             }
@@ -1142,6 +1142,28 @@ fn a_newcomer_that_finds_an_emptied_store_first_does_not_make_the_others_forget(
         one.view(at(2.0)).ceiling.map(Rate::as_per_second),
         Some(40.0)
     );
+}
+
+#[test]
+fn a_newcomer_that_finds_an_emptied_store_first_does_not_double_a_known_limit() {
+    let limit = FixedLimit::new(20, 3600 * SECOND).expect("a limit");
+    let settings = Settings {
+        fixed: vec![limit],
+        ..steady()
+    };
+    let mut store = Store::default();
+    let (mut one, mut another) = (member(&settings), member(&settings));
+    let mut sent = calls(&mut store, &mut one, 0.0, 500, |_| false).len();
+    sent += calls(&mut store, &mut another, 0.5, 500, |_| false).len();
+    store.text.clear();
+    let mut newcomer = member(&settings);
+    sent += calls(&mut store, &mut newcomer, 1.0, 300, |_| false).len();
+    for (from, worker) in [(1.3, &mut one), (1.6, &mut another), (1.9, &mut newcomer)] {
+        sent += calls(&mut store, worker, from, 300, |_| false).len();
+    }
+    sent += calls(&mut store, &mut one, 2.2, 5000, |_| false).len();
+    // What others may have been granted since a visit counts as used.
+    assert!((14..=20).contains(&sent), "{sent} of twenty an hour");
 }
 
 #[test]
