@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::limiter::grant::Grant;
+use crate::limiter::learned::RememberedWindow;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const JITTER: Duration = Duration::from_millis(100);
