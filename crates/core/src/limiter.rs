@@ -66,6 +66,8 @@ pub use settings::{Learning, Settings};
 pub use view::{Allowance, Belief, Membership, View};
 
 #[cfg(test)]
+mod extreme_properties;
+#[cfg(test)]
 mod known_properties;
 #[cfg(test)]
 mod learning_properties;

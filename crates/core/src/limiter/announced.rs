@@ -136,6 +136,17 @@ impl AnnouncedLimits {
         self
     }
 
+    /// Returns these limits for one of several workers that share them, where the response refuses its request. Something is
+    /// left of a limit that does not refuse.
+    pub(super) fn of_refused_worker(self, part: f64) -> Self {
+        let mut of_worker = self.of_worker(part, 0);
+        let both = of_worker.limits.iter_mut().zip(&self.limits);
+        for (told, whole) in both.filter_map(|(told, whole)| told.as_mut().zip(whole.as_ref())) {
+            told.remaining = told.remaining.max(whole.remaining.min(1));
+        }
+        of_worker
+    }
+
     /// Returns these limits, where the response asks for a wait until something is left again: the reset of an
     /// exhausted limit is no later. A server that sends `Retry-After` beside a later reset means that wait
     /// (draft-ietf-httpapi-ratelimit-headers-10, section 6: Retry-After takes precedence).

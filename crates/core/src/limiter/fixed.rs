@@ -241,6 +241,21 @@ impl FixedLimit {
         }
     }
 
+    /// Takes in what was sent before, beside what is counted already.
+    pub(super) fn charge_all_before(
+        &self,
+        usage: &mut Usage,
+        now: &Present,
+        before: &[SentBefore],
+    ) {
+        let mut all = [before, &self.sent_before(usage, now)].concat();
+        all.sort_by_key(|it| it.last);
+        (usage.sent, usage.periods) = (SentLog::default(), Periods::default());
+        for sent in &all {
+            self.charge_before(usage, now, sent);
+        }
+    }
+
     /// Returns when a request of this cost may go.
     pub(super) fn ready_at(&self, usage: &Usage, now: &Present, cost: u32) -> Time {
         let Usage {

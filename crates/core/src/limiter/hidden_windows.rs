@@ -50,16 +50,23 @@ impl HiddenWindows {
         self.are_spent()
     }
 
-    /// Takes in a request that says nothing about the limit, or was never sent.
-    pub(super) fn returned(&mut self, grant: &Grant, is_unused: bool) {
+    /// Takes in a request that says nothing about the limit.
+    pub(super) fn failed(&mut self, grant: &Grant) {
         if let Some(spending) = &mut self.spending {
-            spending.returned(grant, is_unused);
+            spending.failed(grant);
         }
     }
 
-    /// Returns when a request would go after others that cost `ahead`.
-    pub(super) fn projected(&self, now: Time, ahead: u64) -> Time {
+    /// Takes in that a request was never sent.
+    pub(super) fn unsent(&mut self, grant: &Grant) {
+        if let Some(spending) = &mut self.spending {
+            spending.unsent(grant);
+        }
+    }
+
+    /// Returns when a request of this cost would go after others that cost `ahead`.
+    pub(super) fn projected(&self, now: Time, ahead: u64, cost: u32) -> Time {
         let spending = self.spending.as_ref();
-        spending.map_or(Time::ZERO, |it| it.projected(now, ahead))
+        spending.map_or(Time::ZERO, |it| it.projected(now, ahead, cost))
     }
 }

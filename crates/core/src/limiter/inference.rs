@@ -11,16 +11,19 @@ use super::outcome::Outcome;
 use crate::time::Time;
 
 mod arrivals;
+mod candidate;
+mod conditions;
 mod counts;
 mod found;
 mod from_first;
 mod grid;
+mod weights;
 
 use arrivals::{Arrival, Arrivals};
-use counts::CountBounds;
+use candidate::{Candidate, OTHER};
 pub use found::{InferredLaw, InferredLimit, LimitKind};
 use from_first::FromFirst;
-use grid::{CELLS, Grid};
+use grid::Grid;
 
 /// Usual lengths of windows in seconds, and how usual they are. The shortest and the last few are never reported
 /// early, but explain what another length would explain as well.
@@ -39,50 +42,6 @@ const LENGTHS: [(f64, f64); 12] = [
     (3600.0, 0.04),
 ];
 
-/// How usual the kinds are.
-const FROM_FIRST: f64 = 0.35;
-const FIXED: f64 = 0.3;
-const SLIDING: f64 = 0.25;
-
-/// Probability of what was seen, if the law is none of these.
-const OTHER: f64 = 2e-9;
-
-/// Factor for each contradiction, and for a law that nothing has bounded from above.
-const CONTRADICTION: f64 = 0.02;
-const UNBOUNDED: f64 = 0.01;
-
-/// Longest window that is considered before it was watched for its whole length, in seconds.
-const LONGEST_UNSEEN: f64 = 60.0;
-
-/// Conditions under which a law is believed. Without any one of them, some limit that is not a window looks like one.
-const LEAST_SHARE: f64 = 0.95;
-/// It is acted on a little earlier.
-const LEAST_SHARE_TO_ACT: f64 = 0.9;
-/// A sliding window is told by less: an even pace fits it for a while, whatever the limit is.
-const LEAST_SHARE_SLIDING: f64 = 0.99;
-const LEAST_REFUSALS: u32 = 3;
-/// Windows that were watched; fewer if the server named its waits.
-const LEAST_WINDOWS: f64 = 2.0;
-const LEAST_WINDOWS_TOLD: f64 = 1.02;
-/// Shortest windows in seconds, and in parts of the jitter. A bucket or a pace looks like a shorter one.
-const SHORTEST_FIXED: f64 = 4.0;
-const SHORTEST_FIXED_JITTERS: f64 = 20.0;
-const SHORTEST_SLIDING: f64 = 30.0;
-const LONGEST_SLIDING: f64 = 60.0;
-const SHORTEST_SLIDING_JITTERS: f64 = 100.0;
-/// A pause that only a window explains, in windows, and in times between two requests.
-const LEAST_BLOCKED: f64 = 0.08;
-const LEAST_BLOCKED_INTERVALS: f64 = 2.5;
-/// Widest range of beginnings, in windows.
-const WIDEST_ZONE: f64 = 0.15;
-/// Least number, and widest range of numbers, in parts of the number.
-const LEAST_COUNT: u32 = 3;
-const WIDEST_COUNT: f64 = 0.05;
-
-/// Windows that were used up since a window from the first request was last contradicted.
-const LEAST_FITTING: u8 = 2;
-/// Weight from which a grid of the server's clock may explain the same, in parts of the other's.
-const STILL_POSSIBLE: f64 = 0.05;
 /// Part of a window for which a law must be the most probable one before it is told.
 const LEAST_KNOWN: f64 = 1.0;
 
@@ -90,9 +49,6 @@ const LEAST_KNOWN: f64 = 1.0;
 /// before it is said that there is no fixed law.
 const LEAST_MISFITS: u32 = 2;
 const LEAST_BLOCKED_BY_WINDOWS: f64 = 4.0;
-
-/// Part of the most probable cell from which another is possible, too.
-const POSSIBLE: f64 = 0.02;
 
 /// Hints below this many seconds say nothing about windows: they are rounded up.
 const SHORTEST_HINT: f64 = 2.0;
@@ -140,21 +96,6 @@ pub(crate) struct Inference {
     fits: Option<(LimitKind, Duration, f64)>,
     /// Time at which the found window was last seen to be used up.
     last_seen: f64,
-}
-
-/// The most probable law and what is known about it.
-#[derive(Debug, Clone, Copy)]
-struct Candidate {
-    kind: LimitKind,
-    at: usize,
-    weight: f64,
-    bounds: CountBounds,
-    /// Weight of the most probable grid of this length.
-    rival: f64,
-    /// Weight of the other kind of fixed windows of this length.
-    sibling: f64,
-    /// Range of beginnings in seconds since the origin, modulo the length.
-    zone: Option<[f64; 2]>,
 }
 
 impl Inference {
@@ -401,76 +342,6 @@ impl Inference {
         self.nothing_fits = false;
     }
 
-    /// Returns the most probable law, and the sum of the weights of all.
-    fn weigh(&self) -> (Option<Candidate>, f64) {
-        let mut sum = 0.0;
-        let mut best: Option<Candidate> = None;
-        self.weigh_into(|candidate| {
-            sum += candidate.weight;
-            if best.is_none_or(|best| candidate.weight > best.weight) {
-                best = Some(candidate);
-            }
-        });
-        (best, sum)
-    }
-
-    /// Passes each law with its weight to `consider`.
-    fn weigh_into(&self, mut consider: impl FnMut(Candidate)) {
-        let longest = LONGEST_UNSEEN.max(self.now - self.since);
-        let considered = self.evidence.iter().enumerate();
-        for (at, evidence) in
-            considered.filter(|(_, it)| it.grid.length <= longest && !it.grid.has_too_many())
-        {
-            let Evidence {
-                usual,
-                grid,
-                from_first,
-            } = evidence;
-            let weight = |bounds: CountBounds| {
-                let unbounded = bounds.most == u32::MAX;
-                usual * bounds.mass() * if unbounded { UNBOUNDED } else { 1.0 }
-            };
-            let mut of_cells = [0.0; CELLS];
-            let weights = &mut of_cells[..grid.cells()];
-            for (cell, it) in weights.iter_mut().enumerate() {
-                *it = weight(grid.phase(cell));
-            }
-            let weights = &*weights;
-            let rival = FIXED * weights.iter().copied().fold(0.0, f64::max);
-            let contradicted = CONTRADICTION.powi(i32::from(from_first.contradictions));
-            let from_first_weight = FROM_FIRST * weight(from_first.bounds) * contradicted;
-            let fixed_weight = FIXED * weights.iter().sum::<f64>() / weights.len() as f64;
-            consider(Candidate {
-                kind: LimitKind::WindowFromFirst,
-                at,
-                weight: from_first_weight,
-                bounds: from_first.bounds,
-                rival,
-                sibling: fixed_weight,
-                zone: from_first.begins(),
-            });
-            consider(Candidate {
-                kind: LimitKind::SlidingWindow,
-                at,
-                weight: SLIDING * usual * grid.sliding.mass(),
-                bounds: grid.sliding,
-                rival,
-                sibling: 0.0,
-                zone: None,
-            });
-            let (bounds, zone) = possible(grid, weights);
-            consider(Candidate {
-                kind: LimitKind::FixedWindow,
-                at,
-                weight: fixed_weight,
-                bounds,
-                rival,
-                sibling: from_first_weight,
-                zone,
-            });
-        }
-    }
-
     /// Returns the limit of a law.
     fn limit(&self, best: &Candidate, share: f64) -> InferredLimit {
         let Evidence {
@@ -493,107 +364,11 @@ impl Inference {
         }
     }
 
-    /// Returns whether enough was seen of windows of this length, and of their number of requests.
-    fn has_enough(&self, best: &Candidate) -> bool {
-        let windows = if self.hints >= 2 {
-            LEAST_WINDOWS_TOLD
-        } else {
-            LEAST_WINDOWS
-        };
-        let length = self.evidence[best.at].grid.length;
-        let CountBounds { least, most } = best.bounds.in_order();
-        let interval = length / f64::from(least.max(1));
-        self.refusals >= LEAST_REFUSALS
-            && self.now - self.since >= windows * length
-            && least >= LEAST_COUNT
-            && f64::from(most - least) <= 1.0 + WIDEST_COUNT * f64::from(least)
-            && self.blocked >= (LEAST_BLOCKED * length).max(LEAST_BLOCKED_INTERVALS * interval)
-    }
-
-    /// Returns whether windows of this length are long enough, and begin at a time that is known well enough.
-    fn is_clear(&self, best: &Candidate) -> bool {
-        let Evidence {
-            grid, from_first, ..
-        } = &self.evidence[best.at];
-        let (length, jitter) = (grid.length, self.arrivals.jitter());
-        let is_narrow = |[from, to]: [f64; 2]| to - from + jitter <= WIDEST_ZONE * length;
-        let begins_known = match best.kind {
-            LimitKind::WindowFromFirst => from_first.fitting >= LEAST_FITTING,
-            LimitKind::FixedWindow => best.zone.is_some_and(is_narrow),
-            LimitKind::SlidingWindow => false,
-        };
-        begins_known && length >= SHORTEST_FIXED && length >= SHORTEST_FIXED_JITTERS * jitter
-    }
-
-    /// Returns whether the evidence shows windows of this length and number, beginning with the first request or not.
-    fn is_probable(&self, best: &Candidate, sum: f64) -> bool {
-        self.is_clear(best) && best.weight + best.sibling >= LEAST_SHARE_TO_ACT * (sum + OTHER)
-    }
-
-    /// Returns whether the evidence shows fixed windows, though not how they begin.
-    fn is_fixed_window(&self, best: &Candidate, sum: f64) -> bool {
-        self.is_clear(best) && best.weight + best.sibling >= LEAST_SHARE * (sum + OTHER)
-    }
-
-    /// Returns whether the evidence shows this law, and not another one that looks alike.
-    fn is_shown(&self, best: &Candidate, sum: f64) -> bool {
-        let grid = &self.evidence[best.at].grid;
-        let share = best.weight / (sum + OTHER);
-        match best.kind {
-            LimitKind::SlidingWindow => {
-                share >= LEAST_SHARE_SLIDING
-                    && (SHORTEST_SLIDING..=LONGEST_SLIDING).contains(&grid.length)
-                    && grid.length >= SHORTEST_SLIDING_JITTERS * self.arrivals.jitter()
-            }
-            LimitKind::FixedWindow => share >= LEAST_SHARE && self.is_clear(best),
-            LimitKind::WindowFromFirst => {
-                let may_be_a_grid = best.rival > STILL_POSSIBLE * best.weight;
-                share >= LEAST_SHARE && self.is_clear(best) && !may_be_a_grid
-            }
-        }
-    }
-
     /// Returns the beginning of the current window of a grid with this range of beginnings.
     fn current(&self, [from, to]: [f64; 2], length: f64) -> [Time; 2] {
         let past = ((self.now - from) / length).floor().max(0.0) * length;
         [from + past, to + past].map(|seconds| self.arrivals.time(seconds))
     }
-}
-
-/// Returns the bounds of the possible cells together, and the shortest range of beginnings that holds all of them.
-fn possible(grid: &Grid, weights: &[f64]) -> (CountBounds, Option<[f64; 2]>) {
-    let largest = weights.iter().copied().fold(0.0, f64::max);
-    let is_possible = |cell: usize| weights[cell] > POSSIBLE * largest;
-    let cells = weights.len();
-    let mut bounds = CountBounds {
-        least: u32::MAX,
-        most: 0,
-    };
-    // The longest run of impossible cells lies outside the range.
-    let (mut run, mut longest, mut end) = (0, 0, 0);
-    for step in 0..2 * cells {
-        let cell = step % cells;
-        if is_possible(cell) {
-            run = 0;
-            let CountBounds { least, most } = grid.phase(cell);
-            bounds.least = bounds.least.min(least.min(most));
-            bounds.most = bounds.most.max(least.max(most));
-        } else {
-            run += 1;
-            if run > longest && run < cells {
-                (longest, end) = (run, step);
-            }
-        }
-    }
-    if longest == 0 || largest <= 0.0 {
-        return (CountBounds::UNKNOWN, None);
-    }
-    let first = (end + 1) % cells;
-    let from = first as f64 * grid.cell();
-    (
-        bounds,
-        Some([from, from + (cells - longest) as f64 * grid.cell()]),
-    )
 }
 
 #[cfg(test)]

@@ -51,8 +51,17 @@ impl Outcome {
                 exhausted,
                 chance,
             },
-            // A refusal while something is left is of another limit.
-            _ => self,
+            // A refusal while something is left is of another limit: so at least one stays.
+            Self::Refused {
+                announced,
+                hint,
+                chance,
+            } => Self::Refused {
+                announced: announced.of_refused_worker(part),
+                hint,
+                chance,
+            },
+            Self::Failed | Self::Neutral | Self::Unused => self,
         }
     }
 

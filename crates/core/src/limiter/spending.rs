@@ -283,6 +283,8 @@ impl Budget {
     ) -> Option<Duration> {
         let until = match (self.kind(), self.roomy(last, trips)) {
             (Kind::Window, _) | (_, None) => self.until,
+            // Some is always left of one that is ours alone: others use it, too. To wait for one unit, without a lesson,
+            // would leave them nothing.
             (Kind::Bucket, Some(_)) => now,
             // Others have used it up, too, which cannot be told in a second or two. The learner finds our share.
             (Kind::Rolling, Some(of)) if self.rolls && of.window <= SHORT => now,

@@ -7,11 +7,13 @@
 
 use std::time::Duration;
 
-use super::grant::Grant;
 use super::inference::{InferredLimit, LimitKind};
-use super::learned::RememberedWindow;
 use crate::rate::Rate;
 use crate::time::Time;
+
+mod outcomes;
+mod remembered;
+mod turns;
 
 /// Points for surprises at which the law is given up, and quiet windows that make up for all.
 const MOST_ODD: u32 = 4;
@@ -20,13 +22,6 @@ const CALM: u32 = 6;
 /// The same points for a law of an earlier run, until so many quiet windows have followed each other.
 const MOST_ODD_ON_TRIAL: u32 = 2;
 const TRUSTED: u32 = 3;
-
-/// Lengths of windows that are taken over from an earlier run: those that are found, see [`super::inference`].
-const REMEMBERED: std::ops::RangeInclusive<Duration> =
-    Duration::from_secs(4)..=Duration::from_secs(3600);
-
-/// How much the wall clock may have moved against the server's between two runs.
-const CLOCKS_DIFFER: Duration = Duration::from_millis(100);
 
 /// Requests between two tests, and the bounds of the time between them.
 const REQUESTS_PER_TEST: f64 = 250.0;
@@ -37,24 +32,9 @@ const FIRST_TESTS: u32 = 2;
 
 /// Every so many tests one comes just before the window ends. It is accepted if windows are shorter than believed.
 const LATE_TEST: u32 = 4;
-const LATE: f64 = 0.02;
 
-/// How late a timer may be.
-const LATENESS: Duration = Duration::from_millis(20);
-
-/// Part of a window over which its requests are spread, where another client may use the limit.
-const SPREAD: f64 = 0.97;
-
-/// Requests beyond the known number that may be in flight while the number grows, and one more for so many accepted.
-const GROWING: u64 = 3;
-const GROWING_SHARE: u64 = 4;
-
-/// Part of the number at which a refusal can't come from a limit that was halved.
-const FAR_TOO_EARLY: f64 = 0.45;
-
-/// Smallest and largest number of requests in a window that is spent by its number.
+/// Smallest number of requests in a window that is spent by its number.
 const LEAST: u64 = 3;
-const MOST: u64 = 1_000_000_000;
 
 /// The windows of a hidden limit, spent one after the other.
 #[derive(Debug, Clone)]
@@ -76,8 +56,12 @@ pub(crate) struct WindowSpending {
     again_at: Time,
     /// When that came to light; refusals of requests from before say nothing more.
     too_early: Option<Time>,
-    /// Number of the last grant before the current window.
+    /// Number of the last grant, and of the last one before the current window.
+    last: u64,
     base: u64,
+    /// Numbers of the current window that were left out: their requests were never sent, and others were granted after
+    /// them.
+    left_out: u64,
     /// Requests sent in the current window and not unused, accepted, and in flight.
     sent: u64,
     accepted: u64,
@@ -150,7 +134,9 @@ impl WindowSpending {
             has_lost_first: false,
             again_at: now,
             too_early: None,
+            last,
             base: last,
+            left_out: 0,
             sent: 0,
             accepted: 0,
             in_flight: 0,
@@ -166,79 +152,6 @@ impl WindowSpending {
             has_hints: false,
             entered: now,
             is_on_trial: false,
-        }
-    }
-
-    /// Goes on with the windows of an earlier run, which are on trial. `unix_now` is what the wall clock shows. `None` if
-    /// they can't be spent.
-    pub(crate) fn remembered(
-        window: &RememberedWindow,
-        jitter: Duration,
-        (now, unix_now): (Time, Duration),
-        last: u64,
-    ) -> Option<Self> {
-        let RememberedWindow {
-            kind,
-            count,
-            length,
-            ..
-        } = *window;
-        let zone = window.ends_until.checked_sub(window.ends_from)?;
-        let zone = zone.checked_add(2 * CLOCKS_DIFFER)?;
-        let is_plausible = REMEMBERED.contains(&length)
-            && (LEAST..=MOST).contains(&count)
-            && zone < length
-            && kind != LimitKind::SlidingWindow;
-        if !is_plausible {
-            return None;
-        }
-        let is_from_first = kind == LimitKind::WindowFromFirst;
-        let ends = window.ends_until.checked_add(CLOCKS_DIFFER)?;
-        let left = if is_from_first {
-            // Of the window that a request of the earlier run began, if it is not over.
-            ends.saturating_sub(unix_now).min(length)
-        } else {
-            let past = unix_now.saturating_sub(ends).as_nanos() % length.as_nanos();
-            let ahead = ends.saturating_sub(unix_now).as_nanos() % length.as_nanos();
-            let left = if ahead > 0 {
-                ahead
-            } else {
-                length.as_nanos() - past
-            };
-            Duration::from_nanos(u64::try_from(left).ok()?)
-        };
-        let latest = now + left;
-        // Who has sent nothing for a whole window has all of this one.
-        let is_unused = unix_now.saturating_sub(window.last_used) >= length + CLOCKS_DIFFER;
-        Some(Self {
-            ends: [before(latest, zone), latest],
-            is_open: !is_from_first,
-            again_at: if is_from_first { latest } else { now },
-            is_full: !is_from_first && !is_unused,
-            // The earlier run has tested it.
-            tests: FIRST_TESTS,
-            next_test: now + Duration::from_secs_f64(test_interval(length, count)),
-            is_on_trial: true,
-            ..Self::of(kind, count, length, jitter, now, last)
-        })
-    }
-
-    /// Returns the law for the next run. `last` is when the last request was sent.
-    pub(crate) fn to_remember(
-        &self,
-        last: Time,
-        (now, unix_now): (Time, Duration),
-    ) -> RememberedWindow {
-        let unix = |at: Time| {
-            (unix_now + at.saturating_since(now)).saturating_sub(now.saturating_since(at))
-        };
-        RememberedWindow {
-            kind: self.kind,
-            count: self.confirmed,
-            length: self.length,
-            ends_from: unix(self.ends[0]),
-            ends_until: unix(self.ends[1]),
-            last_used: unix(last),
         }
     }
 
@@ -302,8 +215,8 @@ impl WindowSpending {
         self.ends[1] + margin
     }
 
-    /// Moves on to the window at `now`. `last` is the number of the last grant.
-    pub(crate) fn advance(&mut self, now: Time, last: u64) {
+    /// Moves on to the window at `now`.
+    pub(crate) fn advance(&mut self, now: Time) {
         if !self.is_open || now < self.next_begins() {
             return;
         }
@@ -320,7 +233,8 @@ impl WindowSpending {
             self.is_on_trial &= self.calm < TRUSTED;
         }
         self.windows += 1;
-        (self.base, self.sent, self.accepted, self.in_flight) = (last, 0, 0, 0);
+        (self.base, self.left_out) = (self.last, 0);
+        (self.sent, self.accepted, self.in_flight) = (0, 0, 0);
         // A number that was still growing goes on in the next window.
         self.grows &= !self.is_full;
         (self.is_full, self.ended_early) = (false, false);
@@ -332,198 +246,6 @@ impl WindowSpending {
         } else {
             self.is_open = false;
         }
-    }
-
-    /// Returns whether the requests of this window are spread over it, so that another client shows.
-    fn spreads(&self) -> bool {
-        self.odd > 0 || (self.windows >= 4 && self.windows.is_power_of_two())
-    }
-
-    /// Returns when a request of this cost may go. Call [`advance`](Self::advance) first.
-    pub(crate) fn turn(&self, now: Time, cost: u32) -> WindowTurn {
-        if !self.is_open {
-            return WindowTurn::At(self.again_at);
-        }
-        let next = self.next_begins();
-        if self.is_full || now >= self.ends() {
-            return WindowTurn::At(next);
-        }
-        if now < self.again_at {
-            return WindowTurn::At(self.again_at);
-        }
-        if self.sent + u64::from(cost.max(1)) <= self.number {
-            // The first request of a window alone, if the last one ended as it should not.
-            if self.odd > 0 && self.accepted == 0 && self.in_flight > 0 {
-                return WindowTurn::AfterFeedback(next);
-            }
-            if self.spreads() {
-                let share = SPREAD * self.sent as f64 / self.number as f64;
-                let begins = before(self.ends[1], self.length);
-                let lasts = self.ends().saturating_since(begins);
-                return WindowTurn::At(begins + lasts.mul_f64(share));
-            }
-            return WindowTurn::At(now);
-        }
-        if self.grows {
-            let beyond = self.accepted.saturating_sub(self.number);
-            if self.in_flight < GROWING + beyond / GROWING_SHARE {
-                return WindowTurn::At(now);
-            }
-            return WindowTurn::AfterFeedback(next);
-        }
-        if self.in_flight > 0 {
-            return WindowTurn::AfterFeedback(next);
-        }
-        // All are answered, so that no other request is overtaken by a test.
-        let test = if self.tests % LATE_TEST == 1 {
-            self.next_test
-                .max(before(self.ends(), self.length.mul_f64(LATE)))
-        } else {
-            self.next_test
-        };
-        let mut test = test.max(now);
-        if self.has_hints {
-            // The wait that the server names is rounded up to whole seconds: so it ends when the next window begins.
-            let rest = next.saturating_since(test) + LATENESS;
-            let aligned = before(next, Duration::from_secs(rest.as_secs()));
-            if aligned < self.ends() {
-                test = aligned;
-            }
-        }
-        WindowTurn::At(if test < self.ends() { test } else { next })
-    }
-
-    /// Returns when a request would go after others that cost `ahead`.
-    pub(crate) fn projected(&self, now: Time, ahead: u64) -> Time {
-        let left = if self.is_full || (self.is_open && now >= self.ends()) {
-            0
-        } else {
-            self.number.saturating_sub(self.sent)
-        };
-        if ahead < left {
-            return now;
-        }
-        let windows = (ahead - left) / self.number.max(1);
-        let windows = u32::try_from(windows).unwrap_or(u32::MAX);
-        self.next_begins() + self.length.saturating_mul(windows)
-    }
-
-    /// Takes note of a request that is sent.
-    pub(crate) fn sent(&mut self, grant: &Grant) {
-        if !self.is_open {
-            self.is_open = true;
-            self.has_lost_first = false;
-            self.base = grant.number.saturating_sub(u64::from(grant.cost));
-            self.ends = [grant.issued_at, grant.issued_at + self.jitter].map(|at| at + self.length);
-        }
-        self.sent += u64::from(grant.cost);
-        self.in_flight += u64::from(grant.cost);
-        if self.sent > self.number && !self.grows {
-            self.tests += 1;
-            let interval = test_interval(self.length, self.number);
-            if self.tests >= FIRST_TESTS {
-                self.next_test = grant.issued_at + Duration::from_secs_f64(interval);
-            }
-        }
-    }
-
-    /// Returns whether a grant counts in the current window.
-    fn is_of_window(&self, grant: &Grant) -> bool {
-        let is_early = self.too_early.is_some_and(|at| grant.issued_at < at);
-        self.is_open && grant.number > self.base && !is_early
-    }
-
-    /// Takes in a request that says nothing about the limit, or was never sent.
-    pub(crate) fn returned(&mut self, grant: &Grant, is_unused: bool) {
-        if !self.is_of_window(grant) {
-            return;
-        }
-        self.in_flight = self.in_flight.saturating_sub(u64::from(grant.cost));
-        self.has_lost_first |= self.accepted == 0;
-        if is_unused {
-            self.sent = self.sent.saturating_sub(u64::from(grant.cost));
-            if self.sent == 0 && self.kind == LimitKind::WindowFromFirst {
-                // Nothing has begun it.
-                self.is_open = false;
-            }
-        }
-    }
-
-    /// Takes in an accepted request. `excess` is how much longer its round trip was than the shortest one. Returns whether
-    /// it is the first one of its window.
-    pub(crate) fn accepted(&mut self, grant: &Grant, excess: Duration) -> bool {
-        if !self.is_of_window(grant) {
-            return false;
-        }
-        let is_first = self.accepted == 0;
-        let cost = u64::from(grant.cost);
-        self.in_flight = self.in_flight.saturating_sub(cost);
-        self.accepted += cost;
-        let may_begin_it = grant.issued_at + self.length >= self.ends[0];
-        if self.kind == LimitKind::WindowFromFirst && may_begin_it {
-            // It arrived in this window, which had begun by then.
-            let ends = grant.issued_at + excess + self.length;
-            self.ends[1] = if is_first && self.has_lost_first {
-                ends.max(self.ends[1])
-            } else {
-                ends.min(self.ends[1])
-            };
-        }
-        if grant.number - self.base > self.number && !self.is_full {
-            if self.tests % LATE_TEST == 2 && !self.grows {
-                // Windows are shorter than believed, or the limit was raised: an early test comes next, and tells.
-                self.odd += 2;
-                self.calm = 0;
-                self.is_full = true;
-                self.tests = 0;
-                self.next_test = grant.issued_at;
-            } else if self.is_lowered {
-                // More is left than where the last window ended: what ended it was no window.
-                self.odd = MOST_ODD;
-            } else {
-                self.grows = true;
-            }
-        }
-        is_first
-    }
-
-    /// Takes in a refused request. Returns whether the window ended before its number was reached.
-    pub(crate) fn refused(&mut self, now: Time, grant: &Grant) -> bool {
-        if !self.is_of_window(grant) {
-            return false;
-        }
-        let cost = u64::from(grant.cost);
-        self.in_flight = self.in_flight.saturating_sub(cost);
-        let is_test = grant.number - self.base > self.number;
-        if is_test {
-            self.is_full = true;
-            self.is_lowered = false;
-            self.confirmed = self.number.max(self.accepted);
-            return false;
-        }
-        if self.is_full {
-            return self.ended_early;
-        }
-        self.calm = 0;
-        self.odd += 1;
-        if self.accepted == 0 {
-            // The last window is not over. Those that were sent with this request came too early, too.
-            self.again_at = now + self.length.mul_f64(LATE).max(self.jitter);
-            self.too_early = Some(now);
-            self.is_open = self.kind == LimitKind::FixedWindow;
-            self.base = grant.number;
-            (self.sent, self.in_flight) = (0, 0);
-            return true;
-        }
-        if (self.accepted + self.in_flight) as f64 <= FAR_TOO_EARLY * self.number as f64 {
-            // Another limit refuses, or the law is wrong. To wait for the next window would be in vain.
-            self.odd = MOST_ODD;
-        }
-        self.is_full = true;
-        self.ended_early = true;
-        self.is_lowered = true;
-        self.next_test = now;
-        true
     }
 }
 

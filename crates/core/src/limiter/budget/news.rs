@@ -94,7 +94,7 @@ impl Budget {
         let rolls = self.limit.zip(self.window).is_some_and(|(limit, window)| {
             let quick = QUICK.max(limit / QUICK_PART);
             let seen = next.remaining.saturating_add(ours).saturating_add(quick);
-            seen < limit && news.told.reset_after + ROUNDING >= window
+            seen < limit && news.told.reset_after.saturating_add(ROUNDING) >= window
         });
         let others = self
             .others

@@ -148,7 +148,7 @@ impl Controller {
             // A trial's response may come at any moment.
             Passage::Free | Passage::AfterTrial(_) | Passage::Denied(_) => Time::ZERO,
         };
-        let due = due.max(self.windows.projected(now, ahead));
+        let due = due.max(self.windows.projected(now, ahead, cost));
         let due = due.max(self.fixed_due(now, ahead.saturating_add(u64::from(cost))));
         let announced = if self.has_all_responses() {
             self.announced_due(now, ahead)

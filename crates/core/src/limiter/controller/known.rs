@@ -144,4 +144,15 @@ impl Controller {
             }
         }
     }
+
+    /// Takes in what a state of this fleet used of the known limits that was lost, beside what is used already.
+    pub(in crate::limiter) fn add_to_known_limits(&mut self, now: Time, lost: &Learned) {
+        let now = Present {
+            now,
+            unix: lost.at(),
+        };
+        for (limit, usage) in self.settings.fixed.iter().zip(&mut self.state.fixed) {
+            limit.charge_all_before(usage, &now, lost.used_of(limit.key()));
+        }
+    }
 }

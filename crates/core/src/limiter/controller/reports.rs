@@ -54,7 +54,7 @@ impl Controller {
                 self.refused(now, grant, &announced, hint, chance)
             }
             Outcome::Failed => {
-                self.windows.returned(grant, false);
+                self.windows.failed(grant);
                 self.returned(grant);
                 if let (Some(breaker), Some(of)) = (&mut self.state.breaker, &self.settings.breaker)
                 {
@@ -63,7 +63,7 @@ impl Controller {
                 Change::Nothing
             }
             Outcome::Neutral => {
-                self.windows.returned(grant, false);
+                self.windows.failed(grant);
                 self.returned(grant);
                 if let (Some(breaker), Some(of)) = (&mut self.state.breaker, &self.settings.breaker)
                 {
@@ -94,6 +94,20 @@ impl Controller {
                 by_reset,
                 chance,
             } => self.pause_exhausted(now, wait, by_reset, chance),
+        }
+    }
+
+    /// Takes in that the server refused a request which another controller granted, and asked for a pause of `hint`. That
+    /// can only prolong a pause: numbers and times of the grant are those of the other.
+    pub(in crate::limiter) fn refused_elsewhere(
+        &mut self,
+        now: Time,
+        hint: Option<Duration>,
+        chance: f64,
+    ) -> Change {
+        match hint.filter(|hint| !hint.is_zero()) {
+            Some(hint) => self.hold(now, self.jittered(hint, chance)),
+            None => Change::Nothing,
         }
     }
 
@@ -204,7 +218,7 @@ impl Controller {
 
     /// Gives back the tokens of a request that was never sent, unless a cut has emptied the bucket since.
     fn put_back(&mut self, grant: &Grant) {
-        self.windows.returned(grant, true);
+        self.windows.unsent(grant);
         self.returned(grant);
         if let Some(breaker) = &mut self.state.breaker {
             breaker.unsent(grant);

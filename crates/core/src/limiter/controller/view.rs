@@ -67,7 +67,7 @@ impl Controller {
     }
 
     /// Returns how much another holder of this state may have granted from `since` to `until`. During the search the rate
-    /// grows with each success, so exponentially.
+    /// grows with each success, so exponentially, and first with the successes that are under way.
     pub(in crate::limiter) fn may_have_granted(&self, since: Time, until: Time) -> u64 {
         let (rate, capacity) = (self.state.rate, self.capacity());
         let tokens = self.state.bucket.tokens(since, rate, capacity).max(0.0);
@@ -75,7 +75,9 @@ impl Controller {
         let learner = self.state.learner.as_ref().filter(|_| self.searches());
         let accrued = match learner.map(|learner| learner.search_step(&self.pace())) {
             Some(step) if step > 0.0 => {
-                let grown = rate.as_per_second() * (step * time.as_secs_f64()).exp_m1() / step;
+                // Each success raises it, and those that are under way may come at once.
+                let rate = rate.as_per_second() + step * self.state.under_way.cost() as f64;
+                let grown = rate * (step * time.as_secs_f64()).exp_m1() / step;
                 grown.min(self.settings.law.max.amount_in(time))
             }
             _ => rate.amount_in(time),

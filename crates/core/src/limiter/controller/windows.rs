@@ -31,7 +31,7 @@ impl Controller {
         let Some(spending) = &mut self.windows.spending else {
             return WindowTurn::At(Time::ZERO);
         };
-        spending.advance(now, self.state.last.number);
+        spending.advance(now);
         if spending.is_refuted() {
             self.leave_windows(now);
             return WindowTurn::At(Time::ZERO);
@@ -61,7 +61,7 @@ impl Controller {
             return;
         };
         if let Some(spending) = &mut self.windows.spending {
-            spending.advance(now, self.state.last.number);
+            spending.advance(now);
             if spending.is_refuted() || self.state.budgets.is_some() {
                 return self.leave_windows(now);
             }

@@ -64,10 +64,18 @@ pub fn settle(
     }
     let mut change = Change::Nothing;
     // The store was emptied, and this worker knows the fleet from before.
-    if let Some(memory) = request.memory.as_ref().filter(|_| {
-        request.seen_lineage != controller.lineage() && controller.has_learned_nothing()
-    }) {
-        change = controller.restore(now, memory, memory.at());
+    let memory = request
+        .memory
+        .as_ref()
+        .filter(|_| request.workers > 0 && request.seen_lineage != controller.lineage());
+    if let Some(memory) = memory {
+        // A newcomer came first, and could not know what was used of known limits.
+        if turns.learns_of_its_past() {
+            controller.add_to_known_limits(now, memory);
+        }
+        if controller.has_learned_nothing() {
+            change = controller.restore(now, memory, memory.at());
+        }
     }
     for timed in &request.reports {
         change = change.or_graver(report(&mut controller, now, timed));
@@ -140,7 +148,7 @@ fn report(controller: &mut Controller, now: Time, timed: &TimedReport) -> Change
         Report::Request { grant, outcome, .. } if grant.lineage != controller.lineage() => {
             match *outcome {
                 Outcome::Refused { hint, chance, .. } => {
-                    controller.report(at, grant, Outcome::refused(hint, chance))
+                    controller.refused_elsewhere(at, hint, chance)
                 }
                 _ => Change::Nothing,
             }

@@ -750,7 +750,7 @@ fn calls(
         }
         // A rejected caller does not wait.
         let waits = usize::from(matches!(poll, Poll::At(_) | Poll::AfterFeedback(_)));
-        match member.next_action(now, &vec![1; waits], 7) {
+        match member.next_action(now, &vec![1; waits], now.as_nanos()) {
             Action::Visit(ask) if is_down(step) => {
                 member.store_unreachable(now, *ask, 0.5);
             }
@@ -860,6 +860,96 @@ fn a_limit_of_which_nothing_is_left_is_none_the_more_left_to_a_worker_alone() {
     let ask = asked(&mut one, at(12.0), &[1]);
     one.store_unreachable(at(12.0), ask, 0.9);
     assert!(calls(&mut store, &mut one, 12.0, 20_000, |_| true).is_empty());
+}
+
+/// One of four workers, from 2 s on without the store.
+fn alone_of_four() -> Member {
+    let mut store = Store::default();
+    let settings = settings(&config());
+    let mut all: Vec<Member> = (0..4).map(|_| member(&settings)).collect();
+    for now in [0.0, 1.0] {
+        for member in &mut all {
+            store.visit(member, at(now), 1);
+        }
+    }
+    let mut one = all.swap_remove(0);
+    let ask = asked(&mut one, at(2.0), &[1]);
+    one.store_unreachable(at(2.0), ask, 0.99);
+    one
+}
+
+/// Returns the first grant from that time on, and its time.
+fn granted_from(member: &mut Member, from: f64) -> (Time, Grant) {
+    let times = (0..10_000).map(|step| at(from) + step * MILLI);
+    let mut grants = times.filter_map(|now| match member.poll(now, 1, true) {
+        Poll::Grant(grant) => Some((now, grant)),
+        _ => None,
+    });
+    grants.next().expect("a grant within ten seconds")
+}
+
+/// Returns a refusal by a limit of 100 a minute of which so much is left. Its reset is the pause.
+fn refused(remaining: u64) -> Outcome {
+    Outcome::Refused {
+        announced: announced(remaining).pausing_by_reset(true),
+        hint: (remaining == 0).then_some(60 * SECOND),
+        chance: 0.0,
+    }
+}
+
+#[test]
+fn a_refusal_tells_a_worker_alone_of_its_part_of_the_limit() {
+    let mut one = alone_of_four();
+    let (now, grant) = granted_from(&mut one, 2.0);
+    let _ = one.report(now, &grant, accepted(announced(40)));
+    let limit = |one: &Member, now| one.view(now).announced.map(|it| (it.limit, it.remaining));
+    assert_eq!(limit(&one, now), Some((Some(25), 10)));
+    // That nothing is left explains a refusal, and teaches nothing.
+    let (now, grant) = granted_from(&mut one, 3.0);
+    let change = one.report(now, &grant, refused(0));
+    assert!(matches!(change, Change::Held { .. }), "{change:?}");
+    assert_eq!(limit(&one, now), Some((Some(25), 0)));
+}
+
+#[test]
+fn a_refusal_while_little_is_left_is_a_lesson_for_a_worker_alone() {
+    let mut one = alone_of_four();
+    let (now, grant) = granted_from(&mut one, 2.0);
+    // A quarter of it is less than one.
+    let change = one.report(now, &grant, refused(2));
+    assert!(matches!(change, Change::Cut { .. }), "{change:?}");
+    let left = one.view(now).announced.map(|it| it.remaining);
+    assert_eq!(left, Some(1));
+}
+
+#[test]
+fn a_refusal_of_a_request_from_before_an_outage_only_prolongs_the_pause() {
+    let (mut store, mut one) = (Store::default(), member(&settings(&config())));
+    store.visit(&mut one, at(0.0), 2);
+    let before = granted(one.poll(at(0.0), 1, false));
+    let ask = asked(&mut one, at(2.0), &[1]);
+    one.store_unreachable(at(2.0), ask, 0.99);
+    let (now, grant) = granted_from(&mut one, 2.0);
+    let outcome = Outcome::Refused {
+        announced: announced(90),
+        hint: Some(5 * SECOND),
+        chance: 0.0,
+    };
+    let change = one.report(now, &before, outcome);
+    assert_eq!(
+        change,
+        Change::Held {
+            cooldown: 5 * SECOND
+        }
+    );
+    assert_eq!(
+        one.view(now).announced,
+        None,
+        "its number is of another count"
+    );
+    let is_answered = one.in_force(now).0.has_all_responses();
+    assert!(!is_answered, "the worker's own is still under way");
+    succeed(&mut one, now, &grant);
 }
 
 #[test]
@@ -1052,6 +1142,28 @@ fn a_newcomer_that_finds_an_emptied_store_first_does_not_make_the_others_forget(
         one.view(at(2.0)).ceiling.map(Rate::as_per_second),
         Some(40.0)
     );
+}
+
+#[test]
+fn a_newcomer_that_finds_an_emptied_store_first_does_not_double_a_known_limit() {
+    let limit = FixedLimit::new(20, 3600 * SECOND).expect("a limit");
+    let settings = Settings {
+        fixed: vec![limit],
+        ..steady()
+    };
+    let mut store = Store::default();
+    let (mut one, mut another) = (member(&settings), member(&settings));
+    let mut sent = calls(&mut store, &mut one, 0.0, 500, |_| false).len();
+    sent += calls(&mut store, &mut another, 0.5, 500, |_| false).len();
+    store.text.clear();
+    let mut newcomer = member(&settings);
+    sent += calls(&mut store, &mut newcomer, 1.0, 300, |_| false).len();
+    for (from, worker) in [(1.3, &mut one), (1.6, &mut another), (1.9, &mut newcomer)] {
+        sent += calls(&mut store, worker, from, 300, |_| false).len();
+    }
+    sent += calls(&mut store, &mut one, 2.2, 5000, |_| false).len();
+    // What others may have been granted since a visit counts as used.
+    assert!((14..=20).contains(&sent), "{sent} of twenty an hour");
 }
 
 #[test]

@@ -65,6 +65,8 @@ pub(super) struct Turns {
     period: u64,
     present: u32,
     present_before: u32,
+    /// Whether a worker began the state that knew of no fleet, and none has told of one since.
+    has_no_past: bool,
     /// Last write by a worker that was not alone before.
     joined_at: Time,
     /// Time at which workers that were alone meet after an outage.
@@ -83,6 +85,7 @@ impl Turns {
             period: 0,
             present: 0,
             present_before: 0,
+            has_no_past: true,
             joined_at: Time::ZERO,
             meets_at: Time::ZERO,
             batch: 1.0,
@@ -93,7 +96,13 @@ impl Turns {
     pub(super) const fn with_workers_before(mut self, now: Time, workers: u32) -> Self {
         self.period = period_of(now);
         self.present_before = workers;
+        self.has_no_past = workers == 0;
         self
+    }
+
+    /// Takes note that a worker tells of the state before this one. Returns whether it is the first to do so.
+    pub(super) const fn learns_of_its_past(&mut self) -> bool {
+        std::mem::replace(&mut self.has_no_past, false)
     }
 
     /// Returns whether a fleet can have come to these numbers by `now`. Stored ones may have been damaged.

@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::limiter::grant::Grant;
+use crate::limiter::learned::RememberedWindow;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const JITTER: Duration = Duration::from_millis(100);
@@ -38,7 +40,7 @@ impl Caller {
 
     /// Returns when the next request may go; `None` if a response has to come first.
     fn turn(&mut self, now: f64) -> Option<Time> {
-        self.spending.advance(at(now), self.number);
+        self.spending.advance(at(now));
         match self.spending.turn(at(now), 1) {
             WindowTurn::At(time) => Some(time.max(at(now))),
             WindowTurn::AfterFeedback(_) => None,
@@ -64,6 +66,14 @@ impl Caller {
         grant
     }
 
+    /// Gives a permit back.
+    fn unsent(&mut self, grant: &Grant) {
+        self.spending.unsent(grant);
+        if grant.number == self.number {
+            self.number -= 1;
+        }
+    }
+
     fn accepted(&mut self, now: f64) {
         let grant = self.send(now);
         let _ = self.spending.accepted(&grant, Duration::ZERO);
@@ -87,7 +97,7 @@ fn requests_of_a_window_go_at_once_and_none_follows_before_the_next_one() {
     assert_eq!(caller.turn(100.0), Some(at(122.0)), "this one is used up");
     caller.spend(122.0, 10);
     assert_eq!(caller.turn(122.0), Some(at(182.0)));
-    assert_eq!(caller.spending.projected(at(122.0), 10), at(242.0));
+    assert_eq!(caller.spending.projected(at(122.0), 10, 1), at(242.0));
 }
 
 #[test]
@@ -140,7 +150,11 @@ fn a_first_request_that_fails_may_not_have_begun_the_window() {
         let mut caller = remembered(&window(LimitKind::WindowFromFirst, -3_580, 3_600));
         let caller = caller.as_mut().expect("a law");
         let lost = caller.send(100.0);
-        caller.spending.returned(&lost, is_unused);
+        if is_unused {
+            caller.unsent(&lost);
+        } else {
+            caller.spending.failed(&lost);
+        }
         (0..9).for_each(|_| caller.accepted(110.0));
         if is_unused {
             caller.accepted(110.0);
@@ -189,6 +203,109 @@ fn a_first_request_that_comes_too_early_is_sent_again_a_little_later() {
     assert_eq!(caller.turn(123.7).map(|time| time > at(123.7)), Some(true));
 }
 
+#[test]
+fn permits_that_come_back_unused_leave_room_for_as_many_in_any_order() {
+    for order in [[0, 4], [4, 0], [9, 2], [2, 9], [9, 8]] {
+        let mut caller = Caller::new(LimitKind::FixedWindow);
+        let mut grants: Vec<Grant> = (0..10).map(|_| caller.send(122.0)).collect();
+        for place in order {
+            caller.unsent(&grants[place]);
+        }
+        let mut place = 0;
+        grants.retain(|_| {
+            place += 1;
+            !order.contains(&(place - 1))
+        });
+        for grant in &grants {
+            let _ = caller.spending.accepted(grant, Duration::ZERO);
+        }
+        caller.accepted(122.0);
+        // The tenth that is sent is no test, whatever its number: the limit was lowered to nine.
+        caller.refused(122.0);
+        assert_eq!(caller.turn(122.0), Some(at(182.0)), "{order:?}");
+        for request in 0..8 {
+            caller.accepted(182.0 + 7.0 * f64::from(request));
+        }
+        assert!(!caller.spending.is_refuted(), "{order:?}");
+        assert_eq!(caller.spending.number, 9, "{order:?}");
+    }
+}
+
+#[test]
+fn a_permit_of_a_growing_window_that_comes_back_makes_no_test_of_the_others() {
+    let mut caller = Caller::new(LimitKind::FixedWindow);
+    (0..10).for_each(|_| caller.accepted(122.0));
+    caller.accepted(122.0);
+    // The number grows: three are in flight, and the first of them is refused.
+    let grants: Vec<Grant> = (0..3).map(|_| caller.send(122.0)).collect();
+    caller.unsent(&grants[1]);
+    caller.spending.refused(at(122.1), &grants[0]);
+    caller.spending.refused(at(122.1), &grants[2]);
+    assert_eq!(caller.turn(182.0), Some(at(182.0)));
+    assert_eq!(caller.spending.number, 11);
+    assert_eq!(caller.spending.odd, 0, "no window ended early");
+}
+
+#[test]
+fn a_permit_of_the_window_before_that_comes_back_does_not_hide_the_next_request() {
+    let mut caller = Caller::new(LimitKind::FixedWindow);
+    (0..8).for_each(|_| caller.accepted(122.0));
+    let late = caller.send(122.0);
+    assert_eq!(caller.turn(182.0), Some(at(182.0)), "the next window");
+    caller.unsent(&late);
+    // It has the number of the one that came back.
+    let first = caller.send(182.0);
+    assert_eq!(first.number, late.number);
+    assert!(
+        caller.spending.accepted(&first, Duration::ZERO),
+        "the first"
+    );
+    assert_eq!(
+        (caller.spending.accepted, caller.spending.in_flight),
+        (1, 0)
+    );
+}
+
+#[test]
+fn a_call_is_told_when_its_window_begins() {
+    // The window of an earlier run ends 20 s from now, with what the clocks and the ways may differ by.
+    let law = window(LimitKind::WindowFromFirst, 20, 30);
+    let caller = remembered(&law).expect("a law");
+    let due = |ahead| caller.spending.projected(at(100.0), ahead, 1);
+    assert_eq!(due(0), at(120.1));
+    assert_eq!(due(9), at(120.1));
+    assert_eq!(due(10), at(180.1), "in the window after");
+
+    // A first request came too early.
+    let mut caller = Caller::new(LimitKind::FixedWindow);
+    caller.refused(122.5);
+    assert_eq!(caller.spending.projected(at(122.5), 0, 1), at(123.7));
+
+    // No request is sent before the next one, and this one is long over.
+    let mut caller = Caller::new(LimitKind::WindowFromFirst);
+    (0..10).for_each(|_| caller.accepted(130.0));
+    let due = |now: f64, ahead| caller.spending.projected(at(now), ahead, 1);
+    assert_eq!(due(131.0, 0), at(190.03));
+    assert_eq!(due(500.0, 9), at(500.0));
+    assert_eq!(due(500.0, 10), at(560.0));
+}
+
+#[test]
+fn a_call_is_told_its_place_in_a_window_that_is_spread() {
+    let mut caller = Caller::new(LimitKind::FixedWindow);
+    caller.spend(122.0, 6);
+    caller.accepted(182.0);
+    let turn = caller.turn(182.0);
+    let place = |ahead| caller.spending.projected(at(182.0), ahead, 1);
+    assert_eq!(Some(place(0)), turn);
+    assert!(
+        place(4) > at(224.0) && place(4) < at(242.0),
+        "{:?}",
+        place(4)
+    );
+    assert_eq!(place(5), at(242.0));
+}
+
 /// What the wall clock shows when the limiter's own clock shows 100 s.
 const UNIX: Duration = Duration::from_secs(1_700_000_000);
 
@@ -229,7 +346,7 @@ fn after_a_whole_window_without_requests_the_next_run_begins_at_once() {
         let turn = caller.turn(100.0).map(|time| time.max(at(next)));
         assert_eq!(turn, Some(at(next)), "{kind:?}, ends {ends}, used {used}");
         let mut caller = remembered(&window(kind, ends, used)).expect("a law");
-        caller.spending.advance(at(next), 0);
+        caller.spending.advance(at(next));
         (0..10).for_each(|_| caller.accepted(next));
         assert_ne!(caller.turn(next), Some(at(next)), "the number is spent");
     }
@@ -338,7 +455,7 @@ proptest! {
             match step {
                 1 | 2 => { caller.spending.accepted(&grant, Duration::from_millis(millis)); }
                 3 => { caller.spending.refused(at(now), &grant); }
-                _ => caller.spending.returned(&grant, false),
+                _ => caller.spending.failed(&grant),
             }
             if caller.spending.is_refuted() {
                 break;

@@ -158,6 +158,33 @@ fn no_window_holds_more_than_a_known_limit_whatever_happens_to_the_store() {
 }
 
 #[test]
+fn no_window_holds_more_than_a_known_limit_if_the_store_is_emptied_as_the_fleet_starts() {
+    let mut rng = Rng::with_seed(1);
+    let late = FleetFault::WorkersLate {
+        workers: 1,
+        at: SECOND,
+    };
+    for seed in 1..=16 {
+        // While the workers meet, and just before another one comes, which finds the empty store first.
+        for wiped_at in [0.05 * rng.f64(), 1.0 - 0.05 * rng.f64()] {
+            for workers in [4, 8] {
+                let report = Job::known(workers).run(&[wiped(wiped_at), late], seed);
+                let of_it = refused(&report);
+                assert_eq!(
+                    of_it, 0,
+                    "seed {seed}: refused with {workers} workers, emptied at {wiped_at} s"
+                );
+                let took = seconds(&report);
+                assert!(
+                    took < 185.0,
+                    "seed {seed}: {took} s, emptied at {wiped_at} s"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn an_announced_window_is_neither_doubled_nor_lost_with_the_store() {
     let restarted: &[FleetFault] = &[wiped(8.0), down(8.0, 0.2)];
     for (workers, faults) in [

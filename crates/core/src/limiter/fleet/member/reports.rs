@@ -15,21 +15,17 @@ const MOST_REPORTS: usize = 1024;
 impl Member {
     /// Takes in the outcome of a granted request. Its effect on the fleet is known after the next visit.
     pub fn report(&mut self, now: Time, grant: &Grant, outcome: Outcome) -> Change {
-        match outcome {
-            Outcome::Refused { .. } => self.refused(now, grant, outcome),
-            _ => {
-                if let Some((standalone, part)) = self.standalone_of(grant) {
-                    return standalone.report(now, grant, outcome.of_worker(part));
-                }
-                match outcome {
-                    // Granted by a state that is gone: says nothing about this one.
-                    Outcome::Success { .. } if grant.lineage != self.seen.lineage() => {}
-                    Outcome::Success { .. } => self.enqueue_success(now, grant, outcome),
-                    _ => self.enqueue_outcome(now, grant, outcome),
-                }
-                Change::Nothing
-            }
+        if let Some((standalone, part)) = self.standalone_of(grant) {
+            return standalone.report(now, grant, outcome.of_worker(part));
         }
+        match outcome {
+            Outcome::Refused { .. } => return self.refused(now, grant, outcome),
+            // Granted by a state that is gone: says nothing about this one.
+            Outcome::Success { .. } if grant.lineage != self.seen.lineage() => {}
+            Outcome::Success { .. } => self.enqueue_success(now, grant, outcome),
+            _ => self.enqueue_outcome(now, grant, outcome),
+        }
+        Change::Nothing
     }
 
     /// Takes in feedback without a grant. Its effect on the fleet is known after the next visit.
@@ -52,26 +48,25 @@ impl Member {
         Change::Nothing
     }
 
-    /// Takes in a refusal.
+    /// Takes in a refusal of a request that the fleet granted.
     fn refused(&mut self, now: Time, grant: &Grant, outcome: Outcome) -> Change {
-        // During an outage a refusal of a request from before it may prolong the worker's own pause.
+        let Outcome::Refused { hint, chance, .. } = outcome else {
+            return Change::Nothing;
+        };
         let change = match self.standalone_mut() {
-            Some(standalone) => standalone.report(now, grant, outcome),
+            Some(standalone) => standalone.refused_elsewhere(now, hint, chance),
             None => Change::Nothing,
         };
-        if self.standalone_of(grant).is_none() {
-            // For a burst that is known, only a longer pause is news.
-            let is_first = self.seen.is_of_this_epoch(grant);
-            let has_hint = matches!(outcome, Outcome::Refused { hint: Some(_), .. });
-            let report = Report::Request {
-                grant: *grant,
-                times: 1,
-                outcome,
-            };
-            self.enqueue(now, report, is_first || has_hint);
-            if is_first {
-                self.give_back_all(now);
-            }
+        // For a burst that is known, only a longer pause is news.
+        let is_first = self.seen.is_of_this_epoch(grant);
+        let report = Report::Request {
+            grant: *grant,
+            times: 1,
+            outcome,
+        };
+        self.enqueue(now, report, is_first || hint.is_some());
+        if is_first {
+            self.give_back_all(now);
         }
         change
     }

@@ -1,0 +1,204 @@
+//! A limit of requests at once, found from refusals.
+//!
+//! A server with such a limit refuses a request while as many are under way as it allows, and accepts it else. So a
+//! client that keeps no more under way is refused no more, however fast responses come. Of each request it is noted how
+//! many others were under way: if nearly all with fewer were accepted and most of the others refused, that is the limit.
+//! A server that counts requests per time accepts and refuses with any number.
+
+use std::time::Duration;
+
+use super::grant::Grant;
+use super::inference::{InferredLimit, LimitKind};
+use crate::rate::Rate;
+use crate::time::Time;
+
+mod tally;
+
+use tally::Tally;
+
+/// Shortest mean round trip for which the number of requests under way is held, in seconds. Below it, many requests
+/// go per second, and a learned rate holds their number well enough.
+const LONG_TRIP: f64 = 0.5;
+
+/// Successes, for each request at once, that confirm a number. A limit per time would have been met.
+const CONFIRMED_AFTER: u64 = 20;
+
+/// How long no number is held after the first one was given up. Doubles each time, up to the longest.
+const FIRST_PENALTY: Duration = Duration::from_secs(600);
+const LONGEST_PENALTY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Factor up to which the time between raises grows while they are refused.
+const RAREST_RAISES: u32 = 16;
+
+/// Probability that is claimed for a number that is confirmed.
+const CERTAINTY: f64 = 0.9;
+
+/// The number of requests that may be under way, if that is what the server limits.
+#[derive(Debug, Clone)]
+pub(super) struct AtOnce {
+    tally: Tally,
+    held: Option<Number>,
+    /// What the refusals of the current pause showed.
+    refused: Option<Refused>,
+    /// No number is held before this time.
+    not_before: Time,
+    /// How long none is held after the next one is given up.
+    penalty: Duration,
+}
+
+/// Refusals of one pause.
+#[derive(Debug, Clone, Copy)]
+struct Refused {
+    /// Whether one of them was alone: no number explains that.
+    alone: bool,
+    /// Rate before the first of them.
+    rate: Rate,
+}
+
+/// The number that is held.
+#[derive(Debug, Clone, Copy)]
+struct Number {
+    most: u64,
+    is_confirmed: bool,
+    /// Successes since the last refusal.
+    accepted: u64,
+    /// Number of pauses that showed it.
+    seen: u32,
+    /// The last raise that is not proven, and the next one.
+    raised_by: u64,
+    next_raise: u64,
+    raise_at: Time,
+    raise_after: Duration,
+    /// Whether it held a caller up since the last raise.
+    holds: bool,
+}
+
+impl AtOnce {
+    pub(super) const fn new() -> Self {
+        Self {
+            tally: Tally::new(),
+            held: None,
+            refused: None,
+            not_before: Time::ZERO,
+            penalty: FIRST_PENALTY,
+        }
+    }
+
+    /// Returns how many requests may be under way.
+    pub(super) fn most(&self) -> Option<u64> {
+        self.held.map(|it| it.most)
+    }
+
+    /// Returns the limit, once it is confirmed.
+    pub(super) fn found(&self) -> Option<InferredLimit> {
+        let number = self.held.filter(|it| it.is_confirmed)?;
+        let count = number.most - number.raised_by;
+        Some(InferredLimit {
+            kind: LimitKind::AtOnce,
+            count,
+            most: count,
+            window: Duration::ZERO,
+            begins: None,
+            seen: number.seen,
+            certainty: CERTAINTY,
+        })
+    }
+
+    /// Takes note that the number holds a caller up.
+    pub(super) const fn holds_a_caller(&mut self) {
+        if let Some(number) = &mut self.held {
+            number.holds = true;
+        }
+    }
+
+    /// Takes in a refusal that begins a pause at this rate, or comes during one.
+    pub(super) fn refused(&mut self, grant: &Grant, rate: Rate, begins: bool) {
+        let before = self.refused.filter(|_| !begins);
+        if before.is_none() {
+            // Those that follow were refused for the same reason.
+            self.tally.refused(grant.beside);
+        }
+        self.refused = Some(Refused {
+            alone: grant.beside == 0 || before.is_some_and(|it| it.alone),
+            rate: before.map_or(rate, |it| it.rate),
+        });
+    }
+
+    /// Takes in the first success after a pause. `trip` is the mean round trip in seconds, and `interval` the time from one
+    /// raise to the next. Returns the rate to go on at if a number of requests explains the refusals.
+    pub(super) fn resumes(
+        &mut self,
+        now: Time,
+        trip: Option<f64>,
+        interval: Duration,
+    ) -> Option<Rate> {
+        let refused = self.refused.take()?;
+        let is_possible = now >= self.not_before
+            && !refused.alone
+            && trip.is_some_and(|trip| trip >= LONG_TRIP);
+        let shown = is_possible.then(|| self.tally.shown()).flatten();
+        let number = shown.map(|shown| self.number(now, shown, interval));
+        if number.is_none() && self.held.is_some() {
+            self.not_before = now + self.penalty;
+            self.penalty = (self.penalty * 2).min(LONGEST_PENALTY);
+            self.tally = Tally::new();
+        }
+        self.held = number;
+        number.map(|_| refused.rate)
+    }
+
+    /// Returns what is held after a pause that showed `shown`.
+    fn number(&self, now: Time, shown: u64, interval: Duration) -> Number {
+        let begun = Number {
+            most: shown,
+            is_confirmed: false,
+            accepted: 0,
+            seen: 1,
+            raised_by: 0,
+            next_raise: 1,
+            raise_at: now,
+            raise_after: interval,
+            holds: false,
+        };
+        let Some(before) = self.held else {
+            return begun;
+        };
+        let seen = before.seen.saturating_add(1);
+        let proven = before.most - before.raised_by;
+        if shown < proven {
+            return Number { seen, ..begun };
+        }
+        // The raise was refused. The limit is where it was.
+        Number {
+            most: proven,
+            is_confirmed: before.is_confirmed,
+            seen,
+            raise_at: now + before.raise_after,
+            raise_after: (before.raise_after * 2).min(interval * RAREST_RAISES),
+            ..begun
+        }
+    }
+
+    /// Takes in a success. Raises the number, if it has held callers up for a while.
+    pub(super) fn accepted(&mut self, now: Time, grant: &Grant, interval: Duration) {
+        self.tally.accepted(grant.beside);
+        let Some(number) = &mut self.held else {
+            return;
+        };
+        number.accepted = number.accepted.saturating_add(1);
+        if number.accepted >= number.most.saturating_mul(CONFIRMED_AFTER) {
+            number.is_confirmed = true;
+        }
+        if number.is_confirmed && number.holds && now >= number.raise_at {
+            if number.raised_by > 0 {
+                // The last raise was accepted: the limit is higher.
+                (number.next_raise, number.raise_after) =
+                    (number.next_raise.saturating_mul(2), interval);
+            }
+            number.raised_by = number.next_raise;
+            number.most = number.most.saturating_add(number.raised_by);
+            number.raise_at = now + number.raise_after;
+            number.holds = false;
+        }
+    }
+}
