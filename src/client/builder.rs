@@ -170,6 +170,12 @@ impl<F> ClientBuilder<F> {
         self.with(|draft| draft.reserve = Some(part))
     }
 
+    /// Sets the maximum number of requests under way at once, at least 1. Defaults to the configuration's: none for most
+    /// APIs.
+    pub fn max_under_way(self, most: u32) -> Self {
+        self.with(|draft| draft.max_under_way = Some(most))
+    }
+
     /// Stops sending while requests fail: calls wait, and one at a time tries whether the server works
     /// again. Defaults to the configuration's breaker; the presets have none.
     pub fn circuit_breaker(self, breaker: CircuitBreaker) -> Self {
@@ -322,6 +328,7 @@ impl<F> ClientBuilder<F> {
             ("fleet", fleet.is_some()),
             ("max_cooldown", draft.max_cooldown.is_some()),
             ("reserve", draft.reserve.is_some()),
+            ("max_under_way", draft.max_under_way.is_some()),
             ("circuit_breaker", draft.breaker.is_some()),
             ("observer", !observers.is_empty()),
         ];

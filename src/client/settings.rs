@@ -141,6 +141,7 @@ pub(crate) struct Draft {
     pub(crate) retry_transport: u32,
     pub(crate) max_cooldown: Option<Duration>,
     pub(crate) reserve: Option<f64>,
+    pub(crate) max_under_way: Option<u32>,
     pub(crate) breaker: Option<CircuitBreaker>,
     pub(crate) timeouts: Timeouts,
     pub(crate) max_body: u64,
@@ -167,6 +168,7 @@ impl Default for Draft {
             retry_transport: 0,
             max_cooldown: None,
             reserve: None,
+            max_under_way: None,
             breaker: None,
             timeouts: Timeouts::default(),
             max_body: DEFAULT_MAX_BODY,
@@ -204,6 +206,9 @@ impl Draft {
         }
         if let Some(reserve) = self.reserve {
             config.reserve = reserve;
+        }
+        if self.max_under_way.is_some() {
+            config.max_under_way = self.max_under_way;
         }
         if self.breaker.is_some() {
             config.breaker = self.breaker;

@@ -302,7 +302,7 @@ pub(crate) struct ExplainFlags {
 Limits: token-bucket:10/s,burst=20 | fixed-window:100/60s | fixed-window:100/60s,from=first | \
 sliding-window:50/10s | pacing:10/s | concurrency:5
 
-The simulated clients always have something to send, or --requests each. Half of the shortest round trip is the \
+The simulated clients always have something to send, or --requests each. Without --work, half of the shortest round trip is the \
 server's work. Runs with the same seed print the same figures.
 
 With --requests the run ends when the last client has all its answers. --json then prints seconds (time of the \
@@ -340,6 +340,10 @@ pub(crate) struct SimulateFlags {
     /// Time that an accepted request takes, evenly distributed.
     #[arg(long, value_name = "MIN..MAX", default_value = "80ms..250ms", value_parser = round_trip)]
     pub(crate) rtt: (Duration, Duration),
+    /// Time that the server works on an accepted request, evenly distributed, on top of --rtt. Default: half of the
+    /// shortest --rtt, as a part of it.
+    #[arg(long, value_name = "MIN..MAX", value_parser = round_trip)]
+    pub(crate) work: Option<(Duration, Duration)>,
     /// Length of the run; with --requests, the longest time that the job may take. Default: 10m, and 366d with
     /// --requests.
     #[arg(long, value_parser = duration)]

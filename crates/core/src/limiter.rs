@@ -6,6 +6,7 @@
 
 mod after_pause;
 mod announced;
+mod at_once;
 mod breaker;
 mod bucket;
 mod budget;

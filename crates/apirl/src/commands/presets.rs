@@ -103,6 +103,12 @@ fn detail(config: &ApiRateConfig) -> String {
         ("refusal statuses", codes(config)),
         ("pause without a hint", cooldown),
         ("maximum pause", spoken(config.max_cooldown)),
+        (
+            "requests at once",
+            config
+                .max_under_way
+                .map_or_else(|| "no limit known".to_owned(), |most| most.to_string()),
+        ),
         ("reserve", format!("{}%", 100.0 * config.reserve)),
         ("learning", format!("{:?}", config.learning).to_lowercase()),
     ];

@@ -142,28 +142,20 @@ fn scenario(flags: &SimulateFlags) -> Result<Scenario, Failure> {
             flags.limit.len()
         )));
     }
-    let (least, most) = flags.rtt;
-    let (leg, spread) = (least / 4, (most - least) / 2);
     let all = changes
         .iter()
         .flat_map(|(_, limits)| limits)
         .chain(&flags.limit);
-    if least.is_zero() && all.into_iter().any(|limit| limit.per_second().is_none()) {
+    let trip = trip(flags);
+    if trip.service.is_zero() && all.into_iter().any(|limit| limit.per_second().is_none()) {
         return Err(
             Failure::usage("a concurrency limit has no effect if requests take no time")
-                .hint("give --rtt a minimum greater than zero"),
+                .hint("give --rtt or --work a minimum greater than zero"),
         );
     }
     Ok(Scenario {
         changes,
-        trip: world::Trip {
-            there: leg,
-            there_jitter: spread,
-            service: least / 2,
-            back: leg,
-            back_jitter: spread,
-            ..world::Trip::default()
-        },
+        trip,
         workers: flags.workers as usize,
         hint: match flags.hint {
             SimulatedHint::None => world::LimitHint::None,
@@ -181,6 +173,28 @@ fn scenario(flags: &SimulateFlags) -> Result<Scenario, Failure> {
         length,
         ..Scenario::new(flags.limit.iter().copied())
     })
+}
+
+/// Returns how long a request takes on its way and on the server.
+fn trip(flags: &SimulateFlags) -> world::Trip {
+    let (least, most) = flags.rtt;
+    // Without a time of its own, half of the shortest round trip is the server's work.
+    let of_rtt = (least / 2, least / 2);
+    let (work, most_work) = flags.work.unwrap_or(of_rtt);
+    let leg = match flags.work {
+        Some(_) => least / 2,
+        None => least / 4,
+    };
+    let spread = (most - least) / 2;
+    world::Trip {
+        there: leg,
+        there_jitter: spread,
+        service: work,
+        service_jitter: most_work - work,
+        back: leg,
+        back_jitter: spread,
+        ..world::Trip::default()
+    }
 }
 
 /// Refuses a run that would take too much memory or time.
@@ -292,7 +306,7 @@ fn table(flags: &SimulateFlags, config: &ApiRateConfig, figures: &Figures) -> St
     let adapts = flags.strategy == Pacing::Learned || flags.strategy == Pacing::Aimd;
 
     // Remarks on what keeps clients below the limit.
-    let share = long_run_rate(&flags.limit, flags.rtt.0 / 2) / f64::from(flags.clients);
+    let share = long_run_rate(&flags.limit, trip(flags).mean_service()) / f64::from(flags.clients);
     if adapts && config.max_rate < share {
         let _ = writeln!(
             text,

@@ -110,6 +110,11 @@ pub struct ApiRateConfig {
     /// than five minutes. The rest is spent as fast as the server answers. 0 spends all of it at once: for a token that
     /// nobody else uses. 1 spreads all of it evenly. Defaults to 0.1.
     pub reserve: f64,
+    /// Maximum number of requests under way at once, at least 1: sent, and without a response yet. For APIs that limit
+    /// that, such as GitHub's 100. In a fleet it holds for all workers together, and a request that takes more than a
+    /// minute may no longer count. Defaults to none: as many as the caller sends, within the other limits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_under_way: Option<u32>,
     /// Size of the token bucket. Defaults to a size that follows from the rate.
     pub bucket: BucketConfig,
     /// Circuit breaker: stops sending while requests fail. Defaults to none, so that each request fails by
@@ -156,6 +161,7 @@ impl Default for ApiRateConfig {
             learning: Learning::default(),
             probe_interval: DEFAULT_PROBE_INTERVAL,
             reserve: DEFAULT_RESERVE,
+            max_under_way: None,
             bucket: BucketConfig::default(),
             breaker: None,
             pagination: None,

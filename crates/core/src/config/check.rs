@@ -221,6 +221,7 @@ impl ApiRateConfig {
             breaker: self.breaker,
             fixed: self.fixed()?,
             reserve: self.reserve,
+            max_under_way: self.max_under_way.map(u64::from),
         })
     }
 
@@ -304,6 +305,11 @@ impl ApiRateConfig {
                 "{} is not a valid part of a limit (expected 0 to 1)",
                 self.reserve
             ),
+        )?;
+        self.require(
+            self.max_under_way != Some(0),
+            "max_under_way",
+            format_args!("0 would never send a request (expected at least 1, or none)"),
         )?;
         let Some(cooldown) = self.default_cooldown else {
             return Ok(());

@@ -12,9 +12,9 @@ use super::inference::{InferredLimit, LimitKind};
 use crate::rate::Rate;
 use crate::time::Time;
 
-mod tally;
+mod outcomes;
 
-use tally::Tally;
+use outcomes::OutcomesByNumber;
 
 /// Shortest mean round trip for which the number of requests under way is held, in seconds. Below it, many requests
 /// go per second, and a learned rate holds their number well enough.
@@ -24,7 +24,7 @@ const LONG_TRIP: f64 = 0.5;
 const CONFIRMED_AFTER: u64 = 20;
 
 /// How long no number is held after the first one was given up. Doubles each time, up to the longest.
-const FIRST_PENALTY: Duration = Duration::from_secs(600);
+const FIRST_PENALTY: Duration = Duration::from_secs(60);
 const LONGEST_PENALTY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Factor up to which the time between raises grows while they are refused.
@@ -36,10 +36,11 @@ const CERTAINTY: f64 = 0.9;
 /// The number of requests that may be under way, if that is what the server limits.
 #[derive(Debug, Clone)]
 pub(super) struct AtOnce {
-    tally: Tally,
-    held: Option<Number>,
+    /// What was accepted and refused, once round trips are long.
+    outcomes: Option<Box<OutcomesByNumber>>,
+    held: Option<HeldNumber>,
     /// What the refusals of the current pause showed.
-    refused: Option<Refused>,
+    refused: Option<ShownByPause>,
     /// No number is held before this time.
     not_before: Time,
     /// How long none is held after the next one is given up.
@@ -48,7 +49,7 @@ pub(super) struct AtOnce {
 
 /// Refusals of one pause.
 #[derive(Debug, Clone, Copy)]
-struct Refused {
+struct ShownByPause {
     /// Whether one of them was alone: no number explains that.
     alone: bool,
     /// Rate before the first of them.
@@ -57,7 +58,7 @@ struct Refused {
 
 /// The number that is held.
 #[derive(Debug, Clone, Copy)]
-struct Number {
+struct HeldNumber {
     most: u64,
     is_confirmed: bool,
     /// Successes since the last refusal.
@@ -76,7 +77,7 @@ struct Number {
 impl AtOnce {
     pub(super) const fn new() -> Self {
         Self {
-            tally: Tally::new(),
+            outcomes: None,
             held: None,
             refused: None,
             not_before: Time::ZERO,
@@ -116,40 +117,36 @@ impl AtOnce {
         let before = self.refused.filter(|_| !begins);
         if before.is_none() {
             // Those that follow were refused for the same reason.
-            self.tally.refused(grant.beside);
+            if let Some(outcomes) = &mut self.outcomes {
+                outcomes.refused(grant.beside);
+            }
         }
-        self.refused = Some(Refused {
+        self.refused = Some(ShownByPause {
             alone: grant.beside == 0 || before.is_some_and(|it| it.alone),
             rate: before.map_or(rate, |it| it.rate),
         });
     }
 
-    /// Takes in the first success after a pause. `trip` is the mean round trip in seconds, and `interval` the time from one
-    /// raise to the next. Returns the rate to go on at if a number of requests explains the refusals.
-    pub(super) fn resumes(
-        &mut self,
-        now: Time,
-        trip: Option<f64>,
-        interval: Duration,
-    ) -> Option<Rate> {
+    /// Takes in the first success after a pause. `interval` is the time from one raise to the next. Returns the rate to go
+    /// on at if a number of requests explains the refusals.
+    pub(super) fn resumes(&mut self, now: Time, interval: Duration) -> Option<Rate> {
         let refused = self.refused.take()?;
-        let is_possible = now >= self.not_before
-            && !refused.alone
-            && trip.is_some_and(|trip| trip >= LONG_TRIP);
-        let shown = is_possible.then(|| self.tally.shown()).flatten();
+        let is_possible = now >= self.not_before && !refused.alone;
+        let outcomes = self.outcomes.as_ref().filter(|_| is_possible);
+        let shown = outcomes.and_then(|outcomes| outcomes.shown());
         let number = shown.map(|shown| self.number(now, shown, interval));
         if number.is_none() && self.held.is_some() {
             self.not_before = now + self.penalty;
             self.penalty = (self.penalty * 2).min(LONGEST_PENALTY);
-            self.tally = Tally::new();
+            self.outcomes = None;
         }
         self.held = number;
         number.map(|_| refused.rate)
     }
 
     /// Returns what is held after a pause that showed `shown`.
-    fn number(&self, now: Time, shown: u64, interval: Duration) -> Number {
-        let begun = Number {
+    fn number(&self, now: Time, shown: u64, interval: Duration) -> HeldNumber {
+        let begun = HeldNumber {
             most: shown,
             is_confirmed: false,
             accepted: 0,
@@ -166,10 +163,10 @@ impl AtOnce {
         let seen = before.seen.saturating_add(1);
         let proven = before.most - before.raised_by;
         if shown < proven {
-            return Number { seen, ..begun };
+            return HeldNumber { seen, ..begun };
         }
         // The raise was refused. The limit is where it was.
-        Number {
+        HeldNumber {
             most: proven,
             is_confirmed: before.is_confirmed,
             seen,
@@ -179,9 +176,23 @@ impl AtOnce {
         }
     }
 
-    /// Takes in a success. Raises the number, if it has held callers up for a while.
-    pub(super) fn accepted(&mut self, now: Time, grant: &Grant, interval: Duration) {
-        self.tally.accepted(grant.beside);
+    /// Takes in a success. `trip` is the mean round trip in seconds. Raises the number, if it has held callers up for a
+    /// while.
+    pub(super) fn accepted(
+        &mut self,
+        now: Time,
+        grant: &Grant,
+        trip: Option<f64>,
+        interval: Duration,
+    ) {
+        if trip.is_some_and(|trip| trip >= LONG_TRIP) {
+            let outcomes = self
+                .outcomes
+                .get_or_insert_with(|| Box::new(OutcomesByNumber::new()));
+            outcomes.accepted(grant.beside);
+        } else {
+            self.outcomes = None;
+        }
         let Some(number) = &mut self.held else {
             return;
         };

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::announced::AnnouncedLimits;
+use super::at_once::AtOnce;
 use super::breaker::{Breaker, Passage};
 use super::bucket::Bucket;
 use super::circuit_breaker::CircuitBreaker;
@@ -24,6 +25,8 @@ use super::under_way::UnderWay;
 use crate::rate::Rate;
 use crate::time::Time;
 
+#[cfg(test)]
+mod at_once_tests;
 mod caps;
 mod grants;
 mod known;
@@ -85,6 +88,8 @@ pub struct Controller {
     /// Finds the law of a hidden window; `None` where learning is off, and in a fleet.
     inference: Option<Box<Inference>>,
     windows: HiddenWindows,
+    /// Finds a limit of requests at once; `None` where learning is off, and in a fleet.
+    at_once: Option<Box<AtOnce>>,
     /// Time from a response until its outcome is reported: in a fleet, until the next visits to the store.
     known_after: Duration,
 }
@@ -119,6 +124,7 @@ impl Controller {
                 cost: 0,
             },
             under_way: UnderWay::new(now),
+            requests: UnderWay::new(now),
             budgets: None,
             reset_at: Time::ZERO,
             grace: Duration::ZERO,
@@ -137,6 +143,7 @@ impl Controller {
             state,
             inference: learns.then(|| Box::new(Inference::new(now))),
             windows: HiddenWindows::default(),
+            at_once: learns.then(|| Box::new(AtOnce::new())),
             known_after: Duration::ZERO,
         }
     }
@@ -148,6 +155,7 @@ impl Controller {
             state,
             inference: None,
             windows: HiddenWindows::default(),
+            at_once: None,
             known_after: Duration::ZERO,
         }
     }
@@ -157,10 +165,12 @@ impl Controller {
         self.known_after = time;
     }
 
-    /// Names the state of a fleet, to tell its grants from those of other states. A fleet looks for no hidden window.
+    /// Names the state of a fleet, to tell its grants from those of other states. A fleet looks for no
+    /// hidden limit.
     pub(crate) fn of_lineage(mut self, lineage: u64) -> Self {
         self.state.lineage = lineage;
         self.inference = None;
+        self.at_once = None;
         self
     }
 
@@ -239,7 +249,10 @@ impl Controller {
         let law = &self.settings.law;
         let is_narrow = law.max.as_per_second() <= NARROW * self.settings.initial.as_per_second();
         Search {
-            told: self.state.budgets.is_some() || !self.settings.fixed.is_empty() || is_narrow,
+            told: self.state.budgets.is_some()
+                || !self.settings.fixed.is_empty()
+                || self.settings.max_under_way.is_some()
+                || is_narrow,
             wanted: self.state.held_by_rate || self.state.held_at_start,
         }
     }
@@ -264,6 +277,13 @@ impl Controller {
         let interval = self.settings.initial.time_for(1.0);
         let until = self.state.last.at + interval.min(AWAITED);
         (self.state.under_way.cost() >= most && now < until).then_some(until)
+    }
+
+    /// Returns whether as many requests are under way as may be, by the settings or as was found.
+    fn is_full_at_once(&self) -> bool {
+        let found = self.at_once.as_ref().and_then(|it| it.most());
+        let most = found.into_iter().chain(self.settings.max_under_way).min();
+        most.is_some_and(|most| self.state.requests.cost() >= most)
     }
 
     /// Adds tokens for a short job, at the first announcement before the first refusal: a part of what is left for sure.

@@ -29,6 +29,8 @@ pub struct Grant {
     pub trial: bool,
     /// Sum of the costs of all grants up to and including this one.
     pub(crate) number: u64,
+    /// Number of other requests that were under way when it was issued.
+    pub(crate) beside: u64,
 }
 
 impl Grant {

@@ -358,7 +358,7 @@ impl Inference {
             begins: best.zone.map(|zone| self.current(zone, grid.length)),
             seen: match best.kind {
                 LimitKind::WindowFromFirst => from_first.used_up,
-                LimitKind::FixedWindow | LimitKind::SlidingWindow => 1,
+                _ => 1,
             },
             certainty: share.min(MOST_CERTAIN),
         }

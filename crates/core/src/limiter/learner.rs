@@ -207,6 +207,21 @@ impl Learner {
         self.probe = None;
     }
 
+    /// Begins to search anew after a pause, because its refusals were about how many requests were under way.
+    pub(crate) fn refused_for_number(&mut self) {
+        self.interrupted();
+        self.canary.stand_down();
+        self.ceiling = None;
+        (self.on_trust, self.settled, self.refused_once) = (false, false, false);
+        self.deferred = 0;
+        self.reason = LearningReason::TooManyAtOnce;
+    }
+
+    /// Returns the mean round trip in seconds, once one is known.
+    pub(crate) fn trip(&self) -> Option<f64> {
+        self.start.trip()
+    }
+
     /// Takes note that the learned rate does not count for a while: no outcome is waited for.
     pub(crate) fn suspended(&mut self) {
         self.interrupted();

@@ -116,6 +116,7 @@ fn settings() -> Settings {
         breaker: None,
         fixed: Vec::new(),
         reserve: 0.1,
+        max_under_way: None,
     }
 }
 

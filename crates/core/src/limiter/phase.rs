@@ -21,6 +21,8 @@ pub enum Phase {
     Probing,
     /// Each window of the limit that was found is spent by its number.
     Spending,
+    /// As many requests are under way as the limit that was found allows.
+    Filling,
     /// The limiter pauses after a refusal.
     Cooling,
     /// The limiter pauses again, because a request after the last pause was refused, too.
@@ -48,6 +50,8 @@ pub enum LearningReason {
     RaiseRefused,
     /// The proven ceiling was refused: the limit was lowered, or another client uses it, too.
     LimitLowered,
+    /// The server refused a request because of how many others were under way.
+    TooManyAtOnce,
 }
 
 /// Writes the phase in words that follow "the limiter is".
@@ -59,6 +63,7 @@ impl fmt::Display for Phase {
             Self::Cruising => "cruising below the learned ceiling",
             Self::Probing => "probing above the learned ceiling",
             Self::Spending => "spending each window of the limit that was found",
+            Self::Filling => "keeping as many requests under way as were found to be allowed",
             Self::Cooling => "cooling down after a refusal",
             Self::Blocked => "blocked: still refused after a pause",
         })
@@ -79,6 +84,7 @@ impl fmt::Display for LearningReason {
             Self::LimitLowered => {
                 "the ceiling itself was refused: the limit was lowered or is shared"
             }
+            Self::TooManyAtOnce => "a refusal seems to be about how many requests are under way",
         })
     }
 }

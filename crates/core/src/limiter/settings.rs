@@ -39,6 +39,8 @@ pub struct Settings {
     pub(crate) fixed: Vec<FixedLimit>,
     /// Part of an announced limit that is spread over the time until its reset, from 0 to 1.
     pub(crate) reserve: f64,
+    /// Maximum number of requests under way, if any.
+    pub(crate) max_under_way: Option<u64>,
 }
 
 /// Whether the limiter learns where the limit is.

@@ -61,6 +61,11 @@ impl Start {
         self.trips.map_or(STEP, |trips| STEP.min(1.0 / trips.mean))
     }
 
+    /// Returns the mean round trip in seconds, once one is known.
+    pub(super) fn trip(&self) -> Option<f64> {
+        self.trips.map(|trips| trips.mean)
+    }
+
     /// Returns a time as a number of round trips; 0 before one is known.
     pub(super) fn in_trips(&self, time: Duration) -> f64 {
         let trips = |trips: RoundTrips| time.as_secs_f64() / trips.mean.max(SHORTEST_TRIP);

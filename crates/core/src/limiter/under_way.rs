@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::grant::Grant;
 use crate::time::Time;
 
 /// Time after which an outcome counts as lost, up to twice as long. Few requests take that long, and those of a worker
@@ -35,26 +34,30 @@ impl UnderWay {
     }
 
     /// Counts a grant of this cost.
-    pub(super) fn granted(&mut self, now: Time, cost: u32) {
+    pub(super) fn granted(&mut self, cost: u32) {
+        self.all = self.all.saturating_add(u64::from(cost));
+    }
+
+    /// Counts the outcome of a grant of this cost as known.
+    pub(super) fn landed(&mut self, issued_at: Time, cost: u32) {
+        let [oldest, newer] = self.since;
+        if issued_at < oldest {
+            // It was counted as lost.
+            return;
+        }
+        let cost = u64::from(cost);
+        self.all = self.all.saturating_sub(cost);
+        if issued_at < newer {
+            self.older = self.older.saturating_sub(cost);
+        }
+    }
+
+    /// Counts outcomes as lost that have been due for one to two minutes.
+    pub(super) fn without_lost(&mut self, now: Time) {
         if now.saturating_since(self.since[1]) >= LOST_AFTER {
             self.all = self.all.saturating_sub(self.older);
             self.older = self.all;
             self.since = [self.since[1], now];
-        }
-        self.all = self.all.saturating_add(u64::from(cost));
-    }
-
-    /// Counts the outcome of a grant as known.
-    pub(super) fn landed(&mut self, grant: &Grant) {
-        let [oldest, newer] = self.since;
-        if grant.issued_at < oldest {
-            // It was counted as lost.
-            return;
-        }
-        let cost = u64::from(grant.cost);
-        self.all = self.all.saturating_sub(cost);
-        if grant.issued_at < newer {
-            self.older = self.older.saturating_sub(cost);
         }
     }
 
@@ -72,19 +75,10 @@ mod tests {
         Time::ZERO + Duration::from_secs(seconds)
     }
 
-    fn grant(under_way: &mut UnderWay, seconds: u64) -> Grant {
-        under_way.granted(at(seconds), 2);
-        Grant {
-            lineage: 0,
-            issued_at: at(seconds),
-            epoch: 0,
-            waited: false,
-            cost: 2,
-            canary: false,
-            turns: 0,
-            trial: false,
-            number: 0,
-        }
+    fn grant(under_way: &mut UnderWay, seconds: u64) -> Time {
+        under_way.without_lost(at(seconds));
+        under_way.granted(2);
+        at(seconds)
     }
 
     #[test]
@@ -93,7 +87,7 @@ mod tests {
         let grants = [0, 30, 70, 100].map(|seconds| grant(&mut under_way, seconds));
         assert_eq!(under_way.cost(), 8);
         for (grant, left) in grants.iter().zip([6, 4, 2, 0]) {
-            under_way.landed(grant);
+            under_way.landed(*grant, 2);
             assert_eq!(under_way.cost(), left);
         }
     }
@@ -107,11 +101,11 @@ mod tests {
         let last = grant(&mut under_way, 120);
         assert_eq!(under_way.cost(), 6, "the first two are lost");
         for late in lost {
-            under_way.landed(&late);
+            under_way.landed(late, 2);
         }
         assert_eq!(under_way.cost(), 6, "their outcomes change nothing");
-        for grant in others.iter().chain([&last]) {
-            under_way.landed(grant);
+        for grant in others.into_iter().chain([last]) {
+            under_way.landed(grant, 2);
         }
         assert_eq!(under_way.cost(), 0);
     }

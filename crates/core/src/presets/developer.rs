@@ -42,6 +42,7 @@ fn github(name: &str, an_hour: f64, whose: &str) -> ApiRateConfig {
              and the caller gets it."
         )),
         limits: vec![LimitConfig::per_minute(900.0)],
+        max_under_way: Some(100),
         // An exhausted primary limit resets within the hour.
         max_cooldown: Duration::from_secs(65 * 60),
         default_headers: [

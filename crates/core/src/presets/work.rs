@@ -76,6 +76,8 @@ fn asana(name: &str, requests: f64, plan: &str) -> ApiRateConfig {
             "/workspaces/{gid}/tasks/search",
             LimitConfig::per_minute(60.0),
         )],
+        // That of reads; 15 writes.
+        max_under_way: Some(50),
         // From memory, not checked against the documentation.
         pagination: Some(Pagination::cursor("offset", "next_page.offset").items("data")),
         ..quota(
@@ -114,11 +116,14 @@ fn jira() -> ApiRateConfig {
 
 /// Source: developer.monday.com, rate limits.
 fn monday() -> ApiRateConfig {
-    quota(
-        "monday",
-        "https://api.monday.com/v2",
-        LimitConfig::per_minute(1000.0),
-        "1,000, 2,500 or 5,000 requests a minute by plan, 40 to 250 at once, points of complexity; 429, or 200 with \
-         errors and retry_in_seconds; send writes one after another. The limit here is that of the lowest plan.",
-    )
+    ApiRateConfig {
+        max_under_way: Some(40),
+        ..quota(
+            "monday",
+            "https://api.monday.com/v2",
+            LimitConfig::per_minute(1000.0),
+            "1,000, 2,500 or 5,000 requests a minute by plan, 40, 100 or 250 at once, points of complexity; 429, or 200 \
+             with errors and retry_in_seconds; send writes one after another. The limits here are those of the lowest plan.",
+        )
+    }
 }

@@ -63,7 +63,7 @@ pub fn long_run_rate(limits: &[Limit], service: Duration) -> f64 {
 /// Returns the long-run rate of a scenario's limits from the start and from each change on, in order of time.
 #[must_use]
 pub fn limit_steps(scenario: &Scenario) -> Vec<(Duration, f64)> {
-    let rate = |limits: &[Limit]| long_run_rate(limits, scenario.trip.service);
+    let rate = |limits: &[Limit]| long_run_rate(limits, scenario.trip.mean_service());
     let changes = scenario
         .changes
         .iter()

@@ -159,8 +159,9 @@ impl<'a> Clairvoyant<'a> {
                 Admission::Accepted => {
                     self.door.pop_front();
                     let trip = self.scenario.trip;
-                    self.plan(trip.service, JobEvent::Leave);
-                    let way = trip.service + trip.back + self.jitter(trip.back_jitter);
+                    let stay = self.service();
+                    self.plan(stay, JobEvent::Leave);
+                    let way = stay + trip.back + self.jitter(trip.back_jitter);
                     self.plan(way, JobEvent::Response { client });
                 }
                 Admission::Refused { retry_after } => {
@@ -184,10 +185,19 @@ impl<'a> Clairvoyant<'a> {
             return;
         }
         if self.limits.arrive(self.now) == Admission::Accepted {
-            self.plan(self.scenario.trip.service, JobEvent::Leave);
+            let stay = self.service();
+            self.plan(stay, JobEvent::Leave);
         }
         let pause = (0.5 + self.rng.f64()) / neighbour.per_second;
         self.plan(Duration::from_secs_f64(pause), JobEvent::Neighbour);
+    }
+
+    fn service(&mut self) -> Duration {
+        let trip = self.scenario.trip;
+        if trip.service_jitter.is_zero() {
+            return trip.service;
+        }
+        trip.service + self.jitter(trip.service_jitter)
     }
 
     fn jitter(&mut self, max: Duration) -> Duration {

@@ -71,6 +71,7 @@ const STEADY: Trip = Trip {
     there: Duration::from_millis(50),
     there_jitter: Duration::ZERO,
     service: Duration::ZERO,
+    service_jitter: Duration::ZERO,
     back: Duration::from_millis(50),
     back_jitter: Duration::ZERO,
     timer_late: Duration::ZERO,

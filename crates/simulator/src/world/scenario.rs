@@ -61,14 +61,24 @@ pub struct Trip {
     pub there: Duration,
     /// Maximum jitter on the way to the server.
     pub there_jitter: Duration,
-    /// Time that the server takes for an accepted request.
+    /// Base time that the server takes for an accepted request.
     pub service: Duration,
+    /// Maximum jitter of that time.
+    pub service_jitter: Duration,
     /// Base time from the server to the client.
     pub back: Duration,
     /// Maximum jitter on the way to the client.
     pub back_jitter: Duration,
     /// Maximum delay of a timer of the client.
     pub timer_late: Duration,
+}
+
+impl Trip {
+    /// Returns the mean time that the server takes for an accepted request.
+    #[must_use]
+    pub fn mean_service(&self) -> Duration {
+        self.service + self.service_jitter / 2
+    }
 }
 
 impl Default for Trip {
@@ -78,6 +88,7 @@ impl Default for Trip {
             there: Duration::from_millis(40),
             there_jitter: Duration::from_millis(50),
             service: Duration::ZERO,
+            service_jitter: Duration::ZERO,
             back: Duration::from_millis(40),
             back_jitter: Duration::from_millis(50),
             timer_late: Duration::from_micros(500),

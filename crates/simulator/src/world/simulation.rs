@@ -254,7 +254,7 @@ impl<'a, S: Strategy> Simulation<'a, S> {
         // An accepted request stays on the server for a while.
         let mut stay = Duration::ZERO;
         if !response.refused {
-            stay = trip.service;
+            stay = self.service();
             self.plan(stay, Event::Leave);
         }
         let way = stay + trip.back + self.jitter(trip.back_jitter);
@@ -326,10 +326,20 @@ impl<'a, S: Strategy> Simulation<'a, S> {
             return;
         }
         if !self.api.respond(self.now).refused {
-            self.plan(self.scenario.trip.service, Event::Leave);
+            let stay = self.service();
+            self.plan(stay, Event::Leave);
         }
         let pause = (0.5 + self.rng.f64()) / neighbour.per_second;
         self.plan(Duration::from_secs_f64(pause), Event::Neighbour);
+    }
+
+    /// Draws the time that the server takes for an accepted request.
+    fn service(&mut self) -> Duration {
+        let trip = self.scenario.trip;
+        if trip.service_jitter.is_zero() {
+            return trip.service;
+        }
+        trip.service + self.jitter(trip.service_jitter)
     }
 
     /// Draws a jitter between zero and `max`.

@@ -38,7 +38,7 @@ impl Figures {
             .filter(|arrival| !arrival.accepted && counts(arrival.at))
             .count() as u64;
         let ideal = ideal(scenario, warmup);
-        let allowed = long_run_rate(&scenario.limits, scenario.trip.service);
+        let allowed = long_run_rate(&scenario.limits, scenario.trip.mean_service());
         let window = plan::longest_window(&scenario.limits);
         Self {
             utilisation: ratio(accepted as f64, ideal),

@@ -31,6 +31,7 @@ fn controller(breaker: CircuitBreaker, learning: Learning) -> Controller {
         breaker: Some(breaker),
         fixed: Vec::new(),
         reserve: 0.1,
+        max_under_way: None,
     };
     Controller::new(settings, Time::ZERO)
 }

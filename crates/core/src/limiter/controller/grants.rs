@@ -5,6 +5,7 @@ use crate::limiter::breaker::{Breaker, Passage};
 use crate::limiter::grant::Grant;
 use crate::limiter::poll::{Denial, Poll};
 use crate::limiter::spending::Last;
+use crate::limiter::start::AWAITED;
 use crate::limiter::state::State;
 use crate::limiter::window_spending::WindowTurn;
 use crate::time::Time;
@@ -48,6 +49,14 @@ impl Controller {
             self.state.held_at_start = true;
             return Poll::AfterFeedback(until);
         }
+        // Requests at once: the next response lets one go.
+        if ready <= now && self.is_full_at_once() {
+            self.state.held_by_cap = true;
+            if let Some(at_once) = &mut self.at_once {
+                at_once.holds_a_caller();
+            }
+            return Poll::AfterFeedback(now + AWAITED);
+        }
         // The caps: known limits and announced ones.
         let (fixed, announced) = (self.fixed_ready_at(now, cost), self.announced_due(now, 0));
         let (window, after_feedback) = match self.windows_turn(now, cost) {
@@ -88,6 +97,7 @@ impl Controller {
             breaker,
             last,
             under_way,
+            requests,
             held_by_cap,
             held_at_start,
             held_by_rate,
@@ -95,7 +105,11 @@ impl Controller {
             ..
         } = &mut self.state;
         (*held_at_start, *held_by_rate) = (false, false);
-        under_way.granted(now, cost);
+        let beside = requests.cost();
+        requests.granted(1);
+        // An announced limit waits for no response for long; a place among the requests at once is kept until its end.
+        under_way.without_lost(now);
+        under_way.granted(cost);
         *last = Last {
             number: last.number.saturating_add(u64::from(cost)),
             at: now.max(last.at),
@@ -126,6 +140,7 @@ impl Controller {
             turns,
             trial,
             number: last.number,
+            beside,
         };
         if let Some(inference) = &mut self.inference {
             inference.sent(&grant);

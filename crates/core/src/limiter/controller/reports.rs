@@ -8,6 +8,7 @@ use crate::limiter::budgets::UsedUp;
 use crate::limiter::grant::Grant;
 use crate::limiter::learner::Learner;
 use crate::limiter::outcome::{Change, ManualReport, Outcome};
+use crate::rate::Rate;
 use crate::time::Time;
 
 impl Controller {
@@ -122,6 +123,9 @@ impl Controller {
         if self.windows_accepted(now, grant) {
             return Change::Nothing;
         }
+        if let Some(to) = self.resumed_at_once(now, grant, fresh) {
+            return self.moved(now, to);
+        }
         let rate = self.state.rate;
         let pace = self.pace();
         match &mut self.state.learner {
@@ -131,6 +135,31 @@ impl Controller {
             }
             None if fresh && grant.waited => self.raise(now),
             None => Change::Nothing,
+        }
+    }
+
+    /// Takes in a success for the limit of requests at once. Returns the rate to go on at if it ends a pause that such a
+    /// limit explains.
+    fn resumed_at_once(&mut self, now: Time, grant: &Grant, fresh: bool) -> Option<Rate> {
+        let at_once = self.at_once.as_mut()?;
+        let learner = self.state.learner.as_mut()?;
+        let interval = self.settings.probe_interval;
+        at_once.accepted(now, grant, learner.trip(), interval);
+        if !(fresh && learner.is_pausing()) {
+            return None;
+        }
+        let rate = at_once.resumes(now, interval)?;
+        learner.count(grant);
+        learner.refused_for_number();
+        Some(self.settings.law.within(rate))
+    }
+
+    /// Takes in a refusal for the limit of requests at once.
+    fn refused_at_once(&mut self, grant: &Grant) {
+        let (is_fresh, is_pausing) = (self.is_of_this_epoch(grant), self.is_pausing());
+        let rate = self.state.rate;
+        if let Some(at_once) = self.at_once.as_mut().filter(|_| is_fresh || is_pausing) {
+            at_once.refused(grant, rate, !is_pausing);
         }
     }
 
@@ -159,6 +188,10 @@ impl Controller {
             Some(UsedUp::ByOthers) => asked,
             None => hint,
         };
+        let is_explained = matches!(used_up, Some(UsedUp::For(_)));
+        if !is_explained {
+            self.refused_at_once(grant);
+        }
         if self.windows.refused(now, grant) {
             // A window is spent by its number, so this is no reason for a lower rate.
             return match hint {
@@ -173,7 +206,6 @@ impl Controller {
                 None => Change::Nothing,
             };
         }
-        let is_explained = matches!(used_up, Some(UsedUp::For(_)));
         if let Some(wait) = hint.filter(|_| is_explained && !grant.canary && !self.is_pausing()) {
             // An announced limit is used up. That says nothing about the rate.
             return self.hold(now, self.until_reset(wait, chance));
@@ -251,7 +283,10 @@ impl Controller {
 
     /// Counts a grant's outcome as known.
     fn landed(&mut self, grant: &Grant) {
-        self.state.under_way.landed(grant);
+        if grant.lineage == self.state.lineage {
+            self.state.under_way.landed(grant.issued_at, grant.cost);
+            self.state.requests.landed(grant.issued_at, 1);
+        }
     }
 
     /// Tells the circuit breaker that the server responds.

@@ -25,7 +25,7 @@ impl Controller {
                 .windows_rate()
                 .or_else(|| learner.and_then(Learner::ceiling)),
             learning: learner.map(|learner| (self.phase(learner), learner.reason())),
-            limit: self.inferred().map(InferredLimit::law),
+            limit: self.inferred().as_ref().map(InferredLimit::law),
             open_since: breaker.as_ref().and_then(Breaker::open_since),
         }
     }
@@ -36,6 +36,7 @@ impl Controller {
         }
         match learner.phase() {
             pausing @ (Phase::Cooling | Phase::Blocked) => pausing,
+            _ if self.holds_at_once() => Phase::Filling,
             _ if self.is_at_max_rate(learner) => Phase::AtMaxRate,
             phase => phase,
         }
@@ -51,9 +52,17 @@ impl Controller {
             && self.state.budgets.iter().all(|told| told.exceed(max))
     }
 
+    /// Returns whether a limit of requests at once was found, and holds.
+    fn holds_at_once(&self) -> bool {
+        let at_once = self.at_once.as_ref();
+        at_once.is_some_and(|it| it.found().is_some())
+    }
+
     /// Returns the hidden limit, once it is found.
-    fn inferred(&self) -> Option<&InferredLimit> {
-        self.inference.as_ref()?.found()
+    fn inferred(&self) -> Option<InferredLimit> {
+        let at_once = self.at_once.as_ref().and_then(|it| it.found());
+        let windows = || self.inference.as_ref()?.found().copied();
+        at_once.or_else(windows)
     }
 
     /// Returns the name of its state.
@@ -153,7 +162,7 @@ impl Controller {
                 .as_ref()
                 .and_then(|budgets| budgets.tightest(now, last.number)),
             used_up: self.used_up_limit(now),
-            limit: self.inferred().copied(),
+            limit: self.inferred(),
             fits_no_law: self.inference.as_ref().is_some_and(|it| it.fits_no_law()),
             fleet: None,
         }

@@ -26,6 +26,7 @@ pub(super) fn fingerprint(settings: &Settings) -> u64 {
         breaker,
         fixed,
         reserve,
+        max_under_way,
     } = settings;
     let Law {
         min,
@@ -48,6 +49,9 @@ pub(super) fn fingerprint(settings: &Settings) -> u64 {
     if *reserve != DEFAULT_RESERVE {
         // Left out where nobody has set it, so that an update does not split fleets.
         hash.float("reserve", *reserve);
+    }
+    if let Some(most) = max_under_way {
+        hash.float("max_under_way", *most as f64);
     }
     for limit in fixed {
         hash.float("limit.requests", limit.most() as f64);
@@ -148,7 +152,7 @@ mod tests {
 
     #[test]
     fn each_setting_changes_the_fingerprint() {
-        let changes: [fn(&mut ApiRateConfig); 14] = [
+        let changes: [fn(&mut ApiRateConfig); 15] = [
             |it| it.initial_rate = 2.6,
             |it| it.min_rate /= 2.0,
             |it| it.max_rate *= 2.0,
@@ -163,6 +167,7 @@ mod tests {
             |it| it.breaker = Some(CircuitBreaker::default().fail_fast(true)),
             |it| it.limits.clear(),
             |it| it.reserve = 0.0,
+            |it| it.max_under_way = Some(4),
         ];
         let mut seen = vec![of(&config())];
         for change in changes {

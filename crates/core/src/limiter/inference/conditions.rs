@@ -63,7 +63,7 @@ impl Inference {
         let begins_known = match best.kind {
             LimitKind::WindowFromFirst => from_first.fitting >= LEAST_FITTING,
             LimitKind::FixedWindow => best.zone.is_some_and(is_narrow),
-            LimitKind::SlidingWindow => false,
+            LimitKind::SlidingWindow | LimitKind::AtOnce => false,
         };
         begins_known && length >= SHORTEST_FIXED && length >= SHORTEST_FIXED_JITTERS * jitter
     }
@@ -93,6 +93,7 @@ impl Inference {
                 let may_be_a_grid = best.rival > STILL_POSSIBLE * best.weight;
                 share >= LEAST_SHARE && self.is_clear(best) && !may_be_a_grid
             }
+            LimitKind::AtOnce => false,
         }
     }
 }

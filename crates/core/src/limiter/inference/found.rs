@@ -19,6 +19,8 @@ pub enum LimitKind {
     WindowFromFirst,
     /// In the time before each request.
     SlidingWindow,
+    /// At once: those that are under way, whatever the time. The length of the window is 0.
+    AtOnce,
 }
 
 /// A limit that the server does not announce, found from what it accepted and refused.
@@ -66,6 +68,7 @@ impl fmt::Display for InferredLaw {
             LimitKind::FixedWindow => write!(f, " per {seconds} s"),
             LimitKind::WindowFromFirst => write!(f, " per {seconds} s, from the first request on"),
             LimitKind::SlidingWindow => write!(f, " in any {seconds} s"),
+            LimitKind::AtOnce => f.write_str(" at once"),
         }
     }
 }

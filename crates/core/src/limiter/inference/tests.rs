@@ -20,6 +20,7 @@ fn grant(number: u64, sent: f64) -> Grant {
         turns: 0,
         trial: false,
         number,
+        beside: 0,
     }
 }
 

@@ -37,7 +37,7 @@ impl WindowSpending {
         let is_plausible = REMEMBERED.contains(&length)
             && (LEAST..=MOST).contains(&count)
             && zone < length
-            && kind != LimitKind::SlidingWindow;
+            && matches!(kind, LimitKind::FixedWindow | LimitKind::WindowFromFirst);
         if !is_plausible {
             return None;
         }

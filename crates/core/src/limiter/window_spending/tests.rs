@@ -61,6 +61,7 @@ impl Caller {
             turns: 0,
             trial: false,
             number: self.number,
+            beside: 0,
         };
         self.spending.sent(&grant);
         grant

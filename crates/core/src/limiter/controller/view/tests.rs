@@ -30,6 +30,7 @@ fn settings() -> Settings {
         probe_interval: 60 * SECOND,
         breaker: None,
         fixed: Vec::new(),
+        max_under_way: None,
         reserve: 0.1,
     }
 }
