@@ -6,7 +6,6 @@ use std::time::Duration;
 use api_ratelimiter::{ApiRateConfig, DynamicAPIClient};
 
 use super::job::Job;
-use super::progress::rough;
 use super::traffic::Traffic;
 use crate::commands::fetch::output::ordered_writer::LineCounts;
 use crate::commands::fetch::output::output_target;
@@ -15,6 +14,7 @@ use crate::commands::fetch::stop_reason::StopReason;
 use crate::failure::Failure;
 use crate::files;
 use crate::flags::FetchFlags;
+use crate::quantity::rough;
 use crate::terminal::say;
 
 /// Returns the figures of the run.
@@ -49,7 +49,8 @@ pub(crate) fn mention_limit(summary: &Summary) {
 
 /// Says that only the default maximum kept the rate down, if no flag and no file set another.
 pub(crate) fn mention_default_rate(flags: &FetchFlags, client: &DynamicAPIClient) {
-    let is_default = flags.api.is_none() && flags.config.is_none() && flags.max_rate.is_none();
+    let is_default =
+        flags.api.is_none() && flags.client.config.is_none() && flags.client.max_rate.is_none();
     let (snapshot, max_rate) = (
         client.limiter().snapshot(),
         ApiRateConfig::default().max_rate,
