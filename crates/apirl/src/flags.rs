@@ -3,6 +3,7 @@
 //! The doc comments in this file are what `--help` prints. What a flag's value may look like is in [`values`].
 
 pub(crate) mod client;
+pub(crate) mod discover;
 pub(crate) mod values;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use clap_complete::Shell;
 
 use crate::quantity::{duration, size};
 use client::ClientFlags;
+use discover::DiscoverFlags;
 use values::{Change, Pacing, limit, round_trip};
 
 /// Call rate-limited APIs at the speed they allow.
@@ -37,6 +39,7 @@ pub(crate) struct Flags {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Fetch(Box<FetchFlags>),
+    Discover(Box<DiscoverFlags>),
     Explain(ExplainFlags),
     Simulate(SimulateFlags),
     Presets(PresetsFlags),

@@ -56,6 +56,7 @@ fn main() -> ExitCode {
     }
     let result = match flags.command {
         Command::Fetch(flags) => commands::fetch::run(*flags),
+        Command::Discover(flags) => commands::discover::run(*flags),
         Command::Explain(flags) => commands::explain::run(flags),
         Command::Simulate(flags) => commands::simulate::run(flags),
         Command::Presets(flags) => commands::presets::run(flags),

@@ -19,6 +19,8 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 pub(crate) enum Extent {
     /// Lines of input; `None` if their number is unknown.
     Lines(Option<u64>),
+    /// A time, at most.
+    Time(Duration),
 }
 
 /// Shows the progress: as a bar on a terminal, as lines elsewhere, or not at all.
@@ -69,6 +71,7 @@ impl Progress {
         let (done, elapsed) = (view.done, self.began.elapsed());
         let left = match self.extent {
             Extent::Lines(total) => total.and_then(|total| left(done, total, elapsed)),
+            Extent::Time(time) => Some(time.saturating_sub(elapsed)),
         };
         match &mut self.display {
             Display::None => {}
@@ -112,6 +115,7 @@ impl Extent {
     fn lines(self) -> Option<u64> {
         match self {
             Self::Lines(total) => total,
+            Self::Time(_) => None,
         }
     }
 }
