@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod discover;
 pub(crate) mod explain;
 pub(crate) mod fetch;
 pub(crate) mod fleet;

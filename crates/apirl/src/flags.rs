@@ -2,6 +2,8 @@
 //!
 //! The doc comments in this file are what `--help` prints. What a flag's value may look like is in [`values`].
 
+pub(crate) mod client;
+pub(crate) mod discover;
 pub(crate) mod values;
 
 use std::path::PathBuf;
@@ -12,6 +14,8 @@ use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::quantity::{duration, size};
+use client::ClientFlags;
+use discover::DiscoverFlags;
 use values::{Change, Pacing, limit, round_trip};
 
 /// Call rate-limited APIs at the speed they allow.
@@ -35,6 +39,7 @@ pub(crate) struct Flags {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Fetch(Box<FetchFlags>),
+    Discover(Box<DiscoverFlags>),
     Explain(ExplainFlags),
     Simulate(SimulateFlags),
     Presets(PresetsFlags),
@@ -125,15 +130,8 @@ pub(crate) struct FetchFlags {
     /// Method for lines that name none.
     #[arg(long, help_heading = "Requests", default_value = "GET")]
     pub(crate) method: String,
-    /// Header of all requests; repeatable.
-    #[arg(long, help_heading = "Requests", value_name = "NAME: VALUE")]
-    pub(crate) header: Vec<String>,
-    /// Header whose value is in an environment variable; repeatable.
-    #[arg(long, help_heading = "Requests", value_name = "NAME=VAR")]
-    pub(crate) header_env: Vec<String>,
-    /// Environment variable with the token for `Authorization: Bearer`.
-    #[arg(long, help_heading = "Requests", value_name = "VAR")]
-    pub(crate) bearer_env: Option<String>,
+    #[command(flatten)]
+    pub(crate) client: ClientFlags,
     /// Follow each collection from page to page and write one line for each page.
     #[arg(long, help_heading = "Requests", conflicts_with = "items")]
     pub(crate) paginate: bool,
@@ -147,46 +145,6 @@ pub(crate) struct FetchFlags {
     /// much memory in all.
     #[arg(long, help_heading = "Requests", value_name = "SIZE", default_value = "64MiB", value_parser = size)]
     pub(crate) max_body: u64,
-    /// Maximum number of requests in flight.
-    #[arg(long, help_heading = "Pace", value_name = "N", default_value_t = 8, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(crate) concurrency: u16,
-    /// Requests per second at the start. Default: the preset's, else 2.
-    #[arg(
-        long,
-        help_heading = "Pace",
-        value_name = "RATE",
-        allow_negative_numbers = true
-    )]
-    pub(crate) initial_rate: Option<f64>,
-    /// Maximum requests per second. Default: the preset's, else 100.
-    #[arg(
-        long,
-        help_heading = "Pace",
-        value_name = "RATE",
-        allow_negative_numbers = true
-    )]
-    pub(crate) max_rate: Option<f64>,
-    /// Part of an announced limit of more than five minutes that is kept for the time until its reset, from 0 to 1; 0
-    /// spends all of it at once. Default: the preset's, else 0.1.
-    #[arg(
-        long,
-        help_heading = "Pace",
-        value_name = "PART",
-        allow_negative_numbers = true
-    )]
-    pub(crate) reserve: Option<f64>,
-    /// Status that means "slow down", in place of the API's own; repeatable, or separated by commas.
-    #[arg(
-        long,
-        help_heading = "Pace",
-        value_name = "CODE",
-        value_delimiter = ',',
-        allow_negative_numbers = true
-    )]
-    pub(crate) backoff_status: Vec<u16>,
-    /// File with settings of the API, see `apirl check`.
-    #[arg(long, help_heading = "Pace", value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
     /// Directory that keeps the learned limit for the next run.
     #[arg(long, help_heading = "Pace", value_name = "DIR")]
     pub(crate) learned: Option<PathBuf>,

@@ -1,6 +1,6 @@
 //! The store of a fleet: its address and key, from the command line or the environment.
 
-use api_ratelimiter::Fleet;
+use api_ratelimiter::{Fleet, FleetSnapshot};
 
 use crate::environment;
 use crate::failure::Failure;
@@ -44,6 +44,16 @@ pub(crate) fn warn_of_password(flag: &str) {
     say(&format!(
         "warning: {flag} shows a password to all users who can list processes; use --fleet-env"
     ));
+}
+
+/// Returns the size of the fleet, and this worker's share of the rate.
+pub(crate) fn fleet_share(fleet: &FleetSnapshot) -> String {
+    let share = fleet.share;
+    match (fleet.joined, fleet.last_contact) {
+        (true, _) => format!("fleet of {}, own share {share:.1}/s", fleet.workers),
+        (false, Some(_)) => format!("fleet lost, continuing with its share of {share:.1}/s"),
+        (false, None) => format!("no fleet found, continuing with {share:.1}/s"),
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::runtime;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, INTERRUPTED};
 
 #[cfg(not(unix))]
 use CtrlC as Signals;
@@ -18,6 +18,15 @@ use UnixSignals as Signals;
 pub(crate) fn listen(on_signal: impl FnMut() + Send + 'static) -> Result<(), Failure> {
     start(on_signal)
         .map_err(|error| Failure::failed(format_args!("could not listen for Ctrl-C: {error}")))
+}
+
+/// Calls `stop` at the first signal, so that the requests in flight can finish. The second ends the process.
+pub(crate) fn stop_at_first(stop: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
+    let mut stop = Some(stop);
+    listen(move || match stop.take() {
+        Some(stop) => stop(),
+        None => std::process::exit(i32::from(INTERRUPTED)),
+    })
 }
 
 fn start(mut on_signal: impl FnMut() + Send + 'static) -> io::Result<()> {

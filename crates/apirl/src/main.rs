@@ -6,18 +6,22 @@
 //! A command returns `Ok` or a [`Failure`](failure::Failure), which has the exit code. Only this file ends the process
 //! with it.
 
+mod client_settings;
 mod commands;
 mod config_file;
 mod environment;
+mod error_text;
 mod failure;
 mod files;
 mod flags;
 mod fleet_store;
 mod interrupt;
 mod json_text;
+mod progress;
 mod quantity;
 mod settings;
 mod terminal;
+mod warnings;
 
 use std::process::ExitCode;
 
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
     }
     let result = match flags.command {
         Command::Fetch(flags) => commands::fetch::run(*flags),
+        Command::Discover(flags) => commands::discover::run(*flags),
         Command::Explain(flags) => commands::explain::run(flags),
         Command::Simulate(flags) => commands::simulate::run(flags),
         Command::Presets(flags) => commands::presets::run(flags),

@@ -84,6 +84,24 @@ pub(crate) fn spoken(duration: Duration) -> String {
     }
 }
 
+/// Returns a duration in whole seconds, minutes or hours, rounded up.
+pub(crate) fn rough(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    match duration.as_secs() {
+        ..120 => format!("{:.0} s", seconds.ceil()),
+        120..7200 => format!("{:.0} min", (seconds / 60.0).ceil()),
+        _ => format!("{:.0} h", (seconds / 3600.0).ceil()),
+    }
+}
+
+/// Returns a count with its noun: `1 line`, `2 lines`.
+pub(crate) fn counted(count: u64, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,8 +6,8 @@
 
 mod input;
 mod line_file;
-mod output;
-mod run;
+pub(crate) mod output;
+pub(crate) mod run;
 mod stop_reason;
 
 use std::sync::Arc;
@@ -16,32 +16,33 @@ use std::time::Instant;
 use api_ratelimiter::DynamicAPIClient;
 use parking_lot::Mutex;
 
-use crate::failure::{Failure, INTERRUPTED};
+use crate::failure::Failure;
 use crate::flags::FetchFlags;
 use crate::fleet_store::{has_password, warn_of_password};
 use crate::interrupt;
+use crate::progress::{Extent, Progress};
+use crate::quantity::counted;
 use crate::terminal::{announce_typing, say};
+use crate::warnings::WarningCollector;
 use input::input_lines::InputLines;
 use input::journal::RefusalNotes;
 use output::ordered_writer::OrderedWriter;
 use output::output_target::{self, Existing, OutputTarget};
-use output::summary::{SummaryFile, counted};
+use output::summary::SummaryFile;
 use run::job::{Granularity, Job, JournalOfRun};
 use run::live_page;
-use run::progress::Progress;
 use run::reading_posts::ReadingPosts;
 use run::settings::{self, Settings};
 use run::traffic::Traffic;
-use run::warnings::WarningCollector;
 use run::{dry_run, ending, watch};
 use stop_reason::{StopReason, StopSignal};
 
 pub(crate) fn run(flags: FetchFlags) -> Result<(), Failure> {
     // The client, and warnings about credentials on the command line.
     let settings = Settings::of(&flags)?;
-    let traffic = Arc::new(Traffic::of(&settings.config.backoff_status_codes));
+    let traffic = Arc::new(Traffic::of(&settings.client.config.backoff_status_codes));
     let warnings = Arc::new(WarningCollector::default());
-    let client = settings.client(
+    let client = settings.build(
         &flags,
         [Arc::clone(&traffic) as _, Arc::clone(&warnings) as _],
     )?;
@@ -86,7 +87,7 @@ pub(crate) fn run(flags: FetchFlags) -> Result<(), Failure> {
     let can_resume = target.journal.is_some();
     let (failed_before, has_gaps) = (target.failed, target.has_gaps);
     let journal = target.journal.as_ref().map(|journal| {
-        let not_processed = &settings.config.dialect.not_processed;
+        let not_processed = &settings.client.config.dialect.not_processed;
         let refusals = Arc::new(RefusalNotes::in_journal(journal, not_processed));
         client.limiter().add_observer(Arc::clone(&refusals) as _);
         JournalOfRun {
@@ -105,7 +106,7 @@ pub(crate) fn run(flags: FetchFlags) -> Result<(), Failure> {
         writer: OrderedWriter::new(
             target.out,
             !flags.unordered,
-            flags.concurrency.into(),
+            flags.client.concurrency.into(),
             usize::try_from(flags.max_body).unwrap_or(usize::MAX),
         ),
         template: settings.template,
@@ -118,15 +119,20 @@ pub(crate) fn run(flags: FetchFlags) -> Result<(), Failure> {
             (false, true) => Granularity::Items,
         },
         idempotent: flags.idempotent,
-        reading_posts: ReadingPosts::of(&settings.config),
+        reading_posts: ReadingPosts::of(&settings.client.config),
         fail_fast: flags.fail_fast,
         client,
     });
     let began = Instant::now();
-    start_workers(&job, flags.concurrency)?;
+    start_workers(&job, flags.client.concurrency)?;
 
     // Wait for the end, then report.
-    watch::until_the_end(&job, &traffic, &warnings, Progress::new(total, flags.quiet));
+    watch::until_the_end(
+        &job,
+        &traffic,
+        &warnings,
+        Progress::new(Extent::Lines(total), flags.quiet),
+    );
     let summary = ending::summarise(&job, &traffic, began.elapsed());
     if !flags.quiet {
         say(&summary.to_string());
@@ -144,12 +150,7 @@ pub(crate) fn run(flags: FetchFlags) -> Result<(), Failure> {
 
 /// Warns of secrets on the command line: other users of the machine can list processes with their arguments.
 fn warn_of_credentials(flags: &FetchFlags, settings: &Settings) {
-    for name in settings.exposed() {
-        say(&format!(
-            "warning: --header {name} shows a credential to all users who can list processes; use --header-env or \
-             --bearer-env"
-        ));
-    }
+    settings.client.warn_of_credentials();
     if flags.store.fleet.as_deref().is_some_and(has_password) {
         warn_of_password("--fleet");
     }
@@ -158,7 +159,7 @@ fn warn_of_credentials(flags: &FetchFlags, settings: &Settings) {
 /// Opens the file of `--summary`. It must not be a file that the run reads or writes.
 fn summary_file(flags: &FetchFlags) -> Result<Option<SummaryFile>, Failure> {
     let mut taken = vec![flags.input.clone(), flags.output.clone()];
-    taken.extend(flags.config.clone());
+    taken.extend(flags.client.config.clone());
     taken.push(output_target::journal_of(&flags.output));
     let path = flags.summary.as_deref();
     path.map(|path| SummaryFile::create(path, &taken))
@@ -187,12 +188,9 @@ fn say_what_is_asked_for(flags: &FetchFlags, total: Option<u64>) {
 
 /// The first Ctrl-C lets the requests in flight finish. The second ends the process.
 fn stop_at_signals(stop: &Arc<StopSignal>, client: &DynamicAPIClient) -> Result<(), Failure> {
-    let (stop, client, mut is_second) = (Arc::clone(stop), client.clone(), false);
-    interrupt::listen(move || {
-        if std::mem::replace(&mut is_second, true) {
-            // No line waits in a buffer, and --resume removes a truncated last line.
-            std::process::exit(i32::from(INTERRUPTED));
-        }
+    let (stop, client) = (Arc::clone(stop), client.clone());
+    // No line waits in a buffer at the second signal, and --resume removes a truncated last line.
+    interrupt::stop_at_first(move || {
         stop.give(StopReason::Interrupted);
         client.close();
     })

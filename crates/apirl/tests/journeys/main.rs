@@ -4,6 +4,7 @@
 //! mean something on a quiet machine only; tests in virtual time check bounds on them.
 
 mod alone;
+mod discover;
 mod fetch;
 mod fleet_faults;
 mod fleet_store;

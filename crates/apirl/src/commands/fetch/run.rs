@@ -4,15 +4,12 @@
 pub(crate) mod collection;
 pub(crate) mod dry_run;
 pub(crate) mod ending;
-pub(crate) mod error_text;
 pub(crate) mod job;
 pub(crate) mod live_page;
-pub(crate) mod progress;
 pub(crate) mod reading_posts;
 pub(crate) mod request;
 pub(crate) mod settings;
 pub(crate) mod silent_limit;
 pub(crate) mod store_status;
 pub(crate) mod traffic;
-pub(crate) mod warnings;
 pub(crate) mod watch;

@@ -12,6 +12,8 @@ use serde::Serialize;
 use super::record::seconds;
 use crate::failure::Failure;
 use crate::files::{shown, unwritable};
+use crate::fleet_store::fleet_share;
+use crate::quantity::counted;
 
 /// The figures of one run. Lines of earlier runs are not in it.
 #[derive(Debug, Serialize)]
@@ -81,24 +83,6 @@ impl fmt::Display for Summary {
             Some(flag) => write!(f, "; perhaps a limit: {flag}"),
             None => Ok(()),
         }
-    }
-}
-
-/// Returns the size of the fleet, and this worker's share of the rate.
-pub(crate) fn fleet_share(fleet: &FleetSnapshot) -> String {
-    let share = fleet.share;
-    match (fleet.joined, fleet.last_contact) {
-        (true, _) => format!("fleet of {}, own share {share:.1}/s", fleet.workers),
-        (false, Some(_)) => format!("fleet lost, continuing with its share of {share:.1}/s"),
-        (false, None) => format!("no fleet found, continuing with {share:.1}/s"),
-    }
-}
-
-/// Returns a count with its noun: `1 line`, `2 lines`.
-pub(crate) fn counted(count: u64, what: &str) -> String {
-    match count {
-        1 => format!("1 {what}"),
-        _ => format!("{count} {what}s"),
     }
 }
 

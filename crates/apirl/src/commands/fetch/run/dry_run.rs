@@ -11,9 +11,9 @@ use crate::commands::fetch::input::request_line::{
     InvalidLine, LineLabel, RequestBody, RequestLine, Template,
 };
 use crate::commands::fetch::output::record::{self, Effort};
-use crate::commands::fetch::output::summary::counted;
 use crate::commands::fetch::stop_reason::StopReason;
 use crate::failure::Failure;
+use crate::quantity::counted;
 use crate::terminal::{print, say};
 
 /// Reads all lines and sends nothing: the client is closed, so it checks each request and sends none.
@@ -45,7 +45,7 @@ pub(crate) fn run(
         say(&format!(
             "Dry run: {} would go to {}, {} can't be used; nothing was sent.",
             counted(valid, "request"),
-            settings.config.base_url,
+            settings.client.config.base_url,
             counted(invalid, "line"),
         ));
     }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use api_ratelimiter::{DynamicAPIClient, Phase};
 
 use super::job::Job;
-use super::progress::rough;
 use super::settings;
 use super::traffic::Traffic;
 use crate::commands::fetch::output::ordered_writer::LineCounts;
@@ -16,6 +15,7 @@ use crate::commands::fetch::stop_reason::StopReason;
 use crate::failure::Failure;
 use crate::files;
 use crate::flags::FetchFlags;
+use crate::quantity::rough;
 use crate::terminal::say;
 
 /// Returns the figures of the run.

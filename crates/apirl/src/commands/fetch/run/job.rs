@@ -6,7 +6,6 @@ use std::time::Instant;
 use api_ratelimiter::{DynamicAPIClient, Error, RequestBuilder};
 use parking_lot::Mutex;
 
-use super::error_text::error_text;
 use super::reading_posts::ReadingPosts;
 use super::request::{self, FailedRequest, Sent};
 use crate::commands::fetch::input::input_lines::{InputLine, InputLines, TOO_LONG};
@@ -16,6 +15,7 @@ use crate::commands::fetch::input::request_line::{LineLabel, RequestLine, Templa
 use crate::commands::fetch::output::ordered_writer::{LineOutcome, OrderedWriter};
 use crate::commands::fetch::output::record::{self, Effort, Record};
 use crate::commands::fetch::stop_reason::{StopReason, StopSignal};
+use crate::error_text::error_text;
 use crate::failure::Failure;
 
 /// A run, shared by its workers.

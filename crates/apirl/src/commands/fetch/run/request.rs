@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use api_ratelimiter::{DynamicAPIClient, Error, RequestBuilder, Result};
 
-use super::settings::RETRY_TRANSPORT;
+use crate::client_settings::RETRY_TRANSPORT;
 use crate::commands::fetch::input::request_line::{RequestBody, RequestLine};
 
 /// Returns the request of a line, not yet sent.

@@ -5,6 +5,11 @@
 /// mod_bw, cPanel), 529 (overload), 999 (LinkedIn).
 const STATUSES: [u16; 7] = [403, 420, 430, 503, 509, 529, 999];
 
+/// Returns whether servers refuse by this status, too.
+pub(crate) fn may_be_of_a_limit(status: u16) -> bool {
+    STATUSES.contains(&status)
+}
+
 /// Minimum number of accepted requests before a suspicion: a wrong token has none, and limits of five requests a minute
 /// are common (the examples of django-ratelimit).
 const ACCEPTED: u32 = 5;
@@ -25,7 +30,7 @@ pub(crate) struct SilentLimit {
 impl SilentLimit {
     /// Takes the status of the next response that is not a refusal.
     pub(crate) fn note(&mut self, status: u16) {
-        if !STATUSES.contains(&status) {
+        if !may_be_of_a_limit(status) {
             self.in_a_row = 0;
             self.accepted = self.accepted.saturating_add(u32::from(status < 400));
             return;

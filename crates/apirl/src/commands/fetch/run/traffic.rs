@@ -32,12 +32,7 @@ impl Traffic {
     /// Returns the flag with which a status that is perhaps a limit's counts as a refusal.
     pub(crate) fn perhaps_a_limit(&self) -> Option<String> {
         let status = self.silent_limit.lock().suspected()?;
-        // The flag replaces the API's own statuses.
-        let mut flag = format!("--backoff-status {status}");
-        for other in &self.backoff_statuses {
-            let _ = write!(flag, ",{other}");
-        }
-        Some(flag)
+        Some(backoff_flag(status, &self.backoff_statuses))
     }
 
     /// Returns a warning about a limit that the settings do not know, once.
@@ -58,6 +53,15 @@ impl Traffic {
     pub(crate) fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
     }
+}
+
+/// Returns the flag with which `status` is a refusal, too. It replaces the API's own statuses, so it names these.
+pub(crate) fn backoff_flag(status: u16, others: &[u16]) -> String {
+    let mut flag = format!("--backoff-status {status}");
+    for other in others {
+        let _ = write!(flag, ",{other}");
+    }
+    flag
 }
 
 impl Observer for Traffic {

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::job::Job;
-use super::progress::{Progress, ProgressView};
 use super::store_status::StoreStatus;
 use super::traffic::Traffic;
-use super::warnings::WarningCollector;
 use crate::commands::fetch::stop_reason::StopReason;
+use crate::progress::{Progress, ProgressView};
 use crate::terminal::say;
+use crate::warnings::WarningCollector;
 
 /// Time between two updates of the progress.
 const UPDATE_EVERY: Duration = Duration::from_millis(100);
@@ -46,8 +46,10 @@ pub(crate) fn until_the_end(
             }
         }
         if progress.is_shown() {
+            let counts = job.writer.counts();
             progress.show(&ProgressView {
-                counts: job.writer.counts(),
+                done: counts.succeeded + counts.failed,
+                failed: counts.failed,
                 refused: traffic.refused(),
                 limiter: &job.client.limiter().snapshot(),
             });

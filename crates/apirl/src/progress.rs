@@ -7,16 +7,25 @@ use std::time::{Duration, Instant};
 use api_ratelimiter::{BreakerPhase, Phase, Snapshot};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::commands::fetch::output::ordered_writer::LineCounts;
-use crate::commands::fetch::output::summary::fleet_share;
+use crate::fleet_store::fleet_share;
+use crate::quantity::rough;
 use crate::terminal::say;
 
 /// Time between two lines if standard error is not a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
+/// What a run is as long as.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Extent {
+    /// Lines of input; `None` if their number is unknown.
+    Lines(Option<u64>),
+    /// A time, at most.
+    Time(Duration),
+}
+
 /// Shows the progress: as a bar on a terminal, as lines elsewhere, or not at all.
 pub(crate) struct Progress {
-    total: Option<u64>,
+    extent: Extent,
     began: Instant,
     display: Display,
 }
@@ -29,24 +38,26 @@ enum Display {
 
 /// The values that the progress shows.
 pub(crate) struct ProgressView<'a> {
-    pub(crate) counts: LineCounts,
+    /// What was done, successes and failures together.
+    pub(crate) done: u64,
+    pub(crate) failed: u64,
     pub(crate) refused: u64,
     pub(crate) limiter: &'a Snapshot,
 }
 
 impl Progress {
-    pub(crate) fn new(total: Option<u64>, is_quiet: bool) -> Self {
+    pub(crate) fn new(extent: Extent, is_quiet: bool) -> Self {
         let began = Instant::now();
         let display = if is_quiet {
             Display::None
         } else if std::io::stderr().is_terminal() {
-            Display::Bar(bar(total))
+            Display::Bar(bar(extent.lines()))
         } else {
             let next = began + LINE_EVERY;
             Display::Lines { next }
         };
         Self {
-            total,
+            extent,
             began,
             display,
         }
@@ -57,10 +68,11 @@ impl Progress {
     }
 
     pub(crate) fn show(&mut self, view: &ProgressView<'_>) {
-        let done = view.counts.succeeded + view.counts.failed;
-        let left = self
-            .total
-            .and_then(|total| left(done, total, self.began.elapsed()));
+        let (done, elapsed) = (view.done, self.began.elapsed());
+        let left = match self.extent {
+            Extent::Lines(total) => total.and_then(|total| left(done, total, elapsed)),
+            Extent::Time(time) => Some(time.saturating_sub(elapsed)),
+        };
         match &mut self.display {
             Display::None => {}
             Display::Bar(bar) => {
@@ -73,7 +85,7 @@ impl Progress {
                     return;
                 }
                 *next = Instant::now() + LINE_EVERY;
-                let of = self.total.map(|total| format!(" of {total}"));
+                let of = self.extent.lines().map(|total| format!(" of {total}"));
                 say(&format!(
                     "{done}{} done, {}",
                     of.unwrap_or_default(),
@@ -99,6 +111,15 @@ impl Progress {
     }
 }
 
+impl Extent {
+    fn lines(self) -> Option<u64> {
+        match self {
+            Self::Lines(total) => total,
+            Self::Time(_) => None,
+        }
+    }
+}
+
 fn bar(total: Option<u64>) -> ProgressBar {
     let (bar, template) = match total {
         Some(total) => (
@@ -120,13 +141,14 @@ fn bar(total: Option<u64>) -> ProgressBar {
 /// Returns everything except the number of lines done.
 fn text_of(view: &ProgressView<'_>, left: Option<Duration>) -> String {
     let ProgressView {
-        counts,
+        done: _,
+        failed,
         refused,
         limiter,
     } = view;
     let mut text = String::new();
-    if counts.failed > 0 {
-        let _ = write!(text, "{} failed, ", counts.failed);
+    if *failed > 0 {
+        let _ = write!(text, "{failed} failed, ");
     }
     let _ = write!(text, "{refused} refused, {:.1}/s", limiter.current_rate);
     if limiter.phase == Some(Phase::AtMaxRate) {
@@ -174,16 +196,6 @@ fn left(done: u64, total: u64, elapsed: Duration) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-/// Returns a duration in whole seconds, minutes or hours, rounded up.
-pub(crate) fn rough(duration: Duration) -> String {
-    let seconds = duration.as_secs_f64();
-    match duration.as_secs() {
-        ..120 => format!("{:.0} s", seconds.ceil()),
-        120..7200 => format!("{:.0} min", (seconds / 60.0).ceil()),
-        _ => format!("{:.0} h", (seconds / 3600.0).ceil()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use api_ratelimiter::{ApiRateConfig, CircuitBreaker, DynamicRateLimiter};
@@ -195,10 +207,8 @@ mod tests {
         let limiter = DynamicRateLimiter::new(&ApiRateConfig::default()).expect("a limiter");
         let text = |refused, failed, left| {
             let view = ProgressView {
-                counts: LineCounts {
-                    failed,
-                    ..LineCounts::default()
-                },
+                done: failed,
+                failed,
                 refused,
                 limiter: &limiter.snapshot(),
             };
@@ -221,7 +231,8 @@ mod tests {
         };
         let limiter = DynamicRateLimiter::new(&config).expect("a limiter");
         let view = ProgressView {
-            counts: LineCounts::default(),
+            done: 0,
+            failed: 0,
             refused: 0,
             limiter: &limiter.snapshot(),
         };
@@ -238,7 +249,8 @@ mod tests {
         let limiter = DynamicRateLimiter::new(&config).expect("a limiter");
         let text = || {
             let view = ProgressView {
-                counts: LineCounts::default(),
+                done: 0,
+                failed: 0,
                 refused: 0,
                 limiter: &limiter.snapshot(),
             };
