@@ -90,7 +90,7 @@ pub use api_ratelimiter_core::guidance;
 /// Types for methods, statuses and headers.
 pub use api_ratelimiter_core::http;
 pub use api_ratelimiter_core::limiter::{
-    BreakerPhase, CircuitBreaker, Learned, Learning, LearningReason, Phase,
+    BreakerPhase, CircuitBreaker, Learned, Learning, LearningReason, LimitKind, Phase,
 };
 pub use api_ratelimiter_core::{
     DialectField, Effort, Error, FieldMeaning, Page, Position, Rate, Reader, Reply, Resend, Result,

@@ -25,7 +25,7 @@ Choose an address that costs the API little and that counts like those that you 
 other addresses. All of the limit is used up now and then, so programs with the same credential may be refused meanwhile.
 
 The run ends when
-  a limit in windows was seen in three windows; or two tests in a row found a learned rate where it was,
+  a limit in windows, or of requests at once, was seen three times; or two tests in a row found a learned rate where it was,
   an announced limit of at most five minutes has held for three windows,
   a tenth of an announced limit of more than five minutes is spent, or less than a tenth was left,
   the server asks for a pause that goes on after the end: it is not waited for,

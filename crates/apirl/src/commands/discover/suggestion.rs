@@ -1,6 +1,6 @@
 //! Settings that follow from a measurement, as JSON and as Rust.
 
-use api_ratelimiter::{ApiRateConfig, LimitConfig};
+use api_ratelimiter::{ApiRateConfig, LimitConfig, LimitKind};
 use api_ratelimiter_core::config::overlaid;
 use serde_json::{Map, Value, json};
 
@@ -54,11 +54,16 @@ impl Suggestion {
 
 /// Returns the configuration of the run with what was found.
 ///
-/// A window becomes a known limit. Without one, a rate that a test has confirmed becomes the maximum, unless refusals
-/// lasted as those of windows do. An estimate that may be far off, or a rate that was never refused, is only where the next client starts: it goes on searching. Announced
-/// limits need no settings, because the client reads them from each response.
+/// A window becomes a known limit, and a number of requests at once the most under way. Without them, a rate that a test
+/// has confirmed becomes the maximum, unless refusals lasted as those of windows do. An estimate that may be far off, or a
+/// rate that was never refused, is only where the next client starts: it goes on searching. Announced limits need no
+/// settings, because the client reads them from each response.
 fn improved(config: &ApiRateConfig, findings: &Findings) -> ApiRateConfig {
     let mut better = config.clone();
+    if let Some(limit) = findings.limit.filter(|it| it.kind == LimitKind::AtOnce) {
+        better.max_under_way = u32::try_from(limit.count).ok();
+        return better;
+    }
     if let Some(limit) = &findings.limit {
         // A count is far below 2^53, above which a float is not exact.
         let limit = LimitConfig::new(limit.count as f64, limit.window);

@@ -25,7 +25,7 @@ pub(super) struct Reach {
 /// Returns the reason for the end of the run.
 pub(super) fn why(ending: &Ending) -> String {
     match ending {
-        Ending::Window => "the limit is known: it was seen in three windows".to_owned(),
+        Ending::Window => "the limit is known: it was seen three times".to_owned(),
         Ending::Rate => "two tests in a row found the learned rate where it was".to_owned(),
         Ending::AnnouncedHeld => {
             "the announced limit held for three windows, and nothing was refused".to_owned()

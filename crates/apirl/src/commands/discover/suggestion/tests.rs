@@ -68,6 +68,14 @@ fn a_window_becomes_a_known_limit() {
 }
 
 #[test]
+fn a_number_of_requests_at_once_becomes_the_most_under_way() {
+    let mut findings = findings(5, 1, None);
+    let text = r#"{"kind":"at_once","count":5,"most":5,"window_seconds":0.0,"begins":null,"seen":3,"certainty":0.9}"#;
+    findings.limit = Some(serde_json::from_str(text).expect("a limit"));
+    assert_eq!(of(&findings), json!({"max_under_way": 5}));
+}
+
+#[test]
 fn only_a_rate_that_a_test_confirmed_becomes_the_maximum() {
     let confirmed = findings(5, 1, Some((8.66, LearningReason::ProbeConfirmed)));
     assert_eq!(of(&confirmed), json!({"max_rate": 8.66}));
