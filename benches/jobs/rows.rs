@@ -67,6 +67,7 @@ pub(crate) enum Group {
     Nothing,
     RetryAfter,
     Concurrency,
+    SlowAtOnce,
     Presets,
     Neighbour,
     Clients,
@@ -78,13 +79,14 @@ pub(crate) enum Group {
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Announced,
         Self::Hourly,
         Self::HiddenSecond,
         Self::Nothing,
         Self::RetryAfter,
         Self::Concurrency,
+        Self::SlowAtOnce,
         Self::Presets,
         Self::Neighbour,
         Self::Clients,
@@ -103,6 +105,7 @@ impl Group {
             Self::Nothing => "nothing announced",
             Self::RetryAfter => "Retry-After only",
             Self::Concurrency => "concurrency, nothing and Retry-After",
+            Self::SlowAtOnce => "concurrency, 1 to 6 s of work on each request",
             Self::Presets => "presets",
             Self::Neighbour => "a neighbour on the token",
             Self::Clients => "2 and 4 clients of one token",
@@ -125,6 +128,7 @@ impl Group {
             Self::Presets => Some((1.4, 0.02)),
             Self::Neighbour => Some((1.2, 0.2)),
             Self::Clients => Some((1.6, 1.5)),
+            Self::SlowAtOnce => Some((1.55, 1.5)),
             Self::Restart => Some((1.0, f64::INFINITY)),
             Self::Concurrency | Self::FromFirst | Self::Waits => None,
             Self::Long | Self::Misleading => None,
@@ -315,6 +319,17 @@ pub(crate) fn all() -> Vec<Row> {
         }
     }
     let second = Duration::from_secs(1);
+    for limit in ["concurrency:5", CONCURRENCY] {
+        for hint in [None, RetryAfter] {
+            for requests in [150, 1_000, 5_000] {
+                let mut row = Row::new(Group::SlowAtOnce, &[limit], hint, requests, 32);
+                (row.scenario.trip.service, row.scenario.trip.service_jitter) =
+                    (second, 5 * second);
+                row.name += ", slow";
+                rows.push(row);
+            }
+        }
+    }
     for (limit, error) in [
         ("sliding-window:200/10s", ResetError::OwnTimer),
         ("sliding-window:600/60s", ResetError::OwnTimer),
