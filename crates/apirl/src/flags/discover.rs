@@ -39,7 +39,7 @@ then one more for each 200 accepted in a row, up to --concurrency; after a refus
 
 --json prints one object: api, url (without its query), ended (known, announced, time, refusals, interrupted, pause or \
 failure), why (that in words), seconds, requests, accepted, refused, failed, in_flight (the most at one time), announced \
-(a list of name, unit, limit, window_seconds, longest_reset_seconds, fewest_left), limit (the windows that were found: \
+(a list of name, unit, limit, window_seconds, longest_reset_seconds, fewest_left), limit (the windows, or the number of requests at once, that was found: \
 kind, count, most, window_seconds, begins, seen, certainty; else null), rate (per_second, from, to, estimates, tests; \
 else null), average (accepted requests per second from the first refusal to the last; else null), busiest_second (accepted requests), before_refusal (requests, seconds; else null), longest_refusal (from, to \
 in seconds; else null), found and unknown (sentences), config (as for --config), rust.

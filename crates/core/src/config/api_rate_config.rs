@@ -111,8 +111,9 @@ pub struct ApiRateConfig {
     /// nobody else uses. 1 spreads all of it evenly. Defaults to 0.1.
     pub reserve: f64,
     /// Maximum number of requests under way at once, at least 1: sent, and without a response yet. For APIs that limit
-    /// that, such as GitHub's 100. In a fleet it holds for all workers together, and a request that takes more than a
-    /// minute may no longer count. Defaults to none: as many as the caller sends, within the other limits.
+    /// that, such as GitHub's 100. Each worker of a fleet has an equal part of them, and at least one. A source of tokens
+    /// that sends its requests through the same limiter needs a place, too. Defaults to none: as many as the caller sends,
+    /// within the other limits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_under_way: Option<u32>,
     /// Size of the token bucket. Defaults to a size that follows from the rate.

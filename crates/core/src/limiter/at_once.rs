@@ -105,10 +105,10 @@ impl AtOnce {
         })
     }
 
-    /// Takes note that the number holds a caller up.
-    pub(super) const fn holds_a_caller(&mut self) {
+    /// Takes note that a caller is held up beside so many requests.
+    pub(super) fn holds_a_caller(&mut self, requests: u64) {
         if let Some(number) = &mut self.held {
-            number.holds = true;
+            number.holds |= requests >= number.most;
         }
     }
 
@@ -171,7 +171,10 @@ impl AtOnce {
             is_confirmed: before.is_confirmed,
             seen,
             raise_at: now + before.raise_after,
-            raise_after: (before.raise_after * 2).min(interval * RAREST_RAISES),
+            raise_after: before
+                .raise_after
+                .saturating_mul(2)
+                .min(interval.saturating_mul(RAREST_RAISES)),
             ..begun
         }
     }

@@ -90,6 +90,8 @@ pub struct Controller {
     windows: HiddenWindows,
     /// Finds a limit of requests at once; `None` where learning is off, and in a fleet.
     at_once: Option<Box<AtOnce>>,
+    /// Number of requests that are under way. A fleet's workers count theirs.
+    requests: u64,
     /// Time from a response until its outcome is reported: in a fleet, until the next visits to the store.
     known_after: Duration,
 }
@@ -124,7 +126,6 @@ impl Controller {
                 cost: 0,
             },
             under_way: UnderWay::new(now),
-            requests: UnderWay::new(now),
             budgets: None,
             reset_at: Time::ZERO,
             grace: Duration::ZERO,
@@ -144,6 +145,7 @@ impl Controller {
             inference: learns.then(|| Box::new(Inference::new(now))),
             windows: HiddenWindows::default(),
             at_once: learns.then(|| Box::new(AtOnce::new())),
+            requests: 0,
             known_after: Duration::ZERO,
         }
     }
@@ -156,6 +158,7 @@ impl Controller {
             inference: None,
             windows: HiddenWindows::default(),
             at_once: None,
+            requests: 0,
             known_after: Duration::ZERO,
         }
     }
@@ -283,7 +286,7 @@ impl Controller {
     fn is_full_at_once(&self) -> bool {
         let found = self.at_once.as_ref().and_then(|it| it.most());
         let most = found.into_iter().chain(self.settings.max_under_way).min();
-        most.is_some_and(|most| self.state.requests.cost() >= most)
+        most.is_some_and(|most| self.requests >= most)
     }
 
     /// Adds tokens for a short job, at the first announcement before the first refusal: a part of what is left for sure.

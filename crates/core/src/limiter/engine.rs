@@ -163,13 +163,14 @@ impl Engine {
         }
     }
 
-    /// Returns whether an announced or known limit holds up the head of the queue. Any outcome may then let it go.
+    /// Returns whether an announced or known limit, or one of requests at once, holds up the head of the queue. Any outcome
+    /// may then let it go.
     #[must_use]
     pub fn is_held_by_cap(&self) -> bool {
         match self {
             Self::Own(own) => own.is_held_by_cap(),
-            // Outcomes reach a fleet by the store. The end of each visit wakes the head.
-            Self::Fleet(_) => false,
+            // Other outcomes reach a fleet by the store. The end of each visit wakes the head.
+            Self::Fleet(member) => member.is_held_by_cap(),
         }
     }
 

@@ -46,9 +46,7 @@ pub(crate) struct State {
     /// When the wall clock was put forward or back last.
     pub(super) unix_moved_at: Time,
     pub(super) last: Last,
-    /// The cost of the requests that are under way, and their number.
     pub(super) under_way: UnderWay,
-    pub(super) requests: UnderWay,
     /// Announced limits until their resets; `None` before the first announcement.
     pub(super) budgets: Option<Box<Budgets>>,
     /// When the last announced window ended, and the time that is added to resets after a server turned out to round
@@ -80,6 +78,7 @@ impl State {
             && known.all(|(limit, usage)| limit.is_plausible(usage, latest, most_debt))
             && self.bucket.is_plausible(latest, most_debt)
             && self.last.at <= latest
+            && self.under_way.is_plausible(latest)
             && self
                 .budgets
                 .as_ref()

@@ -28,6 +28,12 @@ impl UnderWay {
         }
     }
 
+    /// Returns whether a stored value can be right at a time when nothing is later than `latest`.
+    pub(super) fn is_plausible(self, latest: Time) -> bool {
+        let [oldest, newer] = self.since;
+        oldest <= newer && newer <= latest && self.older <= self.all
+    }
+
     /// Returns the sum of the costs.
     pub(super) const fn cost(self) -> u64 {
         self.all
@@ -50,6 +56,8 @@ impl UnderWay {
         if issued_at < newer {
             self.older = self.older.saturating_sub(cost);
         }
+        // A slot of a fleet is dealt out ahead of its time, and may count as older before it.
+        self.older = self.older.min(self.all);
     }
 
     /// Counts outcomes as lost that have been due for one to two minutes.

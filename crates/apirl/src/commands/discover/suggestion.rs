@@ -44,8 +44,14 @@ impl Suggestion {
             ))
             .hint("this is a bug in apirl")
         })?;
+        // A raw string ends at the first quote that so many # follow.
+        let text = config.to_string();
+        let mut hashes = "#".to_owned();
+        while text.contains(&format!("\"{hashes}")) {
+            hashes.push('#');
+        }
         let rust = format!(
-            "API_RATE_CONFIGS.merge_json(r#\"{config}\"#)?;\nlet client = make_client_for({:?})?;",
+            "API_RATE_CONFIGS.merge_json(r{hashes}\"{text}\"{hashes})?;\nlet client = make_client_for({:?})?;",
             better.name
         );
         Ok(Some(Self { config, rust }))

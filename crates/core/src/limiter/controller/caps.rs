@@ -30,7 +30,6 @@ const LOST_AFTER: Duration = Duration::from_secs(10);
 impl Controller {
     /// Stops waiting for lost responses, if nothing was granted for a while.
     pub(in crate::limiter) fn without_lost_responses(mut self, now: Time) -> Self {
-        self.state.requests.without_lost(now);
         if now.saturating_since(self.state.last.at) > LOST_AFTER {
             self.state.under_way.forget(now);
         }

@@ -53,7 +53,7 @@ impl Controller {
         if ready <= now && self.is_full_at_once() {
             self.state.held_by_cap = true;
             if let Some(at_once) = &mut self.at_once {
-                at_once.holds_a_caller();
+                at_once.holds_a_caller(self.requests);
             }
             return Poll::AfterFeedback(now + AWAITED);
         }
@@ -97,7 +97,6 @@ impl Controller {
             breaker,
             last,
             under_way,
-            requests,
             held_by_cap,
             held_at_start,
             held_by_rate,
@@ -105,9 +104,6 @@ impl Controller {
             ..
         } = &mut self.state;
         (*held_at_start, *held_by_rate) = (false, false);
-        let beside = requests.cost();
-        requests.granted(1);
-        // An announced limit waits for no response for long; a place among the requests at once is kept until its end.
         under_way.without_lost(now);
         under_way.granted(cost);
         *last = Last {
@@ -140,8 +136,9 @@ impl Controller {
             turns,
             trial,
             number: last.number,
-            beside,
+            beside: self.requests,
         };
+        self.requests += 1;
         if let Some(inference) = &mut self.inference {
             inference.sent(&grant);
         }

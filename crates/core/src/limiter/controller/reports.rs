@@ -285,7 +285,7 @@ impl Controller {
     fn landed(&mut self, grant: &Grant) {
         if grant.lineage == self.state.lineage {
             self.state.under_way.landed(grant.issued_at, grant.cost);
-            self.state.requests.landed(grant.issued_at, 1);
+            self.requests = self.requests.saturating_sub(1);
         }
     }
 

@@ -14,12 +14,16 @@ use crate::limiter::grant::Grant;
 use crate::limiter::learned::Learned;
 use crate::limiter::poll::{Denial, FleetUnavailable, Poll};
 use crate::limiter::settings::Settings;
+use crate::limiter::start::AWAITED;
 use crate::limiter::view::{Membership, View};
 use crate::time::Time;
 
 mod outage;
+mod places;
 mod reports;
 mod visits;
+
+use places::Places;
 
 /// How long after its instant a slot may be used, because threads wake late on a busy machine. Later it goes back:
 /// several late slots together would be a burst.
@@ -89,13 +93,17 @@ pub struct Member {
     has_other_settings: bool,
     /// Time until which the driver rests.
     alarm: Time,
+    places: Places,
 }
 
 impl Member {
     /// Returns a worker that has not visited the store.
-    pub fn new(settings: Settings, policy: OutagePolicy, now: Time) -> Self {
+    pub fn new(mut settings: Settings, policy: OutagePolicy, now: Time) -> Self {
+        let fingerprint = fingerprint(&settings);
+        // Each worker keeps its own part of them.
+        let places = Places::new(settings.max_under_way.take(), policy.workers);
         Self {
-            fingerprint: fingerprint(&settings),
+            fingerprint,
             seen: Controller::new(settings.clone(), now),
             seen_at: now,
             settings,
@@ -120,6 +128,7 @@ impl Member {
             was_away: false,
             has_other_settings: false,
             alarm: Time::ZERO,
+            places,
         }
     }
 
@@ -140,6 +149,19 @@ impl Member {
         if let Some(reason) = self.unavailable() {
             return Poll::Denied(Denial::Fleet(reason));
         }
+        if self.places.are_taken() {
+            self.places.hold();
+            return Poll::AfterFeedback(now + AWAITED);
+        }
+        let poll = self.poll_limits(now, cost, waited);
+        if matches!(poll, Poll::Grant(_)) {
+            self.places.take();
+        }
+        poll
+    }
+
+    /// Returns whether the limits let a request of this cost go now.
+    fn poll_limits(&mut self, now: Time, cost: u32, waited: bool) -> Poll {
         if let Some(standalone) = self.standalone_mut() {
             return standalone.poll(now, cost, waited);
         }
@@ -211,6 +233,11 @@ impl Member {
             }
             _ => self.seen.lineage() == grant.lineage && self.seen.has_retreated_since(grant),
         }
+    }
+
+    /// Returns whether callers wait for a response of this worker: any outcome may let one go.
+    pub(crate) fn is_held_by_cap(&self) -> bool {
+        self.places.hold_a_caller() || self.standalone().is_some_and(Controller::is_held_by_cap)
     }
 
     /// Returns whether callers who wait are denied now.

@@ -74,9 +74,6 @@ pub(super) fn begin(
             .iter()
             .map(|limit: &FixedLimit| limit.scaled(part))
             .collect(),
-        max_under_way: settings
-            .max_under_way
-            .map(|most| ((most as f64 * part) as u64).max(1)),
         ..settings.clone()
     };
     let mut controller = Controller::new(own, now);

@@ -1308,3 +1308,53 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn each_worker_keeps_its_part_of_the_requests_under_way_also_without_the_store() {
+    let settings = Settings {
+        max_under_way: Some(5),
+        ..steady()
+    };
+    let mut store = Store::default();
+    let mut workers = [member(&settings), member(&settings)];
+    for worker in &mut workers {
+        store.visit(worker, at(0.0), 1);
+    }
+    // Requests take a second. The store is unreachable from second 60 to 120.
+    let mut under_way: [Vec<(Time, Grant)>; 2] = [Vec::new(), Vec::new()];
+    let mut sent = [0, 0];
+    for step in 0..180_000 {
+        let now = at(1.0) + step * MILLI;
+        let is_down = (60_000..120_000).contains(&step);
+        for (number, worker) in workers.iter_mut().enumerate() {
+            let over = under_way[number]
+                .first()
+                .is_some_and(|(ends, _)| *ends <= now);
+            if over {
+                let (_, grant) = under_way[number].remove(0);
+                succeed(worker, now, &grant);
+                // Any outcome may let a caller go, and only then one waits for it.
+                assert!(worker.is_held_by_cap() || under_way[number].is_empty());
+            }
+            if let Poll::Grant(grant) = worker.poll(now, 1, true) {
+                under_way[number].push((now + SECOND, grant));
+                sent[number] += 1;
+            }
+            assert!(under_way[number].len() <= 2, "half of five, at {now:?}");
+            match worker.next_action(now, &[1], now.as_nanos()) {
+                Action::Visit(ask) if is_down => {
+                    let _ = worker.store_unreachable(now, *ask, 0.5);
+                }
+                Action::Visit(ask) => {
+                    store.take(worker, now, *ask);
+                }
+                Action::Rest(_) => {}
+            }
+        }
+    }
+    // Two at once of a second each: two per second.
+    assert!(
+        sent.iter().all(|sent| (300..=361).contains(sent)),
+        "{sent:?}"
+    );
+}

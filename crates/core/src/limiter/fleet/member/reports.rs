@@ -15,6 +15,7 @@ const MOST_REPORTS: usize = 1024;
 impl Member {
     /// Takes in the outcome of a granted request. Its effect on the fleet is known after the next visit.
     pub fn report(&mut self, now: Time, grant: &Grant, outcome: Outcome) -> Change {
+        self.places.give_back();
         if let Some((standalone, part)) = self.standalone_of(grant) {
             return standalone.report(now, grant, outcome.of_worker(part));
         }

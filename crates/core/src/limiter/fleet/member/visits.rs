@@ -41,6 +41,9 @@ impl Member {
 
     /// Returns whether the resting driver has to look again. `head` is the cost of the first of `waiting` callers.
     pub(crate) fn needs_visit(&self, now: Time, waiting: usize, head: Option<u32>) -> bool {
+        if self.places.are_taken() {
+            return self.due(now, false) < self.alarm;
+        }
         let has = |cost: u32| self.slots.iter().any(|slot| slot.cost == cost);
         let is_aside = self
             .aside
@@ -138,6 +141,7 @@ impl Member {
         self.seen = reply.controller;
         self.seen_at = reply.now;
         self.workers = reply.workers;
+        self.places.shared_by(now, self.workers);
         self.counted = reply.counted;
         self.lease = reply.lease;
         self.report_within = reply.report_within;
@@ -200,7 +204,11 @@ impl Member {
             None => true,
         };
         let costs = costs.iter().copied().chain(aside.map(|(cost, _)| cost));
+        // A slot without a place for its request would be wasted.
+        let left = self.places.left().unwrap_or(u64::MAX);
+        let left = usize::try_from(left).unwrap_or(usize::MAX);
         costs
+            .take(left)
             .filter(|cost| lacking(cost))
             .take(MOST_WANTED)
             .collect()
