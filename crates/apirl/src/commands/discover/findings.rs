@@ -35,6 +35,9 @@ pub(super) struct Findings {
     /// Whether refusals lasted as those of windows do.
     #[serde(skip)]
     pub(super) shows_windows: bool,
+    /// Whether `limit` is that of a part of the API, which a preset keeps apart.
+    #[serde(skip)]
+    pub(super) is_of_part: bool,
 }
 
 /// The rate that the limiter has learned.
@@ -125,6 +128,7 @@ impl Findings {
                 to: (to != Duration::MAX).then_some(to),
             }),
             shows_windows: tally.shows_windows(),
+            is_of_part: false,
         }
     }
 }

@@ -18,7 +18,8 @@ pub(super) struct Suggestion {
 
 impl Suggestion {
     /// Returns the settings that follow from the findings of a run with `config`, as changes of `base`: the preset of that
-    /// name, or the defaults. `None` if no request was accepted.
+    /// name, or the defaults. `None` if no request was accepted, and if a part of the API was measured: its limit is not that of
+    /// the whole client.
     ///
     /// # Errors
     ///
@@ -28,7 +29,7 @@ impl Suggestion {
         config: &ApiRateConfig,
         findings: &Findings,
     ) -> Result<Option<Self>, Failure> {
-        if findings.accepted == 0 {
+        if findings.accepted == 0 || findings.is_of_part {
             return Ok(None);
         }
         let better = improved(config, findings);
@@ -44,7 +45,7 @@ impl Suggestion {
             ))
             .hint("this is a bug in apirl")
         })?;
-        // A raw string ends at the first quote that so many # follow.
+        // A raw string ends at the first quote that is followed by its number of #.
         let text = config.to_string();
         let mut hashes = "#".to_owned();
         while text.contains(&format!("\"{hashes}")) {

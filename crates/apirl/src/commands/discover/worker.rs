@@ -46,7 +46,7 @@ pub(super) struct Counts {
 }
 
 impl Measurement {
-    /// Creates a measurement of a path, by a client with this configuration that retries no refusals.
+    /// Creates a measurement of a path, by a client with this configuration that does not retry refusals.
     pub(super) fn new(
         client: DynamicAPIClient,
         config: &ApiRateConfig,
@@ -95,7 +95,7 @@ impl Measurement {
         self.client.limiter().snapshot()
     }
 
-    /// Waits for so long, or until the run is over. Returns its numbers so far, or `None` if it is over.
+    /// Waits for this time, or until the run is over. Returns its numbers so far, or `None` if it is over.
     pub(super) fn is_over_after(&self, wait: Duration) -> Option<Counts> {
         let limit = limit_of(&self.snapshot());
         let mut course = self.shared.course.lock();
@@ -122,12 +122,15 @@ impl Measurement {
 
     /// Returns what was found, and why the run has ended.
     pub(super) fn findings(&self, about: About) -> (Findings, Ending) {
-        let limit = limit_of(&self.snapshot());
+        let snapshot = self.snapshot();
+        let limit = limit_of(&snapshot);
         let took = self.shared.now();
         let mut course = self.shared.course.lock();
         course.tally.end();
         let ending = course.ending.clone().unwrap_or(Ending::Time);
-        (Findings::of(about, &course, limit, took), ending)
+        let mut findings = Findings::of(about, &course, limit, took);
+        findings.is_of_part = limit.is_some() && snapshot.limit.is_none();
+        (findings, ending)
     }
 
     /// Sends requests until the run ends. Each worker thread runs this once.

@@ -7,7 +7,8 @@ use super::*;
 use crate::commands::discover::course::{Answer, Bounds, Course, Ending, Next};
 use crate::commands::discover::findings::About;
 
-/// Returns the findings of a run in which so many requests were refused, after this many were accepted in a second.
+/// Returns the findings of a run in which `accepted` requests were accepted within a second, and then `refused` were
+/// refused.
 fn findings(accepted: u64, refused: u64, rate: Option<(f64, LearningReason)>) -> Findings {
     let mut course = Course::new(Bounds {
         time: Duration::from_secs(300),
@@ -84,6 +85,15 @@ fn only_a_rate_that_a_test_confirmed_becomes_the_maximum() {
     let never_refused = findings(40, 0, None);
     assert_eq!(of(&never_refused), json!({"initial_rate": 40.0}));
     assert_eq!(of(&findings(5, 1, None)), json!({}));
+}
+
+#[test]
+fn the_limit_of_a_part_of_the_api_is_not_suggested_for_all_of_it() {
+    let mut findings = findings(5, 1, None);
+    (findings.limit, findings.is_of_part) = (Some(window()), true);
+    let config = ApiRateConfig::default();
+    let suggestion = Suggestion::of(&config, &config, &findings);
+    assert!(suggestion.expect("no failure").is_none());
 }
 
 #[test]
