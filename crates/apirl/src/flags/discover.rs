@@ -29,8 +29,8 @@ The run ends when
   an announced limit of at most five minutes has held for three windows,
   a tenth of an announced limit of more than five minutes is spent, or less than a tenth was left,
   the server asks for a pause that goes on after the end: it is not waited for,
-  the time of --for is over, or so many requests as --most-refusals says were refused,
-  the first response is an error that is no refusal, or three in a row are,
+  the time of --for is over, or the number of refusals that --most-refusals allows is reached,
+  the first response is an error other than a refusal, or three in a row are,
   you press Ctrl-C; a second one stops at once.
 
 Pauses that the server asks for are kept. Where it names none, the first pause is 4 s, unless the settings name one, \
@@ -44,7 +44,7 @@ kind, count, most, window_seconds, begins, seen, certainty; else null), rate (pe
 else null), average (accepted requests per second from the first refusal to the last; else null), busiest_second (accepted requests), before_refusal (requests, seconds; else null), longest_refusal (from, to \
 in seconds; else null), found and unknown (sentences), config (as for --config), rust.
 
-Exit codes: 0 measured, 1 a failure that is no refusal, 2 wrong usage, 130 interrupted. In all cases but 2 it prints what \
+Exit codes: 0 measured, 1 a failure other than a refusal, 2 wrong usage, 130 interrupted. In all cases but 2 it prints what \
 is known.")]
 pub(crate) struct DiscoverFlags {
     /// Name of the API's preset; `apirl presets` lists them.

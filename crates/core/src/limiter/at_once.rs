@@ -105,7 +105,7 @@ impl AtOnce {
         })
     }
 
-    /// Takes note that a caller is held up beside so many requests.
+    /// Takes note that a caller is held up while this number of requests are under way.
     pub(super) fn holds_a_caller(&mut self, requests: u64) {
         if let Some(number) = &mut self.held {
             number.holds |= requests >= number.most;

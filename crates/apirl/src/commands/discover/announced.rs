@@ -14,7 +14,7 @@ const MOST: usize = 16;
 /// limiter's own bound for keeping a reserve.
 const LONGEST_SPENT: Duration = Duration::from_secs(5 * 60);
 
-/// Part of a limit of a longer window that a run spends, and that it leaves: one in so many.
+/// Divisor of a limit with a longer window: a run spends at most a tenth of it.
 const PART: u64 = 10;
 
 /// Requests that a run may spend of any limit: with fewer nothing is learned.
@@ -73,7 +73,7 @@ impl Announcements {
         used_up.filter_map(|policy| policy.reset_after).max()
     }
 
-    /// Returns whether no more may be spent of a limit with a long window, after so many requests.
+    /// Returns whether no more may be spent of a limit with a long window, after this number of requests.
     pub(super) fn is_spared(&self, accepted: u64) -> bool {
         let mut long = self
             .of_requests()
@@ -84,7 +84,7 @@ impl Announcements {
         })
     }
 
-    /// Returns whether limits were announced, all of a length that is known, and so many of their windows have passed.
+    /// Returns whether limits were announced, all of a length that is known, and this number of their windows have passed.
     pub(super) fn has_held_for(&self, windows: u32, now: Duration) -> bool {
         let lengths: Option<Vec<_>> = self.of_requests().map(AnnouncedLimit::length).collect();
         let longest = lengths.and_then(|lengths| lengths.into_iter().max());

@@ -64,7 +64,7 @@ pub(super) enum Ending {
     Interrupted,
     /// The server asks for a pause that is longer than the rest of the time.
     Pause(Duration),
-    /// A failure that is no refusal.
+    /// A failure other than a refusal.
     Failure {
         problem: String,
         /// The status, if there was a response.
@@ -79,7 +79,7 @@ pub(super) enum Answer {
     Accepted(Guidance),
     /// A refusal, and what it announces.
     Refused(Guidance),
-    /// A response or an error that is no refusal, in words.
+    /// A response or an error other than a refusal, in words.
     Failed {
         problem: String,
         /// The status, if there was a response.

@@ -24,7 +24,7 @@ pub(super) struct OutcomesByNumber {
     since: u32,
 }
 
-/// Returns where requests beside so many others are counted.
+/// Returns where requests beside this number of others are counted.
 fn level(beside: u64) -> usize {
     usize::try_from(beside).map_or(LEVELS - 1, |beside| beside.min(LEVELS - 1))
 }
@@ -43,7 +43,7 @@ impl OutcomesByNumber {
         }
     }
 
-    /// Counts a request that was accepted beside so many others.
+    /// Counts a request that was accepted beside this number of others.
     pub(super) fn accepted(&mut self, beside: u64) {
         count(&mut self.accepted, beside);
         self.since += 1;
@@ -54,7 +54,7 @@ impl OutcomesByNumber {
         }
     }
 
-    /// Counts a request that was refused beside so many others.
+    /// Counts a request that was refused beside this number of others.
     pub(super) fn refused(&mut self, beside: u64) {
         count(&mut self.refused, beside);
     }

@@ -22,7 +22,7 @@ fn course() -> Course {
     })
 }
 
-/// Sends a request at so many milliseconds.
+/// Sends a request at this time, in milliseconds.
 fn send(course: &mut Course, millis: u64, answer: Answer) {
     assert_eq!(course.begin(), Next::Begin);
     course.sent();

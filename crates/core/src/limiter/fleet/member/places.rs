@@ -25,7 +25,7 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// Returns the places of one of so many workers, whose fleet may have `most` requests under way.
+    /// Returns the places of one of `workers`, whose fleet may have `most` requests under way.
     pub(super) const fn new(most: Option<u64>, workers: u32) -> Self {
         Self {
             most,
