@@ -21,6 +21,7 @@ mod progress;
 mod quantity;
 mod settings;
 mod terminal;
+mod threads;
 mod warnings;
 
 use std::process::ExitCode;

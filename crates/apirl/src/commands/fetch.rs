@@ -23,6 +23,7 @@ use crate::interrupt;
 use crate::progress::{Extent, Progress};
 use crate::quantity::counted;
 use crate::terminal::{announce_typing, say};
+use crate::threads;
 use crate::warnings::WarningCollector;
 use input::input_lines::InputLines;
 use input::journal::RefusalNotes;
@@ -124,7 +125,8 @@ pub(crate) fn run(flags: FetchFlags) -> Result<(), Failure> {
         client,
     });
     let began = Instant::now();
-    start_workers(&job, flags.client.concurrency)?;
+    let worker = Arc::clone(&job);
+    threads::start(flags.client.concurrency, move || worker.work())?;
 
     // Wait for the end, then report.
     watch::until_the_end(
@@ -194,19 +196,4 @@ fn stop_at_signals(stop: &Arc<StopSignal>, client: &DynamicAPIClient) -> Result<
         stop.give(StopReason::Interrupted);
         client.close();
     })
-}
-
-/// Starts the worker threads. They are not joined: one may wait for a line of standard input that never comes.
-fn start_workers(job: &Arc<Job>, concurrency: u16) -> Result<(), Failure> {
-    for _ in 0..concurrency {
-        let job = Arc::clone(job);
-        let started = std::thread::Builder::new().spawn(move || job.work());
-        started.map_err(|error| {
-            Failure::failed(format_args!(
-                "could not start {concurrency} threads: {error}"
-            ))
-            .hint("use a lower --concurrency")
-        })?;
-    }
-    Ok(())
 }

@@ -14,6 +14,7 @@ use super::findings::{About, Findings};
 use super::target::origin;
 use crate::error_text::error_text;
 use crate::failure::Failure;
+use crate::threads;
 
 /// How long requests in flight are waited for after the end.
 const AWAITED: Duration = Duration::from_secs(5);
@@ -71,17 +72,8 @@ impl Measurement {
 
     /// Starts the worker threads. They are not joined: a request may hang.
     pub(super) fn start(self: &Arc<Self>, concurrency: u16) -> Result<(), Failure> {
-        for _ in 0..concurrency {
-            let worker = Arc::clone(self);
-            let started = std::thread::Builder::new().spawn(move || worker.work());
-            started.map_err(|error| {
-                Failure::failed(format_args!(
-                    "could not start {concurrency} threads: {error}"
-                ))
-                .hint("use a lower --concurrency")
-            })?;
-        }
-        Ok(())
+        let worker = Arc::clone(self);
+        threads::start(concurrency, move || worker.work())
     }
 
     /// Ends the run: requests in flight finish, and no other begins.
